@@ -1,0 +1,360 @@
+"""Every classification network of the paper, as data.
+
+A network is a table: stages of residual blocks, and in each stage a pyramid
+of levels (paper, section 3 and Table 1). The records check themselves when
+they are made, so a wrong digit fails at import and names its row. Nothing here
+needs TensorFlow or Keras.
+
+The fact a reader would get wrong: PyConvResNet has no max pooling in its stem.
+The pooling stands on the projection shortcut of every stage instead, and all
+four stages halve the resolution with their first PyConv.
+"""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+BLOCKS = {
+    "bottleneck": "1x1, PyConv, 1x1 (paper, Figure 4)",
+    "basic1": "PyConv, PyConv (authors' BasicBlock1)",
+    "basic2": "PyConv, 1x1 (authors' BasicBlock2)",
+}
+SHORTCUTS = {
+    "conv": "1x1 convolution with the block's stride, as in ResNet",
+    "pool": "3x3 max pooling with the block's stride, then a 1x1 convolution",
+}
+
+
+def _check(holds, row, message):
+    if not holds:
+        raise ValueError(f"{row}: {message}")
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of a pyramid: kernel size, groups, share of the filters."""
+
+    kernel: int
+    groups: int = 1
+    share: Fraction = Fraction(1)
+
+    def __post_init__(self):
+        object.__setattr__(self, "share", Fraction(self.share))
+        odd = isinstance(self.kernel, int) and self.kernel % 2 == 1
+        _check(
+            odd and self.kernel > 0,
+            "Level",
+            f"`kernel` must be a positive odd integer; got {self.kernel!r}",
+        )
+        _check(
+            isinstance(self.groups, int) and self.groups > 0,
+            "Level",
+            f"`groups` must be a positive integer; got {self.groups!r}",
+        )
+        _check(
+            0 < self.share <= 1,
+            "Level",
+            f"`share` must lie in (0, 1]; got {self.share}",
+        )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Residual blocks at one resolution; the first one applies the stride.
+
+    `width` is the number of filters of the spatial convolution.
+    """
+
+    width: int
+    blocks: int
+    levels: tuple[Level, ...]
+    stride: int = 2
+    shortcut: str = "pool"
+
+    def __post_init__(self):
+        row = f"Stage of width {self.width}"
+        _check(self.blocks > 0, row, f"needs a block; got blocks={self.blocks}")
+        _check(
+            self.stride in (1, 2),
+            row,
+            f"`stride` must be 1 or 2; got {self.stride}",
+        )
+        _check(
+            self.shortcut in SHORTCUTS,
+            row,
+            f"`shortcut` must be one of {list(SHORTCUTS)}; "
+            f"got {self.shortcut!r}",
+        )
+        total = sum(level.share for level in self.levels)
+        _check(total == 1, row, f"the shares must sum to 1; got {total}")
+        for number, level in enumerate(self.levels, 1):
+            self._check_level(number, level)
+
+    def _check_level(self, number, level):
+        row = f"Stage of width {self.width}, level {number}"
+        filters = self.width * level.share
+        _check(
+            filters.denominator == 1,
+            row,
+            f"share {level.share} of {self.width} is no whole number",
+        )
+        _check(
+            self.width % level.groups == 0 and filters % level.groups == 0,
+            row,
+            f"groups={level.groups} must divide the {self.width} input "
+            f"channels and the {filters} filters",
+        )
+
+    @property
+    def filters(self) -> tuple[int, ...]:
+        """Filters of each level."""
+        return tuple(int(self.width * level.share) for level in self.levels)
+
+    @property
+    def kernels(self) -> tuple[int, ...]:
+        """Kernel size of each level."""
+        return tuple(level.kernel for level in self.levels)
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """Channel groups of each level."""
+        return tuple(level.groups for level in self.levels)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A residual network: a stem, four stages, and a linear classifier.
+
+    `source` is where the row was read: a table of the paper, or the authors'
+    code. `stem_pool` is the 3x3 max pooling after the stem convolution.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    source: str
+    expansion: int = 4
+    block: str = "bottleneck"
+    stem_width: int = 64
+    stem_pool: bool = False
+    total_stride: int = 32
+
+    def __post_init__(self):
+        _check(
+            self.name.isidentifier(),
+            repr(self.name),
+            "the name must be one that Python accepts",
+        )
+        _check(bool(self.source), self.name, "`source` is empty")
+        _check(
+            self.block in BLOCKS,
+            self.name,
+            f"`block` must be one of {list(BLOCKS)}; got {self.block!r}",
+        )
+        _check(
+            self.block == "bottleneck" or self.expansion == 1,
+            self.name,
+            f"basic blocks do not expand; got expansion={self.expansion}",
+        )
+        stride = 4 if self.stem_pool else 2
+        for stage in self.stages:
+            stride *= stage.stride
+        _check(
+            stride == self.total_stride,
+            self.name,
+            f"the strides multiply to {stride}, not to the claimed "
+            f"total_stride={self.total_stride}",
+        )
+        for stage, channels in zip(self.stages, self._spatial_inputs()):
+            self._check_groups(stage, channels)
+
+    def _spatial_inputs(self):
+        """Channels that enter each stage's first spatial convolution."""
+        if self.block == "bottleneck":
+            return [stage.width for stage in self.stages]
+        return [self.stem_width] + [stage.width for stage in self.stages[:-1]]
+
+    def _check_groups(self, stage, channels):
+        for number, level in enumerate(stage.levels, 1):
+            _check(
+                channels % level.groups == 0,
+                f"{self.name}, stage of width {stage.width}, level {number}",
+                f"groups={level.groups} does not divide the {channels} "
+                "channels that enter its first block",
+            )
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Output channels of each stage."""
+        return tuple(stage.width * self.expansion for stage in self.stages)
+
+
+# The paper's pyramids by number of levels (Table 1), as kernel:groups.
+PYRAMIDS = {
+    1: (Level(3),),
+    2: (Level(3, 1, "1/2"), Level(5, 4, "1/2")),
+    3: (Level(3, 1, "1/4"), Level(5, 4, "1/4"), Level(7, 8, "1/2")),
+    4: (
+        Level(3, 1, "1/4"),
+        Level(5, 4, "1/4"),
+        Level(7, 8, "1/4"),
+        Level(9, 16, "1/4"),
+    ),
+}
+
+# "Higher grouping" (Table 1, right), by number of levels.
+HG_PYRAMIDS = {
+    1: (Level(3, 32),),
+    2: (Level(3, 32, "1/2"), Level(5, 64, "1/2")),
+    3: (Level(3, 32, "1/4"), Level(5, 64, "1/4"), Level(7, 64, "1/2")),
+    4: tuple(Level(kernel, 32, "1/4") for kernel in (3, 5, 7, 9)),
+}
+
+# Table 2, row (5, 4, 3, 2). The paper does not print the split of the first
+# pyramid; this is the monotone one that gives its 23.45 M and 3.71 G.
+ABLATION_PYRAMIDS = {
+    **PYRAMIDS,
+    5: (
+        Level(3, 1, "1/8"),
+        Level(5, 4, "1/8"),
+        Level(7, 8, "1/4"),
+        Level(9, 16, "1/4"),
+        Level(11, 16, "1/4"),
+    ),
+}
+
+# At half width the 9x9 level has 8 filters, hence 8 groups where it had 16.
+MINI_PYRAMIDS = {**PYRAMIDS, 4: (*PYRAMIDS[4][:3], Level(9, 8, "1/4"))}
+
+# Table 2, row top(4, 3, 2, 1): the top level of each pyramid alone.
+TOP_PYRAMIDS = {
+    1: (Level(3),),
+    2: (Level(5, 4),),
+    3: (Level(7, 8),),
+    4: (Level(9, 16),),
+}
+
+# Blocks per stage by depth, as in ResNet.
+DEPTHS = {
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+}
+WIDTHS = (64, 128, 256, 512)
+
+
+def _stages(depth, pyramids, levels, widths, strides, shortcuts):
+    rows = zip(widths, DEPTHS[depth], levels, strides, shortcuts)
+    return tuple(
+        Stage(width, blocks, pyramids[count], stride, shortcut)
+        for width, blocks, count, stride, shortcut in rows
+    )
+
+
+def _resnet(name, source, depth=50, levels=(1, 1, 1, 1), pyramids=PYRAMIDS):
+    """ResNet (stride on the 3x3), its 3x3 replaced by pyramids (Table 2)."""
+    strides, shortcuts = (1, 2, 2, 2), ("conv",) * 4
+    stages = _stages(depth, pyramids, levels, WIDTHS, strides, shortcuts)
+    return Architecture(name, stages, source, stem_pool=True)
+
+
+def _pyconvresnet(name, source, depth=50, shortcuts=("pool",) * 4, **changes):
+    strides, levels = (2, 2, 2, 2), (4, 3, 2, 1)
+    stages = _stages(depth, PYRAMIDS, levels, WIDTHS, strides, shortcuts)
+    return Architecture(name, stages, source, **changes)
+
+
+def _pyconvhgresnet(name, source, depth=50):
+    widths = tuple(2 * width for width in WIDTHS)
+    strides, shortcuts = (2, 2, 2, 2), ("pool",) * 4
+    levels = (4, 3, 2, 1)
+    stages = _stages(depth, HG_PYRAMIDS, levels, widths, strides, shortcuts)
+    return Architecture(name, stages, source, expansion=2)
+
+
+def _mini(name, big, pyramids):
+    """`big` with one block a stage and half the width, for small pictures."""
+    stages = tuple(
+        replace(
+            stage,
+            width=stage.width // 2,
+            blocks=1,
+            levels=pyramids[len(stage.levels)],
+        )
+        for stage in big.stages
+    )
+    source = f"ours: {big.name} at half width, one block a stage"
+    stem = big.stem_width // 2
+    return replace(
+        big, name=name, stages=stages, source=source, stem_width=stem
+    )
+
+
+_BASIC = {"block": "basic2", "expansion": 1}
+_BASIC1 = {"block": "basic1", "expansion": 1}
+_CODE = "authors' code, models/pyconvresnet.py"
+_HALF_POOLED = ("pool", "conv", "conv", "conv")
+
+_ROWS = (
+    _resnet("ResNet50", "Table 1"),
+    _resnet("ResNet101", "Table 3", 101),
+    _resnet("ResNet152", "Table 3", 152),
+    _pyconvresnet("PyConvResNet18", f"{_CODE}, BasicBlock2", 18, **_BASIC),
+    _pyconvresnet("PyConvResNet34", f"{_CODE}, BasicBlock2", 34, **_BASIC),
+    _pyconvresnet("PyConvResNet50", "Table 1"),
+    _pyconvresnet("PyConvResNet101", "Table 3", 101),
+    _pyconvresnet("PyConvResNet152", "Table 3", 152),
+    _pyconvhgresnet("PyConvHGResNet50", "Table 1"),
+    _pyconvhgresnet("PyConvHGResNet101", "Table 3", 101),
+    _pyconvhgresnet("PyConvHGResNet152", "Table 3", 152),
+    _pyconvresnet(
+        "PyConvResNet18BasicBlock1", f"{_CODE}, BasicBlock1", 18, **_BASIC1
+    ),
+    _pyconvresnet(
+        "PyConvResNet34BasicBlock1", f"{_CODE}, BasicBlock1", 34, **_BASIC1
+    ),
+    _resnet("Ablation1111", "Table 2, (1, 1, 1, 1)"),
+    _resnet("Ablation2221", "Table 2, (2, 2, 2, 1)", levels=(2, 2, 2, 1)),
+    _resnet("Ablation3321", "Table 2, (3, 3, 2, 1)", levels=(3, 3, 2, 1)),
+    _resnet("Ablation4321", "Table 2, (4, 3, 2, 1)", levels=(4, 3, 2, 1)),
+    _pyconvresnet(
+        "Ablation4321Max", "Table 2, (4, 3, 2, 1) max", shortcuts=_HALF_POOLED
+    ),
+    _pyconvresnet("Ablation4321Final", "Table 2, (4, 3, 2, 1) final"),
+    _resnet(
+        "AblationTop4321",
+        "Table 2, top(4, 3, 2, 1)",
+        levels=(4, 3, 2, 1),
+        pyramids=TOP_PYRAMIDS,
+    ),
+    _resnet(
+        "Ablation5432",
+        "Table 2, (5, 4, 3, 2)",
+        levels=(5, 4, 3, 2),
+        pyramids=ABLATION_PYRAMIDS,
+    ),
+)
+
+ARCHITECTURES = {row.name: row for row in _ROWS}
+
+for _row in (
+    _mini("ResNetMini", ARCHITECTURES["ResNet50"], PYRAMIDS),
+    _mini("PyConvResNetMini", ARCHITECTURES["PyConvResNet50"], MINI_PYRAMIDS),
+):
+    ARCHITECTURES[_row.name] = _row
+
+
+def get_architecture(architecture: "Architecture | str") -> Architecture:
+    """The record itself, or the row of that name.
+
+    Raises:
+        ValueError: if the name is unknown; the message lists the known ones.
+    """
+    if isinstance(architecture, Architecture):
+        return architecture
+    if architecture not in ARCHITECTURES:
+        raise ValueError(
+            f"Unknown architecture {architecture!r}. Known: "
+            f"{', '.join(ARCHITECTURES)}; or pass an `Architecture` record."
+        )
+    return ARCHITECTURES[architecture]
