@@ -29,6 +29,15 @@ def _check(holds, row, message):
         raise ValueError(f"{row}: {message}")
 
 
+def _check_positive(row, **numbers):
+    for name, number in numbers.items():
+        _check(
+            type(number) is int and number > 0,
+            row,
+            f"`{name}` must be a positive integer; got {number!r}",
+        )
+
+
 @dataclass(frozen=True)
 class Level:
     """One level of a pyramid: kernel size, groups, share of the filters."""
@@ -39,16 +48,11 @@ class Level:
 
     def __post_init__(self):
         object.__setattr__(self, "share", Fraction(self.share))
-        odd = isinstance(self.kernel, int) and self.kernel % 2 == 1
+        _check_positive("Level", kernel=self.kernel, groups=self.groups)
         _check(
-            odd and self.kernel > 0,
+            self.kernel % 2 == 1,
             "Level",
-            f"`kernel` must be a positive odd integer; got {self.kernel!r}",
-        )
-        _check(
-            isinstance(self.groups, int) and self.groups > 0,
-            "Level",
-            f"`groups` must be a positive integer; got {self.groups!r}",
+            f"`kernel` must be odd; got {self.kernel}",
         )
         _check(
             0 < self.share <= 1,
@@ -72,7 +76,7 @@ class Stage:
 
     def __post_init__(self):
         row = f"Stage of width {self.width}"
-        _check(self.blocks > 0, row, f"needs a block; got blocks={self.blocks}")
+        _check_positive(row, width=self.width, blocks=self.blocks)
         _check(
             self.stride in (1, 2),
             row,
@@ -154,6 +158,10 @@ class Architecture:
             self.name,
             f"basic blocks do not expand; got expansion={self.expansion}",
         )
+        _check(bool(self.stages), self.name, "`stages` is empty")
+        _check_positive(
+            self.name, expansion=self.expansion, stem_width=self.stem_width
+        )
         stride = 4 if self.stem_pool else 2
         for stage in self.stages:
             stride *= stage.stride
@@ -185,6 +193,25 @@ class Architecture:
     def channels(self) -> tuple[int, ...]:
         """Output channels of each stage."""
         return tuple(stage.width * self.expansion for stage in self.stages)
+
+    def strides(self, output_stride: int) -> tuple[tuple[int, int], ...]:
+        """Stride and dilation of each stage for a given `output_stride`.
+
+        By the authors' rule for segmentation, the last stages trade their
+        stride for dilation, and a stage dilates from its first block on.
+        """
+        known = [self.total_stride // factor for factor in (1, 2, 4)]
+        _check(
+            output_stride in known,
+            self.name,
+            f"`output_stride` must be one of {known}; got {output_stride!r}",
+        )
+        pairs, excess = [], self.total_stride // output_stride
+        for stage in reversed(self.stages):
+            kept = excess == 1 or stage.stride == 1
+            pairs.append((stage.stride if kept else 1, excess))
+            excess //= 1 if kept else stage.stride
+        return tuple(reversed(pairs))
 
 
 # The paper's pyramids by number of levels (Table 1), as kernel:groups.
@@ -335,13 +362,21 @@ _ROWS = (
     ),
 )
 
-ARCHITECTURES = {row.name: row for row in _ROWS}
 
-for _row in (
-    _mini("ResNetMini", ARCHITECTURES["ResNet50"], PYRAMIDS),
-    _mini("PyConvResNetMini", ARCHITECTURES["PyConvResNet50"], MINI_PYRAMIDS),
-):
-    ARCHITECTURES[_row.name] = _row
+def _by_name(rows):
+    names = [row.name for row in rows]
+    for name in names:
+        _check(names.count(name) == 1, name, "two rows have this name")
+    return dict(zip(names, rows))
+
+
+_BIG = _by_name(_ROWS)
+_MINIS = (
+    _mini("ResNetMini", _BIG["ResNet50"], PYRAMIDS),
+    _mini("PyConvResNetMini", _BIG["PyConvResNet50"], MINI_PYRAMIDS),
+)
+
+ARCHITECTURES = _by_name(_ROWS + _MINIS)
 
 
 def get_architecture(architecture: "Architecture | str") -> Architecture:
