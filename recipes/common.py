@@ -1,0 +1,114 @@
+"""What recipes share and what cannot change a result.
+
+The command line, the record of a run, and the timing of its steps.
+"""
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import time
+
+import keras
+
+
+def command_line(doc, workdir):
+    """A parser with the options that every recipe has.
+
+    Args:
+        doc: The recipe's docstring; it is the help text.
+        workdir: Default folder for what the run writes.
+    """
+    parser = argparse.ArgumentParser(
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--workdir",
+        type=pathlib.Path,
+        default=pathlib.Path(workdir),
+        help="folder for pictures and figures (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--data-dir",
+        type=pathlib.Path,
+        help="folder for prepared data (default: that of TFDS)",
+    )
+    parser.add_argument(
+        "--smoke",
+        action="store_true",
+        help="the same steps on very little data, to see that all works",
+    )
+    return parser
+
+
+def write_atomically(path, text):
+    """Writes `text` beside `path`, then renames: whole or not at all."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text)
+    os.replace(beside, path)
+
+
+def provenance():
+    """Who measured: date, commit, machine and package versions."""
+    packages = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
+    return {
+        "date": datetime.date.today().isoformat(),
+        "commit": _commit(),
+        "machine": f"{_processor()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "versions": {
+            name: importlib.metadata.version(name) for name in packages
+        },
+    }
+
+
+def write_record(path, **values):
+    """Writes `values` and the provenance of the run as JSON."""
+    record = {**provenance(), **values}
+    write_atomically(path, json.dumps(record, indent=2, default=str) + "\n")
+
+
+def _commit():
+    here = pathlib.Path(__file__).parent
+    command = ["git", "-C", here, "rev-parse", "--short", "HEAD"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True)
+    except OSError:
+        return "unknown"
+    return answer.stdout.strip() or "unknown"
+
+
+def _processor():
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    models = [line.split(":")[1] for line in lines if "model name" in line]
+    return models[0].strip() if models else platform.machine()
+
+
+class StepTimer(keras.callbacks.Callback):
+    """Times training steps; `median` leaves out the first, which compiles."""
+
+    def __init__(self):
+        super().__init__()
+        self.seconds = []
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._begin = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seconds.append(time.perf_counter() - self._begin)
+
+    @property
+    def median(self):
+        """Median seconds of a step."""
+        return statistics.median(self.seconds[1:] or self.seconds)

@@ -1,0 +1,107 @@
+"""Pictures that the recipes write: curves, accuracy by size, predictions."""
+
+import pathlib
+
+
+def _figure(rows, columns, width, height):
+    # The Agg canvas draws without a screen and leaves pyplot's state alone.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _save(figure, path):
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    return path
+
+
+def training_curves(histories, path):
+    """Loss and error over the epochs, the networks side by side.
+
+    As in the paper's Figure 7: training dashed, validation solid.
+
+    Args:
+        histories: `{network: history}`, the dictionaries that `fit` returns.
+        path: The PNG file to write.
+    """
+    figure, axes = _figure(1, 2, 9, 3.6)
+    for axis, quantity in zip(axes[0], ("loss", "accuracy")):
+        for number, (network, history) in enumerate(histories.items()):
+            for prefix, line in (("", "--"), ("val_", "-")):
+                values = history[prefix + quantity]
+                label = f"{network}, {'test' if prefix else 'training'}"
+                epochs = range(1, len(values) + 1)
+                axis.plot(epochs, values, line, color=f"C{number}", label=label)
+        axis.set_xlabel("epoch")
+        axis.set_ylabel(quantity)
+        axis.grid(alpha=0.3)
+    axes[0, 0].legend(fontsize="small")
+    return _save(figure, path)
+
+
+def accuracy_by_size(rows, sizes, path):
+    """Bars of accuracy for each size of object, a colour per network.
+
+    Args:
+        rows: Dictionaries with `network`, `accuracy` and each of `sizes`.
+        sizes: Names of the size bins, smallest first.
+        path: The PNG file to write.
+    """
+    figure, axes = _figure(1, 1, 6, 3.6)
+    axis = axes[0, 0]
+    groups = [*sizes, "accuracy"]
+    width = 0.8 / len(rows)
+    for number, row in enumerate(rows):
+        places = [group + number * width for group in range(len(groups))]
+        bars = axis.bar(
+            places,
+            [100 * row[group] for group in groups],
+            width,
+            label=row["network"],
+        )
+        axis.bar_label(bars, fmt="%.1f", fontsize="small")
+    middle = 0.4 - width / 2
+    axis.set_xticks(
+        [group + middle for group in range(len(groups))], [*sizes, "all"]
+    )
+    axis.set_ylabel("test accuracy, %")
+    axis.set_ylim(0, 108)
+    axis.legend(loc="lower right", fontsize="small")
+    return _save(figure, path)
+
+
+def prediction_grid(images, labels, predictions, path, columns=8):
+    """Pictures with what each network said; wrong answers in red.
+
+    Args:
+        images: uint8 array (N, height, width, 3).
+        labels: The truth, (N,).
+        predictions: `{network: (N,) array of classes}`.
+        path: The PNG file to write.
+        columns: Pictures in a row.
+    """
+    rows = -(-len(images) // columns)
+    figure, axes = _figure(rows, columns, 1.35 * columns, 1.75 * rows)
+    for axis in axes.flat:
+        axis.axis("off")
+    for index, (axis, image) in enumerate(zip(axes.flat, images)):
+        axis.imshow(image)
+        for line, (network, classes) in enumerate(predictions.items()):
+            right = classes[index] == labels[index]
+            axis.text(
+                0,
+                1.02 + 0.13 * (len(predictions) - 1 - line),
+                f"{network[:6]} {classes[index]}",
+                color="black" if right else "red",
+                transform=axis.transAxes,
+                fontsize=8,
+            )
+    figure.suptitle(
+        "What each network reads; wrong answers are red", fontsize=10
+    )
+    return _save(figure, path)
