@@ -1,0 +1,35 @@
+"""Parameters and operations of networks, in closed form.
+
+Nothing here needs TensorFlow or Keras, or makes a network: costs are integer
+arithmetic on the records of `keras_pyconv.architectures`. Two counts of
+operations stand side by side everywhere; `cost.py` says what each includes.
+"""
+
+from keras_pyconv.complexity.cost import Cost, conv_cost, pyconv_cost
+from keras_pyconv.complexity.network import Complexity, complexity
+from keras_pyconv.complexity.tables import (
+    COUNTING_RULE,
+    PRINTED,
+    networks_table,
+)
+from keras_pyconv.complexity.walk import (
+    LayerCost,
+    LevelCost,
+    PartCost,
+    Walk,
+)
+
+__all__ = [
+    "COUNTING_RULE",
+    "Complexity",
+    "Cost",
+    "LayerCost",
+    "LevelCost",
+    "PRINTED",
+    "PartCost",
+    "Walk",
+    "complexity",
+    "conv_cost",
+    "networks_table",
+    "pyconv_cost",
+]

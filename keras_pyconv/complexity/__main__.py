@@ -1,0 +1,48 @@
+"""Prints what networks cost: `python -m keras_pyconv.complexity --help`."""
+
+import argparse
+
+from keras_pyconv.architectures import ARCHITECTURES
+from keras_pyconv.complexity.grid import STYLES
+from keras_pyconv.complexity.network import complexity
+from keras_pyconv.complexity.tables import COUNTING_RULE, networks_table
+
+
+def main(argv=None):
+    """Prints the table that the command line asks for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m keras_pyconv.complexity",
+        description="Parameters and operations of every network.",
+        epilog=COUNTING_RULE,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--input-size", type=int, default=224, metavar="PX")
+    parser.add_argument("--format", choices=STYLES, default="text")
+    parser.add_argument(
+        "--levels",
+        action="store_true",
+        help="each network by part and by level of its pyramids",
+    )
+    options = parser.parse_args(argv)
+    try:
+        print(_report(options))
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def _report(options):
+    names, size = options.names or list(ARCHITECTURES), options.input_size
+    if not options.levels:
+        tables = [networks_table(names, size, options.format)]
+    else:
+        tables = [
+            complexity(name, (size, size, 3)).table(
+                style=options.format, levels=True
+            )
+            for name in names
+        ]
+    return "\n\n".join([*tables, COUNTING_RULE])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Rows of strings as a text or a Markdown table."""
+
+STYLES = ("text", "markdown")
+
+
+def grid(
+    header: list[str],
+    rows: list[list[str]],
+    style: str = "text",
+    words: tuple[str, ...] = (),
+) -> str:
+    """A table in which numbers stand below each other.
+
+    Args:
+        header: column titles.
+        rows: one list of strings a row, as long as the header.
+        style: `"text"` (aligned by spaces) or `"markdown"`.
+        words: titles of the columns of words, which align to the left.
+
+    Raises:
+        ValueError: if `style` is unknown.
+    """
+    if style not in STYLES:
+        raise ValueError(f"`style` must be one of {STYLES}; got {style!r}")
+    left = [title in words for title in header]
+    columns = [
+        _align(column, is_left, style)
+        for column, is_left in zip(zip(header, *rows), left)
+    ]
+    if style == "text":
+        return "\n".join("  ".join(line).rstrip() for line in zip(*columns))
+    return "\n".join(f"| {' | '.join(line)} |" for line in zip(*columns))
+
+
+def _align(column, left, style):
+    """Cells of one width, with the rule below the first."""
+    width = max(map(len, column))
+    cells = [c.ljust(width) if left else c.rjust(width) for c in column]
+    sign = "-" if left or style == "text" else ":"
+    return [cells[0], "-" * (width - 1) + sign, *cells[1:]]
