@@ -1,0 +1,177 @@
+"""Batch normalization by TensorFlow's fused kernel.
+
+Keras normalizes in separate operations, which costs a PyConv network a sixth
+of its training step. The layer differs from `keras.layers.BatchNormalization`
+in one number: on every path the moving variance follows the unbiased variance
+of the batch, n / (n - 1) times the biased one that normalizes it, as in the
+authors' framework.
+"""
+
+import math
+
+import keras
+from keras import ops
+
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+
+
+_FUSED_DTYPES = ("float16", "bfloat16", "float32")
+
+
+def _sum_over_replicas(values):
+    return tf.distribute.get_replica_context().all_reduce("sum", values)
+
+
+def _image_shape(shape, channels_last):
+    """The shape of any rank as the kernel wants it, which is four axes."""
+    if len(shape) == 4:
+        return shape
+    if channels_last:
+        return shape[0], math.prod(shape[1:-1]), 1, shape[-1]
+    return shape[0], shape[1], math.prod(shape[2:]), 1
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class FusedBatchNormalization(keras.layers.BatchNormalization):
+    """`keras.layers.BatchNormalization`, faster on TensorFlow.
+
+    Arguments, variables and their order are those of the Keras layer, so
+    that `set_weights(stock.get_weights())` takes over its weights, and
+    `trainable = False` means inference, as there. The moving variance is
+    unbiased, as in PyTorch.
+
+    The fused kernel computes in float16, bfloat16 and float32 with float32
+    statistics, channels in any axis. Float64 inputs, masks, statistics
+    synchronized over several replicas and other backends are computed in
+    separate operations, with `renorm=True` by Keras itself.
+
+    Args:
+        **kwargs: Those of `keras.layers.BatchNormalization`; the paper's
+            networks have `momentum=0.9` and `epsilon=1e-5`.
+
+    Input shape:
+        Any, with known channels.
+
+    Output shape:
+        The input's.
+
+    Example:
+
+    >>> x = np.random.rand(2, 56, 56, 64)
+    >>> layer = keras_pyconv.FusedBatchNormalization(momentum=0.9, epsilon=1e-5)
+    >>> layer(x, training=True).shape
+    (2, 56, 56, 64)
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        if self.renorm:
+            return super().call(inputs, training=training, mask=mask)
+        # As in Keras, frozen means inference.
+        training = bool(training and self.trainable)
+        fused = self._can_fuse(inputs, training, mask)
+        compute = self._fused if fused else self._unfused
+        outputs, mean, unbiased_variance = compute(inputs, training, mask)
+        if training:
+            self._follow(self.moving_mean, mean)
+            self._follow(self.moving_variance, unbiased_variance)
+        return ops.cast(outputs, self.compute_dtype)
+
+    def _follow(self, average, value):
+        average.assign(
+            ops.cast(average, value.dtype) * self.momentum
+            + value * (1.0 - self.momentum)
+        )
+
+    def _is_shared(self):
+        """Whether several replicas compute the statistics of one batch."""
+        # Building inside a strategy's scope traces outside of any replica.
+        return (
+            self.synchronized
+            and not tf.distribute.in_cross_replica_context()
+            and tf.distribute.get_strategy().num_replicas_in_sync > 1
+        )
+
+    def _can_fuse(self, inputs, training, mask):
+        if keras.backend.backend() != "tensorflow":
+            return False
+        if training and mask is not None:
+            return False
+        if training and self._is_shared():
+            return False
+        rank = len(inputs.shape)
+        return (
+            inputs.dtype.name in _FUSED_DTYPES
+            and rank > 1
+            and self.axis % rank in (1, rank - 1)
+        )
+
+    def _fused(self, inputs, training, mask):
+        del mask  # `_can_fuse` lets one through only where it has no effect.
+        shape = ops.shape(inputs)
+        last = self.axis % len(shape) == len(shape) - 1
+        mean = tf.cast(self.moving_mean, "float32")
+        variance = tf.cast(self.moving_variance, "float32")
+        gamma = tf.cast(self.gamma, "float32") if self.scale else None
+        beta = tf.cast(self.beta, "float32") if self.center else None
+        # The public function would raise an epsilon of 1e-5 to 1.001e-5. In
+        # training the kernel returns the batch's mean and unbiased variance.
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=tf.reshape(inputs, _image_shape(shape, last)),
+            scale=tf.ones_like(mean) if gamma is None else gamma,
+            offset=tf.zeros_like(mean) if beta is None else beta,
+            mean=mean[:0] if training else mean,
+            variance=variance[:0] if training else variance,
+            epsilon=self.epsilon,
+            data_format="NHWC" if last else "NCHW",
+            is_training=training,
+        )
+        return tf.reshape(outputs, shape), mean, variance
+
+    def _unfused(self, inputs, training, mask):
+        # Half precision overflows in the squares.
+        dtype = keras.backend.result_type(inputs.dtype, "float32")
+        inputs = ops.cast(inputs, dtype)
+        mean = ops.cast(self.moving_mean, dtype)
+        unbiased = variance = ops.cast(self.moving_variance, dtype)
+        if training:
+            mean, variance, unbiased = self._statistics(inputs, mask)
+        outputs = ops.batch_normalization(
+            inputs,
+            mean,
+            variance,
+            self.axis,
+            offset=ops.cast(self.beta, dtype) if self.center else None,
+            scale=ops.cast(self.gamma, dtype) if self.scale else None,
+            epsilon=self.epsilon,
+        )
+        return outputs, mean, unbiased
+
+    def _statistics(self, inputs, mask):
+        """Mean, variance and unbiased variance over all replicas."""
+        shape = ops.shape(inputs)
+        axes = [i for i in range(len(shape)) if i != self.axis % len(shape)]
+        kept = None
+        if mask is not None:
+            kept = ops.cast(ops.expand_dims(mask, -1), "bool")
+            kept = ops.broadcast_to(kept, shape)
+
+        def over_replicas(values):
+            return _sum_over_replicas(values) if self._is_shared() else values
+
+        def total(values):
+            if kept is not None:
+                values = ops.where(kept, values, 0)
+            return over_replicas(ops.sum(values, axes))
+
+        if mask is None:
+            count = math.prod(shape[i] for i in axes)
+            count = over_replicas(ops.cast(count, inputs.dtype))
+        else:
+            count = ops.maximum(total(ops.ones_like(inputs)), 1)
+        mean = total(inputs) / count
+        per_channel = [-1 if i not in axes else 1 for i in range(len(shape))]
+        # The gradient through this mean is zero over the whole batch.
+        center = ops.reshape(ops.stop_gradient(mean), per_channel)
+        squares = total(ops.square(inputs - center))
+        return mean, squares / count, squares / ops.maximum(count - 1, 1)

@@ -1,0 +1,363 @@
+"""Pyramidal convolution (section 3 of the paper) in one, two and three axes.
+
+All levels see the whole input: each convolves it with a kernel of its own size
+in its own number of channel groups, and the outputs are concatenated in the
+order given, smallest kernel first in the paper's networks. Padding "same" is
+symmetric, `kernel // 2 * dilation` on both sides: at stride 2 Keras pads
+otherwise.
+"""
+
+import keras
+from keras import ops
+
+from keras_pyconv.layers import levels
+from keras_pyconv.ops.grouped_conv import WAYS, grouped_conv, pyramid_conv
+
+
+def _level_initializer(initializer, index):
+    """An initializer that draws other values for every level.
+
+    Keras's initializers repeat themselves at every call, so that one shared by
+    all levels would start them alike.
+    """
+    if not isinstance(initializer, keras.initializers.Initializer):
+        return initializer
+    config = initializer.get_config()
+    seed = config.get("seed")
+    if isinstance(seed, int):
+        return initializer.from_config({**config, "seed": seed + index})
+    # A seed generator moves on by itself; a clone would start it afresh.
+    return initializer if seed is not None else initializer.clone()
+
+
+class PyConvND(keras.layers.Layer):
+    """What `PyConv1D`, `PyConv` and `PyConv3D` share; `rank` is their axes."""
+
+    rank = None
+
+    def __init__(
+        self,
+        filters,
+        kernel_size=(3, 5, 7, 9),
+        groups="auto",
+        strides=1,
+        padding="same",
+        data_format=None,
+        dilation_rate=1,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        way=None,
+        **kwargs,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.filters = levels.plain(filters)
+        self.kernel_size = levels.plain(kernel_size)
+        self.groups = levels.plain(groups)
+        self._kernels = levels.level_kernels(self.kernel_size, self.rank)
+        self._filters = levels.level_filters(self.filters, len(self._kernels))
+        self._groups = levels.level_groups(self.groups, self._filters)
+        self.strides = levels.axis_sizes(
+            "strides", levels.plain(strides), self.rank
+        )
+        self.dilation_rate = levels.axis_sizes(
+            "dilation_rate", levels.plain(dilation_rate), self.rank
+        )
+        self.padding = _known("padding", padding, ("same", "valid"))
+        self.data_format = _known(
+            "data_format",
+            data_format or keras.config.image_data_format(),
+            ("channels_last", "channels_first"),
+        )
+        self.way = _known("way", way, (None, *WAYS))
+        self.activation = keras.activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.input_spec = keras.InputSpec(ndim=self.rank + 2)
+        self.levels = None
+        self.kernels = None
+        self.bias = None
+
+    @property
+    def _channel_axis(self):
+        return -1 if self.data_format == "channels_last" else 1
+
+    def _channels(self, input_shape):
+        if len(input_shape) != self.rank + 2:
+            raise ValueError(
+                f"{type(self).__name__} takes inputs of rank {self.rank + 2}. "
+                f"Received: input_shape={tuple(input_shape)}."
+            )
+        channels = input_shape[self._channel_axis]
+        if channels is None:
+            raise ValueError(
+                "The channels of the input must be known; every other size "
+                f"may be None. Received: input_shape={tuple(input_shape)} with "
+                f'data_format="{self.data_format}".'
+            )
+        return channels
+
+    def build(self, input_shape):
+        channels = self._channels(input_shape)
+        self.levels = levels.resolve_levels(
+            channels, self._kernels, self._filters, self._groups
+        )
+        self.compute_output_shape(input_shape)
+        self.kernels = [
+            self.add_weight(
+                name=f"kernel_{index + 1}",
+                shape=(*kernel_size, channels // groups, filters),
+                initializer=_level_initializer(self.kernel_initializer, index),
+                regularizer=self.kernel_regularizer,
+                constraint=self.kernel_constraint,
+            )
+            for index, (kernel_size, filters, groups) in enumerate(self.levels)
+        ]
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(sum(self._filters),),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        self.input_spec = keras.InputSpec(
+            ndim=self.rank + 2, axes={self._channel_axis: channels}
+        )
+
+    def call(self, inputs):
+        outputs = self._convolve(inputs)
+        if self.bias is not None:
+            shape = [1] * (self.rank + 2)
+            shape[self._channel_axis] = -1
+            # Never `bias_add`: TensorFlow may fuse that with a grouped
+            # convolution into a kernel that knows no groups.
+            outputs = outputs + ops.reshape(self.bias, shape)
+        return self.activation(outputs)
+
+    def _convolve(self, inputs):
+        kernels = [ops.convert_to_tensor(kernel) for kernel in self.kernels]
+        groups = [level.groups for level in self.levels]
+        options = {
+            "strides": self.strides,
+            "padding": self.padding,
+            "dilation_rate": self.dilation_rate,
+            "data_format": self.data_format,
+            "way": self.way,
+        }
+        if self.padding == "same" or len(set(self._kernels)) == 1:
+            return pyramid_conv(inputs, kernels, groups=groups, **options)
+        outputs = [
+            grouped_conv(
+                self._crop(inputs, level.kernel_size),
+                kernel,
+                groups=level.groups,
+                **options,
+            )
+            for kernel, level in zip(kernels, self.levels)
+        ]
+        return ops.concatenate(outputs, axis=self._channel_axis)
+
+    def _crop(self, inputs, kernel_size):
+        """What a smaller kernel reads, centred where the largest ones fit."""
+        margins = [
+            (largest - size) // 2 * dilation
+            for largest, size, dilation in zip(
+                self._largest_kernel(), kernel_size, self.dilation_rate
+            )
+        ]
+        window = [slice(margin, -margin or None) for margin in margins]
+        window.insert(self.rank if self._channel_axis == -1 else 0, slice(None))
+        return inputs[(slice(None), *window)]
+
+    def _largest_kernel(self):
+        return tuple(max(sizes) for sizes in zip(*self._kernels))
+
+    def compute_output_shape(self, input_shape):
+        self._channels(input_shape)
+        spatial = list(input_shape)
+        del spatial[self._channel_axis], spatial[0]
+        # Symmetric padding gives back what an odd kernel takes.
+        taken = [0] * self.rank
+        if self.padding == "valid":
+            taken = [
+                (size - 1) * dilation
+                for size, dilation in zip(
+                    self._largest_kernel(), self.dilation_rate
+                )
+            ]
+        sizes = [
+            None if size is None else (size - less - 1) // stride + 1
+            for size, less, stride in zip(spatial, taken, self.strides)
+        ]
+        if any(size is not None and size < 1 for size in sizes):
+            smallest = tuple(less + 1 for less in taken)
+            raise ValueError(
+                "The largest kernel does not fit into the input. Received: "
+                f"input_shape={tuple(input_shape)}; nearest: sizes of at "
+                f"least {smallest}."
+            )
+        sizes.insert(
+            self.rank if self._channel_axis == -1 else 0, sum(self._filters)
+        )
+        return (input_shape[0], *sizes)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "groups": self.groups,
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+            "activation": keras.activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "way": self.way,
+            **{
+                f"{variable}_{kind[:-1]}": getattr(keras, kind).serialize(
+                    getattr(self, f"{variable}_{kind[:-1]}")
+                )
+                for variable in ("kernel", "bias")
+                for kind in ("initializers", "regularizers", "constraints")
+            },
+            "activity_regularizer": keras.regularizers.serialize(
+                self.activity_regularizer
+            ),
+        }
+
+
+def _known(name, value, known):
+    if value not in known:
+        raise ValueError(
+            f"Unknown `{name}`. Received: {value!r}; known: "
+            f"{', '.join(map(repr, known))}."
+        )
+    return value
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class PyConv1D(PyConvND):
+    """Pyramidal convolution over one axis, such as time.
+
+    As `PyConv` in everything else; a level's kernel is one odd integer.
+
+    Input shape:
+        `(batch, steps, channels)`, or `(batch, channels, steps)` with
+        `data_format="channels_first"`.
+
+    Output shape:
+        `(batch, new_steps, filters)`, or channels first.
+
+    Example:
+
+    >>> x = np.random.rand(4, 100, 16)
+    >>> y = keras_pyconv.PyConv1D(32, kernel_size=(3, 7))(x)
+    >>> y.shape
+    (4, 100, 32)
+    """
+
+    rank = 1
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class PyConv3D(PyConvND):
+    """Pyramidal convolution over three axes, such as time, height and width.
+
+    As `PyConv` in everything else; a level's kernel is one odd integer or
+    three, the leading axis first: `kernel_size=((3, 3, 3), (3, 5, 5))`.
+
+    Input shape:
+        `(batch, time, height, width, channels)`, or
+        `(batch, channels, time, height, width)` with
+        `data_format="channels_first"`.
+
+    Output shape:
+        `(batch, new_time, new_height, new_width, filters)`, or channels first.
+
+    Example:
+
+    >>> x = np.random.rand(1, 8, 28, 28, 16)
+    >>> y = keras_pyconv.PyConv3D(32, kernel_size=(3, (3, 5, 5)))(x)
+    >>> y.shape
+    (1, 8, 28, 28, 32)
+    """
+
+    rank = 3
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class PyConv(PyConvND):
+    """Pyramidal convolution over height and width.
+
+    Reference: [Pyramidal Convolution](https://arxiv.org/abs/2006.11538),
+    section 3.
+
+    Args:
+        filters: Integer, the channels of the output, split evenly over the
+            levels; or one integer per level.
+        kernel_size: One kernel per level, smallest first: an odd integer, or
+            one per axis. `(3, 5)` are two levels and `((3, 5),)` is one. An
+            integer is one level.
+        groups: Groups of channels that are convolved apart: one integer per
+            level, an integer for every level, or `"auto"`, the common divisor
+            of the input channels and of the level's filters that is closest
+            to its number of kernel positions over the smallest kernel's. For
+            kernels of 3, 5, 7, 9 that is 1, 2, 4, 8 where they divide; the
+            paper's networks have 1, 4, 8, 16.
+        strides: Integer, or one per axis.
+        padding: `"same"` pads `kernel // 2 * dilation_rate` zeros on both
+            sides, at any stride. `"valid"` pads nothing: the outputs are those
+            where the largest kernel fits into the input, and smaller kernels
+            have the same centres.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` for the
+            one of `keras.config.image_data_format()`.
+        dilation_rate: Integer, or one per axis; combines with any stride.
+        activation: Activation after the bias.
+        use_bias: Whether to add one bias to the concatenated levels.
+        kernel_initializer: Initializer of every level's kernel, drawn anew
+            for each. Fans are read from a kernel's own shape,
+            `(*kernel_size, channels // groups, filters)`.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of every level's kernel.
+        bias_regularizer: Regularizer of the bias.
+        activity_regularizer: Regularizer of the output.
+        kernel_constraint: Constraint of every level's kernel.
+        bias_constraint: Constraint of the bias.
+        way: One of the names of `keras_pyconv.ops.grouped_conv.WAYS` to
+            compute grouped levels by, or `None` for the fastest.
+
+    Input shape:
+        `(batch, height, width, channels)`, or
+        `(batch, channels, height, width)` with
+        `data_format="channels_first"`. All sizes but channels may be unknown.
+
+    Output shape:
+        `(batch, new_height, new_width, filters)`, or channels first.
+
+    Attributes:
+        levels: `(kernel_size, filters, groups)` of every level, once built.
+        kernels: The kernel of every level, once built.
+        bias: The bias, or `None`.
+
+    Example:
+
+    >>> x = np.random.rand(2, 56, 56, 64)
+    >>> y = keras_pyconv.PyConv(64, groups=(1, 4, 8, 16), use_bias=False)(x)
+    >>> y.shape
+    (2, 56, 56, 64)
+    """
+
+    rank = 2
