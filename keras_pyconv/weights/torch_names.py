@@ -1,0 +1,183 @@
+"""The authors' parameter names for our variables, and strict loading by them.
+
+Names follow from the layers' names alone: `conv2_block1_2_pyconv/kernel_3` is
+`layer1.0.conv2.conv2_3.weight`.
+
+The fact a reader would get wrong: the authors' `conv2_3` counts levels from
+1, whatever convolution of the block it is; and a projection is
+`downsample.0` behind nothing, but `downsample.1` behind a max pooling.
+"""
+
+import re
+
+import keras
+import numpy as np
+
+from keras_pyconv.weights.torch_files import read_arrays
+
+# Our variable's name -> the authors', for layers other than pyramids.
+_VARIABLES = {
+    "kernel": "weight",
+    "kernel_1": "weight",
+    "bias": "bias",
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+_STEM = {"conv1_conv": "conv1", "conv1_bn": "bn1", "predictions": "fc"}
+_BLOCK = re.compile(r"conv(\d+)_block(\d+)_(\d)_(conv|pyconv|bn)")
+_IGNORED = ".num_batches_tracked"
+_LISTED = 20
+
+
+def _module_name(layer, layer_names):
+    """The authors' module for a layer, or None if they have none."""
+    if layer.name in _STEM:
+        return _STEM[layer.name]
+    match = _BLOCK.fullmatch(layer.name)
+    if not match:
+        return None
+    stage, block, position, kind = match.groups()
+    module = f"layer{int(stage) - 1}.{int(block) - 1}"
+    if position == "0":
+        pool = re.sub("_(conv|bn)$", "_pool", layer.name)
+        index = int(pool in layer_names) + int(kind == "bn")
+        return f"{module}.downsample.{index}"
+    return f"{module}.{'bn' if kind == 'bn' else 'conv'}{position}"
+
+
+def _parameter_name(module, layer, variable):
+    level = re.fullmatch(r"kernel_(\d+)", variable.name)
+    if level and layer.name.endswith("_pyconv"):
+        return f"{module}.conv2_{level[1]}.weight"
+    return f"{module}.{_VARIABLES[variable.name]}"
+
+
+def _named_variables(model):
+    """(authors' name, variable) for every variable that they have too."""
+    layer_names = {layer.name for layer in model.layers}
+    pairs = []
+    for layer in model.layers:
+        module = _module_name(layer, layer_names)
+        if module is not None:
+            pairs += [
+                (_parameter_name(module, layer, variable), variable)
+                for variable in layer.variables
+            ]
+    if not pairs:
+        raise ValueError(
+            f"Model {model.name!r} has no layer that the authors' networks "
+            "have: it must be made by a builder of keras_pyconv."
+        )
+    return pairs
+
+
+def torch_names(model: keras.Model) -> dict[str, str]:
+    """The authors' parameter name for every variable's path.
+
+    Example:
+
+    >>> names = torch_names(keras_pyconv.PyConvResNet50())
+    >>> names["conv2_block1_2_pyconv/kernel_3"]
+    'layer1.0.conv2.conv2_3.weight'
+    """
+    return {variable.path: name for name, variable in _named_variables(model)}
+
+
+def _keras_axes(array):
+    """PyTorch's axes in Keras's order; the only place that moves them.
+
+    Kernels: (out, in / groups, *spatial) -> (*spatial, in / groups, out).
+    Matrices: (out, in) -> (in, out).
+    """
+    if array.ndim < 2:
+        return array
+    return np.moveaxis(array, (0, 1), (-1, -2))
+
+
+def _torch_shape(shape):
+    if len(shape) < 2:
+        return tuple(shape)
+    return (shape[-1], shape[-2], *shape[:-2])
+
+
+def _fault(array, variable):
+    """What is wrong with an array for a variable, or None."""
+    expected = _torch_shape(variable.shape)
+    if array.shape != expected:
+        return f"shape {array.shape}, expected {expected}"
+    if array.dtype.kind in "OUSMmc":
+        return f"dtype {array.dtype}, expected real numbers"
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(array.astype("float32")).all()
+    return None if finite else "holds NaN or infinity"
+
+
+def _listing(title, entries):
+    if not entries:
+        return ""
+    shown = entries[:_LISTED]
+    rest = len(entries) - len(shown)
+    lines = [f"\n{title} ({len(entries)}):", *(f"\n  {e}" for e in shown)]
+    return "".join(lines) + (f"\n  and {rest} more" if rest else "")
+
+
+def _check(model, pairs, arrays):
+    """Refuses a source that does not fit the model name by name."""
+    has_classifier = any(name.startswith("fc.") for name, _ in pairs)
+    known = {name for name, _ in pairs}
+    missing = [name for name, _ in pairs if name not in arrays]
+    left_over = [
+        name
+        for name in arrays
+        if name not in known
+        and not name.endswith(_IGNORED)
+        and (has_classifier or not name.startswith("fc."))
+    ]
+    faults = [
+        f"{name}: {fault}"
+        for name, variable in pairs
+        if name in arrays and (fault := _fault(arrays[name], variable))
+    ]
+    if missing or left_over or faults:
+        raise ValueError(
+            f"The weights do not fit model {model.name!r}; nothing was loaded."
+            + _listing("Missing in the source", missing)
+            + _listing("Left over in the source", left_over)
+            + _listing("Unusable", faults)
+        )
+
+
+def from_torch(model: keras.Model, source) -> keras.Model:
+    """Loads the weights of the authors' PyTorch networks.
+
+    Strict in both directions: every variable must find its array and every
+    array its variable, of the right shape, without NaN or infinity; else
+    nothing is loaded. Two things may be left over: `num_batches_tracked`,
+    which carries nothing, and, for a model without a classifier, `fc.*`.
+    Layers of the model that the authors' networks do not have, such as a
+    normalization before the stem, keep their weights.
+
+    Args:
+        model: A network made by a builder of `keras_pyconv`.
+        source: Mapping from the authors' parameter names to arrays or
+            tensors, or the path of a `.npz`, `.safetensors`, `.pth` or `.pt`
+            file. No code found in a file is run. PyTorch is needed for
+            `.pth` and `.pt` alone.
+
+    Returns:
+        The model.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ImportError: if the file needs a package that is not installed.
+        ValueError: if the source is no checkpoint or does not fit; the
+            message lists what is missing, left over and unusable.
+    """
+    pairs = _named_variables(model)
+    arrays = read_arrays(source)
+    _check(model, pairs, arrays)
+    for name, variable in pairs:
+        variable.assign(_keras_axes(arrays[name]))
+    return model
