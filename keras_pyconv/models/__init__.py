@@ -1,0 +1,17 @@
+"""Functions from a record of `architectures.py` to a `keras.Model`."""
+
+from keras_pyconv.models.features import Feature, features
+from keras_pyconv.models.resnet import (
+    PyConvHGResNet50,
+    PyConvHGResNet101,
+    PyConvHGResNet152,
+    PyConvResNet18,
+    PyConvResNet34,
+    PyConvResNet50,
+    PyConvResNet101,
+    PyConvResNet152,
+    ResNet50,
+    ResNet101,
+    ResNet152,
+    build_classifier,
+)

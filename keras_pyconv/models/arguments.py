@@ -1,0 +1,129 @@
+"""The `keras.applications` arguments of a classifier, checked and made ready.
+
+Everything that Keras accepts is accepted, with two liberties: any number of
+channels and any size from one pixel up, also unknown, are fine with the
+classifier on top. What Keras lets pass in silence (an unknown `pooling`) or
+reports from deep inside (bad `classes`) is refused before a layer is made.
+"""
+
+import os
+
+import keras
+
+POOLINGS = (None, "avg", "max")
+DEFAULT_SIZE = 224
+# What `weights.from_torch` reads; everything else is a file of Keras.
+TORCH_FILES = (".npz", ".safetensors", ".pth", ".pt", ".pth.tar")
+
+
+def is_torch_file(path) -> bool:
+    """Whether the name of a weight file is one for `weights.from_torch`."""
+    return os.fspath(path).lower().endswith(TORCH_FILES)
+
+
+def check_arguments(
+    include_top, weights, pooling, classes, activation, dropout
+):
+    """Refuses what no network can be made from."""
+    if pooling not in POOLINGS:
+        raise ValueError(
+            f"`pooling` must be one of {list(POOLINGS)}. "
+            f"Received: pooling={pooling!r}"
+        )
+    if include_top and (type(classes) is not int or classes < 1):
+        raise ValueError(
+            "`classes` must be a positive integer. "
+            f"Received: classes={classes!r}"
+        )
+    if not 0 <= dropout < 1:
+        raise ValueError(
+            "`dropout` must be a rate in [0, 1). "
+            f"Received: dropout={dropout!r}"
+        )
+    if include_top:
+        _check_activation(activation)
+    check_weights(weights)
+
+
+def _check_activation(activation):
+    try:
+        keras.activations.get(activation)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            "`classifier_activation` must be None, the name of a Keras "
+            'activation such as "softmax", or a callable. '
+            f"Received: classifier_activation={activation!r}"
+        ) from error
+
+
+def check_weights(weights):
+    """Refuses `weights` that are neither None nor an existing file."""
+    if weights is None:
+        return
+    if not isinstance(weights, (str, os.PathLike)):
+        raise ValueError(
+            "`weights` must be None or the path of a file. "
+            f"Received: weights={weights!r}"
+        )
+    if not os.path.exists(weights):
+        raise ValueError(
+            "`weights` must be None (random initialization) or the path of "
+            "an existing file (.weights.h5, .keras, "
+            f"{', '.join(TORCH_FILES)}); no weights are known by name. "
+            f"There is no such file: weights={os.fspath(weights)!r}"
+        )
+
+
+def check_input_shape(input_shape):
+    """`input_shape` as three entries, sizes positive or None."""
+    shape = tuple(input_shape)
+    channels_last = keras.config.image_data_format() == "channels_last"
+    axes = "(height, width, channels)"
+    if not channels_last:
+        axes = "(channels, height, width)"
+    if len(shape) != 3:
+        raise ValueError(
+            f"`input_shape` must be {axes}, without the batch. "
+            f"Received: input_shape={input_shape!r}"
+        )
+    channels = shape[-1 if channels_last else 0]
+    sizes = shape[:-1] if channels_last else shape[1:]
+    if type(channels) is not int or channels < 1:
+        raise ValueError(
+            f"The channels of `input_shape`, {axes}, must be a positive "
+            f"integer. Received: input_shape={input_shape!r}"
+        )
+    for size in sizes:
+        if size is not None and (type(size) is not int or size < 1):
+            raise ValueError(
+                f"The sizes of `input_shape`, {axes}, must be None or at "
+                f"least 1. Received: input_shape={input_shape!r}"
+            )
+    return shape
+
+
+def default_input_shape(include_top):
+    """Keras's defaults: 224 x 224 with the classifier, else any size."""
+    size = DEFAULT_SIZE if include_top else None
+    if keras.config.image_data_format() == "channels_last":
+        return (size, size, 3)
+    return (3, size, size)
+
+
+def image_input(input_tensor, input_shape, include_top):
+    """The Keras tensor that enters the network."""
+    if input_tensor is None:
+        shape = input_shape or default_input_shape(include_top)
+        return keras.layers.Input(check_input_shape(shape))
+    if not keras.utils.is_keras_tensor(input_tensor):
+        raise ValueError(
+            "`input_tensor` must be a Keras tensor, such as the output of "
+            f"`keras.Input`. Received: {type(input_tensor).__name__}"
+        )
+    shape = check_input_shape(input_tensor.shape[1:])
+    if input_shape is not None and check_input_shape(input_shape) != shape:
+        raise ValueError(
+            f"`input_tensor` has shape {shape} without the batch, and "
+            f"`input_shape` says otherwise. Received: {input_shape!r}"
+        )
+    return input_tensor

@@ -1,0 +1,75 @@
+"""A network's feature maps by stride, for use as a backbone.
+
+Found by the layers' names and strides, so that a loaded model, or one with
+another `output_stride`, serves as well as a fresh one. The stem's feature is
+the one before its max pooling, where the network has one.
+"""
+
+import re
+from typing import NamedTuple
+
+import keras
+
+
+class Feature(NamedTuple):
+    """One feature map: `output` is a Keras tensor of the model."""
+
+    name: str
+    stride: int
+    channels: int
+    output: keras.KerasTensor
+
+
+def _stride(model, pattern):
+    """Product of the strides of the layers whose names match."""
+    stride = 1
+    for layer in model.layers:
+        if re.fullmatch(pattern, layer.name):
+            stride *= layer.strides[0]
+    return stride
+
+
+def features(model: keras.Model) -> list[Feature]:
+    """The outputs of the stem and of every stage, shallowest first.
+
+    Args:
+        model: A network of `keras_pyconv.models`, also a loaded one.
+
+    Returns:
+        A list of `Feature(name, stride, channels, output)`, named `"stem"`,
+        `"stage1"` to `"stage4"`. Strides count from the network's image.
+
+    Raises:
+        ValueError: if the model has no layers of such names.
+
+    Example:
+
+    >>> model = keras_pyconv.PyConvResNet50(include_top=False)
+    >>> outputs = [feature.output for feature in features(model)]
+    >>> backbone = keras.Model(model.input, outputs)
+    """
+    stages = {}
+    for layer in model.layers:
+        match = re.fullmatch(r"conv(\d+)_block(\d+)_out", layer.name)
+        if match:
+            stages[int(match[1])] = layer
+    if not stages:
+        raise ValueError(
+            f"Model {model.name!r} has no layer named `conv2_block1_out` or "
+            "alike: `features` needs a network of keras_pyconv.models."
+        )
+    stem = model.get_layer("conv1_conv")
+    axis = -1 if stem.data_format == "channels_last" else 1
+    rows = [("stem", "conv1_conv", model.get_layer("conv1_relu"))]
+    for number, last in sorted(stages.items()):
+        strided = rf"conv{number}_block1_[123]_(py)?conv"
+        rows.append((f"stage{number - 1}", strided, last))
+    stride, found = 1, []
+    for name, strided, layer in rows:
+        stride *= _stride(model, strided)
+        found.append(
+            Feature(name, stride, layer.output.shape[axis], layer.output)
+        )
+        if name == "stem":
+            stride *= _stride(model, "pool1_pool")
+    return found

@@ -1,0 +1,184 @@
+"""PyConvResNet, PyConvHGResNet, ResNet and the ablation rows (Tables 1 to 3).
+
+One function goes from a record of `architectures.py` to a `keras.Model`; the
+named builders fix the record and keep the signature of `keras.applications`.
+
+The fact a reader would get wrong: `weights` defaults to None, not to
+"imagenet", and pixels are expected as the authors' training code has them
+(RGB in [0, 1], normalized by ImageNet's mean and standard deviation).
+"""
+
+import inspect
+
+import keras
+from keras import layers
+
+from keras_pyconv.architectures import ARCHITECTURES, get_architecture
+from keras_pyconv.models import blocks
+from keras_pyconv.models.arguments import (
+    check_arguments,
+    image_input,
+    is_torch_file,
+)
+from keras_pyconv.weights import from_torch
+
+
+def _trunk(x, architecture, output_stride):
+    """Stem and stages: images to the last stage's feature map."""
+    x = blocks.spatial_conv(
+        x, (7,), architecture.stem_width, strides=2, name="conv1"
+    )
+    x = blocks.normalize(x, name="conv1")
+    x = blocks.activate(x, name="conv1_relu")
+    if architecture.stem_pool:
+        x = blocks.max_pool(x, 2, name="pool1")
+    rows = zip(
+        architecture.stages,
+        architecture.channels,
+        architecture.strides(output_stride),
+    )
+    for number, (stage, channels, (strides, dilation)) in enumerate(rows, 2):
+        x = blocks.residual_stage(
+            x,
+            stage,
+            architecture.block,
+            channels,
+            strides,
+            dilation,
+            name=f"conv{number}",
+        )
+    return x
+
+
+def _uniform(bound):
+    return keras.initializers.RandomUniform(-bound, bound)
+
+
+def _classifier(x, classes, activation, dropout):
+    """Global average pooling, dropout and the linear classifier."""
+    x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    if dropout:
+        x = layers.Dropout(dropout, name="dropout")(x)
+    bound = x.shape[-1] ** -0.5
+    # Under a mixed policy probabilities stay in the variables' precision.
+    return layers.Dense(
+        classes,
+        activation=activation,
+        kernel_initializer=_uniform(bound),
+        bias_initializer=_uniform(bound),
+        dtype=keras.config.dtype_policy().variable_dtype,
+        name="predictions",
+    )(x)
+
+
+def _pool(x, pooling):
+    if pooling == "avg":
+        return layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    if pooling == "max":
+        return layers.GlobalMaxPooling2D(name="max_pool")(x)
+    return x
+
+
+def _load(model, weights):
+    if is_torch_file(weights):
+        from_torch(model, weights)
+    else:
+        model.load_weights(weights)
+
+
+def build_classifier(
+    architecture,
+    include_top=True,
+    weights=None,
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=1000,
+    classifier_activation="softmax",
+    name=None,
+    output_stride=32,
+    dropout=0.0,
+):
+    """Builds the network of a record (paper, Tables 1 to 3).
+
+    Args:
+        architecture: An `Architecture`, or the name of a row of
+            `ARCHITECTURES`.
+        include_top: Whether to end with global average pooling and the
+            linear classifier.
+        weights: None for the authors' random initialization, or the path of
+            a file: of Keras (`.weights.h5`, `.keras`), or of the authors'
+            framework (`.npz`, `.safetensors`, `.pth`, `.pt`), which goes
+            through `keras_pyconv.weights.from_torch`.
+        input_tensor: Keras tensor to use as the images.
+        input_shape: Shape of an image without the batch: any number of
+            channels; any size, None for sizes that vary. The default is
+            `(224, 224, 3)`, and `(None, None, 3)` without the top; with
+            `"channels_first"` images the channels come first.
+        pooling: What follows the last stage when `include_top=False`: None
+            for its 4-D output, `"avg"` or `"max"` for global pooling.
+        classes: Number of classes, when `include_top=True`.
+        classifier_activation: Activation of the classifier; None returns
+            logits.
+        name: Name of the model; by default the record's, in lower case.
+        output_stride: Input size over the size of the last feature map: 32,
+            or 16 or 8 for dense prediction, where the last stages dilate
+            instead of striding (authors' rule for segmentation).
+        dropout: Rate of the dropout before the classifier.
+
+    Returns:
+        A `keras.Model` from images, RGB in [0, 1] normalized by ImageNet's
+        mean and standard deviation, to probabilities `(batch, classes)`.
+        Under a mixed precision policy these stay float32.
+
+    Raises:
+        ValueError: if an argument is none of the above.
+    """
+    architecture = get_architecture(architecture)
+    check_arguments(
+        include_top, weights, pooling, classes, classifier_activation, dropout
+    )
+    images = image_input(input_tensor, input_shape, include_top)
+    x = _trunk(images, architecture, output_stride)
+    if include_top:
+        x = _classifier(x, classes, classifier_activation, dropout)
+    else:
+        x = _pool(x, pooling)
+    sources = keras.utils.get_source_inputs(images)
+    sources = sources[0] if len(sources) == 1 else sources
+    model = keras.Model(sources, x, name=name or architecture.name.lower())
+    if weights is not None:
+        _load(model, weights)
+    return model
+
+
+def _named(row):
+    """The builder of one row: `build_classifier` with its record fixed."""
+
+    def builder(*args, **kwargs):
+        return build_classifier(row, *args, **kwargs)
+
+    _, *parameters = inspect.signature(build_classifier).parameters.values()
+    parameters = [
+        p.replace(default=row.lower()) if p.name == "name" else p
+        for p in parameters
+    ]
+    builder.__signature__ = inspect.Signature(parameters)
+    builder.__name__ = builder.__qualname__ = row
+    _, _, arguments = inspect.getdoc(build_classifier).partition("`.\n")
+    source = ARCHITECTURES[row].source
+    builder.__doc__ = f"{row} (paper, {source}).\n\nArgs:\n{arguments}"
+    return builder
+
+
+PyConvResNet18 = _named("PyConvResNet18")
+PyConvResNet34 = _named("PyConvResNet34")
+PyConvResNet50 = _named("PyConvResNet50")
+PyConvResNet101 = _named("PyConvResNet101")
+PyConvResNet152 = _named("PyConvResNet152")
+PyConvHGResNet50 = _named("PyConvHGResNet50")
+PyConvHGResNet101 = _named("PyConvHGResNet101")
+PyConvHGResNet152 = _named("PyConvHGResNet152")
+ResNet50 = _named("ResNet50")
+ResNet101 = _named("ResNet101")
+ResNet152 = _named("ResNet152")
