@@ -63,22 +63,27 @@ def _divisors(number) -> list[int]:
     return [n for n in range(1, number + 1) if number % n == 0]
 
 
+def _nearest_count(value) -> int:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        return 1
+    return max(round(value), 1)
+
+
+def _stretched(sizes, rank):
+    """`sizes` cut, or its last one repeated, to one per axis."""
+    return (*sizes, *(sizes[-1:] or (1,)) * rank)[:rank]
+
+
 def axis_sizes(name: str, value, rank: int) -> tuple[int, ...]:
     """`strides` or `dilation_rate` as one positive integer per axis."""
     sizes = value if isinstance(value, tuple) else (value,) * rank
     if len(sizes) != rank or not all(_is_count(size) for size in sizes):
+        nearest = tuple(map(_nearest_count, _stretched(sizes, rank)))
         raise ValueError(
             f"`{name}` must be a positive integer or {rank} of them, one per "
-            f"axis. Received: {name}={value!r}; nearest: "
-            + ", ".join(_nearest_count(size) for size in sizes[:rank] or (1,))
+            f"axis. Received: {name}={value!r}; nearest: {nearest}."
         )
     return sizes
-
-
-def _nearest_count(value) -> str:
-    if type(value) not in (int, float) or not math.isfinite(value):
-        return "1"
-    return str(max(round(value), 1))
 
 
 def level_kernels(kernel_size, rank: int) -> tuple[tuple[int, ...], ...]:
@@ -96,8 +101,7 @@ def _kernel(entry, rank, level):
     sizes = entry if isinstance(entry, tuple) else (entry,) * rank
     if len(sizes) != rank:
         rule = f"a kernel is an odd integer or {rank} of them, one per axis"
-        nearest = (*sizes, *(sizes[-1:] or (1,)) * rank)[:rank]
-        _refuse("kernel_size", level, rule, entry, nearest)
+        _refuse("kernel_size", level, rule, entry, _stretched(sizes, rank))
     for size in sizes:
         if not _is_count(size) or size % 2 == 0:
             rule = "kernels are odd integers, to have a centre"

@@ -168,7 +168,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             count = math.prod(shape[i] for i in axes)
             count = over_replicas(ops.cast(count, inputs.dtype))
         else:
-            count = ops.maximum(total(ops.ones_like(inputs)), 1)
+            count = total(ops.ones_like(inputs))
+        count = ops.maximum(count, 1)
         mean = total(inputs) / count
         per_channel = [-1 if i not in axes else 1 for i in range(len(shape))]
         # The gradient through this mean is zero over the whole batch.
