@@ -1,0 +1,1 @@
+"""Measurements: question, command, machine, result, conclusion."""

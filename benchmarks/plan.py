@@ -1,0 +1,222 @@
+"""What is measured: contenders, measures, sizes, caps and targets, as data.
+
+Nothing here, and nothing in the process that conducts a run, imports a
+framework: each contender lives in a process of its own, so that thread pools,
+oneDNN's settings and memory do not mix.
+
+The fact a reader would get wrong: TensorFlow switches oneDNN on by itself only
+on CPUs with AVX512-VNNI or better. All Keras contenders here run with it on,
+except the row that says so.
+"""
+
+import dataclasses
+import os
+from dataclasses import dataclass
+
+ONEDNN_ON = {"TF_ENABLE_ONEDNN_OPTS": "1"}
+ONEDNN_OFF = {"TF_ENABLE_ONEDNN_OPTS": "0"}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Who is measured; `modules` has, by part, who builds it."""
+
+    title: str
+    modules: dict[str, str]
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
+    requires: str = "tensorflow"
+    devices: tuple[str, ...] = ("cpu", "gpu")
+
+
+_KERAS = {
+    "network": "benchmarks.keras_networks",
+    "video": "benchmarks.keras_video",
+}
+_TORCH = {
+    "network": "benchmarks.torch_networks",
+    "video": "benchmarks.torch_video",
+}
+_ONLY_NETWORKS = {"network": _KERAS["network"]}
+
+CONTENDERS = {
+    "ours": Contender("ours", _KERAS, ONEDNN_ON),
+    "ours_no_onednn": Contender(
+        "ours, oneDNN off", _KERAS, ONEDNN_OFF, devices=("cpu",)
+    ),
+    "stock": Contender("stock Keras layers", _ONLY_NETWORKS, ONEDNN_ON),
+    "torch": Contender("PyTorch, channels last", _TORCH, requires="torch"),
+    "resnet50": Contender(
+        "ResNet-50 of keras.applications", _ONLY_NETWORKS, ONEDNN_ON
+    ),
+}
+
+MEASURES = {
+    "network": ("inference", "training"),
+    "video": ("forward", "gradients"),
+}
+PRECISIONS = ("fp32", "bf16")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One contender, one network or layer, one precision, one device.
+
+    `batch` counts images or clips, `side` is the height and width in pixels
+    of what enters, and `frames` is 1 where there is no time axis.
+    """
+
+    part: str
+    subject: str
+    contender: str
+    precision: str = "fp32"
+    device: str = "cpu"
+    batch: int = 16
+    side: int = 224
+    frames: int = 1
+    threads: int = 1
+
+    def environment(self) -> dict[str, str]:
+        """Environment of this case's process."""
+        threads = str(self.threads)
+        return {
+            **os.environ,
+            "KERAS_BACKEND": "jax" if self.device == "gpu" else "tensorflow",
+            "OMP_NUM_THREADS": threads,
+            "TF_NUM_INTRAOP_THREADS": threads,
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+            # JAX takes three quarters of the GPU otherwise, and PyTorch's
+            # process waits beside it.
+            "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+            **({} if self.device == "gpu" else {"CUDA_VISIBLE_DEVICES": ""}),
+            **CONTENDERS[self.contender].environment,
+        }
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Sizes and patience; seconds are wall clock.
+
+    `turn` is how long a contender repeats its step before the next one has
+    its turn; `caps` is how long a first call may take, by precision.
+    """
+
+    networks: tuple[str, ...] = ("PyConvResNet50", "PyConvHGResNet50")
+    layers: tuple[str, ...] = ("stage1", "level7x9x9")
+    batch: int = 16
+    side: int = 224
+    video_side: int = 56
+    frames: int = 16
+    rounds: int = 5
+    turn: float = 4.0
+    start_cap: float = 120.0
+    caps: dict[str, float] = dataclasses.field(
+        default_factory=lambda: {"fp32": 300.0, "bf16": 60.0}
+    )
+
+
+FULL = Settings()
+SMOKE = Settings(
+    networks=("PyConvResNetMini",),
+    batch=2,
+    side=64,
+    video_side=8,
+    frames=4,
+    rounds=1,
+    turn=0.0,
+)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cases that take turns, because their ratios are published."""
+
+    cases: tuple[Case, ...]
+
+    @property
+    def title(self) -> str:
+        case = self.cases[0]
+        return f"{case.device.upper()} {case.subject} {case.precision}"
+
+
+def groups(settings, threads, chosen) -> list[Group]:
+    """The groups of a run in their order.
+
+    Args:
+        settings: A `Settings`.
+        threads: Threads of every contender.
+        chosen: Mapping of `devices`, `parts`, `precisions`, `subjects` and
+            `contenders` to the names to keep; a missing key keeps all but
+            `devices`, which must be there.
+    """
+    table = [
+        ("video", layer, "fp32", settings.video_side, settings.frames, 1)
+        for layer in settings.layers
+    ] + [
+        ("network", network, precision, settings.side, 1, settings.batch)
+        for precision in PRECISIONS
+        for network in settings.networks
+    ]
+
+    def keeps(key, name):
+        return not chosen.get(key) or name in chosen[key]
+
+    found = []
+    for device in chosen["devices"]:
+        for part, subject, precision, side, frames, batch in table:
+            if not (
+                keeps("parts", part)
+                and keeps("subjects", subject)
+                and keeps("precisions", precision)
+            ):
+                continue
+            cases = tuple(
+                Case(
+                    part=part,
+                    subject=subject,
+                    contender=name,
+                    precision=precision,
+                    device=device,
+                    batch=batch,
+                    side=side,
+                    frames=frames,
+                    threads=threads,
+                )
+                for name, contender in CONTENDERS.items()
+                if part in contender.modules
+                and device in contender.devices
+                and keeps("contenders", name)
+            )
+            if cases:
+                found.append(Group(cases))
+    return found
+
+
+@dataclass(frozen=True)
+class Target:
+    """A promise about one ratio, or about one duration in seconds.
+
+    With `against`, ours must be at least `bound` times as fast as that
+    contender in `measure`; without, the first call of `measure` must end
+    within `bound` seconds. No `subjects` means all of the part.
+    """
+
+    claim: str
+    part: str
+    measure: str
+    bound: float
+    against: str | None = None
+    subjects: tuple[str, ...] = ()
+
+
+_STAGE1 = ("stage1",)
+TARGETS = (
+    Target("inference against stock Keras", "network", "inference", 3, "stock"),
+    Target("first training step", "network", "training", 30),
+    Target("training against PyTorch", "network", "training", 1, "torch"),
+    Target(
+        "forward against PyTorch", "video", "forward", 2.5, "torch", _STAGE1
+    ),
+    Target(
+        "gradients against PyTorch", "video", "gradients", 2.5, "torch", _STAGE1
+    ),
+)

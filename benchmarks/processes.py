@@ -1,0 +1,180 @@
+"""Contenders in processes of their own, taking turns.
+
+Each process is started once, asked for a first call (tracing, compiling,
+tuning), then for rounds of steady calls: A B C, A B C, ... so that a drift of
+the machine meets all alike. What takes longer than its cap is stopped, and
+its row says so.
+"""
+
+import contextlib
+import dataclasses
+import importlib.util
+import json
+import pathlib
+import select
+import subprocess
+import sys
+import tempfile
+
+from benchmarks.plan import CONTENDERS, MEASURES
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+class ContenderEnded(Exception):
+    """The process gave no answer; the message is what the table will say."""
+
+
+class Process:
+    """The process of one case; it ends with the `with` block."""
+
+    def __init__(self, case):
+        self.errors = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.worker",
+                json.dumps(dataclasses.asdict(case)),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            cwd=ROOT,
+            env=case.environment(),
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.errors.close()
+
+    def ask(self, **request):
+        """Sends a request."""
+        line = json.dumps(request) + "\n"
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(line.encode())
+            self.process.stdin.flush()
+
+    def answer(self, cap):
+        """The next answer; stops the process after `cap` seconds."""
+        output = self.process.stdout
+        if not select.select([output], [], [], cap)[0]:
+            self.process.kill()
+            raise ContenderEnded(f"> {cap:.0f} s")
+        line = output.readline()
+        if not line:
+            raise ContenderEnded(self._last_words())
+        return json.loads(line)
+
+    def _last_words(self):
+        code = self.process.wait()
+        if code == -9:
+            return "killed, as where memory ends"
+        self.errors.seek(0)
+        lines = self.errors.read().decode(errors="replace").splitlines()
+        lines = [line.strip() for line in lines if line.strip()]
+        return f"failed: {lines[-1][:200]}" if lines else f"failed: {code}"
+
+
+def row_of(case):
+    """An empty row of results."""
+    contender = CONTENDERS[case.contender]
+    row = dataclasses.asdict(case)
+    row.update(
+        title=contender.title,
+        environment=contender.environment,
+        peak_rss_mib=None,
+        first_seconds={},
+        turns={measure: [] for measure in MEASURES[case.part]},
+        problems={},
+    )
+    return row
+
+
+class Conductor:
+    """Runs one group; every result lands in `rows`."""
+
+    def __init__(self, group, settings, progress):
+        self.group = group
+        self.settings = settings
+        self.progress = progress
+        self.rows = [row_of(case) for case in group.cases]
+        self.alive = {}
+
+    def run(self):
+        """Measures and returns the rows."""
+        measures = MEASURES[self.group.cases[0].part]
+        with contextlib.ExitStack() as stack:
+            self._start(stack)
+            for measure in measures:
+                self._first(measure)
+                for number in range(1, self.settings.rounds + 1):
+                    if not self._round(measure, number):
+                        break
+        return self.rows
+
+    def _start(self, stack):
+        """All at once: what they import is not measured."""
+        for index, case in enumerate(self.group.cases):
+            requires = CONTENDERS[case.contender].requires
+            if importlib.util.find_spec(requires) is None:
+                reason = f"not measured: {requires} is not installed"
+                self._end(index, MEASURES[case.part], reason)
+                continue
+            self.alive[index] = stack.enter_context(Process(case))
+        for index, process in list(self.alive.items()):
+            self._try(index, "start", process, self.settings.start_cap)
+
+    def _first(self, measure):
+        for index, process in list(self.alive.items()):
+            row = self.rows[index]
+            cap = self.settings.caps[row["precision"]]
+            process.ask(measure=measure, seconds=0)
+            answer = self._try(index, f"first {measure}", process, cap)
+            if answer:
+                row["first_seconds"][measure] = answer["seconds"][0]
+                row["peak_rss_mib"] = answer["peak_rss_mib"]
+
+    def _round(self, measure, number):
+        """One turn of everyone; whether another round may follow."""
+        for index, process in list(self.alive.items()):
+            row = self.rows[index]
+            cap = self.settings.caps[row["precision"]] + self.settings.turn
+            process.ask(measure=measure, seconds=self.settings.turn)
+            what = f"{measure}, round {number}"
+            answer = self._try(index, what, process, cap)
+            if answer:
+                row["turns"][measure].append(answer["seconds"])
+                row["peak_rss_mib"] = answer["peak_rss_mib"]
+        return number < 2 or not self.progress.is_late()
+
+    def _try(self, index, what, process, cap):
+        row = self.rows[index]
+        self.progress.begin(f"{row['title']}: {what}")
+        try:
+            answer = process.answer(cap)
+        except ContenderEnded as ended:
+            measures = MEASURES[row["part"]]
+            unmeasured = [m for m in measures if not row["turns"][m]]
+            self._end(index, unmeasured or measures[-1:], str(ended))
+            self.progress.end(str(ended))
+            return None
+        seconds = answer.get("seconds")
+        self.progress.end(f"{min(seconds):.3g} s" if seconds else "ready")
+        return answer
+
+    def _end(self, index, measures, reason):
+        row = self.rows[index]
+        for number, measure in enumerate(measures):
+            row["problems"][measure] = (
+                reason
+                if number == 0 or reason.startswith(("not", "failed"))
+                else f"not tried: {measures[0]} {reason}"
+            )
+        self.alive.pop(index, None)

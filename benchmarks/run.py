@@ -1,0 +1,150 @@
+"""Measures everything side by side on this machine and prints the tables.
+
+    python -m benchmarks.run            about 25 minutes on two cores
+    python -m benchmarks.run --smoke    everything tiny, about a minute
+
+Writes one JSON record per run. `--write` puts its tables into the README of
+this folder; `--table FILE` does so from a record, without measuring.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import sys
+
+from benchmarks import machine, report
+from benchmarks.plan import (
+    CONTENDERS,
+    FULL,
+    MEASURES,
+    PRECISIONS,
+    SMOKE,
+    groups,
+)
+from benchmarks.processes import Conductor, row_of
+from benchmarks.progress import Progress
+
+HERE = pathlib.Path(__file__).parent
+README = HERE / "README.md"
+
+
+def _command_line():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    choices = {
+        "parts": tuple(MEASURES),
+        "subjects": None,
+        "precisions": PRECISIONS,
+        "contenders": tuple(CONTENDERS),
+        "devices": ("cpu", "gpu"),
+    }
+    for name, known in choices.items():
+        parser.add_argument(
+            f"--{name}", nargs="+", choices=known, help="only these"
+        )
+    parser.add_argument(
+        "--smoke", action="store_true", help="tiny sizes, one round"
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=25,
+        help="when to stop; what is left is reported as not measured",
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=machine.cores(),
+        help="threads of every contender (default: %(default)s)",
+    )
+    parser.add_argument("--name", help="of the record (default: the machine)")
+    parser.add_argument("--results", type=pathlib.Path, help="folder")
+    parser.add_argument("--table", type=pathlib.Path, help="a record to show")
+    parser.add_argument(
+        "--write", action="store_true", help="put the tables into README.md"
+    )
+    return parser
+
+
+def write_atomically(path, text):
+    """Writes `text` beside `path`, then renames: whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
+
+
+def _place(options, described):
+    """The file of the record."""
+    folder = options.results
+    if folder is None:
+        runs = HERE.parent / "runs" / "benchmarks"
+        folder = runs if options.smoke else HERE / "results"
+    name = options.name or f"{described['cpu']} {described['cores']} cores"
+    return folder / (re.sub(r"[^a-z0-9]+", "-", name.lower()) + ".json")
+
+
+def _left_out(group):
+    rows = [row_of(case) for case in group.cases]
+    for row in rows:
+        for measure in row["turns"]:
+            row["problems"][measure] = "not measured: out of time"
+    return rows
+
+
+def measure(options):
+    """Runs what `options` choose and returns the record."""
+    settings = SMOKE if options.smoke else FULL
+    described, problem = machine.description(), machine.gpu_problem()
+    devices = options.devices or ["cpu"] + ["gpu"] * (problem is None)
+    keys = ("parts", "subjects", "precisions", "contenders")
+    chosen = {key: getattr(options, key) for key in keys}
+    chosen["devices"] = devices
+    plan = groups(settings, options.threads, chosen)
+    if not plan:
+        sys.exit("Nothing to measure: no case fits all the options")
+    progress = Progress(len(plan), 60 * options.minutes)
+    rows = []
+    for group in plan:
+        progress.group(group.title)
+        if progress.is_over():
+            rows += _left_out(group)
+        else:
+            rows += Conductor(group, settings, progress).run()
+    return {
+        "machine": described,
+        "command": ["python", "-m", "benchmarks.run", *sys.argv[1:]],
+        "smoke": options.smoke,
+        "rounds": settings.rounds,
+        "seconds_a_turn": settings.turn,
+        "minutes": round(progress.elapsed() / 60, 1),
+        "gpu_problem": problem,
+        "rows": rows,
+        "targets": report.verdicts(rows),
+    }
+
+
+def main(arguments=None):
+    """Entry point; returns the record."""
+    options = _command_line().parse_args(arguments)
+    if options.table:
+        record = json.loads(options.table.read_text(encoding="utf-8"))
+    else:
+        record = measure(options)
+        path = _place(options, record["machine"])
+        write_atomically(path, json.dumps(record, indent=1) + "\n")
+        print(f"\nRecord: {path}", file=sys.stderr)
+    text = report.tables(record)
+    print(text)
+    if options.write:
+        document = README.read_text(encoding="utf-8")
+        write_atomically(README, report.insert(document, text))
+    return record
+
+
+if __name__ == "__main__":
+    main()
