@@ -1,0 +1,388 @@
+"""Real handwritten digits of many sizes, composed onto real photographs.
+
+Pictures and clips are made from two things that come with scikit-learn: the
+1,797 handwritten digits of 8 x 8 pixels, and the photographs of
+`sklearn.datasets.load_sample_images`. This file knows arrays and random
+generators only; `digits_in_photos.py` stores what it makes.
+
+Every length is in pixels, every box is (ymin, xmin, ymax, xmax) with
+exclusive ends, and a digit's size is the height of its box: the box is drawn
+around the pixels that ink covers by half or more, not around the faint edge.
+"""
+
+import dataclasses
+import functools
+import math
+
+import numpy as np
+
+SPLITS = ("train", "test")
+
+# The last fifth of the file, in one piece: neighbours are often by one hand.
+FIRST_TEST_DIGIT = 1437
+
+# First and last column in china.jpg and in flower.jpg. The pagoda and the
+# dahlia are cut in the middle, so that both splits see the like, never the
+# same. 16 columns between them are unused, the width of a JPEG block with
+# its subsampled colours: compression carries nothing across.
+PHOTO_COLUMNS = {
+    "train": ((208, 640), (320, 640)),
+    "test": ((0, 192), (112, 304)),
+}
+CROP_SIDES = (96, 192)
+
+SMALLEST = 1 / 8
+LARGEST = 7 / 8
+MAX_TURN = 12.0  # degrees, to either side
+MAX_STRETCH = 1.15  # of the width, either way
+MIN_CONTRAST = 0.35  # of the luminance range
+
+MOTIONS = ("up", "down", "sideways", "grow", "shrink", "still")
+TRAVEL = (0.4, 0.8)  # of the frame, or of the range of sizes, in one clip
+CLIP_FADE = 0.5
+CLIP_CONTRAST = 0.4
+
+SIZE_CLASSES = ("small", "medium", "large")
+SIZE_EDGES = (0.25, 0.5)  # fractions of the frame's height
+
+_LUMA = np.array([0.299, 0.587, 0.114], "float32")  # ITU-R BT.601
+_CELL = 8  # pixels for each of the 8 x 8 cells, before the ink is resized
+# The cells count ink from 0 to 16. Steepening the ramp around 6 turns the
+# blur of a large digit back into a stroke, and keeps a soft edge.
+_INK = np.clip((np.arange(256) - 58) / 80, 0, 1)
+_INK = np.round(255 * _INK).astype("uint8")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sources:
+    """The digits and photographs of one split, and nothing of the other.
+
+    Args:
+        digits: uint8 (count, 8, 8), ink from 0 to 255.
+        digit_ids: int (count,), positions in scikit-learn's file.
+        labels: int (count,), 0 to 9.
+        photos: the split's columns of each photograph, as PIL images.
+        lefts: the first of these columns in each whole photograph.
+    """
+
+    digits: np.ndarray
+    digit_ids: np.ndarray
+    labels: np.ndarray
+    photos: tuple
+    lefts: tuple
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Digit:
+    """One digit in a picture: what it is, and where."""
+
+    label: int
+    digit_id: int
+    box: tuple
+    area: int
+    color: np.ndarray
+
+    @property
+    def size(self) -> int:
+        return self.box[2] - self.box[0]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Backdrop:
+    """A square of a photograph at the picture's size, float in [0, 1]."""
+
+    pixels: np.ndarray
+    photo: int
+    crop: tuple
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scene:
+    """A picture, its digits, and which pixel belongs to which.
+
+    Args:
+        image: uint8 (size, size, 3).
+        digits: tuple of `Digit`, the largest first.
+        instances: uint8 (size, size), 0 for the photograph and k for the
+            k-th digit, counted from one.
+        backdrop: what lies beneath.
+    """
+
+    image: np.ndarray
+    digits: tuple
+    instances: np.ndarray
+    backdrop: Backdrop
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Clip:
+    """Frames uint8 (frames, size, size, 3), and the digit's size in each."""
+
+    frames: np.ndarray
+    motion: int
+    label: int
+    digit_id: int
+    sizes: np.ndarray
+    backdrop: Backdrop
+
+
+@functools.lru_cache(maxsize=None)
+def sources(split: str) -> Sources:
+    """The digits and photographs that a split may use."""
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {SPLITS}. Received: {split!r}")
+    from PIL import Image
+    from sklearn.datasets import load_digits, load_sample_images
+
+    digits = load_digits()
+    ids = np.arange(len(digits.target))
+    ids = ids[(ids < FIRST_TEST_DIGIT) == (split == "train")]
+    columns = PHOTO_COLUMNS[split]
+    return Sources(
+        digits=np.round(digits.images[ids] * (255 / 16)).astype("uint8"),
+        digit_ids=ids,
+        labels=digits.target[ids],
+        # A copy of these columns alone: resizing cannot read beyond them.
+        photos=tuple(
+            Image.fromarray(np.ascontiguousarray(photo[:, left:right]))
+            for photo, (left, right) in zip(
+                load_sample_images().images, columns
+            )
+        ),
+        lefts=tuple(left for left, _ in columns),
+    )
+
+
+def size_class(size, image_size: int):
+    """The index into `SIZE_CLASSES` of a size, or of an array of sizes.
+
+    Args:
+        size: digit height in pixels.
+        image_size: height of the frame in pixels.
+
+    Returns:
+        0 below a quarter of the frame, 1 below a half, and 2 from there on.
+    """
+    return np.digitize(np.asarray(size) / image_size, SIZE_EDGES)
+
+
+def random_scene(
+    rng: np.random.Generator,
+    source: Sources,
+    image_size: int,
+    labels: list,
+    size_range: tuple = (SMALLEST, LARGEST),
+) -> Scene:
+    """Puts digits of the given labels where none touches another.
+
+    Sizes are log-uniform over `size_range`, as fractions of the frame; with n
+    digits the upper end is divided by sqrt(n), so that they find room. A
+    digit that finds none in 50 tries is left out; the first never is.
+
+    Args:
+        rng: decides everything that is not given.
+        source: the digits and photographs to draw from.
+        image_size: height and width of the picture in pixels.
+        labels: one of 0 to 9 for each digit.
+        size_range: smallest and largest height as fractions of the frame.
+    """
+    backdrop = _random_backdrop(rng, source, image_size)
+    canvas = backdrop.pixels.copy()
+    instances = np.zeros((image_size, image_size), "uint8")
+    digits = []
+    smallest, largest = size_range
+    largest = max(smallest, largest / math.sqrt(max(len(labels), 1)))
+    heights = [_log_uniform(rng, smallest, largest) for _ in labels]
+    taken = np.zeros((image_size, image_size), bool)
+    for height, label in sorted(zip(heights, labels), reverse=True):
+        row, ink = _random_ink(rng, source, label)
+        cover = _cover(ink, height * image_size, image_size)
+        place = _free_place(rng, taken, cover.shape)
+        if place is None:
+            continue
+        window = tuple(
+            slice(start, start + length)
+            for start, length in zip(place, cover.shape)
+        )
+        taken[window] = True
+        color = _contrasting_color(rng, backdrop.pixels[window], MIN_CONTRAST)
+        canvas[window] += cover[..., None] * (color - canvas[window])
+        inside = cover >= 0.5
+        instances[window][inside] = len(digits) + 1
+        digits.append(
+            Digit(
+                label=int(label),
+                digit_id=int(source.digit_ids[row]),
+                box=_box(inside, place),
+                area=int(inside.sum()),
+                color=color,
+            )
+        )
+    return Scene(_to_bytes(canvas), tuple(digits), instances, backdrop)
+
+
+def random_clip(
+    rng: np.random.Generator,
+    source: Sources,
+    image_size: int,
+    frames: int,
+    motion: int,
+    size_range: tuple = (SMALLEST, LARGEST),
+) -> Clip:
+    """A digit that moves, grows, shrinks or stays, over a still photograph.
+
+    No frame alone tells the motion. The frame is a torus: what leaves at one
+    side enters at the other, and a digit that grows past the largest size
+    starts again from the smallest. Places and sizes are drawn evenly over
+    these loops, so in every frame they are as likely under one motion as
+    under another, and the draws themselves do not depend on the motion.
+    "sideways" goes either way, so mirroring a clip does not change its label.
+
+    The digit crosses the whole frame in one colour, so the photograph is
+    faded by half towards its mean colour, from which the digit's luminance
+    differs by 0.4 or more.
+
+    Args:
+        rng: decides everything that is not given.
+        source: the digits and photographs to draw from.
+        image_size: height and width of the frames in pixels.
+        frames: how many.
+        motion: index into `MOTIONS`.
+        size_range: smallest and largest height as fractions of the frame.
+    """
+    backdrop = _random_backdrop(rng, source, image_size)
+    mean = backdrop.pixels.mean((0, 1))
+    still = mean + CLIP_FADE * (backdrop.pixels - mean)
+    color = _contrasting_color(rng, still, CLIP_CONTRAST)
+    label = int(rng.integers(10))
+    row, ink = _random_ink(rng, source, label)
+    start = rng.random(3)
+    path = rng.uniform(*TRAVEL) * np.linspace(0, 1, frames)
+    side = 1 if rng.random() < 0.5 else -1
+    steps = {
+        "up": (-1, 0, 0),
+        "down": (1, 0, 0),
+        "sideways": (0, side, 0),
+        "grow": (0, 0, 1),
+        "shrink": (0, 0, -1),
+        "still": (0, 0, 0),
+    }[MOTIONS[motion]]
+    track = (start + path[:, None] * steps) % 1.0
+    pictures, sizes = [], []
+    for y, x, scale in track:
+        low, high = size_range
+        height = image_size * low * (high / low) ** scale
+        cover = _cover(ink, height, image_size)
+        inside = cover >= 0.5
+        sizes.append(np.ptp(np.flatnonzero(inside.any(1))) + 1)
+        spread = _around(cover, y * image_size, x * image_size, image_size)
+        pictures.append(_to_bytes(still + spread[..., None] * (color - still)))
+    return Clip(
+        np.stack(pictures),
+        int(motion),
+        label,
+        int(source.digit_ids[row]),
+        np.array(sizes, "float32"),
+        backdrop,
+    )
+
+
+def _log_uniform(rng, low, high):
+    return low * (high / low) ** rng.random()
+
+
+def _random_backdrop(rng, source, image_size):
+    from PIL import Image
+
+    index = int(rng.integers(len(source.photos)))
+    photo = source.photos[index]
+    side = int(rng.integers(CROP_SIDES[0], CROP_SIDES[1] + 1))
+    left = int(rng.integers(photo.width - side + 1))
+    top = int(rng.integers(photo.height - side + 1))
+    window = photo.crop((left, top, left + side, top + side))
+    window = window.resize((image_size, image_size), Image.Resampling.BICUBIC)
+    left += source.lefts[index]
+    crop = (top, left, top + side, left + side)
+    return Backdrop(_from_bytes(window), index, crop)
+
+
+def _random_ink(rng, source, label):
+    """A digit of the label, turned and stretched: its row, and its ink."""
+    from PIL import Image
+
+    row = int(rng.choice(np.flatnonzero(source.labels == label)))
+    angle = rng.uniform(-MAX_TURN, MAX_TURN)
+    stretch = MAX_STRETCH ** rng.uniform(-1, 1)
+    side = 12 * _CELL
+    sheet = Image.fromarray(np.pad(source.digits[row], 2))
+    size = (round(side * stretch), side)
+    sheet = sheet.resize(size, Image.Resampling.BICUBIC)
+    sheet = sheet.rotate(angle, Image.Resampling.BILINEAR)
+    ink = _INK[np.asarray(sheet)]
+    top, left, bottom, right = _box(ink >= 128)
+    return row, Image.fromarray(ink[top:bottom, left:right])
+
+
+def _cover(ink, height, image_size):
+    """How far ink covers each pixel, 0 to 1, for a digit of that height."""
+    from PIL import Image
+
+    aspect = ink.width / ink.height
+    height = round(min(height, LARGEST * image_size / max(aspect, 1)))
+    # A round top covers its row of pixels by less than half: grow until
+    # the rows that count are as many as asked for.
+    for grown in range(height, height + 3):
+        width = max(2, round(grown * aspect))
+        cover = ink.resize((width, grown), Image.Resampling.HAMMING)
+        cover = _from_bytes(cover)
+        if np.ptp(np.flatnonzero((cover >= 0.5).any(1))) + 1 >= height:
+            break
+    return cover
+
+
+def _free_place(rng, taken, shape):
+    """Top and left of a window that holds no other digit, or None."""
+    room = np.array(taken.shape) - shape + 1
+    for top, left in rng.integers(0, room, (50, 2)):
+        if not taken[top : top + shape[0], left : left + shape[1]].any():
+            return int(top), int(left)
+    return None
+
+
+def _box(inside, place=(0, 0)):
+    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+    top, left = place
+    return (
+        int(top + rows[0]),
+        int(left + columns[0]),
+        int(top + rows[-1] + 1),
+        int(left + columns[-1] + 1),
+    )
+
+
+def _around(cover, center_y, center_x, image_size):
+    """A cover around a centre of the torus, at the size of the frame."""
+    height, width = cover.shape
+    rows = (round(center_y - height / 2) + np.arange(height)) % image_size
+    columns = (round(center_x - width / 2) + np.arange(width)) % image_size
+    spread = np.zeros((image_size, image_size), "float32")
+    spread[rows[:, None], columns] = cover
+    return spread
+
+
+def _contrasting_color(rng, pixels, contrast):
+    """A colour whose luminance is that far from the pixels' mean."""
+    luminance = (pixels.mean((0, 1)) * _LUMA).sum()
+    colors = rng.random((32, 3), dtype="float32")
+    far = abs((colors * _LUMA).sum(1) - luminance) >= contrast
+    if far.any():
+        return colors[far.argmax()]
+    return np.full(3, luminance < 0.5, "float32")
+
+
+def _from_bytes(pixels):
+    return np.asarray(pixels) * np.float32(1 / 255)
+
+
+def _to_bytes(pixels):
+    return (pixels * 255 + 0.5).astype("uint8")

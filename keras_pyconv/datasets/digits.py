@@ -1,0 +1,137 @@
+"""Prepares and loads `digits_in_photos` in one call, and nothing else.
+
+What TFDS does, it does here too: the set is written once, in a temporary
+folder that is renamed when complete, and found again by the next call.
+"""
+
+import dataclasses
+
+
+def prepare_digits_in_photos(
+    config="classification", *, data_dir=None, **changes
+):
+    """Makes the files of one config, unless they are there, offline.
+
+    Args:
+        config: "classification", "detection", "segmentation", "video", or a
+            `DigitsInPhotosConfig`.
+        data_dir: where to keep data sets; None is TFDS's own default, the
+            folder `tensorflow_datasets` in the user's home.
+        **changes: fields of `DigitsInPhotosConfig` to set otherwise, such as
+            `image_size=96` or `train_examples=500`. They become part of the
+            config's name, so that each variant has files of its own.
+
+    Returns:
+        The prepared `DigitsInPhotos` builder: `builder.as_dataset(...)`,
+        `builder.info`.
+
+    Raises:
+        ImportError: tensorflow-datasets or scikit-learn is not installed.
+        ValueError: an unknown config or field, or a value it refuses.
+    """
+    module = _builder_module()
+    builder = module.DigitsInPhotos(
+        config=_changed(_config(module, config), changes), data_dir=data_dir
+    )
+    try:
+        builder.download_and_prepare()
+    except OSError:
+        # Another process may have finished the same files in the meantime.
+        if not builder.data_path.exists():
+            raise
+        builder = module.DigitsInPhotos(
+            config=builder.builder_config, data_dir=data_dir
+        )
+    return builder
+
+
+def load_digits_in_photos(
+    config="classification",
+    split=None,
+    *,
+    data_dir=None,
+    batch_size=None,
+    shuffle_files=False,
+    as_supervised=False,
+    with_info=False,
+    **changes,
+):
+    """Loads one config as `tf.data`, making its files at the first call.
+
+    Args:
+        config: as in `prepare_digits_in_photos`.
+        split: "train", "test", a part such as "train[:10%]", a list of
+            these, or None for a dict of both.
+        data_dir: as in `prepare_digits_in_photos`.
+        batch_size: examples in a batch; None gives single examples.
+        shuffle_files: passed on to TFDS.
+        as_supervised: give pairs instead of dicts: image and label, image and
+            objects, image and mask, or video and motion.
+        with_info: also return the `tfds.core.DatasetInfo`.
+        **changes: as in `prepare_digits_in_photos`.
+
+    Returns:
+        A `tf.data.Dataset`, or a list or dict of them as `split` has it; with
+        `with_info`, a pair of that and the info.
+
+    Example:
+
+    >>> train, test = keras_pyconv.datasets.load_digits_in_photos(
+    ...     "classification", ["train", "test"], batch_size=64,
+    ...     as_supervised=True)
+    """
+    builder = prepare_digits_in_photos(config, data_dir=data_dir, **changes)
+    datasets = builder.as_dataset(
+        split=split,
+        batch_size=batch_size,
+        shuffle_files=shuffle_files,
+        as_supervised=as_supervised,
+    )
+    return (datasets, builder.info) if with_info else datasets
+
+
+def _builder_module():
+    try:
+        import sklearn.datasets  # noqa: F401
+
+        from keras_pyconv.datasets import digits_in_photos
+    except ImportError as error:
+        raise ImportError(
+            f"digits_in_photos needs {error.name!r}, which is not installed. "
+            "Install what it is made with: pip install tensorflow-datasets "
+            "importlib_resources scikit-learn pillow"
+        ) from error
+    return digits_in_photos
+
+
+def _config(module, config):
+    if isinstance(config, module.DigitsInPhotosConfig):
+        return config
+    known = {
+        known.name: known for known in module.DigitsInPhotos.BUILDER_CONFIGS
+    }
+    if config not in known:
+        raise ValueError(
+            f"config must be one of {sorted(known)} or a "
+            f"DigitsInPhotosConfig. Received: {config!r}"
+        )
+    return known[config]
+
+
+def _changed(config, changes):
+    if not changes:
+        return config
+    fields = sorted(
+        field.name
+        for field in dataclasses.fields(config)
+        if isinstance(getattr(config, field.name), (int, float))
+    )
+    for name in changes:
+        if name not in fields:
+            raise ValueError(
+                f"a config has no number called {name!r} to change. "
+                f"Known: {fields}"
+            )
+    parts = [f"{name}_{changes[name]}" for name in sorted(changes)]
+    name = "-".join([config.name, *parts])
+    return dataclasses.replace(config, name=name, **changes)
