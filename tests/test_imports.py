@@ -1,0 +1,145 @@
+"""Imports point one way through the package, and importing it stays light."""
+
+import ast
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_pyconv
+
+ROOT = Path(__file__).parents[1]
+# A room may import what stands before it. `__init__` is the package's own.
+ORDER = [
+    "ops",
+    "layers",
+    "architectures",
+    "complexity",
+    "weights",
+    "models",
+    "tasks",
+    "datasets",
+    "export",
+    "__init__",
+    "recipes",
+]
+PRIVATE = ("keras.src", "tensorflow.python")
+FRAMEWORKS = ("keras", "tensorflow", "keras_pyconv.ops", "keras_pyconv.layers")
+SHARED = ("recipes.common", "recipes.pictures")
+OPTIONAL = (
+    "jax keras_cv matplotlib safetensors sklearn tensorflow_datasets torch"
+).split()
+# TensorFlow's own lines, such as "2026-01-31 12:00:00.1: I tensorflow/...".
+LOG_LINE = re.compile(
+    r"WARNING: All log|[IWEF]\d{4} |\d{4}-\d\d-\d\d .*: [IWE]"
+)
+
+
+def imports(name, source):
+    """Dotted names of all that a file imports, inside functions too."""
+    folder = name.split("/")[:-1]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = folder[: len(folder) + 1 - node.level] * bool(node.level)
+            start += [node.module] if node.module else []
+            yield from (".".join([*start, a.name]) for a in node.names)
+
+
+def room_of(name):
+    """The room of a dotted name; None for other packages."""
+    package, room, *_ = *name.split("."), ""
+    if package == "keras_pyconv":
+        return room if room in ORDER else "__init__"
+    return "recipes" if package == "recipes" else None
+
+
+def within(name, packages):
+    return any(name == p or name.startswith(f"{p}.") for p in packages)
+
+
+def faults(name, source):
+    """What a file imports and must not, in words."""
+    room = room_of(name.removesuffix(".py").replace("/", "."))
+    for target in imports(name, source):
+        other = room_of(target)
+        if other and ORDER.index(other) > ORDER.index(room):
+            yield f"{name} imports {other}"
+        elif within(target, PRIVATE):
+            yield f"{name} imports the private {target}"
+        elif room in ("architectures", "complexity"):
+            if within(target, FRAMEWORKS):
+                yield f"{name} imports {target}"
+        elif room == other == "recipes" and not within(target, SHARED):
+            yield f"{name} imports {target}, another recipe"
+
+
+def test_nothing_imports_what_stands_to_its_right():
+    paths = [*ROOT.glob("keras_pyconv/**/*.py"), *ROOT.glob("recipes/**/*.py")]
+    assert paths
+    names = {path.relative_to(ROOT).as_posix(): path for path in paths}
+    found = [f for n, p in names.items() for f in faults(n, p.read_text())]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "name, source, fault",
+    [
+        ("models/x.py", "from keras_pyconv import tasks", "imports tasks"),
+        ("ops/x.py", "def f():\n  import keras_pyconv.models.y", "models"),
+        ("ops/x.py", "from ..layers import PyConv", "imports layers"),
+        ("ops/x.py", "from keras_pyconv import PyConv", "imports __init__"),
+        ("ops/x.py", "from keras.src import ops", "the private keras.src.ops"),
+        ("complexity/x.py", "import tensorflow as tf", "imports tensorflow"),
+        ("architectures.py", "from keras import ops", "imports keras.ops"),
+    ],
+)
+def test_a_wrong_import_is_noticed(name, source, fault):
+    (found,) = faults(f"keras_pyconv/{name}", source)
+    assert found.startswith(f"keras_pyconv/{name} imports") and fault in found
+
+
+def test_a_recipe_that_imports_another_is_noticed():
+    assert list(faults("recipes/a.py", "from recipes import b"))
+    assert not list(faults("recipes/a.py", "from recipes import common"))
+    assert not list(faults("recipes/a.py", "import keras, keras_pyconv"))
+
+
+def test_public_names_are_sorted_and_exist():
+    names = keras_pyconv.__all__
+    assert names == sorted(set(names))
+    assert all(hasattr(keras_pyconv, name) for name in names)
+
+
+# Keras loads some of the optional packages itself where they are installed.
+ON_IMPORT = """
+import sys, keras
+before = set(sys.modules)
+import keras_pyconv
+print(sorted(set(sys.argv[1:]) & (set(sys.modules) - before)))
+if keras.backend.backend() != "tensorflow":
+    assert "tensorflow" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_importing_is_silent_and_loads_nothing_optional(backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    settings = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": backend}
+    done = subprocess.run(
+        [sys.executable, "-c", ON_IMPORT, *OPTIONAL],
+        env={**os.environ, **settings},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    lines = done.stderr.splitlines()
+    assert [line for line in lines if not LOG_LINE.match(line)] == []
+    assert done.returncode == 0
+    assert done.stdout == "[]\n"
