@@ -41,10 +41,11 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     `trainable = False` means inference, as there. The moving variance is
     unbiased, as in PyTorch.
 
-    The fused kernel computes in float16, bfloat16 and float32 with float32
-    statistics, channels in any axis. Float64 inputs, masks, statistics
-    synchronized over several replicas and other backends are computed in
-    separate operations, with `renorm=True` by Keras itself.
+    The fused kernel takes float16, bfloat16 and float32, with float32
+    statistics, and channels in the last axis or in axis 1. Everything else
+    (float64, masks in training, statistics synchronized over several replicas,
+    other backends) is computed in separate operations to the same result, and
+    `renorm=True` by Keras itself.
 
     Args:
         **kwargs: Those of `keras.layers.BatchNormalization`; the paper's
@@ -60,7 +61,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     >>> x = np.random.rand(2, 56, 56, 64)
     >>> layer = keras_pyconv.FusedBatchNormalization(momentum=0.9, epsilon=1e-5)
-    >>> layer(x, training=True).shape
+    >>> y = layer(x, training=True)
+    >>> print(y.shape)
     (2, 56, 56, 64)
     """
 

@@ -70,10 +70,10 @@ class PyConvND(keras.layers.Layer):
             "dilation_rate", levels.plain(dilation_rate), self.rank
         )
         self.padding = _known("padding", padding, ("same", "valid"))
+        if data_format is None:
+            data_format = keras.config.image_data_format()
         self.data_format = _known(
-            "data_format",
-            data_format or keras.config.image_data_format(),
-            ("channels_last", "channels_first"),
+            "data_format", data_format, ("channels_last", "channels_first")
         )
         self.way = _known("way", way, (None, *WAYS))
         self.activation = keras.activations.get(activation)
@@ -137,7 +137,8 @@ class PyConvND(keras.layers.Layer):
         )
 
     def call(self, inputs):
-        outputs = self._convolve(inputs)
+        # Integers, such as the pixels of an image, are not cast by Keras.
+        outputs = self._convolve(ops.cast(inputs, self.compute_dtype))
         if self.bias is not None:
             shape = [1] * (self.rank + 2)
             shape[self._channel_axis] = -1
@@ -265,7 +266,7 @@ class PyConv1D(PyConvND):
 
     >>> x = np.random.rand(4, 100, 16)
     >>> y = keras_pyconv.PyConv1D(32, kernel_size=(3, 7))(x)
-    >>> y.shape
+    >>> print(y.shape)
     (4, 100, 32)
     """
 
@@ -291,7 +292,7 @@ class PyConv3D(PyConvND):
 
     >>> x = np.random.rand(1, 8, 28, 28, 16)
     >>> y = keras_pyconv.PyConv3D(32, kernel_size=(3, (3, 5, 5)))(x)
-    >>> y.shape
+    >>> print(y.shape)
     (1, 8, 28, 28, 32)
     """
 
@@ -356,7 +357,7 @@ class PyConv(PyConvND):
 
     >>> x = np.random.rand(2, 56, 56, 64)
     >>> y = keras_pyconv.PyConv(64, groups=(1, 4, 8, 16), use_bias=False)(x)
-    >>> y.shape
+    >>> print(y.shape)
     (2, 56, 56, 64)
     """
 

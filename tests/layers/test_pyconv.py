@@ -1,5 +1,6 @@
 """Proves what a pyramidal convolution computes, level by level, in any rank."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -252,6 +253,12 @@ def test_a_policy_decides_dtypes(policy, variables, outputs, tolerance):
     _close(result, np.array(exact(inputs)), tolerance)
 
 
+def test_pixels_of_an_image_may_be_integers():
+    pixels = np.arange(2 * 8 * 8 * 8).reshape(2, 8, 8, 8).astype("uint8")
+    layer = PyConv(**PYRAMID)
+    _close(layer(pixels), np.array(layer(pixels.astype("float32"))))
+
+
 @RANKS
 def test_no_graph_holds_a_function_that_must_be_compiled(rank):
     layer = LAYERS[rank](**PYRAMID)
@@ -409,7 +416,7 @@ import keras_pyconv.layers
 model = keras.models.load_model(sys.argv[1] + "/model.keras")
 images = np.load(sys.argv[1] + "/images.npy")
 predicted = model.predict(images, verbose=0)
-if keras.backend.backend() == "jax":
+if keras.backend.backend() != "tensorflow":
     assert "tensorflow" not in sys.modules, "the package imports TensorFlow"
 model.fit(images, np.zeros_like(predicted), verbose=0)
 weights = {str(i): np.array(w) for i, w in enumerate(model.weights)}
@@ -418,13 +425,21 @@ np.savez(sys.argv[1] + "/out.npz", predicted=predicted, **weights)
 
 
 @pytest.mark.parametrize(
-    "environment",
-    [{"TF_ENABLE_ONEDNN_OPTS": "0"}, {"KERAS_BACKEND": "jax"}],
-    ids=["without oneDNN", "on JAX"],
+    ("environment", "needs"),
+    [
+        ({"TF_ENABLE_ONEDNN_OPTS": "0"}, "tensorflow"),
+        ({"KERAS_BACKEND": "jax"}, "jax"),
+        pytest.param(
+            {"KERAS_BACKEND": "torch"}, "torch", marks=pytest.mark.slow
+        ),
+    ],
+    ids=["without oneDNN", "on JAX", "on Torch"],
 )
-def test_a_fresh_process_predicts_and_trains_alike(environment, tmp_path):
-    if "KERAS_BACKEND" in environment:
-        pytest.importorskip("jax", reason="JAX is not installed")
+def test_a_fresh_process_predicts_and_trains_alike(
+    environment, needs, tmp_path
+):
+    if importlib.util.find_spec(needs) is None:
+        pytest.skip(f"{needs} is not installed")
     # A single grouped level before a fused normalization is the one that
     # graph optimization breaks where oneDNN is off.
     model = keras.Sequential(
