@@ -107,10 +107,10 @@ class Settings:
     video_side: int = 56
     frames: int = 16
     rounds: int = 5
-    turn: float = 4.0
-    start_cap: float = 120.0
+    turn: float = 2.0
+    start_cap: float = 300.0
     caps: dict[str, float] = dataclasses.field(
-        default_factory=lambda: {"fp32": 300.0, "bf16": 60.0}
+        default_factory=lambda: {"fp32": 200.0, "bf16": 60.0}
     )
 
 
@@ -136,6 +136,11 @@ class Group:
     def title(self) -> str:
         case = self.cases[0]
         return f"{case.device.upper()} {case.subject} {case.precision}"
+
+    @property
+    def weight(self) -> int:
+        """A guess of how long it takes, in calls of the video layer."""
+        return len(self.cases) * (1 if self.cases[0].part == "video" else 5)
 
 
 def groups(settings, threads, chosen) -> list[Group]:

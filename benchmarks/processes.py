@@ -162,19 +162,20 @@ class Conductor:
         except ContenderEnded as ended:
             measures = MEASURES[row["part"]]
             unmeasured = [m for m in measures if not row["turns"][m]]
-            self._end(index, unmeasured or measures[-1:], str(ended))
-            self.progress.end(str(ended))
+            reason = f"start {ended}" if what == "start" else str(ended)
+            self._end(index, unmeasured or measures[-1:], reason)
+            self.progress.end(reason)
             return None
         seconds = answer.get("seconds")
         self.progress.end(f"{min(seconds):.3g} s" if seconds else "ready")
         return answer
 
     def _end(self, index, measures, reason):
-        row = self.rows[index]
-        for number, measure in enumerate(measures):
-            row["problems"][measure] = (
-                reason
-                if number == 0 or reason.startswith(("not", "failed"))
-                else f"not tried: {measures[0]} {reason}"
-            )
+        """No more of this case; the first of `measures` is to blame."""
+        problems = self.rows[index]["problems"]
+        for measure in measures:
+            problems[measure] = reason
+        if reason.startswith(">"):
+            for measure in measures[1:]:
+                problems[measure] = f"not tried: {measures[0]} {reason}"
         self.alive.pop(index, None)

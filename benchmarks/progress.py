@@ -7,12 +7,12 @@ import time
 class Progress:
     """Says what runs now; `budget` is the run's limit in seconds.
 
-    The time left is that of the rounds still to come at the pace of the
-    groups so far; a group that is late keeps at least two rounds.
+    `weights` are guesses of how long each group takes, in any unit; the time
+    left follows from them and from the pace so far.
     """
 
-    def __init__(self, groups, budget, stream=sys.stderr):
-        self.groups = groups
+    def __init__(self, weights, budget, stream=sys.stderr):
+        self.weights = weights
         self.budget = budget
         self.stream = stream
         self.begun = time.monotonic()
@@ -24,13 +24,14 @@ class Progress:
 
     def group(self, title):
         """Begins the next group."""
-        self.group_number += 1
-        done = self.group_number - 1
+        done = sum(self.weights[: self.group_number])
         left = self.budget - self.elapsed()
         if done:
-            left = min(left, self.elapsed() / done * (self.groups - done))
+            pace = self.elapsed() / done
+            left = pace * sum(self.weights[self.group_number :])
+        self.group_number += 1
         print(
-            f"\n[{self.group_number}/{self.groups}] {title} "
+            f"\n[{self.group_number}/{len(self.weights)}] {title} "
             f"({self.elapsed() / 60:.0f} min gone, "
             f"{'about' if done else 'at most'} "
             f"{max(left, 0) / 60:.0f} min left)",
@@ -39,7 +40,8 @@ class Progress:
 
     def is_late(self):
         """Whether this group has used up its share of the budget."""
-        return self.elapsed() > self.budget * self.group_number / self.groups
+        share = self.group_number / len(self.weights)
+        return self.elapsed() > self.budget * share
 
     def is_over(self):
         """Whether the budget is spent."""

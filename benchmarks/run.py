@@ -1,13 +1,14 @@
 """Measures everything side by side on this machine and prints the tables.
 
     python -m benchmarks.run            about 25 minutes on two cores
-    python -m benchmarks.run --smoke    everything tiny, about a minute
+    python -m benchmarks.run --smoke    everything tiny, about two minutes
 
 Writes one JSON record per run. `--write` puts its tables into the README of
 this folder; `--table FILE` does so from a record, without measuring.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import pathlib
@@ -55,6 +56,7 @@ def _command_line():
         default=25,
         help="when to stop; what is left is reported as not measured",
     )
+    parser.add_argument("--rounds", type=int, help="turns of each contender")
     parser.add_argument(
         "--threads",
         type=int,
@@ -99,6 +101,8 @@ def _left_out(group):
 def measure(options):
     """Runs what `options` choose and returns the record."""
     settings = SMOKE if options.smoke else FULL
+    if options.rounds:
+        settings = dataclasses.replace(settings, rounds=options.rounds)
     described, problem = machine.description(), machine.gpu_problem()
     devices = options.devices or ["cpu"] + ["gpu"] * (problem is None)
     keys = ("parts", "subjects", "precisions", "contenders")
@@ -107,7 +111,8 @@ def measure(options):
     plan = groups(settings, options.threads, chosen)
     if not plan:
         sys.exit("Nothing to measure: no case fits all the options")
-    progress = Progress(len(plan), 60 * options.minutes)
+    weights = [group.weight for group in plan]
+    progress = Progress(weights, 60 * options.minutes)
     rows = []
     for group in plan:
         progress.group(group.title)

@@ -1,0 +1,194 @@
+"""Proves that the benchmarks compare like with like and report honestly."""
+
+import contextlib
+import dataclasses
+import io
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from benchmarks import keras_networks, plan, processes, report, run
+from benchmarks.progress import Progress
+from keras_pyconv.models import build_classifier
+
+LEVEL = plan.Case("video", "level7x9x9", "ours", side=8, frames=4, batch=1)
+
+
+def _kernel(shape):
+    """Values that depend on nothing but the shape (Keras layout)."""
+    size = np.prod(shape)
+    values = np.sin(1 + np.arange(size)).reshape(shape)
+    return (values * (2 / np.prod(shape[:-1])) ** 0.5).astype("float32")
+
+
+def _fill(model):
+    for variable in model.weights:
+        if len(variable.shape) > 1:
+            variable.assign(_kernel(tuple(variable.shape)))
+        elif variable.name == "bias":
+            variable.assign(keras.ops.zeros_like(variable))
+    return model
+
+
+def _images(side=32):
+    images = np.random.default_rng(3).normal(size=(2, side, side, 3))
+    return images.astype("float32")
+
+
+@pytest.fixture(scope="module")
+def our_answer():
+    model = build_classifier("PyConvResNetMini", input_shape=(32, 32, 3))
+    return model.count_params(), _fill(model).predict_on_batch(_images())
+
+
+def test_stock_layers_make_the_same_network_as_ours(our_answer):
+    model = keras_networks.stock_network("PyConvResNetMini", 32)
+    answer = _fill(model).predict_on_batch(_images())
+    assert model.count_params() == our_answer[0]
+    np.testing.assert_allclose(answer, our_answer[1], rtol=1e-3, atol=1e-6)
+
+
+def test_torch_makes_the_same_network_as_ours(our_answer):
+    torch = pytest.importorskip("torch")
+    from benchmarks.torch_networks import torch_network
+
+    model = torch_network("PyConvResNetMini").eval()
+    for parameter in model.parameters():
+        shape = parameter.shape
+        if len(shape) > 1:
+            values = _kernel((*shape[2:], shape[1], shape[0]))
+            order = (len(shape) - 1, len(shape) - 2, *range(len(shape) - 2))
+            parameter.data = torch.from_numpy(values.transpose(order).copy())
+    model[-1].bias.data.zero_()
+    images = torch.from_numpy(_images().transpose(0, 3, 1, 2).copy())
+    answer = torch.softmax(model(images), -1).detach().numpy()
+    np.testing.assert_allclose(answer, our_answer[1], rtol=1e-3, atol=1e-6)
+
+
+def test_the_command_measures_and_writes_a_record(tmp_path, capsys):
+    record = run.main(
+        "--smoke --parts video --subjects level7x9x9 --contenders ours torch "
+        f"--devices cpu --name tried --results {tmp_path}".split()
+    )
+    written = json.loads((tmp_path / "tried.json").read_text())
+    assert written == record
+    ours, _ = record["rows"]
+    assert set(ours["first_seconds"]) == {"forward", "gradients"}
+    assert ours["turns"]["gradients"] and not ours["problems"]
+    assert "level7x9x9, CPU, 4 frames" in capsys.readouterr().out
+
+
+class Scripted:
+    """A process that gives prepared answers, the last of them an end."""
+
+    def __init__(self, answers):
+        self.answers = iter(answers)
+
+    def __call__(self, case):
+        return contextlib.nullcontext(self)
+
+    def ask(self, **request):
+        pass
+
+    def answer(self, cap):
+        answer = next(self.answers)
+        if isinstance(answer, str):
+            raise processes.ContenderEnded(answer)
+        return answer
+
+
+def _conduct(case, settings=plan.SMOKE):
+    progress = Progress([1], 60, io.StringIO())
+    conductor = processes.Conductor(plan.Group((case,)), settings, progress)
+    (row,) = conductor.run()
+    return row
+
+
+@pytest.mark.parametrize(
+    "calls, problems",
+    [
+        (0, {"forward": "> 9 s", "gradients": "not tried: forward > 9 s"}),
+        (2, {"gradients": "> 9 s"}),
+    ],
+    ids=["first measure", "second measure"],
+)
+def test_a_first_call_beyond_its_cap_is_said(monkeypatch, calls, problems):
+    answers = [{"seconds": [0.5], "peak_rss_mib": 1}] * calls
+    script = Scripted([{"ready": []}, *answers, "> 9 s"])
+    monkeypatch.setattr(processes, "Process", script)
+    row = _conduct(LEVEL)
+    assert row["problems"] == problems
+    assert len(row["first_seconds"]) == calls / 2
+
+
+def test_a_process_that_does_not_start_is_stopped():
+    settings = dataclasses.replace(plan.SMOKE, start_cap=0.001)
+    row = _conduct(LEVEL, settings)
+    assert set(row["problems"].values()) == {"start > 0 s"}
+
+
+def test_a_framework_that_is_missing_is_said(monkeypatch):
+    torch = dataclasses.replace(
+        plan.CONTENDERS["torch"], requires="no_such_package"
+    )
+    monkeypatch.setitem(plan.CONTENDERS, "torch", torch)
+    row = _conduct(dataclasses.replace(LEVEL, contender="torch"))
+    reason = "not measured: no_such_package is not installed"
+    assert row["problems"] == {"forward": reason, "gradients": reason}
+
+
+def _row(contender, inference, training, first):
+    case = plan.Case("network", "PyConvResNet50", contender)
+    return {
+        **dataclasses.asdict(case),
+        "title": contender,
+        "peak_rss_mib": 1024,
+        "first_seconds": {"inference": 1.0, "training": first},
+        "turns": {"inference": inference, "training": training},
+        "problems": {},
+    }
+
+
+def test_ratios_are_taken_between_neighbours_in_time():
+    ours = _row("ours", [[1.0], [2.0], [1.0]], [], 1)
+    torch = _row("torch", [[2.0], [4.0], [9.0]], [], 1)
+    assert report.speedup(ours, torch, "inference") == 2
+
+
+@pytest.mark.parametrize(
+    "seconds, first, reached",
+    [(1.9, 29, ["yes", "yes"]), (2.1, 31, ["no", "no"])],
+    ids=["faster", "slower"],
+)
+def test_targets_are_judged_by_what_was_measured(seconds, first, reached):
+    ours = _row("ours", [[1.0]], [[seconds]], first)
+    torch = _row("torch", [[1.0]], [[2.0]], 1)
+    verdicts = report.verdicts([ours, torch])
+    found = {row["target"]: row["reached"] for row in verdicts}
+    assert found["inference against stock Keras"] == "not comparable"
+    assert found["first training step"] == reached[0]
+    assert found["training against PyTorch"] == reached[1]
+
+
+def test_tables_stand_between_the_markers():
+    document = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
+    once = report.insert(document, "new\n")
+    assert once.startswith("before\n") and once.endswith("\nafter\n")
+    assert "new" in once and "old" not in once
+    assert report.insert(once, "new\n") == once
+
+
+def test_the_readme_shows_the_record_it_names():
+    records = [
+        json.loads(path.read_text())
+        for path in sorted((run.HERE / "results").glob("*.json"))
+    ]
+    shown = run.README.read_text()
+    current = [
+        record
+        for record in records
+        if "rows" in record and report.tables(record) in shown
+    ]
+    assert current or "**Targets**" not in shown
