@@ -1,7 +1,9 @@
 """Data sets that the recipes and their users read.
 
 tensorflow-datasets and scikit-learn are imported where they are used, so
-that the layers and networks do not need them.
+that the layers and networks do not need them; asking this module for the
+builder, `DigitsInPhotos`, or its `DigitsInPhotosConfig` imports and registers
+it with TFDS.
 """
 
 from keras_pyconv.datasets.digit_scenes import (
@@ -10,6 +12,7 @@ from keras_pyconv.datasets.digit_scenes import (
     size_class,
 )
 from keras_pyconv.datasets.digits import (
+    builder_module,
     load_digits_in_photos,
     prepare_digits_in_photos,
 )
@@ -21,3 +24,9 @@ __all__ = [
     "prepare_digits_in_photos",
     "size_class",
 ]
+
+
+def __getattr__(name):
+    if name in ("DigitsInPhotos", "DigitsInPhotosConfig"):
+        return getattr(builder_module(), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

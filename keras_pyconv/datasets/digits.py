@@ -29,7 +29,7 @@ def prepare_digits_in_photos(
         ImportError: tensorflow-datasets or scikit-learn is not installed.
         ValueError: an unknown config or field, or a value it refuses.
     """
-    module = _builder_module()
+    module = builder_module()
     builder = module.DigitsInPhotos(
         config=_changed(_config(module, config), changes), data_dir=data_dir
     )
@@ -90,7 +90,8 @@ def load_digits_in_photos(
     return (datasets, builder.info) if with_info else datasets
 
 
-def _builder_module():
+def builder_module():
+    """The file of the builder, which TFDS registers when imported."""
     try:
         import sklearn.datasets  # noqa: F401
 
@@ -119,8 +120,6 @@ def _config(module, config):
 
 
 def _changed(config, changes):
-    if not changes:
-        return config
     fields = sorted(
         field.name
         for field in dataclasses.fields(config)
@@ -132,6 +131,12 @@ def _changed(config, changes):
                 f"a config has no number called {name!r} to change. "
                 f"Known: {fields}"
             )
-    parts = [f"{name}_{changes[name]}" for name in sorted(changes)]
+    parts = [
+        f"{name}_{value}"
+        for name, value in sorted(changes.items())
+        if value != getattr(config, name)
+    ]
+    if not parts:
+        return config
     name = "-".join([config.name, *parts])
     return dataclasses.replace(config, name=name, **changes)

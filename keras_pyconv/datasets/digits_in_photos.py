@@ -23,6 +23,19 @@ from keras_pyconv.datasets import digit_scenes as scenes
 TASKS = ("classification", "detection", "segmentation", "video")
 DIGIT_NAMES = [str(digit) for digit in range(10)]
 
+_RANGES = {
+    "image_size": (16, 4096),
+    "train_examples": (1, 10**7),
+    "test_examples": (1, 10**7),
+    "seed": (0, 2**32 - 1),
+    "max_objects": (1, 255),  # what an 8-bit instance mask can tell apart
+    "frames": (2, 10**4),
+}
+_ENCODINGS = {
+    "PNG": {"compress_level": 1},
+    "JPEG": {"quality": 95, "subsampling": 0},
+}
+
 _DESCRIPTION = """\
 Handwritten digits of many sizes on photographs, composed on this machine from
 what scikit-learn ships: the 1,797 digits of 8 x 8 pixels of the UCI set
@@ -82,20 +95,13 @@ class DigitsInPhotosConfig(tfds.core.BuilderConfig):
             raise ValueError(
                 f"task must be one of {TASKS}. Received: {self.task!r}"
             )
-        least = {"image_size": 16, "max_objects": 1, "frames": 2}
-        least.update(train_examples=1, test_examples=1, seed=0)
-        for name, low in least.items():
+        for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
-            if not isinstance(value, int) or value < low:
+            if not isinstance(value, int) or not low <= value <= high:
                 raise ValueError(
-                    f"{name} must be an integer of at least {low}. "
+                    f"{name} must be an integer from {low} to {high}. "
                     f"Received: {value!r}"
                 )
-        if self.max_objects > 255:
-            raise ValueError(
-                "max_objects must be at most 255, the most that an 8-bit "
-                f"instance mask can tell apart. Received: {self.max_objects}"
-            )
         if not 0 < self.smallest <= self.largest <= scenes.LARGEST:
             raise ValueError(
                 "sizes must satisfy 0 < smallest <= largest <= "
@@ -144,37 +150,19 @@ class DigitsInPhotos(tfds.core.GeneratorBasedBuilder):
     RELEASE_NOTES = {"1.0.0": "The first version."}
     BUILDER_CONFIGS = [
         DigitsInPhotosConfig(
-            name="classification",
-            description="One digit: which, and how large.",
-            task="classification",
-            image_size=64,
-            train_examples=8000,
-            test_examples=2000,
-        ),
-        DigitsInPhotosConfig(
-            name="detection",
-            description="One to five digits with boxes.",
-            task="detection",
-            image_size=128,
-            train_examples=1500,
-            test_examples=500,
-        ),
-        DigitsInPhotosConfig(
-            name="segmentation",
-            description="One to five digits with masks.",
-            task="segmentation",
-            image_size=96,
-            train_examples=1500,
-            test_examples=500,
-        ),
-        DigitsInPhotosConfig(
-            name="video",
-            description="Clips of a digit that moves, grows or shrinks.",
-            task="video",
-            image_size=64,
-            train_examples=900,
-            test_examples=300,
-        ),
+            name=task,
+            task=task,
+            image_size=image_size,
+            train_examples=train,
+            test_examples=test,
+            description=description,
+        )
+        for task, image_size, train, test, description in (
+            ("classification", 64, 8000, 2000, "One digit, of any size."),
+            ("detection", 128, 1500, 500, "One to five digits with boxes."),
+            ("segmentation", 96, 1500, 500, "One to five digits with masks."),
+            ("video", 64, 900, 300, "A digit that moves, grows or shrinks."),
+        )
     ]
 
     def _info(self):
@@ -203,16 +191,14 @@ class DigitsInPhotos(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager):
-        config = self.builder_config
         return {
-            "train": self._generate_examples("train", config.train_examples),
-            "test": self._generate_examples("test", config.test_examples),
+            split: self._generate_examples(split) for split in scenes.SPLITS
         }
 
-    def _generate_examples(self, split, count):
-        make = _EXAMPLES[self.builder_config.task]
-        for index in range(count):
-            yield index, make(self.builder_config, split, index)
+    def _generate_examples(self, split):
+        config = self.builder_config
+        for index in range(getattr(config, f"{split}_examples")):
+            yield index, _EXAMPLES[config.task](config, split, index)
 
 
 def example_rng(config, split: str, index: int) -> np.random.Generator:
@@ -387,11 +373,7 @@ def _encoded(pixels, encoding):
     from PIL import Image
 
     stream = io.BytesIO()
-    options = {
-        "PNG": {"compress_level": 1},
-        "JPEG": {"quality": 95, "subsampling": 0},
-    }[encoding]
-    Image.fromarray(pixels).save(stream, encoding, **options)
+    Image.fromarray(pixels).save(stream, encoding, **_ENCODINGS[encoding])
     return stream.getvalue()
 
 

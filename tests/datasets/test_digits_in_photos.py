@@ -208,10 +208,32 @@ def test_changes_have_files_of_their_own_and_do_what_they_say(folder):
         assert example["size"] >= 24
 
 
-def test_tfds_finds_the_builder_by_name(monkeypatch, tmp_path):
-    from keras_pyconv.datasets.digits_in_photos import DigitsInPhotos
+def test_a_field_set_to_its_own_value_changes_nothing(builders, folder):
+    config = builders["video"].builder_config
+    again = datasets.prepare_digits_in_photos(
+        config, data_dir=folder, image_size=64
+    )
+    assert again.data_path == builders["video"].data_path
 
-    config = DigitsInPhotos.BUILDER_CONFIGS[0]
+
+def test_files_that_another_process_finished_first_are_taken(
+    monkeypatch, tmp_path
+):
+    few = {"train_examples": 3, "test_examples": 2, "data_dir": tmp_path}
+    generate = datasets.DigitsInPhotos._split_generators
+
+    def slow(self, dl_manager):
+        monkeypatch.undo()
+        datasets.prepare_digits_in_photos(**few)
+        return generate(self, dl_manager)
+
+    monkeypatch.setattr(datasets.DigitsInPhotos, "_split_generators", slow)
+    assert len(examples(datasets.prepare_digits_in_photos(**few))) == 3
+    assert not list(tmp_path.glob("**/incomplete*"))
+
+
+def test_tfds_finds_the_builder_by_name(monkeypatch, tmp_path):
+    config = datasets.DigitsInPhotos.BUILDER_CONFIGS[0]
     monkeypatch.setattr(config, "train_examples", 6)
     monkeypatch.setattr(config, "test_examples", 4)
     splits = ["train", "test[:50%]"]
@@ -255,9 +277,9 @@ def test_a_missing_package_is_named_with_the_line_that_installs_it(
     [
         ("panoptic", {}, "Received: 'panoptic'"),
         ("video", {"colour": 3}, "'colour'.*Known"),
-        ("video", {"frames": 1}, "frames.*at least 2.*Received: 1"),
+        ("video", {"frames": 1}, "frames.*from 2.*Received: 1"),
         ("video", {"train_examples": 2.5}, "train_examples.*2.5"),
-        ("detection", {"max_objects": 300}, "at most 255"),
+        ("detection", {"max_objects": 300}, "to 255"),
         ("detection", {"largest": 1.2}, "largest=1.2"),
         ("detection", {"image_size": 24}, "smallest legal value is 0.16"),
     ],
