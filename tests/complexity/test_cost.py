@@ -65,7 +65,22 @@ def test_by_the_papers_rule_every_level_costs_about_as_much():
         (cost.adaptive_pool_cost(8, (7, 7), (1, 1)), 0, 400),
         (cost.adaptive_pool_cost(8, (60, 60), (9, 9)), 0, 37 * 648),
     ],
-    ids=lambda value: "",
+    ids=[
+        "conv",
+        "grouped_conv",
+        "biased_conv",
+        "conv_3d",
+        "conv_1d",
+        "dense",
+        "dense_without_bias",
+        "batch_norm",
+        "relu",
+        "max_pool_written_as_3",
+        "max_pool_written_as_3_by_3",
+        "average_pool",
+        "global_pool",
+        "adaptive_pool",
+    ],
 )
 def test_a_layer_is_counted_by_its_rule(found, parameters, paper_ops):
     assert (found.parameters, found.paper_ops) == (parameters, paper_ops)
