@@ -1,0 +1,15 @@
+"""From a built model to files that serve it, and the proof that they do."""
+
+from keras_pyconv.export.audit import audit
+from keras_pyconv.export.check import check
+from keras_pyconv.export.clean_process import answer_in_clean_process
+from keras_pyconv.export.saved_model import saved_model
+from keras_pyconv.export.serving_form import serving_form
+
+__all__ = [
+    "answer_in_clean_process",
+    "audit",
+    "check",
+    "saved_model",
+    "serving_form",
+]

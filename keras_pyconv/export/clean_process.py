@@ -1,0 +1,186 @@
+"""Requests to a SavedModel that are answered in fresh processes.
+
+The parent writes the requests to a temporary folder, starts an isolated
+interpreter (`python -I`, so neither PYTHONPATH nor the working directory
+counts) on `session_child.py`, and reads the answers. The processes see no
+GPU: the caller may hold its memory, and a model that serves on CPU is what
+is being proved.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+from keras_pyconv.export import session_child
+
+TIMEOUT_SECONDS = 600
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What one request gave: outputs by name, or the error's text."""
+
+    outputs: dict
+    error: str | None
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """What one fresh process reported about a SavedModel."""
+
+    answers: tuple
+    load_error: str | None
+    xla_disabled: bool
+
+    @property
+    def error(self):
+        """The first thing that went wrong, or None."""
+        errors = [self.load_error, *(row.error for row in self.answers)]
+        return next((error for error in errors if error), None)
+
+
+def _environment(onednn):
+    """The child's environment: no GPU, quiet, oneDNN as asked."""
+    environment = dict(os.environ)
+    environment["CUDA_VISIBLE_DEVICES"] = "-1"
+    environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    environment.pop("TF_XLA_FLAGS", None)
+    if onednn is not None:
+        environment["TF_ENABLE_ONEDNN_OPTS"] = "1" if onednn else "0"
+    return environment
+
+
+def _start(folder, path, requests, onednn):
+    """Writes the job into `folder` and starts a process on it."""
+    job = {
+        "path": str(pathlib.Path(path).resolve()),
+        "requests": [signature for signature, _ in requests],
+    }
+    (folder / "job.json").write_text(json.dumps(job))
+    inputs = {
+        f"{index}/{name}": array
+        for index, (_, arrays) in enumerate(requests)
+        for name, array in arrays.items()
+    }
+    session_child.pack(folder / "inputs.npz", inputs)
+    with open(folder / "log.txt", "wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-I", session_child.__file__, str(folder)],
+            env=_environment(onednn),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def _collect(folder, process):
+    """Waits for a process and reads what it wrote."""
+    try:
+        process.wait(TIMEOUT_SECONDS)
+    finally:
+        process.kill()
+        process.wait()
+    if not (folder / "report.json").exists():
+        log = (folder / "log.txt").read_text(errors="replace")
+        raise RuntimeError(
+            "The process that loads the SavedModel died with exit status "
+            f"{process.returncode}; the end of its output:\n{log[-2000:]}"
+        )
+    report = json.loads((folder / "report.json").read_text())
+    outputs = session_child.unpack(folder / "answers.npz")
+    answers = []
+    for index, row in enumerate(report["requests"]):
+        mine = {
+            key.split("/", 1)[1]: array
+            for key, array in outputs.items()
+            if key.startswith(f"{index}/")
+        }
+        answers.append(Answer(mine, row["error"], row["seconds"]))
+    return Session(tuple(answers), report["load_error"], report["xla_disabled"])
+
+
+def run_sessions(path, requests, onednn=(None,)):
+    """Answers the same requests in one fresh process per oneDNN setting.
+
+    Args:
+        path: folder of one SavedModel.
+        requests: list of `(signature name, {input name: array})`.
+        onednn: one process is started for each entry, all at once: True or
+            False sets `TF_ENABLE_ONEDNN_OPTS`, None leaves it as it is.
+
+    Returns:
+        List of `Session`, in the order of `onednn`.
+
+    Raises:
+        RuntimeError: a process died; the message ends with its output.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        started = []
+        try:
+            for index, setting in enumerate(onednn):
+                folder = pathlib.Path(temporary, str(index))
+                folder.mkdir()
+                process = _start(folder, path, requests, setting)
+                started.append((folder, process))
+            return [_collect(*pair) for pair in started]
+        finally:
+            for _, process in started:
+                process.kill()
+                process.wait()
+
+
+def answer_in_clean_process(path, inputs, signature="serving_default"):
+    """Answers one request from a SavedModel without any of our code.
+
+    A fresh interpreter that imports only TensorFlow and NumPy loads the
+    model as TF Serving does and runs one request on CPU.
+
+    Args:
+        path: folder of one SavedModel, for example `saved_models/net/1`.
+        inputs: array, where the signature has one input, or a dictionary of
+            arrays by input name. The first axis is the batch.
+        signature: name of the signature.
+
+    Returns:
+        Dictionary of NumPy arrays by output name. Strings are bytes objects.
+
+    Raises:
+        ValueError: no SavedModel at `path`, an unknown signature, or input
+            names that are not the signature's; the known ones are listed.
+        RuntimeError: the model did not load, or the request failed.
+
+    Example:
+
+    ```python
+    answer = answer_in_clean_process("saved_models/digits/1", images)
+    answer["labels"][:, 0]  # best label of every image
+    ```
+    """
+    from keras_pyconv.export.audit import read_signatures
+
+    known = read_signatures(path)
+    if signature not in known:
+        raise ValueError(
+            f"The SavedModel {path} has no signature {signature!r}. "
+            f"It has: {', '.join(known)}."
+        )
+    names = sorted(known[signature].inputs)
+    if not isinstance(inputs, dict):
+        inputs = dict.fromkeys(names[:1], inputs)
+    if sorted(inputs) != names:
+        raise ValueError(
+            f"The signature {signature!r} takes the inputs "
+            f"{', '.join(names)}. Received: {', '.join(sorted(inputs))}."
+        )
+    arrays = {name: np.asarray(array) for name, array in inputs.items()}
+    (session,) = run_sessions(path, [(signature, arrays)])
+    if session.error:
+        raise RuntimeError(f"The SavedModel {path} failed: {session.error}")
+    return session.answers[0].outputs

@@ -1,0 +1,279 @@
+"""The form of a model that is served: float32, folded, convolved natively.
+
+At inference batch normalization is a scale and a shift per channel, so it
+moves into the kernel and the bias of the convolution before it. The sums are
+done in float64. A PyConv has one normalization after its concatenated
+levels: each level's kernel takes its own slice of the scale.
+
+Only a Conv1D, Conv2D, Conv3D, PyConv or Dense without an activation, whose
+output goes to one batch normalization over its channels and nowhere else, is
+folded; everything else is copied as it is.
+"""
+
+import collections
+
+import keras
+import numpy as np
+
+from keras_pyconv.export.wiring import Wiring, all_models, as_functional
+from keras_pyconv.layers.normalization import FusedBatchNormalization
+from keras_pyconv.layers.pyconv import PyConv, PyConv1D, PyConv3D
+
+PYRAMIDS = (PyConv, PyConv1D, PyConv3D)
+FOLDABLE = (
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.Dense,
+    *PYRAMIDS,
+)
+# TensorFlow's own groups need no gradients here, so they serve wherever the
+# model was exported; three axes have none.
+NATIVE = (PyConv, PyConv1D)
+NORMALIZATIONS = (keras.layers.BatchNormalization, FusedBatchNormalization)
+LOW_PRECISION = ("float16", "bfloat16")
+TOLERANCE = 1e-5  # of the largest output
+UNKNOWN_SIZE = 64  # pixels, where the model takes any size
+
+
+class FoldedNormalization(keras.layers.Layer):
+    """Stands where a normalization was; it gives back what it gets."""
+
+    def call(self, inputs, mask=None):
+        return inputs
+
+
+def _can_take(layer):
+    """Whether a scale per channel can move into the layer's kernel."""
+    return (
+        type(layer) in FOLDABLE
+        and layer.activation is keras.activations.linear
+        and not getattr(layer, "lora_enabled", False)
+        and not getattr(layer, "quantization_mode", None)
+        and not getattr(layer, "activity_regularizer", None)
+    )
+
+
+def _over_channels(norm, layer):
+    """Whether the normalization's axis is the layer's channel axis."""
+    rank = len(norm.input.shape)
+    first = getattr(layer, "data_format", None) == "channels_first"
+    return norm.axis % rank == (1 if first else rank - 1)
+
+
+def find_pairs(model):
+    """Pairs of a layer and the normalization that can fold into it.
+
+    Args:
+        model: functional or sequential `keras.Model`; nested ones are
+            searched too.
+
+    Returns:
+        List of `(layer, normalization)`.
+    """
+    models = list({id(m): m for m in all_models(model)}.values())
+    owners = collections.Counter(
+        id(layer) for owner in models for layer in owner.layers
+    )
+    pairs = []
+    for owner in models:
+        wiring = Wiring(owner)
+        layers = {layer.name: layer for layer in owner.layers}
+        for name, norm in layers.items():
+            calls = wiring.inputs.get(name, [])
+            if type(norm) not in NORMALIZATIONS or len(calls) != 1:
+                continue
+            (source,) = calls[0] if len(calls[0]) == 1 else (None,)
+            layer = layers.get(source)
+            if (
+                layer is not None
+                and _can_take(layer)
+                and len(wiring.inputs.get(source, [[]])) == 1
+                and wiring.uses[source] == 1
+                and owners[id(layer)] == owners[id(norm)] == 1
+                and _over_channels(norm, layer)
+            ):
+                pairs.append((layer, norm))
+    return pairs
+
+
+def _float64(variable):
+    return variable.numpy().astype(np.float64)
+
+
+def scale_and_shift(norm):
+    """The normalization at inference as `inputs * scale + shift`, float64."""
+    scale = 1 / np.sqrt(_float64(norm.moving_variance) + norm.epsilon)
+    if norm.scale:
+        scale = scale * _float64(norm.gamma)
+    shift = -_float64(norm.moving_mean) * scale
+    if norm.center:
+        shift = shift + _float64(norm.beta)
+    return scale, shift
+
+
+def _copy_folded(layer, norm, clone):
+    """Gives `clone` the kernels and bias of the layer and its norm."""
+    scale, shift = scale_and_shift(norm)
+    kernels = getattr(layer, "kernels", None) or [layer.kernel]
+    targets = getattr(clone, "kernels", None) or [clone.kernel]
+    begin = 0
+    for kernel, target in zip(kernels, targets):
+        end = begin + kernel.shape[-1]
+        target.assign(_float64(kernel) * scale[begin:end])
+        begin = end
+    bias = _float64(layer.bias) if layer.use_bias else 0.0
+    clone.bias.assign(bias * scale + shift)
+
+
+def _copy_weights(layer, clone):
+    weights = []
+    for weight in layer.get_weights():
+        if weight.dtype.name in LOW_PRECISION:
+            weight = weight.astype(np.float32)
+        weights.append(weight)
+    clone.set_weights(weights)
+    if hasattr(clone, "finalize_state"):
+        clone.finalize_state()
+
+
+def _in_float32(config):
+    """A layer's config with every low-precision policy made float32."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            name = config["config"]["name"]
+            if any(low in name for low in LOW_PRECISION):
+                return {**config, "config": {"name": "float32"}}
+        return {
+            key: (
+                "float32"
+                if key == "dtype"
+                and isinstance(value, str)
+                and any(low in value for low in LOW_PRECISION)
+                else _in_float32(value)
+            )
+            for key, value in config.items()
+        }
+    if isinstance(config, (list, tuple)):
+        return type(config)(_in_float32(value) for value in config)
+    return config
+
+
+def _goes_native(layer):
+    return type(layer) in NATIVE and layer.way is None
+
+
+def _clone(model, pairs, native=True):
+    """A copy in float32, on new variables, with the pairs folded."""
+    norms = {id(layer): norm for layer, norm in pairs}
+    folded = {id(norm) for _, norm in pairs}
+    copies = []
+
+    def clone_layer(layer):
+        if id(layer) in folded:
+            return FoldedNormalization(name=layer.name, dtype="float32")
+        config = _in_float32(layer.get_config())
+        if id(layer) in norms:
+            config["use_bias"] = True
+        if native and _goes_native(layer):
+            config["way"] = "native"
+        copies.append((layer, type(layer).from_config(config)))
+        return copies[-1][1]
+
+    clone = keras.models.clone_model(
+        model, clone_function=clone_layer, recursive=True
+    )
+    for layer, copy in copies:
+        if id(layer) in norms:
+            _copy_folded(layer, norms[id(layer)], copy)
+        elif isinstance(layer, keras.layers.Layer):
+            _copy_weights(layer, copy)
+    return clone
+
+
+def _layers(model):
+    """Every layer of the model and of those nested in it."""
+    for owner in all_models(model):
+        for layer in (owner, *owner.layers):
+            if isinstance(layer, keras.layers.Layer):
+                yield layer
+
+
+def random_inputs(model, batch=2, seed=0):
+    """Inputs of the model's shapes: normal numbers, or small integers.
+
+    Args:
+        model: functional or sequential `keras.Model`.
+        batch: size of the first axis.
+        seed: of the generator.
+
+    Returns:
+        List of arrays, one for each of `model.inputs`.
+    """
+    generator = np.random.default_rng(seed)
+    arrays = []
+    for tensor in model.inputs:
+        shape = [size or UNKNOWN_SIZE for size in tensor.shape]
+        shape[0] = batch
+        dtype = keras.backend.standardize_dtype(tensor.dtype)
+        if "float" in dtype:
+            arrays.append(generator.normal(size=shape).astype(np.float32))
+        else:
+            arrays.append(generator.integers(0, 2, shape).astype(dtype))
+    return arrays
+
+
+def call(model, arrays):
+    """The model's flat list of outputs for a list of input arrays."""
+    model = as_functional(model)
+    tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
+    structured = keras.tree.pack_sequence_as(model.input, tensors)
+    outputs = keras.tree.flatten(model(structured, training=False))
+    return [keras.ops.convert_to_numpy(output) for output in outputs]
+
+
+def _check_equal(expected, received, arrays):
+    """Refuses a copy that does not compute what the model computes."""
+    pairs = zip(call(expected, arrays), call(received, arrays))
+    for index, (wanted, got) in enumerate(pairs):
+        largest = np.abs(wanted).max() or 1.0
+        error = np.abs(wanted - got).max() / largest
+        if not error <= TOLERANCE:
+            raise ValueError(
+                f"The form of {expected.name!r} that is served moves its "
+                f"output {index} by {error:.1e} of the largest value, and "
+                f"allowed are {TOLERANCE:.0e}. Export with fold=False."
+            )
+
+
+def serving_form(model, fold=True):
+    """Copies a model into the form that is served.
+
+    The copy is for inference: float32 whatever the model's precision, with
+    batch normalization folded into the kernels before it, and grouped levels
+    of 1-D and 2-D PyConv layers computed by TensorFlow's own groups. It is
+    compared with the model, in float32, on random inputs before it is
+    returned.
+
+    Args:
+        model: built functional or sequential `keras.Model`; nested models
+            are rewritten too.
+        fold: whether batch normalization is folded.
+
+    Returns:
+        A new `keras.Model` on new variables with the same inputs and
+        outputs, or `model` itself where there is nothing to change.
+
+    Raises:
+        ValueError: the copy computes something else than the model, by
+            more than 1e-5 of the largest output.
+    """
+    pairs = find_pairs(model) if fold else []
+    layers = list(_layers(model))
+    low = any(layer.compute_dtype in LOW_PRECISION for layer in layers)
+    if not (low or pairs or any(map(_goes_native, layers))):
+        return model
+    reference = _clone(model, [], native=False) if low else model
+    clone = _clone(model, pairs)
+    _check_equal(reference, clone, random_inputs(model))
+    return clone

@@ -1,0 +1,56 @@
+"""A small network with normalization that has seen data, and its export."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_pyconv.export import saved_model
+from keras_pyconv.models import build_classifier
+
+LABELS = tuple(f"class {index}" for index in range(10))
+
+
+def randomize(model, seed=0):
+    """Gives every variable of a model values as training might leave them."""
+    generator = np.random.default_rng(seed)
+    for variable in model.weights:
+        if "variance" in variable.path or "gamma" in variable.path:
+            values = generator.uniform(0.5, 1.5, variable.shape)
+        elif len(variable.shape) == 1:
+            values = generator.normal(0.0, 0.3, variable.shape)
+        else:
+            continue
+        variable.assign(values)
+    return model
+
+
+@pytest.fixture(scope="session")
+def randomized():
+    """The function that gives a model such values."""
+    return randomize
+
+
+@pytest.fixture(scope="session")
+def network():
+    """The small PyConv classifier of ten classes."""
+    keras.utils.set_random_seed(0)
+    return randomize(
+        build_classifier(
+            "PyConvResNetMini", classes=10, input_shape=(32, 32, 3)
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def exported(network, tmp_path_factory):
+    """The folder of its first version."""
+    root = tmp_path_factory.mktemp("models") / "network"
+    return saved_model(network, root, labels=LABELS, top_k=3)
+
+
+@pytest.fixture
+def small():
+    """A classifier of three classes that exports at once."""
+    inputs = keras.Input((4,), name="features")
+    outputs = keras.layers.Dense(3, "softmax", name="predictions")(inputs)
+    return keras.Model(inputs, outputs)
