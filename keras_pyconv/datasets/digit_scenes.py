@@ -35,7 +35,8 @@ SMALLEST = 1 / 8
 LARGEST = 7 / 8
 MAX_TURN = 12.0  # degrees, to either side
 MAX_STRETCH = 1.15  # of the width, either way
-MIN_CONTRAST = 0.35  # of the luminance range
+MIN_CONTRAST = 0.35  # of the luminance range, to the mean beneath
+MOST_NEAR = 0.25  # of the pixels beneath may differ by less than half of it
 
 MOTIONS = ("up", "down", "sideways", "grow", "shrink", "still")
 TRAVEL = (0.4, 0.8)  # of the frame, or of the range of sizes, in one clip
@@ -46,10 +47,11 @@ SIZE_CLASSES = ("small", "medium", "large")
 SIZE_EDGES = (0.25, 0.5)  # fractions of the frame's height
 
 _LUMA = np.array([0.299, 0.587, 0.114], "float32")  # ITU-R BT.601
+_BLACK_AND_WHITE = np.array([[0, 0, 0], [1, 1, 1]], "float32")
 _CELL = 8  # pixels for each of the 8 x 8 cells, before the ink is resized
-# The cells count ink from 0 to 16. Steepening the ramp around 6 turns the
+# The cells count ink from 0 to 16. Steepening the ramp around 7 turns the
 # blur of a large digit back into a stroke, and keeps a soft edge.
-_INK = np.clip((np.arange(256) - 58) / 80, 0, 1)
+_INK = np.clip((np.arange(256) - 72) / 80, 0, 1)
 _INK = np.round(255 * _INK).astype("uint8")
 
 
@@ -371,13 +373,17 @@ def _around(cover, center_y, center_x, image_size):
 
 
 def _contrasting_color(rng, pixels, contrast):
-    """A colour whose luminance is that far from the pixels' mean."""
-    luminance = (pixels.mean((0, 1)) * _LUMA).sum()
+    """A colour far in luminance from the mean, and from most pixels."""
+    beneath = (pixels * _LUMA).sum(-1).ravel()
     colors = rng.random((32, 3), dtype="float32")
-    far = abs((colors * _LUMA).sum(1) - luminance) >= contrast
-    if far.any():
-        return colors[far.argmax()]
-    return np.full(3, luminance < 0.5, "float32")
+    colors = np.concatenate([colors, _BLACK_AND_WHITE])
+    luminance = (colors * _LUMA).sum(1)
+    far = abs(luminance - beneath.mean()) >= contrast
+    # Under a digit that lies half on the sky, the mean alone says little.
+    near = (abs(luminance[:, None] - beneath) < contrast / 2).mean(1)
+    near[~far] = 2
+    good = near <= MOST_NEAR
+    return colors[good.argmax() if good.any() else near.argmin()]
 
 
 def _from_bytes(pixels):

@@ -44,8 +44,9 @@ what scikit-learn ships: the 1,797 digits of 8 x 8 pixels of the UCI set
 
 A digit is smoothly enlarged, turned by up to 12 degrees, stretched by up to
 15 %, and painted in one random colour whose luminance (BT.601) differs by at
-least 0.35 of the range from the mean under it. Heights are log-uniform from
-1/8 to 7/8 of the frame. The test split draws from the last 360 digits and
+least 0.35 of the range from the mean under it, and from three quarters of the
+pixels there by half of that where any colour does. Heights are log-uniform
+from 1/8 to 7/8 of the frame. The test split draws from the last 360 digits and
 from columns of the photographs that the training split never touches.
 
 Licences of the sources: the digits, E. Alpaydin and C. Kaynak, CC BY 4.0;

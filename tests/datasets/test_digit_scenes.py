@@ -108,6 +108,19 @@ def test_a_digit_stands_out_from_what_is_beneath_it():
         assert contrast >= scenes.MIN_CONTRAST - 0.05
 
 
+@pytest.mark.parametrize("contrast", [0.2, 0.35])
+def test_a_color_is_far_from_most_pixels_where_half_is_sky(contrast):
+    half = np.zeros((10, 10, 3), "float32")
+    half[:5] = 0.8
+    luma = np.array([0.299, 0.587, 0.114])
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        color = scenes._contrasting_color(rng, half, contrast)
+        assert abs((color - 0.4) @ luma) >= contrast
+        near = abs((half - color) @ luma) < contrast / 2
+        assert near.mean() <= scenes.MOST_NEAR or contrast == 0.35
+
+
 def test_size_classes_part_at_a_quarter_and_a_half():
     sizes = [8, 15, 16, 31, 32, 56]
     assert list(scenes.size_class(sizes, 64)) == [0, 0, 1, 1, 2, 2]
