@@ -11,6 +11,11 @@ import tensorflow as tf
 
 from keras_pyconv.layers import FusedBatchNormalization
 
+# Keras's variables do not know NumPy 2's `copy` when turned into arrays.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)
+
 STOCK = keras.layers.BatchNormalization
 LAYOUTS = pytest.mark.parametrize(
     ("shape", "axis"),

@@ -19,6 +19,11 @@ from keras_pyconv.layers import (
 )
 from keras_pyconv.ops.grouped_conv import WAYS
 
+# Keras's variables do not know NumPy 2's `copy` when turned into arrays.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)
+
 RANKS = pytest.mark.parametrize("rank", [1, 2, 3], ids=["1d", "2d", "3d"])
 LAYERS = {1: PyConv1D, 2: PyConv, 3: PyConv3D}
 STOCK = {1: keras.layers.Conv1D, 2: keras.layers.Conv2D, 3: keras.layers.Conv3D}
