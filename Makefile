@@ -28,7 +28,7 @@ lint: $(INSTALLED)
 
 # Writes the generated tables of README.md.
 tables: $(INSTALLED)
-	$(PYTHON) -m recipes.tables
+	$(PYTHON) -m keras_pyconv.complexity --write README.md
 
 $(INSTALLED): setup.cfg pyproject.toml
 	test -x $(PYTHON) || python3 -m venv .venv

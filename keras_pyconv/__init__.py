@@ -1,3 +1,60 @@
 """Pyramidal convolution (PyConv) for Keras 3 and TensorFlow."""
 
+from keras_pyconv import (
+    architectures,
+    complexity,
+    datasets,
+    export,
+    weights,
+)
+from keras_pyconv.architectures import ARCHITECTURES
+from keras_pyconv.layers import (
+    FusedBatchNormalization,
+    PyConv,
+    PyConv1D,
+    PyConv3D,
+)
+from keras_pyconv.models import (
+    PyConvHGResNet50,
+    PyConvHGResNet101,
+    PyConvHGResNet152,
+    PyConvResNet18,
+    PyConvResNet34,
+    PyConvResNet50,
+    PyConvResNet101,
+    PyConvResNet152,
+    ResNet50,
+    ResNet101,
+    ResNet152,
+    build_classifier,
+    features,
+)
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "ARCHITECTURES",
+    "FusedBatchNormalization",
+    "PyConv",
+    "PyConv1D",
+    "PyConv3D",
+    "PyConvHGResNet101",
+    "PyConvHGResNet152",
+    "PyConvHGResNet50",
+    "PyConvResNet101",
+    "PyConvResNet152",
+    "PyConvResNet18",
+    "PyConvResNet34",
+    "PyConvResNet50",
+    "ResNet101",
+    "ResNet152",
+    "ResNet50",
+    "__version__",
+    "architectures",
+    "build_classifier",
+    "complexity",
+    "datasets",
+    "export",
+    "features",
+    "weights",
+]

@@ -12,6 +12,7 @@ import pathlib
 import platform
 import statistics
 import subprocess
+import sys
 import time
 
 import keras
@@ -45,6 +46,11 @@ def command_line(doc, workdir):
         help="the same steps on very little data, to see that all works",
     )
     return parser
+
+
+def verbosity():
+    """Keras's progress bar on a screen, a line an epoch in a log."""
+    return 1 if sys.stdout.isatty() else 2
 
 
 def write_atomically(path, text):

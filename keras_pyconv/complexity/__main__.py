@@ -1,11 +1,18 @@
 """Prints what networks cost: `python -m keras_pyconv.complexity --help`."""
 
 import argparse
+import os
+import pathlib
 
 from keras_pyconv.architectures import ARCHITECTURES
 from keras_pyconv.complexity.grid import STYLES
 from keras_pyconv.complexity.network import complexity
 from keras_pyconv.complexity.tables import COUNTING_RULE, networks_table
+
+MARKERS = (
+    "<!-- begin: written by `make tables` -->\n",
+    "<!-- end: written by `make tables` -->",
+)
 
 
 def main(argv=None):
@@ -23,9 +30,19 @@ def main(argv=None):
         action="store_true",
         help="each network by part and by level of its pyramids",
     )
+    parser.add_argument(
+        "--write",
+        type=pathlib.Path,
+        metavar="FILE",
+        help="renew the Markdown table between the markers in FILE",
+    )
     options = parser.parse_args(argv)
     try:
-        print(_report(options))
+        if options.write:
+            options.format = "markdown"
+            _write(options.write, renewed(options.write, _report(options)))
+        else:
+            print(_report(options))
     except ValueError as error:
         parser.error(str(error))
 
@@ -42,6 +59,25 @@ def _report(options):
             for name in names
         ]
     return "\n\n".join([*tables, COUNTING_RULE])
+
+
+def renewed(path: pathlib.Path, report: str) -> str:
+    """The text of `path`, with `report` between its two markers.
+
+    Raises:
+        ValueError: if the file does not hold each marker once, in order.
+    """
+    before, begin, rest = path.read_text().partition(MARKERS[0])
+    _, end, after = rest.partition(MARKERS[1])
+    if not (begin and end):
+        raise ValueError(f"{path} must hold the markers {MARKERS}")
+    return f"{before}{begin}\n{report}\n\n{end}{after}"
+
+
+def _write(path, text):
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text)
+    os.replace(beside, path)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,62 @@
+"""The quickstart runs from its real entry point, on very little data."""
+
+import json
+
+import numpy as np
+import pytest
+
+from recipes import quickstart
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("quickstart")
+    rows = quickstart.main(
+        [
+            "--smoke",
+            f"--data-dir={folder / 'data'}",
+            f"--workdir={folder / 'work'}",
+            f"--export-root={folder / 'exports'}",
+        ]
+    )
+    return folder, rows
+
+
+def test_the_table_compares_networks_of_about_the_same_cost(run):
+    first, second = run[1]
+    assert first["network"] == "PyConvResNetMini"
+    assert second["network"] == "ResNetMini"
+    for quantity in ("parameters", "multiply_adds"):
+        assert first[quantity] == pytest.approx(second[quantity], rel=0.02)
+
+
+def test_the_pictures_and_the_record_are_written(run):
+    work = run[0] / "work"
+    for name in ("curves.png", "sizes.png", "predictions.png"):
+        assert (work / name).read_bytes().startswith(b"\x89PNG")
+    record = json.loads((work / "results.json").read_text())
+    assert record["rows"] == run[1]
+    assert record["versions"]["keras"]
+
+
+def test_the_export_is_the_first_version(run):
+    assert (run[0] / "exports" / "1" / "saved_model.pb").exists()
+
+
+@pytest.mark.parametrize(
+    "right_first, right_second, said",
+    [
+        pytest.param(80, 40, "PyConvResNetMini wins by 40.0", id="first"),
+        pytest.param(40, 80, "ResNetMini wins by 40.0", id="second"),
+        pytest.param(51, 50, "No clear winner", id="neither"),
+    ],
+)
+def test_the_verdict_names_the_winner_whoever_it_is(
+    right_first, right_second, said
+):
+    labels = np.zeros(100, int)
+    predictions = {
+        name: (np.arange(100) >= right).astype(int)
+        for name, right in zip(quickstart.NETWORKS, (right_first, right_second))
+    }
+    assert quickstart.verdict(predictions, labels).startswith(said)
