@@ -6,9 +6,9 @@ bfloat16 as a whole would be another one.
 """
 
 import contextlib
-import importlib.util
 import pathlib
 import sys
+import types
 
 import torch
 from torch import nn
@@ -18,15 +18,14 @@ CLASSES = 1000
 
 def get_architecture(name):
     """A record, read without the package, which would import Keras here."""
-    module = sys.modules.get("architectures")
-    if module is None:
+    if "keras_pyconv" not in sys.modules:
+        package = types.ModuleType("keras_pyconv")
         root = pathlib.Path(__file__).parent.parent
-        path = root / "keras_pyconv" / "architectures.py"
-        spec = importlib.util.spec_from_file_location("architectures", path)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-    return module.get_architecture(name)
+        package.__path__ = [str(root / "keras_pyconv")]
+        sys.modules["keras_pyconv"] = package
+    from keras_pyconv import architectures
+
+    return architectures.get_architecture(name)
 
 
 def _convolution(channels, filters, kernel, stride=1, groups=1):

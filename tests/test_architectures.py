@@ -4,7 +4,6 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from keras_pyconv import architectures
 from keras_pyconv.architectures import (
     ARCHITECTURES,
     DEPTHS,
@@ -13,6 +12,7 @@ from keras_pyconv.architectures import (
     Level,
     Stage,
     get_architecture,
+    residual,
 )
 
 # kernel:groups:filters of every level, one string a stage.
@@ -100,7 +100,7 @@ def test_every_row_names_its_source(name):
 
 def test_two_rows_of_one_name_are_refused():
     with pytest.raises(ValueError, match="PyConvResNet50: two rows"):
-        architectures._by_name((RECORD, RECORD))
+        residual._by_name((RECORD, RECORD))
 
 
 def test_rows_have_different_contents():

@@ -1,4 +1,4 @@
-"""Functions from a record of `architectures.py` to a `keras.Model`."""
+"""Functions from a record of `architectures` to a `keras.Model`."""
 
 from keras_pyconv.models.features import Feature, features
 from keras_pyconv.models.resnet import (

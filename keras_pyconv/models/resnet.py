@@ -1,6 +1,6 @@
 """PyConvResNet, PyConvHGResNet, ResNet and the ablation rows (Tables 1 to 3).
 
-One function goes from a record of `architectures.py` to a `keras.Model`; the
+One function goes from a record of `architectures` to a `keras.Model`; the
 named builders fix the record and keep the signature of `keras.applications`.
 
 The fact a reader would get wrong: `weights` defaults to None, not to

@@ -11,7 +11,19 @@ four stages halve the resolution with their first PyConv.
 """
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
+
+from keras_pyconv.architectures.levels import (
+    ABLATION_PYRAMIDS,
+    HG_PYRAMIDS,
+    MINI_PYRAMIDS,
+    PYRAMIDS,
+    TOP_PYRAMIDS,
+    Level,
+    check,
+    check_positive,
+    check_pyramid,
+    split,
+)
 
 BLOCKS = {
     "bottleneck": "1x1, PyConv, 1x1 (paper, Figure 4)",
@@ -22,43 +34,6 @@ SHORTCUTS = {
     "conv": "1x1 convolution with the block's stride, as in ResNet",
     "pool": "3x3 max pooling with the block's stride, then a 1x1 convolution",
 }
-
-
-def _check(holds, row, message):
-    if not holds:
-        raise ValueError(f"{row}: {message}")
-
-
-def _check_positive(row, **numbers):
-    for name, number in numbers.items():
-        _check(
-            type(number) is int and number > 0,
-            row,
-            f"`{name}` must be a positive integer; got {number!r}",
-        )
-
-
-@dataclass(frozen=True)
-class Level:
-    """One level of a pyramid: kernel size, groups, share of the filters."""
-
-    kernel: int
-    groups: int = 1
-    share: Fraction = Fraction(1)
-
-    def __post_init__(self):
-        object.__setattr__(self, "share", Fraction(self.share))
-        _check_positive("Level", kernel=self.kernel, groups=self.groups)
-        _check(
-            self.kernel % 2 == 1,
-            "Level",
-            f"`kernel` must be odd; got {self.kernel}",
-        )
-        _check(
-            0 < self.share <= 1,
-            "Level",
-            f"`share` must lie in (0, 1]; got {self.share}",
-        )
 
 
 @dataclass(frozen=True)
@@ -76,42 +51,24 @@ class Stage:
 
     def __post_init__(self):
         row = f"Stage of width {self.width}"
-        _check_positive(row, width=self.width, blocks=self.blocks)
-        _check(
+        check_positive(row, width=self.width, blocks=self.blocks)
+        check(
             self.stride in (1, 2),
             row,
             f"`stride` must be 1 or 2; got {self.stride}",
         )
-        _check(
+        check(
             self.shortcut in SHORTCUTS,
             row,
             f"`shortcut` must be one of {list(SHORTCUTS)}; "
             f"got {self.shortcut!r}",
         )
-        total = sum(level.share for level in self.levels)
-        _check(total == 1, row, f"the shares must sum to 1; got {total}")
-        for number, level in enumerate(self.levels, 1):
-            self._check_level(number, level)
-
-    def _check_level(self, number, level):
-        row = f"Stage of width {self.width}, level {number}"
-        filters = self.width * level.share
-        _check(
-            filters.denominator == 1,
-            row,
-            f"share {level.share} of {self.width} is no whole number",
-        )
-        _check(
-            self.width % level.groups == 0 and filters % level.groups == 0,
-            row,
-            f"groups={level.groups} must divide the {self.width} input "
-            f"channels and the {filters} filters",
-        )
+        check_pyramid(row, self.levels, self.width, self.width)
 
     @property
     def filters(self) -> tuple[int, ...]:
         """Filters of each level."""
-        return tuple(int(self.width * level.share) for level in self.levels)
+        return split(self.width, self.levels)
 
     @property
     def kernels(self) -> tuple[int, ...]:
@@ -142,30 +99,30 @@ class Architecture:
     total_stride: int = 32
 
     def __post_init__(self):
-        _check(
+        check(
             self.name.isidentifier(),
             repr(self.name),
             "the name must be one that Python accepts",
         )
-        _check(bool(self.source), self.name, "`source` is empty")
-        _check(
+        check(bool(self.source), self.name, "`source` is empty")
+        check(
             self.block in BLOCKS,
             self.name,
             f"`block` must be one of {list(BLOCKS)}; got {self.block!r}",
         )
-        _check(
+        check(
             self.block == "bottleneck" or self.expansion == 1,
             self.name,
             f"basic blocks do not expand; got expansion={self.expansion}",
         )
-        _check(bool(self.stages), self.name, "`stages` is empty")
-        _check_positive(
+        check(bool(self.stages), self.name, "`stages` is empty")
+        check_positive(
             self.name, expansion=self.expansion, stem_width=self.stem_width
         )
         stride = 4 if self.stem_pool else 2
         for stage in self.stages:
             stride *= stage.stride
-        _check(
+        check(
             stride == self.total_stride,
             self.name,
             f"the strides multiply to {stride}, not to the claimed "
@@ -182,7 +139,7 @@ class Architecture:
 
     def _check_groups(self, stage, channels):
         for number, level in enumerate(stage.levels, 1):
-            _check(
+            check(
                 channels % level.groups == 0,
                 f"{self.name}, stage of width {stage.width}, level {number}",
                 f"groups={level.groups} does not divide the {channels} "
@@ -201,7 +158,7 @@ class Architecture:
         stride for dilation, and a stage dilates from its first block on.
         """
         known = [self.total_stride // factor for factor in (1, 2, 4)]
-        _check(
+        check(
             output_stride in known,
             self.name,
             f"`output_stride` must be one of {known}; got {output_stride!r}",
@@ -213,51 +170,6 @@ class Architecture:
             excess //= 1 if kept else stage.stride
         return tuple(reversed(pairs))
 
-
-# The paper's pyramids by number of levels (Table 1), as kernel:groups.
-PYRAMIDS = {
-    1: (Level(3),),
-    2: (Level(3, 1, "1/2"), Level(5, 4, "1/2")),
-    3: (Level(3, 1, "1/4"), Level(5, 4, "1/4"), Level(7, 8, "1/2")),
-    4: (
-        Level(3, 1, "1/4"),
-        Level(5, 4, "1/4"),
-        Level(7, 8, "1/4"),
-        Level(9, 16, "1/4"),
-    ),
-}
-
-# "Higher grouping" (Table 1, right), by number of levels.
-HG_PYRAMIDS = {
-    1: (Level(3, 32),),
-    2: (Level(3, 32, "1/2"), Level(5, 64, "1/2")),
-    3: (Level(3, 32, "1/4"), Level(5, 64, "1/4"), Level(7, 64, "1/2")),
-    4: tuple(Level(kernel, 32, "1/4") for kernel in (3, 5, 7, 9)),
-}
-
-# Table 2, row (5, 4, 3, 2). The paper does not print the split of the first
-# pyramid; this is the monotone one that gives its 23.45 M and 3.71 G.
-ABLATION_PYRAMIDS = {
-    **PYRAMIDS,
-    5: (
-        Level(3, 1, "1/8"),
-        Level(5, 4, "1/8"),
-        Level(7, 8, "1/4"),
-        Level(9, 16, "1/4"),
-        Level(11, 16, "1/4"),
-    ),
-}
-
-# At half width the 9x9 level has 8 filters, hence 8 groups where it had 16.
-MINI_PYRAMIDS = {**PYRAMIDS, 4: (*PYRAMIDS[4][:3], Level(9, 8, "1/4"))}
-
-# Table 2, row top(4, 3, 2, 1): the top level of each pyramid alone.
-TOP_PYRAMIDS = {
-    1: (Level(3),),
-    2: (Level(5, 4),),
-    3: (Level(7, 8),),
-    4: (Level(9, 16),),
-}
 
 # Blocks per stage by depth, as in ResNet.
 DEPTHS = {
@@ -366,7 +278,7 @@ _ROWS = (
 def _by_name(rows):
     names = [row.name for row in rows]
     for name in names:
-        _check(names.count(name) == 1, name, "two rows have this name")
+        check(names.count(name) == 1, name, "two rows have this name")
     return dict(zip(names, rows))
 
 

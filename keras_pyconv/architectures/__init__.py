@@ -1,0 +1,20 @@
+"""The paper's networks as data. Nothing here needs TensorFlow or Keras."""
+
+from keras_pyconv.architectures.levels import (
+    ABLATION_PYRAMIDS,
+    HG_PYRAMIDS,
+    MINI_PYRAMIDS,
+    PYRAMIDS,
+    TOP_PYRAMIDS,
+    Level,
+)
+from keras_pyconv.architectures.residual import (
+    ARCHITECTURES,
+    BLOCKS,
+    DEPTHS,
+    SHORTCUTS,
+    WIDTHS,
+    Architecture,
+    Stage,
+    get_architecture,
+)

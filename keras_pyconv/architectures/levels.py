@@ -1,0 +1,122 @@
+"""Levels of a pyramid, and the paper's pyramids, as data.
+
+A level is `kernel:groups:share`; the kernels of a pyramid stand in ascending
+order, as the authors concatenate them (paper, section 3 and Table 1).
+
+The fact a reader would get wrong: the share is of the filters alone. Every
+level reads the whole input.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+def check(holds: bool, row: str, message: str):
+    """Refuses a record that cannot be, by the name of its row."""
+    if not holds:
+        raise ValueError(f"{row}: {message}")
+
+
+def check_positive(row: str, **numbers: int):
+    """Refuses what is no positive integer."""
+    for name, number in numbers.items():
+        check(
+            type(number) is int and number > 0,
+            row,
+            f"`{name}` must be a positive integer; got {number!r}",
+        )
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of a pyramid: kernel size, groups, share of the filters."""
+
+    kernel: int
+    groups: int = 1
+    share: Fraction = Fraction(1)
+
+    def __post_init__(self):
+        object.__setattr__(self, "share", Fraction(self.share))
+        check_positive("Level", kernel=self.kernel, groups=self.groups)
+        check(
+            self.kernel % 2 == 1,
+            "Level",
+            f"`kernel` must be odd; got {self.kernel}",
+        )
+        check(
+            0 < self.share <= 1,
+            "Level",
+            f"`share` must lie in (0, 1]; got {self.share}",
+        )
+
+
+def split(width: int, levels: tuple[Level, ...]) -> tuple[int, ...]:
+    """How many of `width` filters each level has."""
+    return tuple(int(width * level.share) for level in levels)
+
+
+def check_pyramid(
+    row: str, levels: tuple[Level, ...], channels: int, width: int
+):
+    """Refuses levels that do not fit `channels` inputs, `width` filters."""
+    total = sum(level.share for level in levels)
+    check(total == 1, row, f"the shares must sum to 1; got {total}")
+    for number, level in enumerate(levels, 1):
+        filters = width * level.share
+        check(
+            filters.denominator == 1,
+            f"{row}, level {number}",
+            f"share {level.share} of {width} is no whole number",
+        )
+        check(
+            channels % level.groups == 0 and filters % level.groups == 0,
+            f"{row}, level {number}",
+            f"groups={level.groups} must divide the {channels} input "
+            f"channels and the {filters} filters",
+        )
+
+
+# The paper's pyramids by number of levels (Table 1), as kernel:groups.
+PYRAMIDS = {
+    1: (Level(3),),
+    2: (Level(3, 1, "1/2"), Level(5, 4, "1/2")),
+    3: (Level(3, 1, "1/4"), Level(5, 4, "1/4"), Level(7, 8, "1/2")),
+    4: (
+        Level(3, 1, "1/4"),
+        Level(5, 4, "1/4"),
+        Level(7, 8, "1/4"),
+        Level(9, 16, "1/4"),
+    ),
+}
+
+# "Higher grouping" (Table 1, right), by number of levels.
+HG_PYRAMIDS = {
+    1: (Level(3, 32),),
+    2: (Level(3, 32, "1/2"), Level(5, 64, "1/2")),
+    3: (Level(3, 32, "1/4"), Level(5, 64, "1/4"), Level(7, 64, "1/2")),
+    4: tuple(Level(kernel, 32, "1/4") for kernel in (3, 5, 7, 9)),
+}
+
+# Table 2, row (5, 4, 3, 2). The paper does not print the split of the first
+# pyramid; this is the monotone one that gives its 23.45 M and 3.71 G.
+ABLATION_PYRAMIDS = {
+    **PYRAMIDS,
+    5: (
+        Level(3, 1, "1/8"),
+        Level(5, 4, "1/8"),
+        Level(7, 8, "1/4"),
+        Level(9, 16, "1/4"),
+        Level(11, 16, "1/4"),
+    ),
+}
+
+# At half width the 9x9 level has 8 filters, hence 8 groups where it had 16.
+MINI_PYRAMIDS = {**PYRAMIDS, 4: (*PYRAMIDS[4][:3], Level(9, 8, "1/4"))}
+
+# Table 2, row top(4, 3, 2, 1): the top level of each pyramid alone.
+TOP_PYRAMIDS = {
+    1: (Level(3),),
+    2: (Level(5, 4),),
+    3: (Level(7, 8),),
+    4: (Level(9, 16),),
+}
