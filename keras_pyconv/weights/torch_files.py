@@ -26,8 +26,14 @@ def _import_or_explain(module, package, path):
 
 
 def _read_npz(path):
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is no archive of arrays")
     with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+        content = {name: archive[name] for name in archive.files}
+    for name, array in content.items():
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"its member {name!r} is no array")
+    return content
 
 
 def _read_safetensors(path):
