@@ -1,5 +1,13 @@
 """The paper's networks as data. Nothing here needs TensorFlow or Keras."""
 
+from keras_pyconv.architectures.comparison import COMPARISONS, Comparison
+from keras_pyconv.architectures.detection import (
+    BOX_MAPS,
+    DETECTORS,
+    BoxMap,
+    Detector,
+    ExtraLayer,
+)
 from keras_pyconv.architectures.levels import (
     ABLATION_PYRAMIDS,
     HG_PYRAMIDS,
@@ -17,4 +25,15 @@ from keras_pyconv.architectures.residual import (
     Architecture,
     Stage,
     get_architecture,
+)
+from keras_pyconv.architectures.segmentation import (
+    SEGMENTERS,
+    AtrousHead,
+    ParsingHead,
+    PoolingHead,
+    Segmenter,
+)
+from keras_pyconv.architectures.video import (
+    VIDEO_ARCHITECTURES,
+    VideoArchitecture,
 )

@@ -5,13 +5,17 @@ arithmetic on the records of `keras_pyconv.architectures`. Two counts of
 operations stand side by side everywhere; `cost.py` says what each includes.
 """
 
+from keras_pyconv.complexity.comparison import comparison_complexity
 from keras_pyconv.complexity.cost import Cost, conv_cost, pyconv_cost
+from keras_pyconv.complexity.detection import detection_complexity
 from keras_pyconv.complexity.network import Complexity, complexity
+from keras_pyconv.complexity.segmentation import segmentation_complexity
 from keras_pyconv.complexity.tables import (
     COUNTING_RULE,
     PRINTED,
     networks_table,
 )
+from keras_pyconv.complexity.video import video_complexity
 from keras_pyconv.complexity.walk import (
     LayerCost,
     LevelCost,
@@ -28,8 +32,12 @@ __all__ = [
     "PRINTED",
     "PartCost",
     "Walk",
+    "comparison_complexity",
     "complexity",
     "conv_cost",
+    "detection_complexity",
     "networks_table",
     "pyconv_cost",
+    "segmentation_complexity",
+    "video_complexity",
 ]

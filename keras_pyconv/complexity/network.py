@@ -7,7 +7,9 @@ The fact a reader would get wrong: max pooling on the shortcuts costs no
 multiply-adds, yet the paper's GFLOPs contain it, three operations an output.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from keras_pyconv.architectures import Architecture, get_architecture
 from keras_pyconv.complexity.cost import Cost
@@ -26,12 +28,12 @@ class Complexity(Counted):
     """What a network costs: in all, by part, by layer and by level.
 
     Attributes:
-        architecture: the record that was counted.
-        input_shape: (height, width, channels).
+        architecture: the record that was counted, whatever its kind.
+        input_shape: without the batch, channels last.
         parts: the stem, the stages and, with `include_top`, the classifier.
     """
 
-    architecture: Architecture
+    architecture: Any
     input_shape: Shape
     parts: tuple[PartCost, ...]
 
@@ -43,7 +45,7 @@ class Complexity(Counted):
     @property
     def stages(self) -> tuple[PartCost, ...]:
         """The stages of residual blocks alone."""
-        return self.parts[1 : 1 + len(self.architecture.stages)]
+        return tuple(p for p in self.parts if p.name.startswith("stage "))
 
     @property
     def layers(self) -> tuple[LayerCost, ...]:
@@ -133,8 +135,20 @@ def complexity(
         shape = parts[-1].output_shape
         parts.append(_stage(record, number, stage, stride, shape))
     if include_top:
-        parts.append(_classifier(parts[-1].output_shape, classes))
+        parts.append(classifier(parts[-1].output_shape, classes))
     return Complexity(record, tuple(input_shape), tuple(parts))
+
+
+def find(row: Any, kind: type, rows: Mapping[str, Any]) -> Any:
+    """The record itself, or the one of that name among `rows`."""
+    if isinstance(row, kind):
+        return row
+    if row not in rows:
+        raise ValueError(
+            f"Unknown {kind.__name__.lower()} {row!r}. Known: "
+            f"{', '.join(rows)}; or pass a `{kind.__name__}` record."
+        )
+    return rows[row]
 
 
 def _check_shape(input_shape):
@@ -225,7 +239,8 @@ def _basic2(walk, prefix, stage, stride, expansion):
 BODIES = {"bottleneck": _bottleneck, "basic1": _basic1, "basic2": _basic2}
 
 
-def _classifier(shape, classes):
+def classifier(shape: Shape, classes: int) -> PartCost:
+    """Global average pooling and a dense layer."""
     walk = Walk(shape)
     walk.global_pool("avg_pool")
     walk.dense("predictions", classes)

@@ -170,11 +170,16 @@ class Walk:
         shape = (*sizes, self.channels)
         self.note(name, shape, max_pool_cost(prod(shape), window))
 
+    def adaptive_pool(self, name, outputs):
+        """Average pooling to `outputs` positions along each axis."""
+        cost = adaptive_pool_cost(self.channels, self.sizes, outputs)
+        self.note(name, (*outputs, self.channels), cost)
+
     def global_pool(self, name):
         """Global average pooling."""
-        ones = (1,) * len(self.sizes)
-        cost = adaptive_pool_cost(self.channels, self.sizes, ones)
-        self.note(name, (self.channels,), cost)
+        self.adaptive_pool(name, (1,) * len(self.sizes))
+        last = self.layers.pop()
+        self.note(name, (self.channels,), last.cost)
 
     def dense(self, name, outputs, use_bias=True):
         """A dense layer on a vector."""

@@ -1,0 +1,141 @@
+"""Segmentation networks of the paper (section 5), as data.
+
+A network is a backbone that dilates, a head on its last stage, and an
+auxiliary head on the stage before, which works in training alone (Table 4 and
+the supplement's Table 6).
+
+The facts a reader would get wrong: the paper's parameters and GFLOPs include
+the auxiliary head; and the local branch's PyConv is not dilated, whatever
+the backbone's output stride.
+"""
+
+from dataclasses import dataclass
+
+from keras_pyconv.architectures.levels import (
+    PYRAMIDS,
+    Level,
+    check,
+    check_positive,
+    check_pyramid,
+)
+from keras_pyconv.architectures.residual import ARCHITECTURES, Architecture
+
+
+@dataclass(frozen=True)
+class ParsingHead:
+    """PyConvPH (paper, Figure 5): a local and a global branch, merged.
+
+    Both are 1x1, PyConv, 1x1 of `width` filters; the global one works on
+    `bins` x `bins` averages of the whole map. One 3x3 convolution merges
+    them to `merged_width` channels.
+    """
+
+    width: int = 512
+    levels: tuple[Level, ...] = PYRAMIDS[4]
+    bins: int = 9
+    merged_width: int = 256
+
+    def __post_init__(self):
+        check_positive(
+            "ParsingHead", bins=self.bins, merged_width=self.merged_width
+        )
+        check_pyramid("ParsingHead", self.levels, self.width, self.width)
+
+
+@dataclass(frozen=True)
+class PoolingHead:
+    """A 3x3 convolution of `width` filters over pooled context (PSPNet).
+
+    Each of `bins` averages the map to that many bins along each axis, and
+    adds a 1x1 convolution of `width` filters, enlarged again, to the 3x3's
+    input. Without bins this is the baseline of supplement, Table 6.
+    """
+
+    width: int = 512
+    bins: tuple[int, ...] = ()
+
+    def __post_init__(self):
+        check_positive("PoolingHead", width=self.width)
+        for count in self.bins:
+            check_positive("PoolingHead", bins=count)
+
+
+@dataclass(frozen=True)
+class AtrousHead:
+    """ASPP of DeepLabv3: a 1x1, dilated 3x3s and an image average, merged.
+
+    The paper does not print the `rates`; these are DeepLabv3's own at an
+    output stride of 16, which double at 8.
+    """
+
+    width: int = 256
+    rates: tuple[int, ...] = (6, 12, 18)
+
+    def __post_init__(self):
+        check_positive("AtrousHead", width=self.width)
+        for rate in self.rates:
+            check_positive("AtrousHead", rates=rate)
+
+
+Head = ParsingHead | PoolingHead | AtrousHead
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """Backbone, head, and an auxiliary head on the stage before the last.
+
+    `auxiliary_width` is of the auxiliary head's 3x3 convolution and
+    `dropout`, of whole channels, stands before both classifiers.
+    """
+
+    name: str
+    backbone: Architecture
+    head: Head
+    source: str
+    output_stride: int = 8
+    auxiliary_width: int = 256
+    dropout: float = 0.1
+
+    def __post_init__(self):
+        check(
+            self.name.isidentifier(),
+            repr(self.name),
+            "the name must be one that Python accepts",
+        )
+        check(bool(self.source), self.name, "`source` is empty")
+        check_positive(self.name, auxiliary_width=self.auxiliary_width)
+        check(
+            0 <= self.dropout < 1,
+            self.name,
+            f"`dropout` must be in [0, 1); got {self.dropout}",
+        )
+        self.backbone.strides(self.output_stride)
+
+
+# The heads of supplement, Table 6, by the prefix of the rows' names.
+HEADS = {
+    "Baseline": PoolingHead(),
+    "DeepLabv3": AtrousHead(),
+    "PSPNet": PoolingHead(bins=(1, 2, 3, 6)),
+    "PyConvSegNet": ParsingHead(),
+}
+
+
+def _rows():
+    for depth in (50, 101, 152):
+        for family in ("ResNet", "PyConvResNet"):
+            backbone = ARCHITECTURES[f"{family}{depth}"]
+            name = f"PyConvSegNet{backbone.name}"
+            yield Segmenter(name, backbone, HEADS["PyConvSegNet"], "Table 4")
+    backbone = ARCHITECTURES["ResNet50"]
+    for prefix, head in HEADS.items():
+        name, source = f"{prefix}ResNet50", "supplement, Table 6"
+        if prefix != "PyConvSegNet":
+            wide = head
+            if isinstance(head, AtrousHead):
+                wide = AtrousHead(rates=tuple(2 * r for r in head.rates))
+            yield Segmenter(name, backbone, wide, source)
+        yield Segmenter(f"{name}Stride16", backbone, head, source, 16)
+
+
+SEGMENTERS = {row.name: row for row in _rows()}
