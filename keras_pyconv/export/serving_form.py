@@ -32,7 +32,9 @@ FOLDABLE = (
 NATIVE = (PyConv, PyConv1D)
 NORMALIZATIONS = (keras.layers.BatchNormalization, FusedBatchNormalization)
 LOW_PRECISION = ("float16", "bfloat16")
-TOLERANCE = 1e-5  # of the largest output
+# Of the largest output. Float32 rounding moves the logits of PyConvResNet-50
+# by 1e-5 when only the way of convolution changes, by 2e-5 when it is folded.
+TOLERANCE = 1e-4
 UNKNOWN_SIZE = 64  # pixels, where the model takes any size
 
 
@@ -266,7 +268,7 @@ def serving_form(model, fold=True):
 
     Raises:
         ValueError: the copy computes something else than the model, by
-            more than 1e-5 of the largest output.
+            more than 1e-4 of the largest output.
     """
     pairs = find_pairs(model) if fold else []
     layers = list(_layers(model))

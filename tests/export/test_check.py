@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from keras_pyconv.export import __main__ as command
 from keras_pyconv.export import answer_in_clean_process, check
+from keras_pyconv.export.check import _difference
 from keras_pyconv.export.session_child import pack, unpack
 
 
@@ -74,3 +75,29 @@ def test_arrays_and_strings_travel_between_processes(tmp_path):
     np.testing.assert_array_equal(received["0/x"], arrays["0/x"])
     assert received["0/text"].tolist() == [[b"a", "\u00fc".encode()]]
     assert received["1/bytes"].tolist() == [b"\x00\xff\x00", b""]
+
+
+RANKING = {
+    "scores": np.array([[0.7, 0.2, 0.1]], np.float32),
+    "classes": np.array([[4, 2, 9]]),
+}
+
+
+@pytest.mark.parametrize(
+    "name, value, difference",
+    [
+        ("scores", [[0.7, 0.2, 0.1001]], "scores differs by 1.0e-04"),
+        ("classes", [[2, 4, 9]], "classes differs"),
+        ("classes", [[4, 2]], "classes has shape"),
+    ],
+    ids=["score", "order", "shape"],
+)
+def test_answers_that_differ_are_told(name, value, difference):
+    other = {**RANKING, name: np.array(value)}
+    assert difference in _difference(RANKING, other)
+
+
+def test_equal_scores_may_be_ranked_either_way():
+    tied = {**RANKING, "scores": np.array([[0.5, 0.3, 0.3]])}
+    other = {**tied, "classes": np.array([[4, 9, 2]])}
+    assert not _difference(tied, other)
