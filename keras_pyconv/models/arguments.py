@@ -6,6 +6,7 @@ classifier on top. What Keras lets pass in silence (an unknown `pooling`) or
 reports from deep inside (bad `classes`) is refused before a layer is made.
 """
 
+import numbers
 import os
 
 import keras
@@ -21,6 +22,12 @@ def is_torch_file(path) -> bool:
     return os.fspath(path).lower().endswith(TORCH_FILES)
 
 
+def _is_count(value) -> bool:
+    """Whether `value` is a positive integer, NumPy's included."""
+    integer = isinstance(value, numbers.Integral)
+    return integer and not isinstance(value, bool) and value > 0
+
+
 def check_arguments(
     include_top, weights, pooling, classes, activation, dropout
 ):
@@ -30,12 +37,12 @@ def check_arguments(
             f"`pooling` must be one of {list(POOLINGS)}. "
             f"Received: pooling={pooling!r}"
         )
-    if include_top and (type(classes) is not int or classes < 1):
+    if include_top and not _is_count(classes):
         raise ValueError(
             "`classes` must be a positive integer. "
             f"Received: classes={classes!r}"
         )
-    if not 0 <= dropout < 1:
+    if not (isinstance(dropout, numbers.Real) and 0 <= dropout < 1):
         raise ValueError(
             "`dropout` must be a rate in [0, 1). "
             f"Received: dropout={dropout!r}"
@@ -88,13 +95,13 @@ def check_input_shape(input_shape):
         )
     channels = shape[-1 if channels_last else 0]
     sizes = shape[:-1] if channels_last else shape[1:]
-    if type(channels) is not int or channels < 1:
+    if not _is_count(channels):
         raise ValueError(
             f"The channels of `input_shape`, {axes}, must be a positive "
             f"integer. Received: input_shape={input_shape!r}"
         )
     for size in sizes:
-        if size is not None and (type(size) is not int or size < 1):
+        if size is not None and not _is_count(size):
             raise ValueError(
                 f"The sizes of `input_shape`, {axes}, must be None or at "
                 f"least 1. Received: input_shape={input_shape!r}"
