@@ -93,7 +93,7 @@ def description():
         "memory_gib": round(memory / 2**30, 1),
         "load_at_start": round(os.getloadavg()[0], 2),
         "gpus": gpus(),
-        "system": platform.platform(terse=True),
+        "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES},
     }

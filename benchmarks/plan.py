@@ -143,57 +143,57 @@ class Group:
         return len(self.cases) * (1 if self.cases[0].part == "video" else 5)
 
 
+def _subjects(settings):
+    """What all of a group's cases share, group by group, as mappings."""
+    for layer in settings.layers:
+        yield {
+            "part": "video",
+            "subject": layer,
+            "precision": "fp32",
+            "batch": 1,
+            "side": settings.video_side,
+            "frames": settings.frames,
+        }
+    for precision in PRECISIONS:
+        for network in settings.networks:
+            yield {
+                "part": "network",
+                "subject": network,
+                "precision": precision,
+                "batch": settings.batch,
+                "side": settings.side,
+            }
+
+
 def groups(settings, threads, chosen) -> list[Group]:
     """The groups of a run in their order.
 
     Args:
         settings: A `Settings`.
         threads: Threads of every contender.
-        chosen: Mapping of `devices`, `parts`, `precisions`, `subjects` and
-            `contenders` to the names to keep; a missing key keeps all but
-            `devices`, which must be there.
+        chosen: Mapping of the fields of a `Case` to the values to keep; a
+            missing field keeps all. The devices must be there.
     """
-    table = [
-        ("video", layer, "fp32", settings.video_side, settings.frames, 1)
-        for layer in settings.layers
-    ] + [
-        ("network", network, precision, settings.side, 1, settings.batch)
-        for precision in PRECISIONS
-        for network in settings.networks
-    ]
-
-    def keeps(key, name):
-        return not chosen.get(key) or name in chosen[key]
-
     found = []
-    for device in chosen["devices"]:
-        for part, subject, precision, side, frames, batch in table:
-            if not (
-                keeps("parts", part)
-                and keeps("subjects", subject)
-                and keeps("precisions", precision)
-            ):
-                continue
+    for device in chosen["device"]:
+        for shared in _subjects(settings):
+            part = shared["part"]
             cases = tuple(
-                Case(
-                    part=part,
-                    subject=subject,
-                    contender=name,
-                    precision=precision,
-                    device=device,
-                    batch=batch,
-                    side=side,
-                    frames=frames,
-                    threads=threads,
-                )
+                Case(contender=name, device=device, threads=threads, **shared)
                 for name, contender in CONTENDERS.items()
-                if part in contender.modules
-                and device in contender.devices
-                and keeps("contenders", name)
+                if part in contender.modules and device in contender.devices
             )
-            if cases:
-                found.append(Group(cases))
+            kept = tuple(case for case in cases if _keeps(chosen, case))
+            if kept:
+                found.append(Group(kept))
     return found
+
+
+def _keeps(chosen, case):
+    return all(
+        not values or getattr(case, field) in values
+        for field, values in chosen.items()
+    )
 
 
 @dataclass(frozen=True)

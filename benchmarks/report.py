@@ -162,6 +162,19 @@ def verdicts(rows):
     return found
 
 
+def conclusion(found):
+    """One sentence about the verdicts."""
+    count = sum(verdict["reached"] == "yes" for verdict in found)
+    missed = "; ".join(
+        f"{verdict['target']}, {verdict['subject']} {verdict['precision']}: "
+        f"{verdict['measured']}"
+        for verdict in found
+        if verdict["reached"] == "no"
+    )
+    sentence = f"{count} of {len(found)} targets are reached"
+    return f"{sentence}; missed: {missed}." if missed else f"{sentence}."
+
+
 def _headline(machine):
     sets = ", ".join(machine["instruction_sets"]) or "unknown instruction sets"
     versions = ", ".join(
@@ -180,7 +193,9 @@ def _headline(machine):
 def tables(record):
     """All tables of a record, as Markdown."""
     rows = record["rows"]
-    lines = [_headline(record["machine"]), ""]
+    found = verdicts(rows)
+    lines = [f"**Device.** {_headline(record['machine'])}", ""]
+    lines += [f"**Conclusion.** {conclusion(found)}", ""]
     seen = []
     for row in rows:
         key = (row["part"], row["device"], row["subject"])
@@ -198,7 +213,7 @@ def tables(record):
     head = ["target", "subject", "precision", "device"]
     head += ["needed", "measured", "reached"]
     lines += [_line(head), _line(["---"] * len(head))]
-    lines += [_line(verdict.values()) for verdict in verdicts(rows)]
+    lines += [_line(verdict.values()) for verdict in found]
     return "\n".join(lines) + "\n"
 
 

@@ -104,10 +104,10 @@ def measure(options):
     if options.rounds:
         settings = dataclasses.replace(settings, rounds=options.rounds)
     described, problem = machine.description(), machine.gpu_problem()
-    devices = options.devices or ["cpu"] + ["gpu"] * (problem is None)
-    keys = ("parts", "subjects", "precisions", "contenders")
-    chosen = {key: getattr(options, key) for key in keys}
-    chosen["devices"] = devices
+    fields = ("part", "subject", "precision", "contender")
+    chosen = {field: getattr(options, f"{field}s") for field in fields}
+    with_gpu = ["cpu", "gpu"] if problem is None else ["cpu"]
+    chosen["device"] = options.devices or with_gpu
     plan = groups(settings, options.threads, chosen)
     if not plan:
         sys.exit("Nothing to measure: no case fits all the options")
@@ -122,7 +122,6 @@ def measure(options):
             rows += Conductor(group, settings, progress).run()
     return {
         "machine": described,
-        "command": ["python", "-m", "benchmarks.run", *sys.argv[1:]],
         "smoke": options.smoke,
         "rounds": settings.rounds,
         "seconds_a_turn": settings.turn,

@@ -15,12 +15,3 @@ LAYERS = {
     ),
     "level7x9x9": (((7, 9, 9), 16, 16),),
 }
-
-
-def macs(layer, positions):
-    """Multiply-adds of `layer` at so many output positions."""
-    total = 0
-    for (frames, height, width), groups, filters in LAYERS[layer]:
-        taps = frames * height * width
-        total += positions * taps * filters * CHANNELS // groups
-    return total

@@ -30,7 +30,7 @@ def durations(step, seconds):
     while not found or sum(found) < seconds:
         begin = time.perf_counter()
         step()
-        found.append(time.perf_counter() - begin)
+        found.append(round(time.perf_counter() - begin, 6))
     return found
 
 

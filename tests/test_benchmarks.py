@@ -170,6 +170,9 @@ def test_targets_are_judged_by_what_was_measured(seconds, first, reached):
     assert found["inference against stock Keras"] == "not comparable"
     assert found["first training step"] == reached[0]
     assert found["training against PyTorch"] == reached[1]
+    sentence = report.conclusion(verdicts)
+    assert sentence.startswith(f"{reached.count('yes')} of 3 targets")
+    assert ("missed" in sentence) == ("no" in reached)
 
 
 def test_tables_stand_between_the_markers():
