@@ -8,6 +8,16 @@ from keras_pyconv.architectures.detection import (
     Detector,
     ExtraLayer,
 )
+from keras_pyconv.architectures.inception import (
+    INCEPTIONS,
+    Conv,
+    Inception,
+    Mixed,
+    Pool,
+    Pyramid,
+    Residuals,
+    get_inception,
+)
 from keras_pyconv.architectures.levels import (
     ABLATION_PYRAMIDS,
     HG_PYRAMIDS,

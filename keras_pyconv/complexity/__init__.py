@@ -8,6 +8,7 @@ operations stand side by side everywhere; `cost.py` says what each includes.
 from keras_pyconv.complexity.comparison import comparison_complexity
 from keras_pyconv.complexity.cost import Cost, conv_cost, pyconv_cost
 from keras_pyconv.complexity.detection import detection_complexity
+from keras_pyconv.complexity.inception import inception_complexity
 from keras_pyconv.complexity.network import Complexity, complexity
 from keras_pyconv.complexity.segmentation import segmentation_complexity
 from keras_pyconv.complexity.tables import (
@@ -36,6 +37,7 @@ __all__ = [
     "complexity",
     "conv_cost",
     "detection_complexity",
+    "inception_complexity",
     "networks_table",
     "pyconv_cost",
     "segmentation_complexity",

@@ -125,7 +125,7 @@ def complexity(
     [186432, 1080320, 6557696, 14964736]
     """
     record = get_architecture(architecture)
-    _check_shape(input_shape)
+    check_shape(input_shape)
     if output_stride is None:
         output_stride = record.total_stride
     strides = record.strides(output_stride)
@@ -151,7 +151,8 @@ def find(row: Any, kind: type, rows: Mapping[str, Any]) -> Any:
     return rows[row]
 
 
-def _check_shape(input_shape):
+def check_shape(input_shape: Shape):
+    """Refuses what is not (height, width, channels), all known."""
     known = len(input_shape) == 3 and all(
         isinstance(size, int) and size > 0 for size in input_shape
     )

@@ -9,18 +9,36 @@ from keras_pyconv.architectures import (
     BOX_MAPS,
     COMPARISONS,
     DETECTORS,
+    INCEPTIONS,
     PYRAMIDS,
     SEGMENTERS,
     VIDEO_ARCHITECTURES,
     AtrousHead,
+    Conv,
     ParsingHead,
+    Pool,
     PoolingHead,
+    Pyramid,
+    Residuals,
 )
 
 SEGMENTER = SEGMENTERS["PyConvSegNetResNet50"]
 DETECTOR = DETECTORS["PyConvSSDPyConvResNet50"]
 VIDEO = VIDEO_ARCHITECTURES["PyConvResNet3D50"]
-TABLES = (COMPARISONS, SEGMENTERS, DETECTORS, VIDEO_ARCHITECTURES)
+INCEPTION = INCEPTIONS["PyConvInceptionResNetV2"]
+BLOCK = INCEPTION.parts[2]
+TABLES = (
+    COMPARISONS,
+    SEGMENTERS,
+    DETECTORS,
+    INCEPTIONS,
+    VIDEO_ARCHITECTURES,
+)
+
+
+def misfit():
+    """A block whose pyramid's groups do not divide its input."""
+    return Residuals("odd", 1, ((Pyramid(64, PYRAMIDS[2]),),))
 
 
 @pytest.mark.parametrize("rows", TABLES)
@@ -28,6 +46,11 @@ def test_every_row_has_its_name_and_source(rows):
     for name, row in rows.items():
         assert row.name == name
         assert row.source.startswith(("Table", "supplement, Table"))
+
+
+def test_a_reconstruction_says_that_it_is_one():
+    ours = {n for n, row in INCEPTIONS.items() if "our recon" in row.source}
+    assert ours == set(INCEPTIONS) - {"InceptionResNetV2"}
 
 
 def test_names_are_unique_over_all_tasks():
@@ -75,6 +98,15 @@ def test_time_is_halved_late_and_pooled_only_there():
         (VIDEO, {"frames_by_side": ((3, 3),)}, "side .5, 7, 9."),
         (VIDEO, {"base": ARCHITECTURES["PyConvResNet18"]}, "got 'basic2'"),
         (COMPARISONS["SEResNet50"], {"addition": "gate"}, "got 'gate'"),
+        (INCEPTION, {"name": "a-b"}, "'a-b': the name must be"),
+        (INCEPTION, {"source": ""}, "`source` is empty"),
+        (INCEPTION, {"parts": (misfit(),)}, "level 2: groups=4 must"),
+        (BLOCK, {"blocks": 0}, "block35: `blocks` .* got 0"),
+        (BLOCK, {"scale": 2.0}, "`scale` must .* got 2.0"),
+        (Conv(8), {"stride": 2}, "only a 'valid' convolution may stride"),
+        (Conv(8), {"padding": "full"}, "got 'full'"),
+        (Conv(8), {"kernel": (3, 0)}, "`width` .* got 0"),
+        (Pool("max"), {"kind": "least"}, "got 'least'"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )

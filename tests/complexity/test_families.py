@@ -8,6 +8,7 @@ import pytest
 from keras_pyconv.architectures import (
     COMPARISONS,
     DETECTORS,
+    INCEPTIONS,
     SEGMENTERS,
     VIDEO_ARCHITECTURES,
 )
@@ -15,6 +16,7 @@ from keras_pyconv.complexity import (
     Cost,
     comparison_complexity,
     detection_complexity,
+    inception_complexity,
     segmentation_complexity,
     video_complexity,
 )
@@ -24,6 +26,7 @@ COUNTS = {
     "comparison": (comparison_complexity, COMPARISONS),
     "segmentation": (segmentation_complexity, SEGMENTERS),
     "detection": (detection_complexity, DETECTORS),
+    "inception": (inception_complexity, INCEPTIONS),
     "video": (video_complexity, VIDEO_ARCHITECTURES),
 }
 # Nothing but its parameters was ever counted elsewhere.
@@ -86,6 +89,16 @@ def test_the_auxiliary_head_is_counted_unless_told_otherwise():
     served = segmentation_complexity(SEGMENTER, auxiliary=False)
     assert whole.parameters - served.parameters == 2398358
     assert whole.parts[:-1] == served.parts
+
+
+def test_inception_shrinks_the_map_as_its_paper_says():
+    count = inception_complexity("InceptionResNetV2")
+    sizes = {part.name: part.output_shape for part in count.parts}
+    assert sizes["block35"] == (35, 35, 320)
+    assert sizes["block17"] == (17, 17, 1088)
+    assert sizes["block8last"] == (8, 8, 2080)
+    bare = inception_complexity("InceptionResNetV2", include_top=False)
+    assert bare.parts == count.parts[:-1]
 
 
 @pytest.mark.parametrize("family", COUNTS)

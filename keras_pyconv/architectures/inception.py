@@ -1,0 +1,318 @@
+"""Inception-ResNet-v2, and PyConv in its place (supplement, section 5).
+
+A network is a chain of two things: branches that are concatenated, and
+residual blocks of such branches behind a 1x1 convolution back to the width of
+their input.
+
+The fact a reader would get wrong: what PyConvInception is, nobody but its
+authors knows. The paper says that PyConv blocks replace the Inception blocks,
+prints 43.48 M parameters and 11.92 G operations, and no widths. The rows here
+are our reconstructions: the stem, the reductions and the numbers of blocks
+are kept, the widths were searched for.
+"""
+
+from dataclasses import dataclass
+
+from keras_pyconv.architectures.levels import (
+    PYRAMIDS,
+    Level,
+    check,
+    check_positive,
+    check_pyramid,
+    split,
+)
+
+
+@dataclass(frozen=True)
+class Conv:
+    """Convolution without bias, normalization, ReLU.
+
+    `kernel` is (height, width). `padding` is "same" (half the kernel on both
+    sides) or "valid" (none).
+    """
+
+    filters: int
+    kernel: tuple[int, int] = (1, 1)
+    stride: int = 1
+    padding: str = "same"
+
+    def __post_init__(self):
+        row = f"Conv of {self.filters} filters"
+        height, width = self.kernel
+        check_positive(
+            row,
+            filters=self.filters,
+            height=height,
+            width=width,
+            stride=self.stride,
+        )
+        check(
+            self.padding in ("same", "valid"),
+            row,
+            f"`padding` is 'same' or 'valid'; got {self.padding!r}",
+        )
+        # Frameworks place "same" differently where it would be strided.
+        check(
+            self.stride == 1 or self.padding == "valid",
+            row,
+            "only a 'valid' convolution may stride",
+        )
+
+    @property
+    def levels(self) -> tuple[tuple, ...]:
+        """(kernel, filters, groups) of the one level."""
+        return ((self.kernel, self.filters, 1),)
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """PyConv without bias, normalization, ReLU."""
+
+    filters: int
+    pyramid: tuple[Level, ...]
+    stride = 1
+    padding = "same"
+
+    @property
+    def levels(self) -> tuple[tuple, ...]:
+        """(kernel, filters, groups) of each level."""
+        kernels = [(level.kernel, level.kernel) for level in self.pyramid]
+        groups = [level.groups for level in self.pyramid]
+        return tuple(zip(kernels, split(self.filters, self.pyramid), groups))
+
+
+@dataclass(frozen=True)
+class Pool:
+    """3x3 pooling: the valid maxima at stride 2, or averages at stride 1.
+
+    Averages at the border are over the positions inside the map.
+    """
+
+    kind: str
+
+    def __post_init__(self):
+        check(
+            self.kind in ("max", "average"),
+            "Pool",
+            f"`kind` is 'max' or 'average'; got {self.kind!r}",
+        )
+
+
+Branch = tuple[Conv | Pyramid | Pool, ...]
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Branches over one input, concatenated; a lone branch is a chain."""
+
+    name: str
+    branches: tuple[Branch, ...]
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """`blocks` times: branches, a 1x1 back to the input's width, addition.
+
+    The 1x1 has a bias and its output is multiplied by `scale`, as in
+    Inception-ResNet; or, where `normalized`, a normalization and no scale, as
+    in ResNet. `final_relu` is the ReLU behind the addition.
+    """
+
+    name: str
+    blocks: int
+    branches: tuple[Branch, ...]
+    scale: float = 1.0
+    normalized: bool = False
+    final_relu: bool = True
+
+    def __post_init__(self):
+        check_positive(self.name, blocks=self.blocks)
+        check(
+            0 < self.scale <= 1,
+            self.name,
+            f"`scale` must lie in (0, 1]; got {self.scale}",
+        )
+
+
+@dataclass(frozen=True)
+class Inception:
+    """A chain of `parts`, then global pooling and a linear classifier."""
+
+    name: str
+    parts: tuple[Mixed | Residuals, ...]
+    source: str
+    input_size: int = 299
+
+    def __post_init__(self):
+        check(
+            self.name.isidentifier(),
+            repr(self.name),
+            "the name must be one that Python accepts",
+        )
+        check(bool(self.source), self.name, "`source` is empty")
+        channels = 3
+        for part in self.parts:
+            widths = [self._width(part, b, channels) for b in part.branches]
+            if isinstance(part, Mixed):
+                channels = sum(widths)
+
+    def _width(self, part, branch, channels):
+        """Channels behind a branch, its pyramids checked on the way."""
+        for step in branch:
+            if isinstance(step, Pyramid):
+                row = f"{self.name}, {part.name}"
+                check_pyramid(row, step.pyramid, channels, step.filters)
+            if not isinstance(step, Pool):
+                channels = step.filters
+        return channels
+
+
+def _square(filters, side=3, stride=1, padding="same"):
+    return Conv(filters, (side, side), stride, padding)
+
+
+def _halving(filters):
+    return _square(filters, 3, 2, "valid")
+
+
+STEM = Mixed(
+    "stem",
+    (
+        (
+            _halving(32),
+            _square(32, padding="valid"),
+            _square(64),
+            Pool("max"),
+            Conv(80),
+            _square(192, padding="valid"),
+            Pool("max"),
+        ),
+    ),
+)
+MIXED_5B = Mixed(
+    "mixed5b",
+    (
+        (Conv(96),),
+        (Conv(48), _square(64, 5)),
+        (Conv(64), _square(96), _square(96)),
+        (Pool("average"), Conv(64)),
+    ),
+)
+MIXED_6A = Mixed(
+    "mixed6a",
+    (
+        (_halving(384),),
+        (Conv(256), _square(256), _halving(384)),
+        (Pool("max"),),
+    ),
+)
+MIXED_7A = Mixed(
+    "mixed7a",
+    (
+        (Conv(256), _halving(384)),
+        (Conv(256), _halving(288)),
+        (Conv(256), _square(288), _halving(320)),
+        (Pool("max"),),
+    ),
+)
+CONV_7B = Mixed("conv7b", ((Conv(1536),),))
+
+BRANCHES_35 = (
+    (Conv(32),),
+    (Conv(32), _square(32)),
+    (Conv(32), _square(48), _square(64)),
+)
+BRANCHES_17 = (
+    (Conv(192),),
+    (Conv(128), Conv(160, (1, 7)), Conv(192, (7, 1))),
+)
+BRANCHES_8 = (
+    (Conv(192),),
+    (Conv(192), Conv(224, (1, 3)), Conv(256, (3, 1))),
+)
+
+
+def _network(name, source, at_35, at_17, at_8):
+    """Blocks between the parts that all rows share."""
+    at_35, at_17, at_8 = ([*part] for part in (at_35, at_17, at_8))
+    parts = (STEM, MIXED_5B, *at_35, MIXED_6A, *at_17, MIXED_7A, *at_8)
+    return Inception(name, (*parts, CONV_7B), source)
+
+
+# The blocks of a stage, and how many there are.
+BLOCKS = {"block35": 10, "block17": 20, "block8": 10}
+
+
+def _pyconvinception(name, source, *stages):
+    blocks = [
+        [Residuals(block, count, branches, normalized=True)]
+        for (block, count), branches in zip(BLOCKS.items(), stages)
+    ]
+    return _network(name, source, *blocks)
+
+
+def _bottleneck(width, pyramid):
+    """1x1 and PyConv of one width (paper, Figure 4)."""
+    return ((Conv(width), Pyramid(width, pyramid)),)
+
+
+def _beside(branch_width, width, filters, pyramid):
+    """A 1x1 beside a 1x1 and a PyConv, as in an Inception block."""
+    return ((Conv(branch_width),), (Conv(width), Pyramid(filters, pyramid)))
+
+
+# Of 24 filters a level, 12 is the divisor nearest to the paper's 16 groups.
+PYRAMID_OF_96 = (*PYRAMIDS[4][:3], Level(9, 12, "1/4"))
+_OURS = "supplement, Table 5; our reconstruction"
+
+_ROWS = (
+    _network(
+        "InceptionResNetV2",
+        "supplement, Table 5",
+        (Residuals("block35", 10, BRANCHES_35, 0.17),),
+        (Residuals("block17", 20, BRANCHES_17, 0.1),),
+        (
+            Residuals("block8", 9, BRANCHES_8, 0.2),
+            Residuals("block8last", 1, BRANCHES_8, final_relu=False),
+        ),
+    ),
+    _pyconvinception(
+        "PyConvInceptionResNetV2",
+        _OURS,
+        _bottleneck(96, PYRAMID_OF_96),
+        _bottleneck(256, PYRAMIDS[4]),
+        _bottleneck(192, PYRAMIDS[3]),
+    ),
+    _pyconvinception(
+        "PyConvInceptionResNetV2Levels432",
+        f"{_OURS}, the paper's pyramids",
+        _bottleneck(64, PYRAMIDS[4]),
+        _bottleneck(256, PYRAMIDS[3]),
+        _bottleneck(192, PYRAMIDS[2]),
+    ),
+    _pyconvinception(
+        "PyConvInceptionResNetV2Branch",
+        f"{_OURS}, both printed figures",
+        _beside(96, 96, 96, PYRAMID_OF_96),
+        _beside(128, 96, 256, PYRAMIDS[3]),
+        _beside(64, 128, 256, PYRAMIDS[2]),
+    ),
+)
+
+INCEPTIONS = {row.name: row for row in _ROWS}
+
+
+def get_inception(inception: Inception | str) -> Inception:
+    """The record itself, or the row of that name.
+
+    Raises:
+        ValueError: if the name is unknown; the message lists the known ones.
+    """
+    if isinstance(inception, Inception):
+        return inception
+    if inception not in INCEPTIONS:
+        raise ValueError(
+            f"Unknown architecture {inception!r}. Known: "
+            f"{', '.join(INCEPTIONS)}; or pass an `Inception` record."
+        )
+    return INCEPTIONS[inception]
