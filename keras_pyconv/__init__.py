@@ -5,6 +5,7 @@ from keras_pyconv import (
     complexity,
     datasets,
     export,
+    ops,
     weights,
 )
 from keras_pyconv.architectures import ARCHITECTURES
@@ -56,5 +57,6 @@ __all__ = [
     "datasets",
     "export",
     "features",
+    "ops",
     "weights",
 ]
