@@ -1,0 +1,373 @@
+"""The ways to convolve with channel groups, and the rules that choose one.
+
+Every way computes the same function with the same gradients. Which one is
+fastest depends on rank, dtype, groups, strides and on what the installed
+TensorFlow can do: `_RULES`. All see channels last, and more than one group.
+"""
+
+import dataclasses
+import functools
+import math
+from typing import NamedTuple
+
+import keras
+
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+
+# The widest dense block, in channels in or out, that merging groups makes.
+_MERGED_CHANNELS = 16
+
+
+class Window(NamedTuple):
+    """How a kernel moves: one number an axis, padding alike on both sides."""
+
+    pads: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+
+    def trailing(self) -> "Window":
+        return Window(*(axes[1:] for axes in self))
+
+
+def _sizes(tensor) -> list:
+    """The sizes of `tensor`, as integers where they are known."""
+    sizes = tensor.shape.as_list()
+    if None in sizes:
+        dynamic = tf.shape(tensor)
+        sizes = [dynamic[i] if n is None else n for i, n in enumerate(sizes)]
+    return sizes
+
+
+def _barrier(tensor):
+    """Keeps graph optimization from fusing what stands on its two sides."""
+    return tf.ensure_shape(tensor, tensor.shape)
+
+
+def _pad(inputs, pads):
+    if not any(pads):
+        return inputs
+    padded = tf.pad(inputs, [(0, 0), *((p, p) for p in pads), (0, 0)])
+    # With oneDNN the fusion of a padding and its convolution breaks the
+    # optimization of graphs with gradients and unknown sizes.
+    return _barrier(padded)
+
+
+def _same_is_symmetric(inputs, kernel, window) -> bool:
+    """Whether TensorFlow's SAME pads as `window` says."""
+    sizes = inputs.shape[1:-1]
+    return all(
+        2 * pad == (taps - 1) * dilation
+        and (stride == 1 or (size is not None and (size - 1) % stride == 0))
+        for size, taps, pad, stride, dilation in zip(
+            sizes, kernel.shape, *window
+        )
+    )
+
+
+def _convolve(inputs, kernel, window):
+    """One TensorFlow convolution; a kernel of less depth means groups."""
+    rank = len(window.strides)
+    if rank == 1:
+        image = tf.expand_dims(inputs, 1), tf.expand_dims(kernel, 0)
+        (pad,), (stride,), (dilation,) = window
+        window = Window((0, pad), (1, stride), (1, dilation))
+        return tf.squeeze(_convolve(*image, window), 1)
+    padding = "SAME"
+    if not _same_is_symmetric(inputs, kernel, window):
+        inputs, padding = _pad(inputs, window.pads), "VALID"
+    convolution = tf.nn.conv2d if rank == 2 else tf.nn.conv3d
+    return convolution(
+        inputs,
+        kernel,
+        strides=(1, *window.strides, 1),
+        padding=padding,
+        dilations=(1, *window.dilations, 1),
+    )
+
+
+def _dense(inputs, kernel, window):
+    """A convolution without groups whose gradients work everywhere."""
+    if max(window.dilations) == 1:
+        return _convolve(inputs, kernel, window)
+    # TensorFlow's own CPU gradients know no dilation; tf.nn.convolution
+    # works around it, but only at stride 1.
+    outputs = tf.nn.convolution(
+        _pad(inputs, window.pads),
+        kernel,
+        padding="VALID",
+        dilations=window.dilations,
+    )
+    if max(window.strides) == 1:
+        return outputs
+    steps = (slice(None, None, stride) for stride in window.strides)
+    return outputs[(slice(None), *steps)]
+
+
+def _native(inputs, kernel, window, groups):
+    """TensorFlow's own groups: the kernel is less deep than the input.
+
+    Fewest nodes in the graph, and the best for wide groups with oneDNN. Where
+    the CPU has no gradient for it, that of `_split` is taken.
+    """
+
+    def forward(inputs, kernel):
+        # Without oneDNN, graph optimization would fuse this with a bias or a
+        # batch normalization behind it into a kernel that refuses groups.
+        return _barrier(_convolve(inputs, kernel, window))
+
+    if _native_has_gradients(inputs):
+        return forward(inputs, kernel)
+
+    @tf.custom_gradient
+    def differentiable(inputs, kernel):
+        def gradient(upstream):
+            with tf.GradientTape() as tape:
+                tape.watch([inputs, kernel])
+                outputs = _split(inputs, kernel, window, groups)
+            return tape.gradient(outputs, [inputs, kernel], upstream)
+
+        return forward(inputs, kernel), gradient
+
+    return differentiable(inputs, kernel)
+
+
+def _split(inputs, kernel, window, groups):
+    """One dense convolution a group: for few and wide groups."""
+    inputs = tf.split(inputs, groups, axis=-1)
+    kernels = tf.split(kernel, groups, axis=-1)
+    return tf.concat(
+        [_dense(x, k, window) for x, k in zip(inputs, kernels)], axis=-1
+    )
+
+
+def _merged(inputs, kernel, window, groups):
+    """Neighbouring groups as one wider group with zeros in its kernel.
+
+    For narrow groups, which leave vector instructions half empty.
+    """
+    *spatial, depth, filters = kernel.shape
+    widest = max(depth, filters // groups)
+    merge = max(
+        m
+        for m in range(1, groups + 1)
+        if groups % m == 0 and (m == 1 or m * widest <= _MERGED_CHANNELS)
+    )
+    groups //= merge
+    # (..., depth, filters) -> (..., blocks, from member, depth, to member, n)
+    kernel = tf.reshape(kernel, (*spatial, 1, depth, groups, merge, -1))
+    eye = tf.reshape(tf.eye(merge, dtype=kernel.dtype), (merge, 1, 1, merge, 1))
+    kernel = tf.reshape(kernel * eye, (*spatial, merge * depth, filters))
+    if groups == 1:
+        return _dense(inputs, kernel, window)
+    way = _native if _native_has_gradients(inputs) else _split
+    return way(inputs, kernel, window, groups)
+
+
+def _taps(inputs, kernel, window, groups):
+    """Taps of the leading axis as output channels, then shifted and added.
+
+    One grouped convolution of one rank less does all the multiplying: in 3-D
+    what TensorFlow can do at all on a CPU, in 2-D for levels with a few
+    filters a group, and everything where oneDNN is off.
+    """
+    if len(window.strides) == 1:
+        (pad,), (stride,), (dilation,) = window
+        window = Window((pad, 0), (stride, 1), (dilation, 1))
+        image = tf.expand_dims(inputs, 2), tf.expand_dims(kernel, 1)
+        return tf.squeeze(_taps(*image, window, groups), 2)
+    size, (pad, *_), (stride, *_), (dilation, *_) = kernel.shape[0], *window
+    reach = _sizes(inputs)[1] + 2 * pad - (size - 1) * dilation
+    steps = (reach - 1) // stride + 1
+    terms = []
+    for phase in range(stride):
+        # Output i meets tap t in row i + shift of every stride-th row.
+        starts = [t * dilation - pad - phase for t in range(size)]
+        taps = [t for t in range(size) if starts[t] % stride == 0]
+        if not taps:
+            continue
+        rows = inputs[:, phase::stride] if stride > 1 else inputs
+        some = tf.stack([kernel[t] for t in taps])
+        tapped = _tapped(rows, some, window.trailing(), groups)
+        terms += _shifted(tapped, [starts[t] // stride for t in taps], steps)
+    outputs = tf.add_n(terms)
+    return tf.reshape(outputs, (*_sizes(outputs)[:-2], kernel.shape[-1]))
+
+
+def _tapped(rows, kernel, window, groups):
+    """What each tap makes of each row: (..., groups, taps, width)."""
+    taps, *spatial, depth, filters = kernel.shape
+    # (taps, *spatial, depth, groups, width) -> (..., groups, taps, width)
+    kernel = tf.reshape(kernel, (taps, *spatial, depth, groups, -1))
+    last = len(spatial) + 3
+    kernel = tf.transpose(kernel, (*range(1, last), 0, last))
+    kernel = tf.reshape(kernel, (*spatial, depth, taps * filters))
+    leading, inner = _sizes(rows)[:2], _sizes(rows)[2:]
+    outputs = best(tf.reshape(rows, (-1, *inner)), kernel, window, groups)
+    channels = groups, taps, filters // groups
+    return tf.reshape(outputs, (*leading, *_sizes(outputs)[1:-1], *channels))
+
+
+def _shifted(tapped, shifts, steps):
+    """`steps` rows of every tap, from its shift on, with zeros outside."""
+    # Zeros convolve to zeros: padding afterwards saves convolving them.
+    before = max(0, -min(shifts))
+    after = steps + max(shifts) - _sizes(tapped)[1]
+    after = max(0, after) if isinstance(after, int) else tf.maximum(0, after)
+    edges = [(0, 0)] * len(tapped.shape)
+    edges[1] = (before, after)
+    # Unstacked first: the gradient of a slice is as large as its source.
+    taps = tf.unstack(tf.pad(tapped, edges), axis=-2)
+    return [
+        tap[:, before + shift : before + shift + steps]
+        for tap, shift in zip(taps, shifts)
+    ]
+
+
+def _folded(inputs, kernel, window, groups):
+    """2 x 2 pixels as channels of their group: stride 2 becomes stride 1.
+
+    For narrow groups in 16 bits with oneDNN, whose strided gradients are slow.
+    """
+    height, width = (
+        (n + 2 * pad - taps) // 2 + 1
+        for n, pad, taps in zip(_sizes(inputs)[1:-1], window.pads, kernel.shape)
+    )
+    rows, columns = (taps + taps % 2 for taps in kernel.shape[:2])
+    kernel = tf.pad(
+        kernel,
+        [(0, rows - kernel.shape[0]), (0, columns - kernel.shape[1])]
+        + [(0, 0)] * 2,
+    )
+    # As many pixels as the even kernel meets, zeros where there are none.
+    edges = [
+        (pad, tf.maximum(0, 2 * (out - 1) + taps - n - pad))
+        for n, out, taps, pad in zip(
+            _sizes(inputs)[1:-1],
+            (height, width),
+            (rows, columns),
+            window.pads,
+        )
+    ]
+    inputs = tf.pad(inputs, [(0, 0), *edges, (0, 0)])
+    high, wide = height + rows // 2 - 1, width + columns // 2 - 1
+    inputs = inputs[:, : 2 * high, : 2 * wide]
+    depth, filters = kernel.shape[-2:]
+    inputs = tf.reshape(inputs, (-1, high, 2, wide, 2, groups, depth))
+    inputs = tf.transpose(inputs, (0, 1, 3, 5, 2, 4, 6))
+    inputs = tf.reshape(inputs, (-1, high, wide, groups * 4 * depth))
+    kernel = tf.reshape(kernel, (rows // 2, 2, columns // 2, 2, depth, -1))
+    kernel = tf.transpose(kernel, (0, 2, 1, 3, 4, 5))
+    kernel = tf.reshape(kernel, (rows // 2, columns // 2, 4 * depth, filters))
+    valid = Window((0, 0), (1, 1), (1, 1))
+    return best(inputs, kernel, valid, groups)
+
+
+# The ways by name; all have the same signature.
+WAYS = {
+    "folded": _folded,
+    "merged": _merged,
+    "native": _native,
+    "split": _split,
+    "taps": _taps,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rule:
+    """A way, and where it is taken; a field left out fits everything."""
+
+    way: str
+    ranks: tuple[int, ...] = (1, 2, 3)
+    gpu: bool | None = None
+    gradients: bool | None = None  # whether native groups have them
+    bits: tuple[int, ...] = (16, 32, 64)
+    stride: int | None = None
+    width: float = math.inf  # most filters a group
+    channels: float = math.inf  # most channels a group, in or out
+
+
+# The first that fits is taken. Measured by benchmarks/grouped_conv.py.
+_RULES = (
+    _Rule("taps", ranks=(3,)),
+    _Rule("native", gpu=True),
+    _Rule("merged", ranks=(1,), gradients=False),
+    _Rule("taps", gradients=False),
+    _Rule("folded", ranks=(2,), bits=(16,), stride=2, channels=8),
+    _Rule("folded", ranks=(2,), stride=2, width=1),
+    _Rule("taps", ranks=(2,), bits=(32,), stride=1, width=1),
+    _Rule("merged", channels=8),
+    _Rule("native"),
+)
+
+
+def _on_gpu(inputs) -> bool:
+    device = inputs.device or ""
+    if "CPU" in device:
+        return False
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
+@functools.cache
+def _cpu_has_gradients(dtype: str) -> bool:
+    """Whether the CPU differentiates its own grouped convolution."""
+    with tf.init_scope(), tf.device("CPU:0"):
+        images = tf.ones((1, 5, 5, 4), dtype)
+        kernel = tf.ones((3, 3, 2, 4), dtype)
+        options = {"strides": (1, 1, 1, 1), "padding": "SAME"}
+        try:
+            # Not by a GradientTape, which does not record in an init_scope.
+            tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=images.shape,
+                filter=kernel,
+                out_backprop=images,
+                **options,
+            )
+            tf.raw_ops.Conv2DBackpropFilter(
+                input=images,
+                filter_sizes=kernel.shape,
+                out_backprop=images,
+                **options,
+            )
+        except tf.errors.OpError:
+            return False
+    return True
+
+
+def _native_has_gradients(inputs) -> bool:
+    return _on_gpu(inputs) or _cpu_has_gradients(inputs.dtype.name)
+
+
+def can(way, window) -> bool:
+    """Whether `way` computes such a convolution at all."""
+    if way == "native":
+        return len(window.strides) < 3
+    if way == "folded":
+        return window.strides == (2, 2) and window.dilations == (1, 1)
+    return True
+
+
+def _choose(inputs, kernel, window, groups) -> str:
+    """The name of the way for a convolution with more than one group."""
+    width = kernel.shape[-1] // groups
+    rank, channels = len(window.strides), max(kernel.shape[-2], width)
+    for rule in _RULES:
+        if (
+            rank in rule.ranks
+            and rule.gpu in (None, _on_gpu(inputs))
+            and rule.gradients in (None, _native_has_gradients(inputs))
+            and inputs.dtype.size * 8 in rule.bits
+            and rule.stride in (None, max(window.strides))
+            and width <= rule.width
+            and channels <= rule.channels
+            and can(rule.way, window)
+        ):
+            return rule.way
+    raise AssertionError("the last rule fits everything")
+
+
+def best(inputs, kernel, window, groups):
+    if groups == 1:
+        return _dense(inputs, kernel, window)
+    way = _choose(inputs, kernel, window, groups)
+    return WAYS[way](inputs, kernel, window, groups)
