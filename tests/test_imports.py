@@ -21,6 +21,7 @@ ORDER = [
     "complexity",
     "weights",
     "models",
+    "tables",
     "tasks",
     "datasets",
     "export",

@@ -1,0 +1,63 @@
+"""Prints the paper's tables: `python -m keras_pyconv.tables --help`."""
+
+import argparse
+
+from keras_pyconv.tables import LEGEND, TABLES, render
+from keras_pyconv.tables.measure import measure
+from keras_pyconv.tables.render import FORMATS
+
+
+def _positive(kind):
+    def read(text):
+        value = kind(text)
+        if not value > 0:
+            raise argparse.ArgumentTypeError(f"{text} is not positive")
+        return value
+
+    return read
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m keras_pyconv.tables",
+        description="The paper's tables, counted anew beside its figures.",
+        epilog=LEGEND,
+    )
+    parser.add_argument(
+        "--table",
+        choices=list(TABLES),
+        action="append",
+        help="one table, s for the supplement's; may be given several times",
+    )
+    parser.add_argument("--format", choices=FORMATS, default="text")
+    parser.add_argument(
+        "--measure",
+        action="store_true",
+        help="run the networks that have a builder, and add their speed and "
+        "peak memory at inference on this machine",
+    )
+    parser.add_argument("--batch", type=_positive(int), default=8)
+    parser.add_argument(
+        "--seconds",
+        type=_positive(float),
+        default=5.0,
+        help="how long each network runs with --measure",
+    )
+    return parser
+
+
+def main(argv=None):
+    """Prints the tables that the command line asks for."""
+    options = _parser().parse_args(argv)
+    tables = [TABLES[key] for key in options.table or TABLES]
+    measured = None
+    if options.measure:
+        rows = [row for table in tables for row in table.rows]
+        measured = measure(rows, options.batch, options.seconds)
+    print(render(tables, options.format, measured))
+    if options.format != "csv":
+        print(f"\n{LEGEND}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""How fast a network runs on this machine, and how much memory it takes.
+
+Each network is measured in a process of its own, so that one's memory is not
+another's. `python -m keras_pyconv.tables.measure NAME SIZE BATCH SECONDS` is
+that process; it prints one line.
+
+The fact a reader would get wrong: without a GPU the peak is that of the whole
+process, TensorFlow included, and not of the network alone.
+"""
+
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+
+from keras_pyconv.architectures import ARCHITECTURES, get_architecture
+from keras_pyconv.tables.records import Row
+
+# Kilobytes on Linux, bytes on macOS.
+PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
+MIB = 2**20
+
+
+def has_builder(name: str) -> bool:
+    """Whether the network of that name can be built, and so measured."""
+    return name in ARCHITECTURES
+
+
+def _build(name, size):
+    from keras_pyconv import models
+
+    return models.build_classifier(
+        get_architecture(name), input_shape=(size, size, 3)
+    )
+
+
+def _peak():
+    """Bytes: of the first GPU where there is one, else of the process."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if tf.config.list_physical_devices("GPU"):
+            return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_maxrss * PEAK_UNIT
+
+
+def run(name: str, size: int, batch: int, seconds: float) -> dict:
+    """Images per second at inference, and the peak memory in MiB."""
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(1)
+    model = _build(name, size)
+    images = np.random.default_rng(1).normal(size=(batch, size, size, 3))
+    images = keras.ops.convert_to_tensor(images.astype("float32"))
+    # Tracing and the first allocations are not what is asked for.
+    model.predict_on_batch(images)
+    times, end = [], time.perf_counter() + seconds
+    while not times or time.perf_counter() < end:
+        begin = time.perf_counter()
+        model.predict_on_batch(images)
+        times.append(time.perf_counter() - begin)
+    return {
+        "images_per_second": batch / statistics.median(times),
+        "peak_mib": _peak() / MIB,
+    }
+
+
+def _in_a_process(name, size, batch, seconds):
+    options = map(str, (name, size, batch, seconds))
+    command = [sys.executable, "-m", "keras_pyconv.tables.measure", *options]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise RuntimeError(f"{name} could not be measured: {last}")
+    found = json.loads(done.stdout.strip().splitlines()[-1])
+    return found["images_per_second"], found["peak_mib"]
+
+
+def measure(
+    rows: Iterable[Row],
+    batch: int = 8,
+    seconds: float = 5.0,
+    stream=sys.stderr,
+    one: Callable = _in_a_process,
+) -> dict[tuple[str, int], tuple[float, float]]:
+    """Measures every network of the rows that has a builder, once.
+
+    Args:
+        rows: of any tables.
+        batch: images at a time.
+        seconds: for how long each network runs.
+        stream: where the progress is shown.
+        one: what measures one network.
+
+    Returns:
+        Images per second and peak memory in MiB, by network and size.
+
+    Raises:
+        RuntimeError: if a network could not be run, with the reason.
+    """
+    keys = [(row.network, row.size) for row in rows]
+    keys = [key for key in dict.fromkeys(keys) if has_builder(key[0])]
+    found = {}
+    for number, key in enumerate(keys):
+        _show(stream, number, len(keys), "{} at {}".format(*key))
+        found[key] = one(*key, batch, seconds)
+    if keys:
+        _show(stream, len(keys), len(keys), "done")
+        print(file=stream)
+    return found
+
+
+def _show(stream, number, total, text, width=30):
+    bar = "#" * (width * number // total)
+    line = f"[{bar:.<{width}}] {number}/{total} {text}"
+    print(f"\r{line:<79}", end="", file=stream, flush=True)
+
+
+def main(name, size, batch, seconds):
+    """Measures one network and prints the figures."""
+    found = run(name, int(size), int(batch), float(seconds))
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,115 @@
+"""Rows and tables, and what a network of any task costs.
+
+The fact a reader would get wrong: a printed figure is what the paper says,
+never what we make of it. What we make of it is counted anew at each call.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+from keras_pyconv.architectures import (
+    ARCHITECTURES,
+    COMPARISONS,
+    DETECTORS,
+    INCEPTIONS,
+    SEGMENTERS,
+    VIDEO_ARCHITECTURES,
+)
+from keras_pyconv.complexity import (
+    Complexity,
+    comparison_complexity,
+    complexity,
+    detection_complexity,
+    inception_complexity,
+    segmentation_complexity,
+    video_complexity,
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A network as a table of the paper names it.
+
+    Attributes:
+        label: as printed.
+        network: name of the record, of whatever task.
+        printed: parameters in millions, and 10^9 operations.
+        accuracy: as printed, one for each metric of the table.
+        size: height and width of the input in pixels.
+        classes: outputs of the classifier; by default the table's data set's.
+        code: the accuracies that the authors' code names, by column.
+        note: what a reader of the figures should know.
+    """
+
+    label: str
+    network: str
+    printed: tuple[float, float]
+    accuracy: tuple[str, ...]
+    size: int = 224
+    classes: int | None = None
+    code: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the paper or of its supplement.
+
+    `metrics` are the columns of accuracies as the paper prints them, and
+    `code_metrics` those that the authors publish with their code. `drawn`
+    tables also show their networks layer by layer.
+    """
+
+    key: str
+    title: str
+    metrics: tuple[str, ...]
+    rows: tuple[Row, ...]
+    code_metrics: tuple[str, ...] = ()
+    drawn: bool = False
+
+    def __post_init__(self):
+        for row in self.rows:
+            if len(row.accuracy) != len(self.metrics):
+                raise ValueError(
+                    f"Table {self.key}, {row.label}: {len(self.metrics)} "
+                    f"metrics, but accuracy={row.accuracy}"
+                )
+
+
+def _image(count):
+    """Count of a network for square images."""
+    return lambda network, size, options: count(
+        network, (size, size, 3), **options
+    )
+
+
+FAMILIES = (
+    (ARCHITECTURES, _image(complexity)),
+    (COMPARISONS, _image(comparison_complexity)),
+    (INCEPTIONS, _image(inception_complexity)),
+    (SEGMENTERS, _image(segmentation_complexity)),
+    (
+        DETECTORS,
+        lambda network, size, options: detection_complexity(network, **options),
+    ),
+    (
+        VIDEO_ARCHITECTURES,
+        lambda network, size, options: video_complexity(
+            network, (16, size, size, 3), **options
+        ),
+    ),
+)
+
+
+@cache
+def count(row: Row) -> Complexity:
+    """What the row's network costs, in closed form.
+
+    Raises:
+        ValueError: if no record has the name of the row's network.
+    """
+    options = {} if row.classes is None else {"classes": row.classes}
+    for records, function in FAMILIES:
+        if row.network in records:
+            return function(row.network, row.size, options)
+    raise ValueError(f"{row.label}: no record is named {row.network!r}")

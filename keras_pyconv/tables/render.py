@@ -1,0 +1,136 @@
+"""Tables as text, Markdown and CSV.
+
+The fact a reader would get wrong: the differences are between figures rounded
+as the paper rounds its own. `+0.00` means that every printed digit agrees.
+"""
+
+import csv
+import io
+from collections.abc import Mapping
+
+from keras_pyconv.complexity.grid import grid
+from keras_pyconv.tables.layout import layout
+from keras_pyconv.tables.records import Row, Table, count
+
+FORMATS = ("text", "markdown", "csv")
+WORDS = ("Network", "Record", "Input")
+LEGEND = (
+    "Params: trainable scalars, without the moving statistics of batch "
+    "normalization. MACs: convolutions and dense layers, a product "
+    "and its addition as one. Ops: by the paper's convention, as thop "
+    "counted them in mid-2019. Diff: ours, rounded, less the printed "
+    "figure. (paper): as printed there. (authors' code): as published with "
+    "it. (here): measured with this package; empty where nothing was."
+)
+MEASURED = ("images/s (here)", "Peak MiB (here)")
+
+
+def cells(
+    table: Table, measured: Mapping[tuple[str, int], tuple] | None = None
+) -> list[dict[str, str]]:
+    """One dictionary a row, from the title of a column to its text.
+
+    Args:
+        table: one of `TABLES`.
+        measured: images per second and peak memory in MiB by network and
+            size. None leaves their columns out.
+    """
+    return [_cells(table, row, measured) for row in table.rows]
+
+
+def _cells(table, row, measured):
+    counted = count(row)
+    size = "x".join(map(str, counted.input_shape[:-1]))
+    line = {"Network": row.label, "Record": row.network, "Input": size}
+    ours = counted.parameters / 1e6, counted.paper_ops / 1e9
+    macs = f"{counted.multiply_adds / 1e9:.2f}"
+    line |= _compare("Params, M", "M", ours[0], row.printed[0])
+    line |= {"MACs, G": macs}
+    line |= _compare("Ops, G", "G", ours[1], row.printed[1])
+    for metric, value in zip(table.metrics, row.accuracy):
+        line[f"{metric} (paper)"] = value
+    for place, metric in enumerate(table.code_metrics):
+        value = row.code[place] if row.code else ""
+        line[f"{metric} (authors' code)"] = value
+    line[f"{table.metrics[0]} (here)"] = ""
+    if measured is not None:
+        figures = measured.get((row.network, row.size), ("", ""))
+        line |= dict(zip(MEASURED, map(_figure, figures)))
+    return line
+
+
+def _compare(title, unit, ours, printed):
+    return {
+        title: f"{ours:.2f}",
+        f"Printed, {unit}": f"{printed:.2f}",
+        f"Diff, {unit}": f"{round(ours, 2) - printed + 0.0:+.2f}",
+    }
+
+
+def _figure(value):
+    return value if isinstance(value, str) else f"{value:.1f}"
+
+
+def render(
+    tables: list[Table],
+    style: str = "text",
+    measured: Mapping[tuple[str, int], tuple] | None = None,
+) -> str:
+    """The tables in one string; `LEGEND` says what the columns are.
+
+    Args:
+        tables: some of `TABLES`.
+        style: `"text"`, `"markdown"` or `"csv"`. CSV is one table with a
+            column that names the paper's.
+        measured: as for `cells`.
+
+    Raises:
+        ValueError: if `style` is unknown.
+    """
+    if style not in FORMATS:
+        raise ValueError(f"`style` must be one of {FORMATS}; got {style!r}")
+    if style == "csv":
+        return _csv(tables, measured)
+    return "\n\n".join(_block(table, style, measured) for table in tables)
+
+
+def _block(table, style, measured):
+    lines = cells(table, measured)
+    header = list(lines[0])
+    rows = [list(line.values()) for line in lines]
+    title = f"### {table.title}" if style == "markdown" else table.title
+    body = grid(header, rows, style, words=WORDS)
+    drawing = [layout(table, style)] if table.drawn else []
+    return "\n\n".join([title, body, *_notes(table, style), *drawing])
+
+
+def _notes(table: Table, style: str) -> list[str]:
+    """The rows' notes as one paragraph, if there are any."""
+    notes: dict[str, list[Row]] = {}
+    for row in table.rows:
+        if row.note:
+            notes.setdefault(row.note, []).append(row)
+    mark = "- " if style == "markdown" else "  "
+    lines = [
+        f"{mark}{', '.join(row.label for row in rows)}: {note}."
+        for note, rows in notes.items()
+    ]
+    return ["\n".join(lines)] if lines else []
+
+
+def _csv(tables, measured):
+    lines = [
+        {"Table": table.key} | line | {"Note": row.note}
+        for table in tables
+        for row, line in zip(table.rows, cells(table, measured))
+    ]
+    columns = list(dict.fromkeys(title for line in lines for title in line))
+    # The note stays last, wherever the first table had it.
+    columns.remove("Note")
+    file = io.StringIO()
+    writer = csv.DictWriter(
+        file, [*columns, "Note"], restval="", lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows(lines)
+    return file.getvalue().rstrip("\n")
