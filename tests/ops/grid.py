@@ -1,0 +1,151 @@
+"""Every way of convolving beside the loop in NumPy, one case at a time.
+
+Run as a program it tries all cases and names the wrong ones: so the tests try
+them again in a process with the other setting of oneDNN.
+"""
+
+import itertools
+import pathlib
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
+
+from keras_pyconv.ops.grouped_conv import WAYS, grouped_conv  # noqa: E402
+from tests.reference.numpy_conv import numpy_conv  # noqa: E402
+
+SIZES, KERNEL = (7, 8, 5), (3, 5, 3)
+# How far a result may be from the largest one. Without oneDNN TensorFlow sums
+# the gradients of kernels in 16 bits, which costs the most.
+TOLERANCES = {"float32": 2e-6, "float16": 8e-3, "bfloat16": 6e-2}
+# (rank, stride, dilation, groups)
+WINDOWS = [
+    *itertools.product((1, 2, 3), (1, 2), (1, 2), (1, 6)),
+    *((rank, 3, dilation, 2) for rank in (1, 2, 3) for dilation in (1, 2)),
+]
+SOME = [(1, 2, 1, 2), (2, 1, 1, 6), (2, 2, 1, 2), (3, 1, 1, 2)]
+
+
+def case(rank, stride, dilation, groups, dtype="float32", batch=2):
+    """Inputs, kernel and upstream gradient, with what NumPy makes of them."""
+    seed = 1000 * rank + 100 * stride + 10 * dilation + groups
+    draw = np.random.default_rng(seed).normal
+    sizes, taps = SIZES[:rank], KERNEL[:rank]
+    inputs = tf.cast(draw(size=(batch, *sizes, 12)), dtype)
+    kernel = tf.cast(draw(size=(*taps, 12 // groups, 6)), dtype)
+    outputs, gradients = numpy_conv(
+        *(tf.cast(a, "float64").numpy() for a in (inputs, kernel)),
+        strides=(stride,) * rank,
+        pads=tuple(k // 2 * dilation for k in taps),
+        dilations=(dilation,) * rank,
+        groups=groups,
+    )
+    upstream = tf.cast(draw(size=outputs.shape), dtype)
+    upstream64 = tf.cast(upstream, "float64").numpy()
+    return (inputs, kernel, upstream), (outputs, *gradients(upstream64))
+
+
+def run(arrays, mode="eager", **options):
+    """Outputs and both gradients of one convolution, in a mode of running."""
+
+    def outputs_and_gradients(inputs, kernel, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch([inputs, kernel])
+            outputs = grouped_conv(inputs, kernel, **options)
+        return outputs, *tape.gradient(outputs, [inputs, kernel], upstream)
+
+    unknown = [
+        tf.TensorSpec([None] * (a.ndim - 1) + a.shape[-1:], a.dtype)
+        for a in arrays
+    ]
+    unknown[1] = tf.TensorSpec(arrays[1].shape, arrays[1].dtype)
+    function = {
+        "eager": outputs_and_gradients,
+        "graph": tf.function(outputs_and_gradients, autograph=False),
+        "unknown": tf.function(outputs_and_gradients, unknown, autograph=False),
+        "xla": tf.function(
+            outputs_and_gradients, jit_compile=True, autograph=False
+        ),
+    }[mode]
+    return function(*arrays)
+
+
+def error(got, wanted):
+    """The largest difference, as a share of the largest value wanted."""
+    got = [tf.cast(a, "float64").numpy() for a in got]
+    assert [a.shape for a in got] == [a.shape for a in wanted]
+    return max(
+        np.abs(a - b).max() / np.abs(b).max() for a, b in zip(got, wanted)
+    )
+
+
+def wrong(dtype="float32", windows=WINDOWS, mode="eager", ways=(None, *WAYS)):
+    """The cases in which a way differs from NumPy, in words."""
+    found = []
+    for rank, stride, dilation, groups in windows:
+        arrays, wanted = case(rank, stride, dilation, groups, dtype)
+        for way in ways if groups > 1 else (None,):
+            got = run(
+                arrays,
+                mode,
+                strides=stride,
+                dilation_rate=dilation,
+                groups=groups,
+                way=way,
+            )
+            off = error(got, wanted)
+            if not off <= TOLERANCES[dtype]:
+                found.append(
+                    f"{rank}-D stride {stride} dilation {dilation} groups "
+                    f"{groups} {dtype} {mode} {way}: {off:.1e}"
+                )
+    return found
+
+
+def fused(way, follower):
+    """A grouped convolution right before what optimization fuses it with."""
+    (inputs, kernel, _), _ = case(2, 1, 1, 6)
+    six = tf.linspace(0.5, 1.5, 6)
+
+    def follow(outputs):
+        if follower == "bias":
+            return tf.nn.bias_add(outputs, six)
+        return tf.compat.v1.nn.fused_batch_norm(
+            outputs, six, six, six, six, is_training=False
+        )[0]
+
+    def values(inputs, kernel):
+        with tf.GradientTape() as tape:
+            tape.watch([inputs, kernel])
+            outputs = follow(grouped_conv(inputs, kernel, groups=6, way=way))
+        return outputs, *tape.gradient(outputs, [inputs, kernel])
+
+    def inference(inputs, kernel):
+        return (follow(grouped_conv(inputs, kernel, groups=6, way=way)),)
+
+    wanted = [value.numpy() for value in values(inputs, kernel)]
+    return max(
+        error(tf.function(f, autograph=False)(inputs, kernel), wanted[:n])
+        for f, n in ((values, 3), (inference, 1))
+    )
+
+
+def all_wrong():
+    """Every mistake of this process, one line each."""
+    found = wrong()
+    found += wrong(windows=SOME[2:], mode="unknown")
+    for dtype in ("bfloat16", "float16"):
+        found += wrong(dtype, windows=SOME)
+    for way, follower in itertools.product((None, *WAYS), ("bias", "norm")):
+        if fused(way, follower) > TOLERANCES["float32"]:
+            found.append(f"{way} before {follower}")
+    return found
+
+
+if __name__ == "__main__":
+    mistakes = all_wrong()
+    print("\n".join(mistakes))
+    sys.exit(bool(mistakes))

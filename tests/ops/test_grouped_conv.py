@@ -1,0 +1,205 @@
+"""Every way to convolve with groups is right, in every mode, with oneDNN or
+without, and none is a must-compile function."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_pyconv.ops import conv_ways
+from keras_pyconv.ops.grouped_conv import (
+    WAYS,
+    grouped_conv,
+    pyramid_conv,
+    set_way,
+)
+from tests.ops import grid
+
+ROOT = pathlib.Path(__file__).parents[2]
+IMAGES = tf.reshape(tf.range(2.0 * 7 * 8 * 12), (2, 7, 8, 12)) / 1000
+KERNEL = tf.sin(tf.reshape(tf.range(3.0 * 5 * 2 * 6), (3, 5, 2, 6)))
+
+
+@pytest.fixture(scope="module")
+def other_process():
+    """The grid with the other setting of oneDNN, beside the tests here."""
+    here = conv_ways._cpu_has_gradients("float32")
+    process = subprocess.Popen(
+        [sys.executable, grid.__file__],
+        env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0" if here else "1"},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_every_way_equals_the_loop(rank, other_process):
+    windows = [window for window in grid.WINDOWS if window[0] == rank]
+    assert grid.wrong(windows=windows) == []
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_every_way_equals_the_loop_in_16_bits(dtype):
+    assert grid.wrong(dtype, windows=grid.SOME) == []
+
+
+@pytest.mark.parametrize("mode", ["graph", "unknown"])
+def test_graphs_equal_the_loop(mode):
+    assert grid.wrong(windows=grid.SOME[2:], mode=mode) == []
+
+
+@pytest.mark.parametrize("window", grid.SOME[2:], ids=["2-D", "3-D"])
+def test_compiling_changes_nothing(window):
+    ways = (None, "native", "taps")
+    assert grid.wrong(windows=[window], mode="xla", ways=ways) == []
+
+
+@pytest.mark.parametrize("follower", ["bias", "norm"])
+@pytest.mark.parametrize("way", [None, *WAYS])
+def test_optimization_fuses_nothing_into_groups(way, follower):
+    assert grid.fused(way, follower) < grid.TOLERANCES["float32"]
+
+
+@pytest.mark.parametrize("way", [None, *WAYS])
+@pytest.mark.parametrize("strides", [1, 2])
+def test_no_graph_holds_a_must_compile_function(way, strides):
+    graph = tf.function(
+        lambda x, k: grouped_conv(x, k, groups=6, strides=strides, way=way)
+    ).get_concrete_function(IMAGES, KERNEL)
+    definition = graph.graph.as_graph_def()
+    functions = definition.library.function
+    attributes = {name for f in functions for name in f.attr}
+    attributes |= {name for node in definition.node for name in node.attr}
+    assert "_XlaMustCompile" not in attributes
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_channels_first_is_a_transposition(rank):
+    (inputs, kernel, _), (wanted, _, _) = grid.case(rank, 2, 1, 6)
+    first = tf.transpose(inputs, (0, rank + 1, *range(1, rank + 1)))
+    outputs = grouped_conv(
+        first, kernel, groups=6, strides=2, data_format="channels_first"
+    )
+    last = tf.transpose(outputs, (0, *range(2, rank + 2), 1))
+    np.testing.assert_allclose(last, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("way", [None, *WAYS])
+@pytest.mark.parametrize("strides", [1, 2])
+def test_an_empty_batch_gives_an_empty_batch(way, strides):
+    outputs = grouped_conv(
+        IMAGES[:0], KERNEL, groups=6, strides=strides, way=way
+    )
+    assert outputs.shape == (0, -(-7 // strides), 8 // strides, 6)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_gradients_can_be_taken_twice(way):
+    with tf.GradientTape(persistent=True) as outer:
+        outer.watch([IMAGES, KERNEL])
+        with tf.GradientTape() as tape:
+            tape.watch(IMAGES)
+            outputs = grouped_conv(IMAGES, KERNEL, groups=6, way=way) ** 2
+        slope = tape.gradient(outputs, IMAGES)
+    second = outer.gradient(slope, KERNEL)
+    np.testing.assert_array_equal(outer.gradient(slope, KERNEL), second)
+    # The slope is of second degree in the kernel: Euler's rule for its sum.
+    np.testing.assert_allclose(
+        tf.reduce_sum(second * KERNEL), 2 * tf.reduce_sum(slope), rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize("way", ["native", "taps"])
+def test_a_saved_model_answers_as_before(way, tmp_path):
+    module = tf.Module()
+    module.conv = tf.function(
+        lambda x: grouped_conv(x, KERNEL, groups=6, way=way),
+        input_signature=[tf.TensorSpec((None, None, None, 12))],
+    )
+    wanted = module.conv(IMAGES)
+    tf.saved_model.save(module, tmp_path)
+    loaded = tf.saved_model.load(tmp_path)
+    np.testing.assert_array_equal(loaded.conv(IMAGES), wanted)
+
+
+def nodes(**options):
+    """The kinds of nodes in the graph of one convolution."""
+    function = tf.function(
+        lambda x, k: grouped_conv(x, k, groups=6, **options)
+    ).get_concrete_function(IMAGES, KERNEL)
+    return [node.op for node in function.graph.as_graph_def().node]
+
+
+def test_the_call_goes_before_the_process_before_the_environment(monkeypatch):
+    monkeypatch.setenv("KERAS_PYCONV_CONV", "split")
+    assert nodes().count("Conv2D") == 6
+    set_way("merged")
+    try:
+        assert nodes().count("Conv2D") < 6
+        assert nodes(way="split").count("Conv2D") == 6
+    finally:
+        set_way(None)
+    assert nodes().count("Conv2D") == 6
+
+
+def test_an_unknown_way_lists_the_known(monkeypatch):
+    with pytest.raises(ValueError, match="'magic'. Known: folded, merged"):
+        set_way("magic")
+    with pytest.raises(ValueError, match="'magic'. Known: folded, merged"):
+        grouped_conv(IMAGES, KERNEL, groups=6, way="magic")
+    monkeypatch.setenv("KERAS_PYCONV_CONV", "magic")
+    with pytest.raises(ValueError, match="'magic'. Known: folded, merged"):
+        grouped_conv(IMAGES, KERNEL, groups=6)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"groups": 5}, "divide the 12 input channels.*groups=5.*: 1"),
+        ({"groups": 4}, "divide the 6 filters.*groups=4.*: 2"),
+        ({"groups": 3}, "12 / 3 = 4. Received: a kernel of shape"),
+        ({"groups": 0}, "positive integer. Received: 0"),
+        ({"strides": 0}, "`strides` must be a positive integer.*: 0"),
+        ({"strides": (1, 2, 3)}, "or 2 of them"),
+        ({"dilation_rate": "2"}, "`dilation_rate` must be.*: 2"),
+        ({"padding": "full"}, "'full'"),
+        ({"data_format": "last"}, "'last'"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_mistakes_are_named(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        grouped_conv(IMAGES, KERNEL, **{"groups": 6, **wrong})
+
+
+def test_an_even_kernel_has_no_middle():
+    with pytest.raises(ValueError, match="Received: 4; nearest: 5"):
+        grouped_conv(IMAGES, KERNEL[:, :4], groups=6)
+    outputs = grouped_conv(IMAGES, KERNEL[:, :4], groups=6, padding="valid")
+    assert outputs.shape == (2, 5, 5, 6)
+
+
+def test_a_pyramid_is_its_levels_side_by_side():
+    kernels = [tf.ones((1, 1, 12, 2)), KERNEL]
+    outputs = pyramid_conv(IMAGES, kernels, groups=(1, 6), strides=2)
+    for part, kernel, groups in zip(
+        tf.split(outputs, (2, 6), -1), kernels, (1, 6)
+    ):
+        alone = grouped_conv(IMAGES, kernel, groups=groups, strides=2)
+        np.testing.assert_array_equal(part, alone)
+    with pytest.raises(ValueError, match="2 kernels, 1 numbers"):
+        pyramid_conv(IMAGES, kernels, groups=(1,))
+
+
+def test_all_holds_with_the_other_setting_of_onednn(other_process):
+    mistakes, log = other_process.communicate(timeout=300)
+    assert other_process.returncode == 0, mistakes + log
