@@ -1,0 +1,63 @@
+"""Every public layer and network, and how to make and feed a small one."""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+import keras_pyconv
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A public name, how to make a small model of it, and its input."""
+
+    name: str
+    layers: Callable
+    input_shape: tuple
+
+    def model(self, batch=None) -> keras.Model:
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input(self.input_shape, batch_size=batch)
+        return keras.Model(inputs, self.layers(inputs))
+
+    def inputs(self, batch=2):
+        rng = np.random.default_rng(2)
+        shape = (batch, *self.input_shape)
+        return rng.standard_normal(shape).astype("float32")
+
+
+def _layer(make, *input_shape):
+    return Case(
+        make.__name__, lambda x: make(**_ARGUMENTS[make])(x), input_shape
+    )
+
+
+_ARGUMENTS = {
+    keras_pyconv.PyConv1D: {"filters": 8, "kernel_size": (3, 5)},
+    keras_pyconv.PyConv: {"filters": 8, "kernel_size": (3, 5), "strides": 2},
+    keras_pyconv.PyConv3D: {"filters": 8, "kernel_size": (3, (3, 5, 5))},
+    keras_pyconv.FusedBatchNormalization: {"momentum": 0.9},
+}
+
+LAYERS = [
+    _layer(keras_pyconv.PyConv1D, 10, 8),
+    _layer(keras_pyconv.PyConv, 9, 10, 8),
+    _layer(keras_pyconv.PyConv3D, 4, 6, 6, 8),
+    _layer(keras_pyconv.FusedBatchNormalization, 5, 6, 8),
+]
+
+# The builders differ in the record alone; two small records stand for them.
+NETWORKS = [
+    Case(
+        name,
+        lambda x, name=name: keras_pyconv.build_classifier(
+            name, input_tensor=x, classes=3
+        ).output,
+        (32, 40, 3),
+    )
+    for name in ("PyConvResNetMini", "ResNetMini")
+]
+
+CASES = LAYERS + NETWORKS
