@@ -227,7 +227,8 @@ def _shifted(tapped, shifts, steps):
 def _folded(inputs, kernel, window, groups):
     """2 x 2 pixels as channels of their group: stride 2 becomes stride 1.
 
-    For narrow groups in 16 bits with oneDNN, whose strided gradients are slow.
+    For narrow groups without oneDNN, and with it where its strided gradients
+    are slow: one filter a group, or 16 bits.
     """
     height, width = (
         (n + 2 * pad - taps) // 2 + 1
@@ -285,6 +286,7 @@ class _Rule:
     stride: int | None = None
     width: float = math.inf  # most filters a group
     channels: float = math.inf  # most channels a group, in or out
+    growth: float = math.inf  # most values that taps make of one of inputs
 
 
 # The first that fits is taken. Measured by benchmarks/grouped_conv.py.
@@ -292,7 +294,9 @@ _RULES = (
     _Rule("taps", ranks=(3,)),
     _Rule("native", gpu=True),
     _Rule("merged", ranks=(1,), gradients=False),
-    _Rule("taps", gradients=False),
+    _Rule("folded", gradients=False, channels=16),
+    _Rule("taps", gradients=False, stride=1, growth=4),
+    _Rule("merged", gradients=False),
     _Rule("folded", ranks=(2,), bits=(16,), stride=2, channels=8),
     _Rule("folded", ranks=(2,), stride=2, width=1),
     _Rule("taps", ranks=(2,), bits=(32,), stride=1, width=1),
@@ -351,6 +355,7 @@ def _choose(inputs, kernel, window, groups) -> str:
     """The name of the way for a convolution with more than one group."""
     width = kernel.shape[-1] // groups
     rank, channels = len(window.strides), max(kernel.shape[-2], width)
+    growth = kernel.shape[0] * width / kernel.shape[-2]
     for rule in _RULES:
         if (
             rank in rule.ranks
@@ -360,6 +365,7 @@ def _choose(inputs, kernel, window, groups) -> str:
             and rule.stride in (None, max(window.strides))
             and width <= rule.width
             and channels <= rule.channels
+            and growth <= rule.growth
             and can(rule.way, window)
         ):
             return rule.way
