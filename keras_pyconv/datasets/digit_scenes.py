@@ -35,19 +35,17 @@ SMALLEST = 1 / 8
 LARGEST = 7 / 8
 MAX_TURN = 12.0  # degrees, to either side
 MAX_STRETCH = 1.15  # of the width, either way
-MIN_CONTRAST = 0.35  # of the luminance range, to the mean beneath
-MOST_NEAR = 0.25  # of the pixels beneath may differ by less than half of it
+PHOTO_LIGHT = 0.4  # of the photograph's own: the digit is always lighter
+MIN_CONTRAST = 0.35  # of the luminance range, above the mean beneath
 
 MOTIONS = ("up", "down", "sideways", "grow", "shrink", "still")
 TRAVEL = (0.4, 0.8)  # of the frame, or of the range of sizes, in one clip
-CLIP_FADE = 0.5
-CLIP_CONTRAST = 0.4
 
 SIZE_CLASSES = ("small", "medium", "large")
 SIZE_EDGES = (0.25, 0.5)  # fractions of the frame's height
 
 _LUMA = np.array([0.299, 0.587, 0.114], "float32")  # ITU-R BT.601
-_BLACK_AND_WHITE = np.array([[0, 0, 0], [1, 1, 1]], "float32")
+_WHITE = np.ones((1, 3), "float32")
 _CELL = 8  # pixels for each of the 8 x 8 cells, before the ink is resized
 # The cells count ink from 0 to 16. Steepening the ramp around 7 turns the
 # blur of a large digit back into a stroke, and keeps a soft edge.
@@ -207,7 +205,7 @@ def random_scene(
             for start, length in zip(place, cover.shape)
         )
         taken[window] = True
-        color = _contrasting_color(rng, backdrop.pixels[window], MIN_CONTRAST)
+        color = _lighter_color(rng, backdrop.pixels[window])
         canvas[window] += cover[..., None] * (color - canvas[window])
         inside = cover >= 0.5
         instances[window][inside] = len(digits) + 1
@@ -240,10 +238,6 @@ def random_clip(
     under another, and the draws themselves do not depend on the motion.
     "sideways" goes either way, so mirroring a clip does not change its label.
 
-    The digit crosses the whole frame in one colour, so the photograph is
-    faded by half towards its mean colour, from which the digit's luminance
-    differs by 0.4 or more.
-
     Args:
         rng: decides everything that is not given.
         source: the digits and photographs to draw from.
@@ -253,9 +247,8 @@ def random_clip(
         size_range: smallest and largest height as fractions of the frame.
     """
     backdrop = _random_backdrop(rng, source, image_size)
-    mean = backdrop.pixels.mean((0, 1))
-    still = mean + CLIP_FADE * (backdrop.pixels - mean)
-    color = _contrasting_color(rng, still, CLIP_CONTRAST)
+    still = backdrop.pixels
+    color = _lighter_color(rng, still)
     label = int(rng.integers(10))
     row, ink = _random_ink(rng, source, label)
     start = rng.random(3)
@@ -305,7 +298,7 @@ def _random_backdrop(rng, source, image_size):
     window = window.resize((image_size, image_size), Image.Resampling.BICUBIC)
     left += source.lefts[index]
     crop = (top, left, top + side, left + side)
-    return Backdrop(_from_bytes(window), index, crop)
+    return Backdrop(PHOTO_LIGHT * _from_bytes(window), index, crop)
 
 
 def _random_ink(rng, source, label):
@@ -372,18 +365,12 @@ def _around(cover, center_y, center_x, image_size):
     return spread
 
 
-def _contrasting_color(rng, pixels, contrast):
-    """A colour far in luminance from the mean, and from most pixels."""
-    beneath = (pixels * _LUMA).sum(-1).ravel()
-    colors = rng.random((32, 3), dtype="float32")
-    colors = np.concatenate([colors, _BLACK_AND_WHITE])
-    luminance = (colors * _LUMA).sum(1)
-    far = abs(luminance - beneath.mean()) >= contrast
-    # Under a digit that lies half on the sky, the mean alone says little.
-    near = (abs(luminance[:, None] - beneath) < contrast / 2).mean(1)
-    near[~far] = 2
-    good = near <= MOST_NEAR
-    return colors[good.argmax() if good.any() else near.argmin()]
+def _lighter_color(rng, beneath):
+    """A random colour lighter than the mean beneath by the least contrast."""
+    # White is the last resort: a dimmed photograph always leaves it room.
+    colors = np.concatenate([rng.random((32, 3), dtype="float32"), _WHITE])
+    mean = (beneath * _LUMA).sum(-1).mean()
+    return colors[((colors * _LUMA).sum(1) >= mean + MIN_CONTRAST).argmax()]
 
 
 def _from_bytes(pixels):

@@ -43,11 +43,11 @@ what scikit-learn ships: the 1,797 digits of 8 x 8 pixels of the UCI set
 `load_sample_images`. Nothing is downloaded.
 
 A digit is smoothly enlarged, turned by up to 12 degrees, stretched by up to
-15 %, and painted in one random colour whose luminance (BT.601) differs by at
-least 0.35 of the range from the mean under it, and from three quarters of the
-pixels there by half of that where any colour does. Heights are log-uniform
-from 1/8 to 7/8 of the frame. The test split draws from the last 360 digits and
-from columns of the photographs that the training split never touches.
+15 %, and painted in one random colour. The photographs are dimmed to 0.4 of
+their light, and the colour's luminance (BT.601) is above the mean under it by
+at least 0.35 of the range. Heights are log-uniform from 1/8 to 7/8 of the
+frame. The test split draws from the last 360 digits and from columns of the
+photographs that the training split never touches.
 
 Licences of the sources: the digits, E. Alpaydin and C. Kaynak, CC BY 4.0;
 china.jpg, by flickr.com/photos/danielbuechele, and flower.jpg, by
