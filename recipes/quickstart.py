@@ -27,10 +27,10 @@ from recipes import common, pictures
 NETWORKS = ("PyConvResNetMini", "ResNetMini")
 EXPORTED = NETWORKS[0]
 CLASSES = 10
-BATCH = 64
-EPOCHS = 12
+BATCH = 32
+EPOCHS = 5
 WARMUP_EPOCHS = 1
-LEARNING_RATE = 0.1  # the peak
+LEARNING_RATE = 0.05  # the peak
 MOMENTUM = 0.9
 WEIGHT_DECAY = 1e-4
 SEED = 2021
