@@ -16,6 +16,7 @@ from keras_pyconv.architectures.inception import (
     Pool,
     Pyramid,
     Residuals,
+    branch_name,
     get_inception,
 )
 from keras_pyconv.architectures.levels import (

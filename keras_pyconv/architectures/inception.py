@@ -134,6 +134,11 @@ class Residuals:
         )
 
 
+def branch_name(part: Mixed | Residuals, block: str, number: int) -> str:
+    """Prefix of a branch's layers; a lone branch has no number."""
+    return f"{block}_branch{number}" if len(part.branches) > 1 else block
+
+
 @dataclass(frozen=True)
 class Inception:
     """A chain of `parts`, then global pooling and a linear classifier."""

@@ -8,7 +8,13 @@ as their weights by the paper's convention; by plain multiply-adds it has
 
 from math import prod
 
-from keras_pyconv.architectures import Inception, Mixed, Pool, get_inception
+from keras_pyconv.architectures import (
+    Inception,
+    Mixed,
+    Pool,
+    branch_name,
+    get_inception,
+)
 from keras_pyconv.complexity.cost import Cost, average_pool_cost
 from keras_pyconv.complexity.network import Complexity, check_shape
 from keras_pyconv.complexity.walk import PartCost, Shape, Walk
@@ -50,17 +56,12 @@ def inception_complexity(
     return Complexity(row, tuple(input_shape), tuple(parts))
 
 
-def branch_name(part: str, branches: int, number: int) -> str:
-    """Prefix of the layers of a branch; a lone branch has no number."""
-    return f"{part}_branch{number}" if branches > 1 else part
-
-
 def _branches(part, name, shape):
     """Layers of all branches, and the shape of their concatenation."""
     layers, channels = [], 0
     for number, branch in enumerate(part.branches, 1):
         walk = Walk(shape)
-        prefix = branch_name(name, len(part.branches), number)
+        prefix = branch_name(part, name, number)
         for position, step in enumerate(branch, 1):
             _step(walk, f"{prefix}_{position}", step)
         layers += walk.layers

@@ -1,6 +1,11 @@
 """Functions from a record of `architectures` to a `keras.Model`."""
 
 from keras_pyconv.models.features import Feature, features
+from keras_pyconv.models.inception import (
+    InceptionResNetV2,
+    PyConvInceptionResNetV2,
+    build_inception,
+)
 from keras_pyconv.models.resnet import (
     PyConvHGResNet50,
     PyConvHGResNet101,

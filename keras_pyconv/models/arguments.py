@@ -109,18 +109,18 @@ def check_input_shape(input_shape):
     return shape
 
 
-def default_input_shape(include_top):
-    """Keras's defaults: 224 x 224 with the classifier, else any size."""
-    size = DEFAULT_SIZE if include_top else None
+def default_input_shape(include_top, size=DEFAULT_SIZE):
+    """Keras's defaults: `size` with the classifier, else any size."""
+    size = size if include_top else None
     if keras.config.image_data_format() == "channels_last":
         return (size, size, 3)
     return (3, size, size)
 
 
-def image_input(input_tensor, input_shape, include_top):
+def image_input(input_tensor, input_shape, include_top, size=DEFAULT_SIZE):
     """The Keras tensor that enters the network."""
     if input_tensor is None:
-        shape = input_shape or default_input_shape(include_top)
+        shape = input_shape or default_input_shape(include_top, size)
         return keras.layers.Input(check_input_shape(shape))
     if not keras.utils.is_keras_tensor(input_tensor):
         raise ValueError(

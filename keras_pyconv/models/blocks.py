@@ -34,42 +34,54 @@ def _kaiming_normal():
 
 
 def spatial_conv(
-    x, kernels, filters, groups=1, strides=1, dilation_rate=1, *, name
+    x,
+    kernels,
+    filters,
+    groups=1,
+    strides=1,
+    dilation_rate=1,
+    *,
+    name,
+    padding="same",
+    use_bias=False,
 ):
-    """Convolution of one or more levels, symmetrically padded."""
+    """Convolution of one or more levels, symmetrically padded if at all."""
     kind = "pyconv" if len(kernels) > 1 else "conv"
     return PyConv(
         filters,
         kernels,
         groups=groups,
         strides=strides,
+        padding=padding,
         dilation_rate=dilation_rate,
-        use_bias=False,
+        use_bias=use_bias,
         kernel_initializer=_kaiming_normal(),
         name=f"{name}_{kind}",
     )(x)
 
 
-def pointwise_conv(x, filters, strides=1, *, name):
+def pointwise_conv(x, filters, strides=1, *, name, use_bias=False):
     """1x1 convolution."""
     if channel_axis() == 1:
         # TensorFlow's CPU kernels, which Conv2D calls as they are, take
         # channels last alone.
-        return spatial_conv(x, (1,), filters, strides=strides, name=name)
+        return spatial_conv(
+            x, (1,), filters, strides=strides, name=name, use_bias=use_bias
+        )
     return layers.Conv2D(
         filters,
         1,
         strides=strides,
-        use_bias=False,
+        use_bias=use_bias,
         kernel_initializer=_kaiming_normal(),
         name=f"{name}_conv",
     )(x)
 
 
-def normalize(x, *, name):
+def normalize(x, *, name, epsilon=1e-5):
     """Batch normalization with the authors' constants."""
     return FusedBatchNormalization(
-        axis=channel_axis(), momentum=0.9, epsilon=1e-5, name=f"{name}_bn"
+        axis=channel_axis(), momentum=0.9, epsilon=epsilon, name=f"{name}_bn"
     )(x)
 
 

@@ -8,19 +8,15 @@ The fact a reader would get wrong: `weights` defaults to None, not to
 (RGB in [0, 1], normalized by ImageNet's mean and standard deviation).
 """
 
-import inspect
-
-import keras
-from keras import layers
-
 from keras_pyconv.architectures import ARCHITECTURES, get_architecture
 from keras_pyconv.models import blocks
-from keras_pyconv.models.arguments import (
-    check_arguments,
-    image_input,
-    is_torch_file,
+from keras_pyconv.models.arguments import check_arguments, image_input
+from keras_pyconv.models.classifier import (
+    classify,
+    finish,
+    named_builder,
+    pool,
 )
-from keras_pyconv.weights import from_torch
 
 
 def _trunk(x, architecture, output_stride):
@@ -48,42 +44,6 @@ def _trunk(x, architecture, output_stride):
             name=f"conv{number}",
         )
     return x
-
-
-def _uniform(bound):
-    return keras.initializers.RandomUniform(-bound, bound)
-
-
-def _classifier(x, classes, activation, dropout):
-    """Global average pooling, dropout and the linear classifier."""
-    x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
-    if dropout:
-        x = layers.Dropout(dropout, name="dropout")(x)
-    bound = x.shape[-1] ** -0.5
-    # Under a mixed policy probabilities stay in the variables' precision.
-    return layers.Dense(
-        classes,
-        activation=activation,
-        kernel_initializer=_uniform(bound),
-        bias_initializer=_uniform(bound),
-        dtype=keras.config.dtype_policy().variable_dtype,
-        name="predictions",
-    )(x)
-
-
-def _pool(x, pooling):
-    if pooling == "avg":
-        return layers.GlobalAveragePooling2D(name="avg_pool")(x)
-    if pooling == "max":
-        return layers.GlobalMaxPooling2D(name="max_pool")(x)
-    return x
-
-
-def _load(model, weights):
-    if is_torch_file(weights):
-        from_torch(model, weights)
-    else:
-        model.load_weights(weights)
 
 
 def build_classifier(
@@ -141,34 +101,16 @@ def build_classifier(
     images = image_input(input_tensor, input_shape, include_top)
     x = _trunk(images, architecture, output_stride)
     if include_top:
-        x = _classifier(x, classes, classifier_activation, dropout)
+        x = classify(x, classes, classifier_activation, dropout)
     else:
-        x = _pool(x, pooling)
-    sources = keras.utils.get_source_inputs(images)
-    sources = sources[0] if len(sources) == 1 else sources
-    model = keras.Model(sources, x, name=name or architecture.name.lower())
-    if weights is not None:
-        _load(model, weights)
-    return model
+        x = pool(x, pooling)
+    return finish(images, x, name or architecture.name.lower(), weights)
 
 
 def _named(row):
     """The builder of one row: `build_classifier` with its record fixed."""
-
-    def builder(*args, **kwargs):
-        return build_classifier(row, *args, **kwargs)
-
-    _, *parameters = inspect.signature(build_classifier).parameters.values()
-    parameters = [
-        p.replace(default=row.lower()) if p.name == "name" else p
-        for p in parameters
-    ]
-    builder.__signature__ = inspect.Signature(parameters)
-    builder.__name__ = builder.__qualname__ = row
-    _, _, arguments = inspect.getdoc(build_classifier).partition("`.\n")
-    source = ARCHITECTURES[row].source
-    builder.__doc__ = f"{row} (paper, {source}).\n\nArgs:\n{arguments}"
-    return builder
+    summary = f"{row} (paper, {ARCHITECTURES[row].source})."
+    return named_builder(build_classifier, row, summary)
 
 
 PyConvResNet18 = _named("PyConvResNet18")

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from keras_pyconv.architectures import ARCHITECTURES, get_architecture
+from keras_pyconv.architectures import ARCHITECTURES, INCEPTIONS
 from keras_pyconv.tables.records import Row
 
 # Kilobytes on Linux, bytes on macOS.
@@ -26,15 +26,15 @@ MIB = 2**20
 
 def has_builder(name: str) -> bool:
     """Whether the network of that name can be built, and so measured."""
-    return name in ARCHITECTURES
+    return name in ARCHITECTURES or name in INCEPTIONS
 
 
 def _build(name, size):
     from keras_pyconv import models
 
-    return models.build_classifier(
-        get_architecture(name), input_shape=(size, size, 3)
-    )
+    inception = name in INCEPTIONS
+    build = models.build_inception if inception else models.build_classifier
+    return build(name, input_shape=(size, size, 3))
 
 
 def _peak():

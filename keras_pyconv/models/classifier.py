@@ -1,0 +1,85 @@
+"""What every classifier shares: its top, its weights, its named builders.
+
+The fact a reader would get wrong: a named builder's signature is made once,
+from the general function's, and so `inspect.signature` and `help` show it in
+full.
+"""
+
+import inspect
+
+import keras
+from keras import layers
+
+from keras_pyconv.models.arguments import is_torch_file
+from keras_pyconv.weights import from_torch
+
+
+def _uniform(bound):
+    return keras.initializers.RandomUniform(-bound, bound)
+
+
+def classify(x, classes, activation, dropout):
+    """Global average pooling, dropout and the linear classifier."""
+    x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    if dropout:
+        x = layers.Dropout(dropout, name="dropout")(x)
+    bound = x.shape[-1] ** -0.5
+    # Under a mixed policy probabilities stay in the variables' precision.
+    return layers.Dense(
+        classes,
+        activation=activation,
+        kernel_initializer=_uniform(bound),
+        bias_initializer=_uniform(bound),
+        dtype=keras.config.dtype_policy().variable_dtype,
+        name="predictions",
+    )(x)
+
+
+def pool(x, pooling):
+    """What follows the last feature map without the top."""
+    if pooling == "avg":
+        return layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    if pooling == "max":
+        return layers.GlobalMaxPooling2D(name="max_pool")(x)
+    return x
+
+
+def finish(images, outputs, name, weights):
+    """The model from the images' source to `outputs`, its weights loaded."""
+    sources = keras.utils.get_source_inputs(images)
+    sources = sources[0] if len(sources) == 1 else sources
+    model = keras.Model(sources, outputs, name=name)
+    if weights is None:
+        return model
+    if is_torch_file(weights):
+        from_torch(model, weights)
+    else:
+        model.load_weights(weights)
+    return model
+
+
+def named_builder(build, row, summary):
+    """`build` with its record fixed to the row of that name.
+
+    Args:
+        build: A function whose first argument is the record.
+        row: Name of the record, and of the builder.
+        summary: First paragraph of the docstring, which goes on with the
+            arguments of `build`.
+    """
+
+    def builder(*args, **kwargs):
+        return build(row, *args, **kwargs)
+
+    _, *parameters = inspect.signature(build).parameters.values()
+    parameters = [
+        p.replace(default=row.lower()) if p.name == "name" else p
+        for p in parameters
+    ]
+    builder.__signature__ = inspect.Signature(parameters)
+    builder.__name__ = builder.__qualname__ = row
+    # Pickling looks for the builder beside the function it was made from.
+    builder.__module__ = build.__module__
+    _, _, arguments = inspect.getdoc(build).partition("`.\n")
+    builder.__doc__ = f"{summary}\n\nArgs:\n{arguments}"
+    return builder
