@@ -160,7 +160,8 @@ def _merged(inputs, kernel, window, groups):
     kernel = tf.reshape(kernel * eye, (*spatial, merge * depth, filters))
     if groups == 1:
         return _dense(inputs, kernel, window)
-    way = _native if _native_has_gradients(inputs) else _split
+    native = can("native", window) and _native_has_gradients(inputs)
+    way = _native if native else _split
     return way(inputs, kernel, window, groups)
 
 

@@ -133,9 +133,23 @@ def fused(way, follower):
     )
 
 
+def wide_wrong():
+    """The ranks in which merging many groups into several blocks is wrong."""
+    found = []
+    for rank in (1, 2, 3):
+        inputs = tf.random.normal((1, *SIZES[:rank], 32))
+        kernel = tf.random.normal((*KERNEL[:rank], 4, 16))
+        arrays = inputs, kernel, tf.ones((1, *SIZES[:rank], 16))
+        wanted = run(arrays, groups=8, way="split")
+        wanted = [tf.cast(a, "float64").numpy() for a in wanted]
+        if error(run(arrays, groups=8, way="merged"), wanted) > 1e-5:
+            found.append(f"{rank}-D merged into several blocks")
+    return found
+
+
 def all_wrong():
     """Every mistake of this process, one line each."""
-    found = wrong()
+    found = wrong() + wide_wrong()
     found += wrong(windows=SOME[2:], mode="unknown")
     for dtype in ("bfloat16", "float16"):
         found += wrong(dtype, windows=SOME)

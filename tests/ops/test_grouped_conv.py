@@ -47,6 +47,10 @@ def test_every_way_equals_the_loop(rank, other_process):
     assert grid.wrong(windows=windows) == []
 
 
+def test_groups_merge_into_several_blocks():
+    assert grid.wide_wrong() == []
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_every_way_equals_the_loop_in_16_bits(dtype):
     assert grid.wrong(dtype, windows=grid.SOME) == []
