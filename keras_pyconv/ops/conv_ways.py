@@ -296,7 +296,7 @@ _RULES = (
     _Rule("native", gpu=True),
     _Rule("merged", ranks=(1,), gradients=False),
     _Rule("folded", gradients=False, channels=16),
-    _Rule("taps", gradients=False, stride=1, growth=4),
+    _Rule("taps", gradients=False, stride=1, width=16, growth=4),
     _Rule("merged", gradients=False),
     _Rule("folded", ranks=(2,), bits=(16,), stride=2, channels=8),
     _Rule("folded", ranks=(2,), stride=2, width=1),
