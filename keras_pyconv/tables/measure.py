@@ -100,17 +100,18 @@ def measure(
         one: what measures one network.
 
     Returns:
-        Images per second and peak memory in MiB, by network and size.
-
-    Raises:
-        RuntimeError: if a network could not be run, with the reason.
+        Images per second and peak memory in MiB, by network and size. What
+        could not be run is missing, and the reason is shown.
     """
     keys = [(row.network, row.size) for row in rows]
     keys = [key for key in dict.fromkeys(keys) if has_builder(key[0])]
     found = {}
     for number, key in enumerate(keys):
         _show(stream, number, len(keys), "{} at {}".format(*key))
-        found[key] = one(*key, batch, seconds)
+        try:
+            found[key] = one(*key, batch, seconds)
+        except RuntimeError as error:
+            print(f"\n{error}", file=stream)
     if keys:
         _show(stream, len(keys), len(keys), "done")
         print(file=stream)

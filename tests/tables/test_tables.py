@@ -148,6 +148,18 @@ def test_measuring_shows_progress_and_runs_each_network_once():
     assert unmeasured["images/s (here)"] == ""
 
 
+def test_what_cannot_be_run_is_left_empty_and_said():
+    def one(name, size, batch, seconds):
+        if name == "ResNet50":
+            raise RuntimeError("ResNet50 could not be measured: no memory")
+        return 1.0, 2.0
+
+    stream = io.StringIO()
+    found = measure(TABLES["1"].rows, stream=stream, one=one)
+    assert ("ResNet50", 224) not in found and len(found) == 2
+    assert "\nResNet50 could not be measured: no memory" in stream.getvalue()
+
+
 @pytest.mark.slow
 def test_a_network_is_measured_in_a_process_of_its_own():
     found = measure(TABLES["1"].rows[:1], 1, 0.1)
