@@ -9,7 +9,7 @@ ResNet for the pre-activation one, which has fewer parameters.
 
 from dataclasses import dataclass
 
-from keras_pyconv.architectures.levels import Level, check
+from keras_pyconv.architectures.levels import Level, check, check_row
 from keras_pyconv.architectures.residual import (
     ARCHITECTURES,
     DEPTHS,
@@ -36,6 +36,7 @@ class Comparison:
     source: str
 
     def __post_init__(self):
+        check_row(self.name, self.source)
         check(
             self.addition in ADDITIONS,
             self.name,

@@ -15,6 +15,7 @@ from keras_pyconv.architectures.levels import (
     check,
     check_positive,
     check_pyramid,
+    check_row,
 )
 from keras_pyconv.architectures.residual import ARCHITECTURES, Architecture
 
@@ -86,12 +87,7 @@ class Detector:
     input_size: int = 300
 
     def __post_init__(self):
-        check(
-            self.name.isidentifier(),
-            repr(self.name),
-            "the name must be one that Python accepts",
-        )
-        check(bool(self.source), self.name, "`source` is empty")
+        check_row(self.name, self.source)
         check_positive(self.name, input_size=self.input_size)
         maps = 1 + len(self.extra_layers)
         check(

@@ -19,6 +19,7 @@ from keras_pyconv.architectures.levels import (
     check,
     check_positive,
     check_pyramid,
+    check_row,
     split,
 )
 
@@ -149,12 +150,7 @@ class Inception:
     input_size: int = 299
 
     def __post_init__(self):
-        check(
-            self.name.isidentifier(),
-            repr(self.name),
-            "the name must be one that Python accepts",
-        )
-        check(bool(self.source), self.name, "`source` is empty")
+        check_row(self.name, self.source)
         channels = 3
         for part in self.parts:
             widths = [self._width(part, b, channels) for b in part.branches]

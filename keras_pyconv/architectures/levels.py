@@ -27,6 +27,16 @@ def check_positive(row: str, **numbers: int):
         )
 
 
+def check_row(name: str, source: str):
+    """Refuses a network without a usable name or without its source."""
+    check(
+        name.isidentifier(),
+        repr(name),
+        "the name must be one that Python accepts",
+    )
+    check(bool(source), name, "`source` is empty")
+
+
 @dataclass(frozen=True)
 class Level:
     """One level of a pyramid: kernel size, groups, share of the filters."""

@@ -22,6 +22,7 @@ from keras_pyconv.architectures.levels import (
     check,
     check_positive,
     check_pyramid,
+    check_row,
     split,
 )
 
@@ -99,12 +100,7 @@ class Architecture:
     total_stride: int = 32
 
     def __post_init__(self):
-        check(
-            self.name.isidentifier(),
-            repr(self.name),
-            "the name must be one that Python accepts",
-        )
-        check(bool(self.source), self.name, "`source` is empty")
+        check_row(self.name, self.source)
         check(
             self.block in BLOCKS,
             self.name,

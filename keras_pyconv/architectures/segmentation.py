@@ -17,6 +17,7 @@ from keras_pyconv.architectures.levels import (
     check,
     check_positive,
     check_pyramid,
+    check_row,
 )
 from keras_pyconv.architectures.residual import ARCHITECTURES, Architecture
 
@@ -97,12 +98,7 @@ class Segmenter:
     dropout: float = 0.1
 
     def __post_init__(self):
-        check(
-            self.name.isidentifier(),
-            repr(self.name),
-            "the name must be one that Python accepts",
-        )
-        check(bool(self.source), self.name, "`source` is empty")
+        check_row(self.name, self.source)
         check_positive(self.name, auxiliary_width=self.auxiliary_width)
         check(
             0 <= self.dropout < 1,

@@ -11,7 +11,7 @@ the table nor the text says so; no other reading gives the printed GFLOPs.
 
 from dataclasses import dataclass
 
-from keras_pyconv.architectures.levels import check
+from keras_pyconv.architectures.levels import check, check_row
 from keras_pyconv.architectures.residual import ARCHITECTURES, Architecture
 
 # Frames that a kernel of each side spans.
@@ -36,12 +36,7 @@ class VideoArchitecture:
     dropout: float = 0.5
 
     def __post_init__(self):
-        check(
-            self.name.isidentifier(),
-            repr(self.name),
-            "the name must be one that Python accepts",
-        )
-        check(bool(self.source), self.name, "`source` is empty")
+        check_row(self.name, self.source)
         sides = {side for stage in self.base.stages for side in stage.kernels}
         missing = sorted(sides - set(dict(self.frames_by_side)))
         check(

@@ -124,8 +124,8 @@ def _moved(layer, entry):
     if layer.name.endswith(("_0_bn", "_out")):
         return [replace(layer, cost=Cost())]
     if layer.name.endswith("_2_relu"):
-        elements = layer.output_shape
-        walk = Walk(elements)
+        # Now the last call of the block's one ReLU object, which counts.
+        walk = Walk(layer.output_shape)
         walk.relu(layer.name)
         return walk.layers
     return [layer]
