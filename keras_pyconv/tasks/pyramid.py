@@ -1,0 +1,292 @@
+"""What each level of a pyramid has learned and answers, as arrays or a figure.
+
+Levels are those of section 3 of the paper: each reads the whole input of its
+layer and gives a part of the output channels.
+
+The fact a reader would get wrong: responses are the convolution's own, before
+normalization and ReLU, so that they are negative as often as positive.
+"""
+
+import pathlib
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from keras_pyconv.layers.pyconv import PyConv
+from keras_pyconv.tasks.receptive_field import (
+    check_images,
+    effective_receptive_field,
+    share_outside,
+    theoretical_receptive_field,
+)
+
+SHOWN_KERNELS = 9
+
+
+class LevelResponse(NamedTuple):
+    """One level of a layer, and what it answers to an image.
+
+    `kernel` is (height, width, channels / groups, filters); `response` is
+    (height, width, filters), whatever the layer's data format.
+    """
+
+    kernel_size: tuple[int, int]
+    groups: int
+    kernel: np.ndarray
+    response: np.ndarray
+
+
+def _pyramids(model: keras.Model) -> dict[str, PyConv]:
+    """All PyConv layers of two levels or more, by name."""
+    return {
+        layer.name: layer
+        for layer in model.layers
+        if isinstance(layer, PyConv) and len(layer.levels or ()) > 1
+    }
+
+
+def _pyramid(model, layer):
+    known = _pyramids(model)
+    if not known:
+        raise ValueError(
+            f"Model {model.name!r} has no PyConv layer of two levels or more; "
+            "layers inside of a nested model are reached by "
+            "`model.get_layer(...)`, the nested model."
+        )
+    if layer is not None and layer not in known:
+        raise ValueError(
+            f"{model.name!r} has no PyConv layer named {layer!r}. "
+            f"Known: {', '.join(known)}."
+        )
+    return known[layer or next(iter(known))]
+
+
+def level_responses(
+    model: keras.Model, image: np.ndarray, layer: str | None = None
+) -> list[LevelResponse]:
+    """Every level of a PyConv layer, with its answer to an image.
+
+    Args:
+        model: A model with PyConv layers.
+        image: (height, width, channels) as the model takes it, or channels
+            first if it does.
+        layer: Name of a PyConv layer; by default the first.
+
+    Returns:
+        One `LevelResponse(kernel_size, groups, kernel, response)` a level,
+        in the order of the layer's channels, smallest kernel first in the
+        paper's networks. The layer's bias is part of the response.
+
+    Raises:
+        ValueError: if the layer is unknown (the message lists the PyConv
+            layers) or the image does not fit the model.
+
+    Example:
+
+    >>> model = keras_pyconv.PyConvResNet18(include_top=False)
+    >>> levels = level_responses(model, np.random.rand(64, 64, 3))
+    >>> [(one.kernel_size, one.response.shape) for one in levels]
+    [((3, 3), (16, 16, 16)), ((5, 5), (16, 16, 16)), \
+((7, 7), (16, 16, 16)), ((9, 9), (16, 16, 16))]
+    """
+    layer = _pyramid(model, layer)
+    image = check_images(model, image, rank=3)
+    output = keras.Model(model.input, layer.output)(
+        image[np.newaxis], training=False
+    )
+    response = keras.ops.convert_to_numpy(output)[0].astype("float32")
+    if layer.data_format == "channels_first":
+        response = np.moveaxis(response, 0, -1)
+    ends = np.cumsum([level.filters for level in layer.levels])[:-1]
+    return [
+        LevelResponse(level.kernel_size, level.groups, kernel, part)
+        for level, kernel, part in zip(
+            layer.levels,
+            map(keras.ops.convert_to_numpy, layer.kernels),
+            np.split(response, ends, axis=-1),
+        )
+    ]
+
+
+def show_pyramid(
+    model: keras.Model,
+    image: np.ndarray,
+    path: Any = None,
+    beside: keras.Model | None = None,
+    layer: str | None = None,
+    stage: str = "stage1",
+    images: np.ndarray | None = None,
+) -> Any:
+    """Draws a layer's levels and how far a stage sees.
+
+    Above, the image, and of each level some kernels and the root mean square
+    of its responses over its filters. Below, the effective receptive field of
+    a stage, beside that of another network, with the square that can reach
+    the other's unit (else its own), and the share of the gradient within
+    growing squares.
+    Needs matplotlib; the fields need the TensorFlow backend.
+
+    Args:
+        model: A residual network of `keras_pyconv.models` with PyConv layers.
+        image: (height, width, channels) as the models take it.
+        path: File to write, such as a PNG; None writes nothing.
+        beside: The plain network to compare with, taking the same images.
+        layer: Name of a PyConv layer; by default the first.
+        stage: `"stem"`, or `"stage1"` to `"stage4"`, of the fields.
+        images: (N, height, width, channels) to average the fields over; by
+            default the image alone.
+
+    Returns:
+        A `matplotlib.figure.Figure`, which notebooks show.
+
+    Raises:
+        ValueError: if the layer or stage is unknown, or an image does not fit.
+
+    Example:
+
+    >>> model = keras_pyconv.PyConvResNet50(include_top=False)
+    >>> plain = keras_pyconv.ResNet50(include_top=False)
+    >>> image = np.random.rand(224, 224, 3)
+    >>> figure = show_pyramid(model, image, "pyramid.png", beside=plain)
+    """
+    name = _pyramid(model, layer).name
+    levels = level_responses(model, image, name)
+    image = np.asarray(image)
+    images = image[np.newaxis] if images is None else images
+    networks = [model] if beside is None else [model, beside]
+    fields = [effective_receptive_field(n, stage, images) for n in networks]
+    windows = [theoretical_receptive_field(n, stage) for n in networks]
+
+    figure = _figure(1.75 * (len(levels) + 1) + 0.5, 6.6)
+    above, below = figure.subfigures(2, 1, height_ratios=(1.25, 1))
+    above.suptitle(f"{model.name}, layer {name}", fontsize=10)
+    _draw_levels(above, _picture(model, image), levels)
+    below.suptitle(
+        f"Effective receptive field of a unit of {stage}, mean of "
+        f"{len(images)} image{'s' * (len(images) > 1)}",
+        fontsize=10,
+    )
+    _draw_fields(below, networks, fields, windows)
+    if path is not None:
+        path = pathlib.Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=100)
+    return figure
+
+
+def _figure(width, height):
+    # The Agg canvas draws without a screen and leaves pyplot's state alone.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _picture(model, image):
+    """The image stretched to [0, 1], whatever the model's pixels are."""
+    if model.get_layer("conv1_conv").data_format == "channels_first":
+        image = np.moveaxis(image, 0, -1)
+    low, high = image.min(), image.max()
+    image = (image - low) / max(high - low, 1e-9)
+    return image if image.shape[-1] == 3 else image.mean(axis=-1)
+
+
+def _mosaic(kernel):
+    """Some filters of a level side by side, each in its first channel."""
+    side = int(SHOWN_KERNELS**0.5)
+    height, width, _, filters = kernel.shape
+    shape = (side * (height + 1) - 1, side * (width + 1) - 1)
+    mosaic = np.full(shape, np.nan)
+    chosen = np.linspace(0, filters - 1, min(SHOWN_KERNELS, filters))
+    for place, index in enumerate(chosen.astype(int)):
+        top = place // side * (height + 1)
+        left = place % side * (width + 1)
+        mosaic[top : top + height, left : left + width] = kernel[:, :, 0, index]
+    return mosaic
+
+
+def _draw_levels(figure, picture, levels):
+    axes = figure.subplots(2, len(levels) + 1)
+    for axis in axes.flat:
+        axis.set_xticks([])
+        axis.set_yticks([])
+    axes[0, 0].axis("off")
+    axes[0, 0].text(
+        0.5,
+        0.5,
+        f"{SHOWN_KERNELS} filters of each level,\none input channel\nof "
+        "each; a square is\none kernel position\n\nbelow: root mean\n"
+        "square of the\nlevel's responses",
+        ha="center",
+        va="center",
+        fontsize=7,
+    )
+    axes[1, 0].imshow(picture, cmap="gray")
+    axes[1, 0].set_title("image", fontsize=8)
+    # Kernels are drawn at one scale: a larger window looks larger.
+    largest = max(max(_mosaic(level.kernel).shape) for level in levels)
+    for column, level in enumerate(levels, 1):
+        mosaic = _mosaic(level.kernel)
+        extreme = np.nanmax(np.abs(mosaic))
+        axis = axes[0, column]
+        axis.imshow(mosaic, cmap="RdBu", vmin=-extreme, vmax=extreme)
+        middle = [(size - 1) / 2 for size in mosaic.shape]
+        axis.set_xlim(middle[1] - largest / 2, middle[1] + largest / 2)
+        axis.set_ylim(middle[0] + largest / 2, middle[0] - largest / 2)
+        axis.axis("off")
+        size = "x".join(map(str, level.kernel_size))
+        depth, filters = level.kernel.shape[2:]
+        axis.set_title(f"{size}, depth {depth}\n{filters} filters", fontsize=8)
+        strength = np.sqrt(np.square(level.response).mean(axis=-1))
+        axes[1, column].imshow(strength, cmap="magma")
+        axes[1, column].set_title(f"{size} responses", fontsize=8)
+
+
+def _draw_fields(figure, networks, fields, windows):
+    from matplotlib.patches import Rectangle
+
+    axes = figure.subplots(1, len(fields) + 1)
+    tallest, square = max(field.max() for field in fields), windows[-1]
+    for axis, network, field, own in zip(axes, networks, fields, windows):
+        rows, columns = (size // 2 for size in field.shape)
+        # The fourth root shows what is weak; zero stays black.
+        axis.imshow(
+            field**0.25,
+            cmap="magma",
+            vmin=0,
+            vmax=tallest**0.25,
+            extent=(-columns - 0.5, columns + 0.5, rows + 0.5, -rows - 0.5),
+        )
+        corner = (-square / 2, -square / 2)
+        axis.add_patch(
+            Rectangle(corner, square, square, fill=False, color="cyan")
+        )
+        margin = 0.6 * max(windows)
+        axis.set_xlim(-margin, margin)
+        axis.set_ylim(margin, -margin)
+        axis.tick_params(labelsize=7)
+        outside = share_outside(field, square)
+        axis.set_title(
+            f"{network.name}: {own} px can reach it\n"
+            f"{outside:.1%} of the gradient outside {square} px",
+            fontsize=8,
+        )
+    axes[0].set_ylabel("pixels; fourth root of gradient", fontsize=7)
+    _draw_growth(axes[-1], networks, fields, windows)
+
+
+def _draw_growth(axis, networks, fields, windows):
+    for network, field in zip(networks, fields):
+        sides = range(1, min(*field.shape, int(1.2 * max(windows))) + 1, 2)
+        inside = [100 * (1 - share_outside(field, side)) for side in sides]
+        axis.plot(sides, inside, label=network.name)
+    label = f"reach of {networks[-1].name}, {windows[-1]} px"
+    axis.axvline(windows[-1], color="c", label=label)
+    axis.set_xlabel("side of a centred square, pixels", fontsize=7)
+    axis.set_ylabel("% of the gradient inside", fontsize=7)
+    axis.tick_params(labelsize=7)
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=7, loc="lower right")

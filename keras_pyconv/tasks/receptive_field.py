@@ -1,0 +1,201 @@
+"""How far a unit of a network sees: by arithmetic, and by its gradient.
+
+The paper (section 1) claims a larger receptive field. Two things bear that
+name: the window of pixels that can reach a unit at all, and the pixels that
+do move it, which are fewer (Luo et al., arXiv:1701.04128).
+
+The fact a reader would get wrong: a gradient that is zero outside of a
+window by structure and one that is merely small there both look black.
+`share_outside` tells them apart.
+"""
+
+import re
+
+import keras
+import numpy as np
+
+from keras_pyconv.models import Feature, features
+
+
+def _feature(model: keras.Model, stage: str) -> Feature:
+    found = {feature.name: feature for feature in features(model)}
+    if stage not in found:
+        raise ValueError(
+            f"Unknown stage {stage!r} of {model.name!r}. "
+            f"Known: {', '.join(found)}."
+        )
+    return found[stage]
+
+
+def _windows(model):
+    """Stage number, kernel, dilation and stride of all windows in a row.
+
+    Shortcuts are left out: they see no more than the body beside them.
+    """
+    for layer in model.layers:
+        name = re.fullmatch(
+            r"conv(\d+)(_block(\d+)_([123]))?_(py)?conv", layer.name
+        )
+        if name:
+            place = [int(name[group] or 0) for group in (1, 3, 4)]
+            levels = getattr(layer, "levels", None)
+            kernels = [level.kernel_size for level in levels or [layer]]
+            side = max(size for kernel in kernels for size in kernel)
+            yield *place, side, layer.dilation_rate[0], layer.strides[0]
+        elif layer.name == "pool1_pool":
+            yield 1, 1, 0, layer.pool_size[0], 1, layer.strides[0]
+
+
+def theoretical_receptive_field(model: keras.Model, stage: str) -> int:
+    """Side of the square of pixels that can reach one unit of a stage.
+
+    The sum over all windows before the unit, `1 + sum (kernel - 1) *
+    dilation * strides before it`; of a pyramid the largest kernel counts.
+    Symmetric padding puts unit `p` of a map of stride `s` in the middle of
+    its square, at pixel `p * s`.
+
+    Args:
+        model: A residual network of `keras_pyconv.models`.
+        stage: `"stem"`, or `"stage1"` to `"stage4"`.
+
+    Returns:
+        The side in pixels; the map's edges are not considered.
+
+    Raises:
+        ValueError: if the model has no such stage; the message lists them.
+
+    Example:
+
+    >>> model = keras_pyconv.ResNet50(include_top=False)
+    >>> theoretical_receptive_field(model, "stage1")
+    35
+    """
+    last = 1 + [f.name for f in features(model)].index(
+        _feature(model, stage).name
+    )
+    reach, step = 0, 1
+    for number, _, _, kernel, dilation, stride in sorted(_windows(model)):
+        # The stem's feature stands before its pooling.
+        if number > last or (stage == "stem" and step > 1):
+            break
+        reach += (kernel - 1) * dilation * step
+        step *= stride
+    return 1 + reach
+
+
+def check_images(model: keras.Model, images, rank: int) -> np.ndarray:
+    """`images` as float32, refused if they are not what the model takes."""
+    images = np.asarray(images, "float32")
+    wanted = tuple(model.input_shape)[5 - rank - 1 :]
+    fits = images.ndim == rank and all(
+        size in (None, received) for size, received in zip(wanted, images.shape)
+    )
+    if not fits:
+        what = "an image" if rank == 3 else "a batch of images"
+        raise ValueError(
+            f"{model.name!r} needs {what} of shape {wanted}, None standing "
+            f"for any size. Received: shape {images.shape}."
+        )
+    return images
+
+
+def effective_receptive_field(
+    model: keras.Model, stage: str, images: np.ndarray
+) -> np.ndarray:
+    """How much each pixel moves the centre unit of a stage.
+
+    The gradient of the unit's channels, summed, with respect to the image;
+    its absolute values added over the colours and averaged over the images.
+    Batch normalization uses its moving statistics, as at inference.
+
+    Args:
+        model: A residual network of `keras_pyconv.models`, on the TensorFlow
+            backend.
+        stage: `"stem"`, or `"stage1"` to `"stage4"`.
+        images: (N, height, width, channels) as the model takes them, or
+            channels first if it does.
+
+    Returns:
+        (2 a + 1, 2 b + 1) float array of sum 1 with the unit's own pixel in
+        the middle, zero where the image ends; all zero if nothing moves the
+        unit.
+
+    Raises:
+        ValueError: if the stage is unknown or the images do not fit.
+        RuntimeError: on another backend than TensorFlow.
+
+    Example:
+
+    >>> model = keras_pyconv.PyConvResNet18(include_top=False)
+    >>> images = np.random.rand(2, 128, 128, 3)
+    >>> effective_receptive_field(model, "stage1", images).shape
+    (129, 129)
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeError(
+            "`effective_receptive_field` takes gradients with TensorFlow. "
+            f"Received: the backend {keras.backend.backend()!r}; set "
+            "KERAS_BACKEND=tensorflow."
+        )
+    feature = _feature(model, stage)
+    images = check_images(model, images, rank=4)
+    trunk = keras.Model(model.input, feature.output)
+    first = model.get_layer("conv1_conv").data_format == "channels_first"
+    # One image at a time: memory stays that of one.
+    gradients = [_gradient(trunk, image[np.newaxis], first) for image in images]
+    field = np.mean(gradients, axis=0)
+    total = field.sum()
+    return _centred(field, feature.stride) / (total if total > 0 else 1)
+
+
+def _gradient(trunk, image, channels_first):
+    import tensorflow as tf
+
+    image = tf.constant(image)
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        outputs = trunk(image, training=False)
+        if channels_first:
+            outputs = tf.transpose(outputs, (0, 2, 3, 1))
+        row, column = (size // 2 for size in outputs.shape[1:3])
+        unit = tf.reduce_sum(tf.cast(outputs[:, row, column], "float32"))
+    gradient = np.abs(tape.gradient(unit, image).numpy()[0].astype("float64"))
+    return gradient.sum(axis=0 if channels_first else -1)
+
+
+def _centred(field, stride):
+    """Zeros around, so that the unit's own pixel is in the middle."""
+    margins = []
+    for size in field.shape:
+        centre = -(-size // stride) // 2 * stride
+        reach = max(centre, size - 1 - centre)
+        margins.append((reach - centre, reach - (size - 1 - centre)))
+    return np.pad(field, margins)
+
+
+def share_outside(field: np.ndarray, window: int) -> float:
+    """Share of a field that lies outside of a square around its middle.
+
+    Args:
+        field: What `effective_receptive_field` returns.
+        window: Side of the square in pixels, odd, such as
+            `theoretical_receptive_field` of another network.
+
+    Returns:
+        0 to 1; exactly 0 if every value outside is 0.
+
+    Raises:
+        ValueError: if the window is no odd positive integer.
+    """
+    if window < 1 or window % 2 == 0:
+        raise ValueError(
+            "`window` must be odd and positive, to have a middle. "
+            f"Received: window={window!r}."
+        )
+    rows, columns = (
+        np.abs(np.arange(size) - size // 2) <= window // 2
+        for size in field.shape
+    )
+    outside = field[~(rows[:, np.newaxis] & columns)]
+    total = field.sum()
+    return float(outside.sum() / total) if total > 0 else 0.0
