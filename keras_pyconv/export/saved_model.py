@@ -15,7 +15,7 @@ from keras_pyconv.export.audit import audit
 from keras_pyconv.export.serving_form import serving_form
 from keras_pyconv.export.signatures import choose_task, serving_module
 from keras_pyconv.export.versions import check_destination, publish
-from keras_pyconv.export.wiring import all_models, is_graph
+from keras_pyconv.models.nesting import all_models, is_graph
 
 NAMES_SHOWN = 5
 GRAPH_BYTES = 8_000_000  # room for the graph beside the variables

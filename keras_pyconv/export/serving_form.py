@@ -15,9 +15,10 @@ import collections
 import keras
 import numpy as np
 
-from keras_pyconv.export.wiring import Wiring, all_models, as_functional
+from keras_pyconv.export.wiring import Wiring
 from keras_pyconv.layers.normalization import FusedBatchNormalization
 from keras_pyconv.layers.pyconv import PyConv, PyConv1D, PyConv3D
+from keras_pyconv.models.nesting import all_models, as_functional
 
 PYRAMIDS = (PyConv, PyConv1D, PyConv3D)
 FOLDABLE = (

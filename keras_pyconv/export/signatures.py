@@ -11,7 +11,8 @@ import re
 import keras
 
 from keras_pyconv.export.serving_form import LOW_PRECISION, FoldedNormalization
-from keras_pyconv.export.wiring import Wiring, as_functional, is_graph
+from keras_pyconv.export.wiring import Wiring
+from keras_pyconv.models.nesting import as_functional, is_graph
 
 TASKS = ("classification", "raw")
 INPUT_NAMES = {4: "images", 5: "clips"}  # by rank, for one float input

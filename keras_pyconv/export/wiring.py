@@ -5,28 +5,6 @@ import collections
 import keras
 
 
-def is_graph(layer):
-    """Whether a layer is a model whose layers and edges can be read."""
-    return isinstance(layer, keras.Model) and bool(
-        getattr(layer, "inputs", None)
-    )
-
-
-def as_functional(model):
-    """The same layers and inputs as a functional model, if they are not."""
-    if isinstance(model, keras.Sequential):
-        return keras.Model(model.inputs, model.outputs, name=model.name)
-    return model
-
-
-def all_models(model):
-    """The model and every model nested in it, outermost first."""
-    yield model
-    for layer in model.layers:
-        if is_graph(layer):
-            yield from all_models(layer)
-
-
 def _references(nested):
     """Names of the layers whose tensors stand in part of a config."""
     if isinstance(nested, dict):

@@ -1,0 +1,282 @@
+"""PyConv in a network that its owner already has.
+
+Section 3 of the paper: a pyramid stands where a convolution stood, with the
+same output and no more cost. `replacement.py` says which pyramid and why.
+
+The fact a reader would get wrong: the converted model does not compute what
+the model computed. It starts from all of its other weights and is to be
+fine-tuned.
+"""
+
+import warnings
+
+import keras
+
+from keras_pyconv.layers.pyconv import PyConv
+from keras_pyconv.models.nesting import all_models, is_graph
+from keras_pyconv.models.replacement import plan
+
+# What `Conv2D` and `PyConv` call alike.
+KEPT = (
+    "name",
+    "trainable",
+    "dtype",
+    "strides",
+    "data_format",
+    "dilation_rate",
+    "activation",
+    "use_bias",
+    "kernel_initializer",
+    "bias_initializer",
+    "kernel_regularizer",
+    "bias_regularizer",
+    "activity_regularizer",
+    "kernel_constraint",
+    "bias_constraint",
+)
+
+
+def _pyconv(plan):
+    """The PyConv in the place of a `Conv2D`."""
+    config = plan.layer.get_config()
+    kernels, filters, groups = zip(*plan.levels)
+    return PyConv.from_config(
+        {
+            **{name: config[name] for name in KEPT},
+            "filters": filters,
+            "kernel_size": kernels,
+            "groups": groups,
+            "padding": "same" if plan.is_same else "valid",
+        }
+    )
+
+
+def _inputs_like(model):
+    """Inputs of the same structure and names."""
+    layers = {
+        id(layer.output): layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.InputLayer)
+    }
+    given = [layers[id(tensor)] for tensor in model.inputs]
+    fresh = [
+        keras.Input(
+            batch_shape=layer.batch_shape,
+            dtype=layer.dtype,
+            sparse=layer.sparse,
+            optional=layer.optional,
+            name=layer.name,
+        )
+        for layer in given
+    ]
+    return keras.tree.pack_sequence_as(model.input, fresh)
+
+
+class _Copier:
+    """Copies a model layer by layer, with pyramids where they are planned.
+
+    Attributes:
+        copies: `(layer, its copy)` by the identity of the layer.
+    """
+
+    def __init__(self, plans, names):
+        self._plans = plans
+        self._names = names
+        self._pads = {}
+        self.copies = {}
+
+    def copy(self, operation):
+        """The copy of a layer, of a nested model or of an operation."""
+        if id(operation) not in self.copies:
+            self.copies[id(operation)] = (operation, self._made(operation))
+        return self.copies[id(operation)][1]
+
+    def _made(self, operation):
+        if id(operation) in self._plans:
+            planned = self._plans[id(operation)]
+            pyramid = _pyconv(planned)
+            if not planned.is_same:
+                self._pads[id(pyramid)] = self._padding(planned)
+            return pyramid
+        if isinstance(operation, keras.Sequential) and is_graph(operation):
+            return self._sequential(operation)
+        if is_graph(operation):
+            return keras.models.clone_model(
+                operation,
+                clone_function=self.copy,
+                call_function=self._call,
+                input_tensors=_inputs_like(operation),
+            )
+        return type(operation).from_config(operation.get_config())
+
+    def _padding(self, planned):
+        name = f"{planned.layer.name}_pad"
+        while name in self._names:
+            name = f"{name}_pyconv"
+        self._names.add(name)
+        return keras.layers.ZeroPadding2D(
+            planned.pads,
+            data_format=planned.layer.data_format,
+            dtype=planned.layer.dtype_policy,
+            name=name,
+        )
+
+    def _call(self, layer, *args, **kwargs):
+        if id(layer) in self._pads:
+            inputs = args[0] if args else kwargs["inputs"]
+            return layer(self._pads[id(layer)](inputs))
+        return layer(*args, **kwargs)
+
+    def _sequential(self, model):
+        (given,) = model.inputs
+        layers = [
+            keras.Input(
+                batch_shape=given.shape, dtype=given.dtype, name=given.name
+            )
+        ]
+        for layer in model.layers:
+            copy = self.copy(layer)
+            if id(copy) in self._pads:
+                layers.append(self._pads[id(copy)])
+            layers.append(copy)
+        clone = keras.Sequential(layers, name=model.name)
+        if model.compiled:
+            clone.compile_from_config(model.get_compile_config())
+        return clone
+
+
+def _start_from(conv, pyramid):
+    """Gives the dense level the first filters of the old kernel."""
+    count = pyramid.levels[0].filters
+    pyramid.kernels[0].assign(conv.kernel[..., :count])
+    if conv.use_bias:
+        start = keras.ops.convert_to_numpy(pyramid.bias).copy()
+        start[:count] = keras.ops.convert_to_numpy(conv.bias)[:count]
+        pyramid.bias.assign(start)
+
+
+def _fill(copies, plans, keep_weights):
+    for layer, copy in copies:
+        if not isinstance(layer, keras.layers.Layer) or is_graph(layer):
+            continue
+        if id(layer) not in plans:
+            copy.set_weights(layer.get_weights())
+            if hasattr(copy, "finalize_state"):
+                copy.finalize_state()
+        elif keep_weights:
+            _start_from(layer, copy)
+
+
+def _set_trainable(model, copier):
+    # Outermost first: what a model says, its layers follow until they are
+    # told otherwise.
+    for owner in all_models(model):
+        copier.copy(owner).trainable = owner.trainable
+        for layer in owner.layers:
+            if id(layer) in copier.copies:
+                copier.copy(layer).trainable = layer.trainable
+
+
+def replacement_report(model, levels=None, min_kernel=3):
+    """What `replace_convolutions` would do, layer by layer; builds nothing.
+
+    Args:
+        model: As for `replace_convolutions`.
+        levels: As for `replace_convolutions`.
+        min_kernel: As for `replace_convolutions`.
+
+    Returns:
+        A `ReplacementReport`. Printed, it is a table of every convolution:
+        its kernel, the levels in its place as kernel:groups:filters or why it
+        is left, and parameters and multiply-adds of one input before and
+        after. Unknown sizes count as 224 pixels. `replaced` and `left` are its
+        rows, `before` and `after` the totals.
+
+    Raises:
+        ValueError: as `replace_convolutions`.
+
+    Example:
+
+    >>> model = keras.applications.ResNet50(weights=None)
+    >>> report = keras_pyconv.replacement_report(model)
+    >>> print(len(report.replaced), report.left[0].reason)
+    13 the stem, which reads 3 channels
+    """
+    return plan(model, levels, min_kernel)[1]
+
+
+def replace_convolutions(
+    model, levels=None, min_kernel=3, keep_weights=True, verbose=False
+):
+    """Copies a model with PyConvs where its dense k x k convolutions are.
+
+    Replaced is every `keras.layers.Conv2D` with a square odd kernel of at
+    least `min_kernel` and one group, by a `PyConv` of the same name, output
+    shape, strides, dilation, bias, activation, regularizers, constraints,
+    dtype and trainability, with no more parameters and multiply-adds. Its
+    kernels have the centres of the old ones: where that takes padding which
+    is not PyConv's "same" (Keras's "same" is uneven at stride 2 on even
+    sizes; a "valid" convolution has no room for larger kernels), a
+    `ZeroPadding2D` named `<layer>_pad` stands before it.
+
+    Left, and named in the report with the reason: convolutions that are
+    1 x 1, grouped, depthwise, transposed or not 2-D; even and oblong
+    kernels; subclasses of `Conv2D`; the stem, recognized by reading at most 4
+    channels, which the paper leaves plain too; a strided "same" convolution
+    whose input's size is unknown; where no levels fit the channels.
+
+    Reference: [Pyramidal Convolution](https://arxiv.org/abs/2006.11538),
+    section 3 and Table 1.
+
+    Args:
+        model: A functional `keras.Model`, or a built `Sequential`. Models
+            nested in it are converted too. It is not changed.
+        levels: `None` for the paper's rule: 4 levels on maps of a quarter of
+            the input's side or more, 3 at an eighth, 2 at a sixteenth and
+            none below, and no kernel larger than the map. An integer from 1
+            to 4 for every layer, 1 leaving it; or a dictionary of such by the
+            layer's name (`"backbone/conv2"` in a nested model), the rule
+            holding for the others. Fewer are taken where the channels do not
+            divide into the groups that keep the cost. Groups are 1, 4, 8, 16
+            and filters in the paper's shares, or the closest that divide.
+        min_kernel: The smallest kernel to replace. A kernel of 5 gets levels
+            of 5, 7, 9, 11.
+        keep_weights: Whether the dense level, whose kernel is as large as the
+            old one, starts from the first of the old filters, as many as it
+            has, and their biases. The other levels are new, drawn by the
+            layer's initializers. Layers that are not replaced keep their
+            weights in any case.
+        verbose: Whether to print the report.
+
+    Returns:
+        A new model on new variables, with the names, inputs and outputs of
+        `model`; Sequential if `model` is. It computes something else and is
+        to be fine-tuned. If `model` is compiled, it is too, with a new
+        optimizer.
+
+    Raises:
+        ValueError: the model is subclassed or not built, or an argument has
+            no meaning.
+
+    Example:
+
+    >>> model = keras.applications.ResNet50(weights=None)
+    >>> converted = keras_pyconv.replace_convolutions(model)
+    >>> print(type(converted.get_layer("conv2_block1_2_conv")).__name__)
+    PyConv
+    """
+    plans, report = plan(model, levels, min_kernel)
+    if verbose:
+        print(report)
+    if not plans:
+        warnings.warn(
+            f"No convolution of {model.name!r} is replaced: "
+            f"{report.reasons() or 'it has none'}.",
+            stacklevel=2,
+        )
+    names = {layer.name for own in all_models(model) for layer in own.layers}
+    copier = _Copier(plans, names)
+    converted = copier.copy(model)
+    _fill(copier.copies.values(), plans, keep_weights)
+    _set_trainable(model, copier)
+    return converted
