@@ -107,7 +107,11 @@ class _Copier:
                 call_function=self._call,
                 input_tensors=_inputs_like(operation),
             )
-        return type(operation).from_config(operation.get_config())
+        config = operation.get_config()
+        if type(operation) is keras.layers.Lambda:
+            # Its code is the caller's own; no file brought it here.
+            return keras.layers.Lambda.from_config(config, safe_mode=False)
+        return type(operation).from_config(config)
 
     def _padding(self, planned):
         name = f"{planned.layer.name}_pad"
@@ -250,8 +254,9 @@ def replace_convolutions(
 
     Returns:
         A new model on new variables, with the names, inputs and outputs of
-        `model`; Sequential if `model` is. It computes something else and is
-        to be fine-tuned. If `model` is compiled, it is too, with a new
+        `model`; Sequential if `model` is, and plain functional if `model` is
+        of a class with a constructor of its own. It computes something else
+        and is to be fine-tuned. If `model` is compiled, it is too, with a new
         optimizer.
 
     Raises:
