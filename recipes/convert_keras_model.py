@@ -26,11 +26,11 @@ from keras_pyconv.models.conversion import (
 from recipes import common
 
 CLASSES = 10
-WIDTHS = (32, 64, 128)  # channels of the stages, at 1/2, 1/4, 1/8 of the input
+WIDTHS = (16, 32, 64)  # channels of the stages, at 1/2, 1/4, 1/8 of the input
 BLOCKS = 1  # of every stage
 BATCH = 32
-EPOCHS = 2  # before the conversion
-FURTHER_EPOCHS = 2
+EPOCHS = 3  # before the conversion
+FURTHER_EPOCHS = 3
 LEARNING_RATE = 0.05
 FURTHER_LEARNING_RATE = 0.02
 MOMENTUM = 0.9

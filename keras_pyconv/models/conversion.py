@@ -225,9 +225,10 @@ def replace_convolutions(
 
     Left, and named in the report with the reason: convolutions that are
     1 x 1, grouped, depthwise, transposed or not 2-D; even and oblong
-    kernels; subclasses of `Conv2D`; the stem, recognized by reading at most 4
-    channels, which the paper leaves plain too; a strided "same" convolution
-    whose input's size is unknown; where no levels fit the channels.
+    kernels; subclasses of `Conv2D`; those inside other layers; the stem,
+    recognized by reading at most 4 channels, which the paper leaves plain too;
+    a strided "same" convolution whose input's size is unknown; where the
+    levels' rule gives one level, or none fit the channels.
 
     Reference: [Pyramidal Convolution](https://arxiv.org/abs/2006.11538),
     section 3 and Table 1.

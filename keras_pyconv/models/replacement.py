@@ -1,12 +1,11 @@
-"""Which convolutions of a model can be pyramids, of which levels, at what cost.
+"""Which convolutions of a model can be pyramids, and why others cannot.
 
-The paper's choices (Table 1) for a network that is not the paper's: more
-levels where maps are large, groups that pay for the larger kernels, the stem
-as it was. Nothing is built here; `conversion.py` does that.
+Shapes are those of a copy of the graph that makes no variables; nothing is
+built here, `conversion.py` does that. As in the paper (Table 1), the stem stays
+as it was.
 
-The fact a reader would get wrong: Keras pads "same" unevenly at stride 2 on
-even sizes, and "valid" gives larger kernels fewer outputs. A pyramid is padded
-so that the centres of its kernels are those of the convolution it replaces.
+The fact a reader would get wrong: a layer may be called at several sizes. The
+largest of its maps decides its levels, and its multiply-adds are of all calls.
 """
 
 import difflib
@@ -16,10 +15,16 @@ from dataclasses import dataclass
 import keras
 
 from keras_pyconv.architectures.levels import PYRAMIDS
-from keras_pyconv.complexity.cost import Cost, pyconv_cost
+from keras_pyconv.complexity.cost import Cost
 from keras_pyconv.layers.levels import ResolvedLevel
 from keras_pyconv.layers.pyconv import PyConvND
 from keras_pyconv.models.nesting import as_functional, is_graph
+from keras_pyconv.models.replacement_levels import (
+    fit_pyramid,
+    levels_at,
+    pads_of,
+    pyramid_weights,
+)
 from keras_pyconv.models.replacement_report import (
     Replacement,
     ReplacementReport,
@@ -120,92 +125,6 @@ def _reference_side(model, calls):
     shapes = shapes or [call.inputs for call in convs]
     layer = convs[0].layer
     return max(max(_sides(layer, shape)) for shape in shapes)
-
-
-# Which pyramid --------------------------------------------------------------
-
-
-def levels_at(ratio: float) -> int:
-    """Levels of a map that is `ratio` times smaller than the input.
-
-    The paper's networks (Table 1) have 4 levels at 1/4 of the input, 3 at
-    1/8, 2 at 1/16 and 1 at 1/32; in between, the nearest power of two counts.
-
-    Example:
-
-    >>> [levels_at(ratio) for ratio in (1, 4, 8, 16, 32, 64)]
-    [4, 4, 3, 2, 1, 1]
-    """
-    return min(4, max(1, 6 - round(math.log2(ratio))))
-
-
-def fit_pyramid(
-    channels: int, filters: int, kernel: int, count: int
-) -> tuple[ResolvedLevel, ...]:
-    """Up to `count` levels that cost no more than the convolution.
-
-    Kernels grow from the old one by 2. Groups and shares are the paper's
-    where they divide. Elsewhere a level has the divisor of the channels that
-    is closest to the paper's groups, and filters that this divides; the
-    dense level takes the rest. Fewer levels where that is too dear.
-
-    Returns:
-        The levels, smallest kernel first; empty where none fit.
-    """
-    divisors = [n for n in range(1, channels + 1) if channels % n == 0]
-    for number in range(count, 1, -1):
-        levels = []
-        for step, level in enumerate(PYRAMIDS[number][1:], 1):
-            width = int(filters * level.share)
-            groups = min(
-                (d for d in divisors if d <= max(width, 1)),
-                key=lambda divisor: (abs(divisor - level.groups), -divisor),
-            )
-            side = kernel + 2 * step
-            levels.append(
-                ResolvedLevel((side, side), width // groups * groups, groups)
-            )
-        rest = filters - sum(level.filters for level in levels)
-        levels.insert(0, ResolvedLevel((kernel, kernel), rest, 1))
-        if all(level.filters > 0 for level in levels):
-            weights = _weights(channels, levels)
-            if weights <= kernel * kernel * channels * filters:
-                return tuple(levels)
-    return ()
-
-
-def _weights(channels, levels):
-    sizes, filters, groups = zip(*levels)
-    sides = tuple(size[0] for size in sizes)
-    return sum(
-        cost.parameters
-        for cost in pyconv_cost(channels, filters, sides, groups, positions=1)
-    )
-
-
-def pads_of(conv, sizes: tuple[int, int], largest: int):
-    """Zeros on both sides of both axes that keep the kernels' centres.
-
-    Args:
-        conv: the `Conv2D`.
-        sizes: of its input.
-        largest: side of the pyramid's largest kernel.
-
-    Returns:
-        `((top, bottom), (left, right))`.
-    """
-    pads = []
-    for size, kernel, stride, dilation in zip(
-        sizes, conv.kernel_size, conv.strides, conv.dilation_rate
-    ):
-        more = (largest - kernel) // 2 * dilation
-        total = 0
-        if conv.padding == "same":
-            reach = (kernel - 1) * dilation + 1
-            total = (math.ceil(size / stride) - 1) * stride + reach - size
-        total = max(total, 0)
-        pads.append((total // 2 + more, total - total // 2 + more))
-    return tuple(pads)
 
 
 # The plan -------------------------------------------------------------------
@@ -315,11 +234,18 @@ def _kernel(layer):
     return tuple(getattr(layer, "kernel_size", ()))
 
 
+def _inner(layer, seen=()):
+    """Layers that are held by a layer, and those that these hold."""
+    for value in vars(layer).values():
+        for item in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(item, keras.layers.Layer) and item not in seen:
+                yield item
+                yield from _inner(item, (*seen, layer, item))
+
+
 def _hidden(layer):
     """Why convolutions inside the layer cannot be seen, if there are any."""
-    if isinstance(layer, keras.Model):
-        return "inside a subclassed model, whose graph cannot be read"
-    if _is_convolution(getattr(layer, "layer", None)):
+    if any(map(_is_convolution, _inner(layer))):
         return f"inside a {type(layer).__name__}"
     return ""
 
@@ -364,7 +290,7 @@ def _row(path, layer, calls, result):
     if not isinstance(result, Plan):
         return Replacement(path, _kernel(layer), (), result, before, after)
     channels = layer.kernel.shape[-2]
-    after = _cost(layer, calls, _weights(channels, result.levels))
+    after = _cost(layer, calls, pyramid_weights(channels, result.levels))
     return Replacement(path, _kernel(layer), result.levels, "", before, after)
 
 

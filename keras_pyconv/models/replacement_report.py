@@ -24,7 +24,8 @@ class Replacement:
             in its place; empty where it is left.
         reason: why it is left; empty where it is replaced.
         before: parameters and multiply-adds of the convolution, for one input.
-        after: those of what stands in its place.
+        after: those of what stands in its place. Of a layer that only holds
+            convolutions, parameters alone are counted.
     """
 
     layer: str

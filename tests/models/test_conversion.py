@@ -9,7 +9,7 @@ from keras_pyconv.models.conversion import (
     replace_convolutions,
     replacement_report,
 )
-from keras_pyconv.models.replacement import fit_pyramid, levels_at
+from keras_pyconv.models.replacement_levels import fit_pyramid, levels_at
 
 layers = keras.layers
 generator = np.random.default_rng(8)
@@ -382,7 +382,34 @@ def test_a_model_of_one_other_convolution_is_copied_with_a_warning(
     assert copy.layers[1] is not model.layers[1]
 
 
-def test_convolutions_inside_other_layers_are_named():
+class Block(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.steps = [layers.ReLU(), conv("conv")]
+
+    def call(self, x):
+        return self.steps[1](self.steps[0](x))
+
+
+class InModel(keras.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.block = Block()
+
+    def call(self, x):
+        return self.block(x)
+
+
+@pytest.mark.parametrize("kind", [Block, InModel])
+def test_convolutions_inside_other_layers_are_named(kind):
+    inputs = keras.Input((12, 12, 16))
+    x = kind(name="own")(inputs)
+    (row,) = replacement_report(keras.Model(inputs, x)).rows
+    assert row.layer == "own" and row.reason == f"inside a {kind.__name__}"
+    assert row.before == row.after and row.before.parameters == 4640
+
+
+def test_a_convolution_of_every_frame_is_named():
     inputs = keras.Input((2, 12, 12, 16))
     x = layers.TimeDistributed(conv("conv"), name="frames")(inputs)
     (row,) = replacement_report(keras.Model(inputs, x)).rows
