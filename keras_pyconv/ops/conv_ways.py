@@ -15,8 +15,8 @@ import keras
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 
-# The widest dense block, in channels in or out, that merging groups makes.
-_MERGED_CHANNELS = 16
+# The widest dense block that merging groups makes: channels in, and out.
+_MERGED_CHANNELS = (16, 32)
 
 
 class Window(NamedTuple):
@@ -147,11 +147,15 @@ def _merged(inputs, kernel, window, groups):
     For narrow groups, which leave vector instructions half empty.
     """
     *spatial, depth, filters = kernel.shape
-    widest = max(depth, filters // groups)
+    block = depth, filters // groups
     merge = max(
         m
         for m in range(1, groups + 1)
-        if groups % m == 0 and (m == 1 or m * widest <= _MERGED_CHANNELS)
+        if groups % m == 0
+        and (
+            m == 1
+            or all(m * n <= most for n, most in zip(block, _MERGED_CHANNELS))
+        )
     )
     groups //= merge
     # (..., depth, filters) -> (..., blocks, from member, depth, to member, n)
