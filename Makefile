@@ -26,9 +26,10 @@ lint: $(INSTALLED)
 	$(PYTHON) -m black -q -l 80 --check $(SOURCES)
 	$(PYTHON) -m flake8 $(SOURCES)
 
-# Writes the generated tables of README.md.
+# Writes the generated tables of the pages.
 tables: $(INSTALLED)
 	$(PYTHON) -m keras_pyconv.complexity --write README.md
+	$(PYTHON) -m recipes.compare_convolutions --write docs/comparison.md
 
 $(INSTALLED): setup.cfg pyproject.toml
 	test -x $(PYTHON) || python3 -m venv .venv

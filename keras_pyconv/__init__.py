@@ -6,6 +6,8 @@ from keras_pyconv import (
     datasets,
     export,
     ops,
+    tables,
+    tasks,
     weights,
 )
 from keras_pyconv.architectures import ARCHITECTURES
@@ -16,9 +18,11 @@ from keras_pyconv.layers import (
     PyConv3D,
 )
 from keras_pyconv.models import (
+    InceptionResNetV2,
     PyConvHGResNet50,
     PyConvHGResNet101,
     PyConvHGResNet152,
+    PyConvInceptionResNetV2,
     PyConvResNet18,
     PyConvResNet34,
     PyConvResNet50,
@@ -28,20 +32,24 @@ from keras_pyconv.models import (
     ResNet101,
     ResNet152,
     build_classifier,
+    build_inception,
     features,
 )
+from keras_pyconv.tasks import show_pyramid
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ARCHITECTURES",
     "FusedBatchNormalization",
+    "InceptionResNetV2",
     "PyConv",
     "PyConv1D",
     "PyConv3D",
     "PyConvHGResNet101",
     "PyConvHGResNet152",
     "PyConvHGResNet50",
+    "PyConvInceptionResNetV2",
     "PyConvResNet101",
     "PyConvResNet152",
     "PyConvResNet18",
@@ -53,10 +61,14 @@ __all__ = [
     "__version__",
     "architectures",
     "build_classifier",
+    "build_inception",
     "complexity",
     "datasets",
     "export",
     "features",
     "ops",
+    "show_pyramid",
+    "tables",
+    "tasks",
     "weights",
 ]

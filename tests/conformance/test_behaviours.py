@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import keras_pyconv
-from keras_pyconv.architectures import ARCHITECTURES
+from keras_pyconv.architectures import ARCHITECTURES, INCEPTIONS
 from tests.conformance import cases
 
 every_case = pytest.mark.parametrize(
@@ -109,6 +109,8 @@ def test_every_public_layer_has_a_row():
 def test_every_public_builder_is_one_factory_over_a_record():
     public = {n: getattr(keras_pyconv, n) for n in keras_pyconv.__all__}
     builders = {n: f for n, f in public.items() if _is_builder(f)}
-    named = {n: f for n, f in builders.items() if n in ARCHITECTURES}
-    assert set(builders) - set(named) == {"build_classifier"}
+    records = {**ARCHITECTURES, **INCEPTIONS}
+    named = {n: f for n, f in builders.items() if n in records}
+    general = {"build_classifier", "build_inception"}
+    assert set(builders) - set(named) == general
     assert len({f.__code__ for f in named.values()}) == 1
