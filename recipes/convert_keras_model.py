@@ -8,9 +8,13 @@ the same settings, so that the epochs alone do not look like a gain. Take any
 functional model in the place of `make_model`, such as one of
 `keras.applications` with its weights.
 
-Paper's number: none, the paper trains all its networks from scratch. Ours:
-not recorded; the run prints it and writes it to results.json.
-Device: two CPU cores, about ten minutes, about 2 GB of memory.
+Paper's number: none, the paper trains all its networks from scratch.
+Ours: test accuracy 67.8% before; 9.8% just after the conversion, which is
+chance, as three of four filters start anew; 74.2% after fine-tuning, while the
+plain network has 83.4% after the same further epochs. So this shows how to
+convert, and no gain: after three epochs the converted network is behind. One
+seed, measured once at commit 05db0dc.
+Device: two CPU cores (AMD EPYC with AVX2, busy with other work), 8 minutes.
 Command: python -m recipes.convert_keras_model
 Deviations from the paper: the network and the data are ours; fine-tuning from
 the filters of a plain network, which the paper does not try.
