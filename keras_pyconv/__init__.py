@@ -34,6 +34,8 @@ from keras_pyconv.models import (
     build_classifier,
     build_inception,
     features,
+    replace_convolutions,
+    replacement_report,
 )
 from keras_pyconv.tasks import show_pyramid
 
@@ -67,6 +69,8 @@ __all__ = [
     "export",
     "features",
     "ops",
+    "replace_convolutions",
+    "replacement_report",
     "show_pyramid",
     "tables",
     "tasks",

@@ -23,10 +23,7 @@ the filters of a plain network, which the paper does not try.
 import keras
 
 import keras_pyconv
-from keras_pyconv.models.conversion import (
-    replace_convolutions,
-    replacement_report,
-)
+from keras_pyconv import replace_convolutions, replacement_report
 from recipes import common
 
 CLASSES = 10

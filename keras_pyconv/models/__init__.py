@@ -1,5 +1,9 @@
 """Functions from a record of `architectures` to a `keras.Model`."""
 
+from keras_pyconv.models.conversion import (
+    replace_convolutions,
+    replacement_report,
+)
 from keras_pyconv.models.features import Feature, features
 from keras_pyconv.models.inception import (
     InceptionResNetV2,
