@@ -38,6 +38,7 @@ def training_curves(histories, path):
                 epochs = range(1, len(values) + 1)
                 axis.plot(epochs, values, line, color=f"C{number}", label=label)
         axis.set_xlabel("epoch")
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set_ylabel(quantity)
         axis.grid(alpha=0.3)
     axes[0, 0].legend(fontsize="small")
