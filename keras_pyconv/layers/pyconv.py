@@ -337,8 +337,8 @@ class PyConv(PyConvND):
         activity_regularizer: Regularizer of the output.
         kernel_constraint: Constraint of every level's kernel.
         bias_constraint: Constraint of the bias.
-        way: One of the names of `keras_pyconv.ops.grouped_conv.WAYS` to
-            compute grouped levels by, or `None` for the fastest.
+        way: One of the names of `keras_pyconv.ops.WAYS` to compute grouped
+            levels by, or `None` for the fastest.
 
     Input shape:
         `(batch, height, width, channels)`, or

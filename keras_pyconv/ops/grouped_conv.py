@@ -38,12 +38,24 @@ def _keras_conv(inputs, kernel, window, data_format):
     )
 
 
-def _checked_way(name):
+def _checked_way(name, origin=""):
     if name is not None and name not in WAYS:
         raise ValueError(
-            f"Unknown way of convolution: {name!r}. Known: {', '.join(WAYS)}."
+            f"Unknown way of convolution{origin}: {name!r}. "
+            f"Known: {', '.join(WAYS)}."
         )
     return name
+
+
+def _forced(way):
+    """The way of the call, the process or the environment, or None."""
+    if way is not None:
+        return _checked_way(way)
+    if _forced_way is not None:
+        return _forced_way
+    # A variable that is set to nothing is how shells take one back.
+    named = os.environ.get(_ENVIRONMENT) or None
+    return _checked_way(named, f" named by {_ENVIRONMENT}")
 
 
 def _axes(value, rank, name) -> tuple[int, ...]:
@@ -101,8 +113,9 @@ def _check_groups(channels, kernel, groups):
 def set_way(name: str | None) -> None:
     """Forces one way to convolve for the whole process.
 
-    It goes before the environment variable `KERAS_PYCONV_CONV` and after the
-    `way` of a single call. Functions that are traced already keep theirs.
+    It goes before the environment variable `KERAS_PYCONV_CONV`, which counts
+    as unset where it is empty, and after the `way` of a single call.
+    Functions that are traced already keep theirs.
 
     Args:
         name: One of `WAYS`, or `None` to let the measured rules choose.
@@ -164,7 +177,7 @@ def grouped_conv(
     >>> grouped_conv(images, kernel, groups=4, strides=2).shape
     (2, 4, 4, 32)
     """
-    way = _checked_way(way or _forced_way or os.environ.get(_ENVIRONMENT))
+    way = _forced(way)
     if data_format not in ("channels_last", "channels_first"):
         raise ValueError(
             '`data_format` must be "channels_last" or "channels_first". '

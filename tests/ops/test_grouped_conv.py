@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_pyconv.ops import conv_ways
-from keras_pyconv.ops.grouped_conv import (
+from keras_pyconv.ops import (
     WAYS,
+    conv_ways,
     grouped_conv,
     pyramid_conv,
     set_way,
@@ -58,13 +58,19 @@ def test_every_way_equals_the_loop_in_16_bits(dtype):
 
 @pytest.mark.parametrize("mode", ["graph", "unknown"])
 def test_graphs_equal_the_loop(mode):
-    assert grid.wrong(windows=grid.SOME[2:], mode=mode) == []
+    assert grid.wrong(windows=grid.TRACED, mode=mode) == []
 
 
 @pytest.mark.parametrize("window", grid.SOME[2:], ids=["2-D", "3-D"])
 def test_compiling_changes_nothing(window):
     ways = (None, "native", "taps")
     assert grid.wrong(windows=[window], mode="xla", ways=ways) == []
+
+
+@pytest.mark.parametrize("way", ["merged", "split", "folded"])
+def test_compiling_changes_nothing_in_the_ways_of_two_axes(way):
+    windows = [(2, 2, 1, 6)]
+    assert grid.wrong(windows=windows, mode="xla", ways=(way,)) == []
 
 
 @pytest.mark.parametrize("follower", ["bias", "norm"])
@@ -161,8 +167,15 @@ def test_an_unknown_way_lists_the_known(monkeypatch):
     with pytest.raises(ValueError, match="'magic'. Known: folded, merged"):
         grouped_conv(IMAGES, KERNEL, groups=6, way="magic")
     monkeypatch.setenv("KERAS_PYCONV_CONV", "magic")
-    with pytest.raises(ValueError, match="'magic'. Known: folded, merged"):
+    with pytest.raises(ValueError, match="by KERAS_PYCONV_CONV: 'magic'"):
         grouped_conv(IMAGES, KERNEL, groups=6)
+
+
+def test_an_empty_variable_of_the_environment_names_no_way(monkeypatch):
+    monkeypatch.delenv("KERAS_PYCONV_CONV", raising=False)
+    chosen = nodes()
+    monkeypatch.setenv("KERAS_PYCONV_CONV", "")
+    assert nodes() == chosen
 
 
 @pytest.mark.parametrize(
