@@ -11,6 +11,7 @@ four stages halve the resolution with their first PyConv.
 """
 
 from dataclasses import dataclass, replace
+from math import prod
 
 from keras_pyconv.architectures.levels import (
     ABLATION_PYRAMIDS,
@@ -115,9 +116,8 @@ class Architecture:
         check_positive(
             self.name, expansion=self.expansion, stem_width=self.stem_width
         )
-        stride = 4 if self.stem_pool else 2
-        for stage in self.stages:
-            stride *= stage.stride
+        stem = 4 if self.stem_pool else 2
+        stride = stem * prod(stage.stride for stage in self.stages)
         check(
             stride == self.total_stride,
             self.name,
@@ -147,19 +147,29 @@ class Architecture:
         """Output channels of each stage."""
         return tuple(stage.width * self.expansion for stage in self.stages)
 
-    def strides(self, output_stride: int) -> tuple[tuple[int, int], ...]:
+    def strides(
+        self, output_stride: int | None = None
+    ) -> tuple[tuple[int, int], ...]:
         """Stride and dilation of each stage for a given `output_stride`.
 
         By the authors' rule for segmentation, the last stages trade their
         stride for dilation, and a stage dilates from its first block on.
+        None is the record's own `total_stride`.
         """
-        known = [self.total_stride // factor for factor in (1, 2, 4)]
+        if output_stride is None:
+            output_stride = self.total_stride
+        tradable = prod(stage.stride for stage in self.stages)
+        known = [
+            self.total_stride // factor
+            for factor in (1, 2, 4)
+            if tradable % factor == 0
+        ]
         check(
             output_stride in known,
             self.name,
             f"`output_stride` must be one of {known}; got {output_stride!r}",
         )
-        pairs, excess = [], self.total_stride // output_stride
+        pairs, excess = [], self.total_stride // int(output_stride)
         for stage in reversed(self.stages):
             kept = excess == 1 or stage.stride == 1
             pairs.append((stage.stride if kept else 1, excess))

@@ -126,8 +126,6 @@ def complexity(
     """
     record = get_architecture(architecture)
     check_shape(input_shape)
-    if output_stride is None:
-        output_stride = record.total_stride
     strides = record.strides(output_stride)
     parts = [_stem(record, input_shape)]
     rows = zip(record.stages, strides)

@@ -56,7 +56,7 @@ def build_classifier(
     classes=1000,
     classifier_activation="softmax",
     name=None,
-    output_stride=32,
+    output_stride=None,
     dropout=0.0,
 ):
     """Builds the network of a record (paper, Tables 1 to 3).
@@ -83,7 +83,9 @@ def build_classifier(
         name: Name of the model; by default the record's, in lower case.
         output_stride: Input size over the size of the last feature map: 32,
             or 16 or 8 for dense prediction, where the last stages dilate
-            instead of striding (authors' rule for segmentation).
+            instead of striding (authors' rule for segmentation). The
+            default is the record's `total_stride`: 32 in every row of
+            `ARCHITECTURES`.
         dropout: Rate of the dropout before the classifier.
 
     Returns:

@@ -199,6 +199,14 @@ def test_an_unreachable_output_stride_is_refused():
         RECORD.strides(4)
 
 
+def test_the_stages_bound_what_can_be_traded():
+    own = Architecture("Own", (STAGE,), "a test", total_stride=4)
+    assert own.strides() == own.strides(4) == ((2, 1),)
+    assert own.strides(2) == ((1, 2),)
+    with pytest.raises(ValueError, match=r"Own: .* one of \[4, 2\]; got 1"):
+        own.strides(1)
+
+
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(ValueError, match="'PyConvNet'. Known: ResNet50, "):
         get_architecture("PyConvNet")
