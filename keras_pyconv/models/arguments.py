@@ -1,9 +1,11 @@
 """The `keras.applications` arguments of a classifier, checked and made ready.
 
-Everything that Keras accepts is accepted, with two liberties: any number of
+Names, order and defaults are those of Keras, but for `weights`: no weights are
+known by name, so it is None or the path of a file. Beyond Keras, any number of
 channels and any size from one pixel up, also unknown, are fine with the
-classifier on top. What Keras lets pass in silence (an unknown `pooling`) or
-reports from deep inside (bad `classes`) is refused before a layer is made.
+classifier on top, and integers may be NumPy's. What Keras lets pass in silence
+(an unknown `pooling`) or reports from deep inside (bad `classes`) is refused
+before a layer is made.
 """
 
 import numbers
@@ -11,10 +13,12 @@ import os
 
 import keras
 
+from keras_pyconv.weights.torch_files import READERS
+
 POOLINGS = (None, "avg", "max")
 DEFAULT_SIZE = 224
 # What `weights.from_torch` reads; everything else is a file of Keras.
-TORCH_FILES = (".npz", ".safetensors", ".pth", ".pt", ".pth.tar")
+TORCH_FILES = tuple(READERS)
 
 
 def is_torch_file(path) -> bool:
@@ -83,7 +87,10 @@ def check_weights(weights):
 
 def check_input_shape(input_shape):
     """`input_shape` as three entries, sizes positive or None."""
-    shape = tuple(input_shape)
+    try:
+        shape = tuple(input_shape)
+    except TypeError:
+        shape = ()
     channels_last = keras.config.image_data_format() == "channels_last"
     axes = "(height, width, channels)"
     if not channels_last:
@@ -106,7 +113,7 @@ def check_input_shape(input_shape):
                 f"The sizes of `input_shape`, {axes}, must be None or at "
                 f"least 1. Received: input_shape={input_shape!r}"
             )
-    return shape
+    return tuple(size if size is None else int(size) for size in shape)
 
 
 def default_input_shape(include_top, size=DEFAULT_SIZE):
@@ -120,8 +127,9 @@ def default_input_shape(include_top, size=DEFAULT_SIZE):
 def image_input(input_tensor, input_shape, include_top, size=DEFAULT_SIZE):
     """The Keras tensor that enters the network."""
     if input_tensor is None:
-        shape = input_shape or default_input_shape(include_top, size)
-        return keras.layers.Input(check_input_shape(shape))
+        if input_shape is None:
+            input_shape = default_input_shape(include_top, size)
+        return keras.layers.Input(check_input_shape(input_shape))
     if not keras.utils.is_keras_tensor(input_tensor):
         raise ValueError(
             "`input_tensor` must be a Keras tensor, such as the output of "

@@ -22,11 +22,11 @@ def classify(x, classes, activation, dropout):
     """Global average pooling, dropout and the linear classifier."""
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
     if dropout:
-        x = layers.Dropout(dropout, name="dropout")(x)
+        x = layers.Dropout(float(dropout), name="dropout")(x)
     bound = x.shape[-1] ** -0.5
     # Under a mixed policy probabilities stay in the variables' precision.
     return layers.Dense(
-        classes,
+        int(classes),
         activation=activation,
         kernel_initializer=_uniform(bound),
         bias_initializer=_uniform(bound),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras_pyconv.models as models
-from keras_pyconv.architectures import ARCHITECTURES
+from keras_pyconv.architectures import ARCHITECTURES, Architecture
 from keras_pyconv.models import build_classifier
 from keras_pyconv.weights import torch_names
 
@@ -47,6 +47,7 @@ def test_the_signature_is_kerass_and_two_arguments(name):
     for argument in set(keras_s) - {"weights", "name"}:
         assert ours[argument].default == keras_s[argument].default
     assert ours["weights"].default is None
+    assert ours["output_stride"].default is None
     assert ours["name"].default == name.lower()
 
 
@@ -260,6 +261,7 @@ MISTAKES = {
     "stride": ({"output_stride": 4}, r"one of \[32, 16, 8\]; got 4"),
     "rank": ({"input_shape": (32, 32)}, r"height, width, channels.*\(32, 32\)"),
     "batch": ({"input_shape": (1, 8, 8, 3)}, "without the batch"),
+    "shape_type": ({"input_shape": 224}, "channels\\), without .*_shape=224"),
     "size": ({"input_shape": (0, 32, 3)}, "at least 1"),
     "channels": ({"input_shape": (32, 32, None)}, "channels .* positive"),
     "tensor": ({"input_tensor": np.ones((1, 8, 8, 3))}, "must be a Keras t"),
@@ -271,6 +273,25 @@ def test_a_mistake_is_refused_with_what_was_received(mistake):
     options, message = MISTAKES[mistake]
     with pytest.raises(ValueError, match=message):
         mini(**options)
+
+
+def test_the_integers_of_numpy_are_integers():
+    ten, sizes = np.int64(10), tuple(np.array([40, 33, 3]))
+    model = mini(classes=ten, input_shape=sizes, dropout=np.float32(0.5))
+    assert model.output_shape == (None, 10)
+    assert model.input_shape == (None, 40, 33, 3)
+    assert keras.Model.from_config(model.get_config()).built
+
+
+def test_a_record_of_ones_own_has_its_own_output_stride():
+    stages = ARCHITECTURES["PyConvResNetMini"].stages[:1]
+    own = Architecture("Own", stages, "a test", total_stride=4)
+    maps = build_classifier(own, False, input_shape=(32, 32, 3))
+    assert maps.output_shape[1:3] == (8, 8)
+    finer = build_classifier(
+        own, False, input_shape=(32, 32, 3), output_stride=2
+    )
+    assert finer.output_shape[1:3] == (16, 16)
 
 
 def test_two_shapes_that_disagree_are_refused():
