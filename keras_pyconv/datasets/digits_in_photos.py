@@ -3,9 +3,10 @@
 Importing this file registers the builder, so that
 `tfds.load("digits_in_photos/classification")` finds it. Four configs serve
 four tasks; `digit_scenes.py` makes the pictures. Each example is drawn from
-a generator of its own, seeded with the config's seed and name, the split and
-the example's number, so the files are the same to the byte however and
-wherever they are prepared with the same libraries.
+a generator of its own, seeded with the config's seed and task, the split and
+the example's number. So the files are the same to the byte however and
+wherever they are prepared with the same libraries, and a set of more examples
+holds those of a smaller one.
 
 The size of an object is what the set is about: heights are log-uniform from
 an eighth to seven eighths of the frame, and every example tells them.
@@ -13,6 +14,7 @@ an eighth to seven eighths of the frame, and every example tells them.
 
 import dataclasses
 import io
+import numbers
 import zlib
 
 import numpy as np
@@ -98,11 +100,21 @@ class DigitsInPhotosConfig(tfds.core.BuilderConfig):
             )
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
-            if not isinstance(value, int) or not low <= value <= high:
+            whole = isinstance(value, numbers.Integral)
+            if not whole or not low <= value <= high:
                 raise ValueError(
                     f"{name} must be an integer from {low} to {high}. "
                     f"Received: {value!r}"
                 )
+            setattr(self, name, int(value))
+        for name in ("smallest", "largest"):
+            value = getattr(self, name)
+            if not isinstance(value, numbers.Real):
+                raise ValueError(
+                    f"{name} must be a number, the fraction of the frame. "
+                    f"Received: {value!r}"
+                )
+            setattr(self, name, float(value))
         if not 0 < self.smallest <= self.largest <= scenes.LARGEST:
             raise ValueError(
                 "sizes must satisfy 0 < smallest <= largest <= "
@@ -204,8 +216,8 @@ class DigitsInPhotos(tfds.core.GeneratorBasedBuilder):
 
 def example_rng(config, split: str, index: int) -> np.random.Generator:
     """The generator of one example, independent of all others."""
-    name = zlib.crc32(f"{config.name}/{split}".encode())
-    return np.random.default_rng((config.seed, name, index))
+    task = zlib.crc32(f"{config.task}/{split}".encode())
+    return np.random.default_rng((config.seed, task, index))
 
 
 def _classification_features(config):

@@ -1,5 +1,6 @@
 """The builder is a full TFDS data set, the same to the byte every time."""
 
+import dataclasses
 import hashlib
 import pathlib
 import runpy
@@ -47,16 +48,33 @@ def test_two_preparations_are_equal_to_the_byte(task, builders, tmp_path):
     assert digest(again) == digest(builders[task])
 
 
-def test_another_seed_gives_other_pictures(builders, folder):
+def test_another_seed_split_or_task_gives_other_pictures(builders):
     config = builders["classification"].builder_config
     module = sys.modules[type(config).__module__]
+    other = dataclasses.replace(config, seed=1)
     rngs = [
         module.example_rng(c, split, index).random()
-        for c in (config, builders["video"].builder_config)
+        for c in (config, other, builders["video"].builder_config)
         for split in ("train", "test")
         for index in (0, 1)
     ]
     assert len(set(rngs)) == len(rngs)
+
+
+def test_a_larger_set_holds_the_smaller_one(builders, tmp_path):
+    fewer = datasets.prepare_digits_in_photos(
+        data_dir=tmp_path, train_examples=np.int64(10), test_examples=20
+    )
+    small, large = (
+        {
+            split: {e["image"].tobytes() for e in examples(b, split)}
+            for split in ("train", "test")
+        }
+        for b in (fewer, builders["classification"])
+    )
+    assert len(small["train"]) == 10
+    assert small["train"] < large["train"]
+    assert small["test"] == large["test"]
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -279,6 +297,7 @@ def test_a_missing_package_is_named_with_the_line_that_installs_it(
         ("video", {"colour": 3}, "'colour'.*Known"),
         ("video", {"frames": 1}, "frames.*from 2.*Received: 1"),
         ("video", {"train_examples": 2.5}, "train_examples.*2.5"),
+        ("video", {"smallest": "0.5"}, "smallest must be a number.*'0.5'"),
         ("detection", {"max_objects": 300}, "to 255"),
         ("detection", {"largest": 1.2}, "largest=1.2"),
         ("detection", {"image_size": 24}, "smallest legal value is 0.16"),
