@@ -43,6 +43,8 @@ def main(argv=None):
             _write(options.write, renewed(options.write, _report(options)))
         else:
             print(_report(options))
+    except OSError as error:
+        parser.error(str(error))
     except ValueError as error:
         parser.error(str(error))
 
