@@ -124,7 +124,9 @@ def saved_model(
     | `probabilities` | `(batch, classes)` | float32 |
 
     Probabilities are the model's output where its last layer applies softmax
-    or sigmoid, and the softmax of it where the last layer is linear. Every
+    or sigmoid, and the softmax of it where the last layer is linear. One unit
+    with a sigmoid is the probability `p` of the second of two classes, and
+    `probabilities` are `[1 - p, p]`; `task="raw"` gives `p` alone. Every
     other model gives its own outputs under their names, as float32.
 
     Args:
@@ -133,12 +135,13 @@ def saved_model(
         root: the model's folder, such as `saved_models/digits`; made where
             it is missing.
         version: positive integer, or None for one more than the largest.
-        labels: sequence of class names, or None for the indices as text.
+        labels: sequence of class names, two for one unit with a sigmoid, or
+            None for the indices as text.
         top_k: how many of the best classes `scores`, `classes` and `labels`
             hold; at most all.
         task: "classification", "raw", or None to decide from the model: a
-            classifier ends in softmax, sigmoid, or a Dense layer of at least
-            two units without an activation.
+            classifier ends in softmax, sigmoid, or a Dense layer without an
+            activation, of at least two units, or of one with a sigmoid.
         fold: whether batch normalization is folded into the kernels. The
             folded model is compared with the given one first.
 

@@ -72,14 +72,34 @@ def final_activation(model):
     return None
 
 
+def number_of_classes(model):
+    """How many classes a model tells apart.
+
+    Args:
+        model: functional or sequential `keras.Model`.
+
+    Returns:
+        The units of a classifier's output, 2 for one unit with a sigmoid,
+        and 0 for every other model.
+    """
+    activation = final_activation(model)
+    if activation is None:
+        return 0
+    units = model.outputs[0].shape[-1]
+    if units == 1:
+        return 2 if activation == "sigmoid" else 0
+    return units or 0
+
+
 def choose_task(model, task=None, labels=None):
     """Decides which outputs a model's signature has.
 
     Args:
         model: functional or sequential `keras.Model`.
         task: "classification", "raw", or None to decide from the model: a
-            classifier ends in a Dense layer of at least two units followed
-            by softmax, sigmoid or nothing.
+            classifier ends in softmax, sigmoid, or a Dense layer without an
+            activation, of at least two units. One unit with a sigmoid tells
+            two classes apart.
         labels: names of the classes, or None.
 
     Returns:
@@ -95,20 +115,19 @@ def choose_task(model, task=None, labels=None):
             "decide from the model."
         )
     shapes = [tuple(tensor.shape) for tensor in model.outputs]
-    activation = final_activation(model)
-    is_constant = activation == "linear" and shapes[0][-1] == 1
-    classifies = activation is not None and not is_constant
+    classes = number_of_classes(model)
     if task is None:
-        task = "classification" if classifies else "raw"
-    if task == "classification" and not classifies:
+        task = "classification" if classes else "raw"
+    if task == "classification" and not classes:
         raise ValueError(
             "A classifier has one output of shape (batch, classes) and ends "
-            "in softmax, sigmoid, or a Dense layer without an activation. "
+            "in softmax, sigmoid, or a Dense layer without an activation; "
+            "one unit is enough with a sigmoid. "
             f"Received a model with outputs of shape {shapes}: export it "
             'with task="raw", or end it with keras.layers.Softmax.'
         )
     if labels is not None:
-        _check_labels(labels, task, shapes[0][-1])
+        _check_labels(labels, task, classes)
     return task
 
 
@@ -178,13 +197,17 @@ def _class_outputs(model, labels, top_k):
     """Function from a classifier's output to the best classes by name."""
     import tensorflow as tf
 
-    k = min(top_k, model.outputs[0].shape[-1])
+    k = min(top_k, number_of_classes(model))
     is_logits = final_activation(model) == "linear"
+    is_second = model.outputs[0].shape[-1] == 1
 
     def decode(outputs):
         probabilities = tf.cast(outputs[0], tf.float32)
         if is_logits:
             probabilities = tf.nn.softmax(probabilities)
+        if is_second:
+            both = [1.0 - probabilities, probabilities]
+            probabilities = tf.concat(both, axis=-1)
         scores, indices = tf.math.top_k(probabilities, k, sorted=True)
         classes = tf.cast(indices, tf.int64)
         names = (

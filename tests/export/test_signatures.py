@@ -29,6 +29,7 @@ CLASSIFIERS = {
 }
 OTHERS = {
     "regression": lambda: [layers.Dense(1)],
+    "constant": lambda: [layers.Dense(1, "softmax")],
     "relu": lambda: [layers.Dense(3, "relu")],
     "normalized": lambda: [layers.Dense(3), layers.LayerNormalization()],
     "rows": lambda: [layers.Reshape((2, 2)), layers.Dense(3, "softmax")],
@@ -64,6 +65,19 @@ def test_logits_become_probabilities():
     outputs = serving_function(model)(features=features)
     expected = tf.nn.softmax(model(features))
     np.testing.assert_allclose(outputs["probabilities"], expected, rtol=1e-6)
+
+
+def test_one_unit_with_a_sigmoid_tells_two_classes_apart():
+    model = head(layers.Dense(1, "sigmoid", kernel_initializer="ones"))
+    features = tf.constant([[-0.5] * 4, [0.25] * 4])
+    outputs = serving_function(model, ("no", "yes"))(features=features)
+    second = model(features)[:, 0].numpy()
+    np.testing.assert_allclose(
+        outputs["probabilities"], np.stack([1 - second, second], -1)
+    )
+    assert outputs["labels"][:, 0].numpy().tolist() == [b"no", b"yes"]
+    raw = serving_function(model, task="raw")(features=features)
+    assert [tuple(value.shape) for value in raw.values()] == [(2, 1)]
 
 
 def test_at_most_all_classes_are_given_and_named_by_number():
@@ -104,6 +118,11 @@ def test_several_inputs_keep_their_names():
 def test_labels_that_do_not_fit_are_refused(labels, message):
     with pytest.raises(ValueError, match=message):
         choose_task(head(layers.Dense(3)), labels=labels)
+
+
+def test_a_single_sigmoid_takes_two_labels():
+    with pytest.raises(ValueError, match="2 classes. Received 1 labels"):
+        choose_task(head(layers.Dense(1, "sigmoid")), labels=["yes"])
 
 
 def test_labels_of_a_model_that_is_no_classifier_are_refused():
