@@ -15,9 +15,9 @@ import numpy as np
 
 from keras_pyconv.export.audit import audit, read_signatures
 from keras_pyconv.export.clean_process import run_sessions
+from keras_pyconv.export.serving_form import UNKNOWN_SIZES, is_sound
 
 TOLERANCE = 1e-4  # of the largest value, as in the form that is served
-UNKNOWN_SIZE = 64  # pixels, where a signature takes any size
 WRITABLE = ("float32", "float64", "int32", "int64", "uint8", "bool", "string")
 RANKED = ("classes", "labels")  # outputs that are sorted by `scores`
 SETTINGS = {"oneDNN on": True, "oneDNN off": False}
@@ -56,9 +56,9 @@ class Report:
         return "\n".join([str(self.path), *map(str, self.rows), verdict])
 
 
-def _probe(spec, generator):
+def _probe(spec, generator, size):
     """A batch of two random examples for one input."""
-    shape = [2, *(UNKNOWN_SIZE if n is None else n for n in spec.shape[1:])]
+    shape = [2, *(size if n is None else n for n in spec.shape[1:])]
     if "float" in spec.dtype:
         return generator.normal(size=shape).astype(spec.dtype)
     if spec.dtype == "uint8":
@@ -66,19 +66,23 @@ def _probe(spec, generator):
     return generator.integers(0, 2, shape).astype(spec.dtype)
 
 
-def make_requests(name, signature):
+def make_requests(name, signature, size=UNKNOWN_SIZES[0]):
     """The requests that prove one signature, the batch of two first.
 
     Args:
         name: of the signature.
         signature: `Signature` of numeric inputs.
+        size: of every axis that the signature leaves open.
 
     Returns:
         List of four `(name, inputs)`: two random examples, the first alone,
         the second alone, and one example of zeros.
     """
     generator = np.random.default_rng(0)
-    both = {k: _probe(spec, generator) for k, spec in signature.inputs.items()}
+    both = {
+        key: _probe(spec, generator, size)
+        for key, spec in signature.inputs.items()
+    }
     first = {key: array[:1] for key, array in both.items()}
     second = {key: array[1:] for key, array in both.items()}
     zeros = {key: np.zeros_like(array) for key, array in first.items()}
@@ -87,6 +91,7 @@ def make_requests(name, signature):
 
 def _difference(wanted, got):
     """What differs between two dictionaries of outputs, or an empty text."""
+    ranked = np.shape(wanted.get("scores")) or None
     for name, expected in wanted.items():
         received = got[name]
         if expected.shape != received.shape:
@@ -96,7 +101,7 @@ def _difference(wanted, got):
             largest = np.abs(expected).max(initial=0.0)
             if not error <= TOLERANCE * largest:
                 return f"{name} differs by {error:.1e}"
-        elif name in RANKED and "scores" in wanted:
+        elif name in RANKED and expected.shape == ranked:
             clear = _clearly_ranked(wanted["scores"])
             if np.any(clear & (expected != received)):
                 return f"{name} differs"
@@ -230,12 +235,51 @@ def _session_rows(where, session):
         yield Row(f"{where}: XLA switched off", True, detail)
 
 
+def _is_asked(signature):
+    """Whether random numbers can be put in."""
+    specs = signature.inputs.values()
+    return all(spec.dtype != "string" and spec.shape for spec in specs)
+
+
+def _is_open(signature):
+    return any(None in spec.shape[1:] for spec in signature.inputs.values())
+
+
+def _may_be_too_small(session):
+    """Whether an answer looks as if the input had shrunk to nothing."""
+    return any(
+        (row.error or "").startswith("InvalidArgumentError")
+        or not all(map(is_sound, row.outputs.values()))
+        for row in session.answers
+    )
+
+
+def _ask(path, signatures):
+    """The requests, each signature's span of them, and the sessions.
+
+    Where a signature takes any size, it is asked at the first one of
+    `UNKNOWN_SIZES` at which it answers.
+    """
+    is_open = any(map(_is_open, signatures.values()))
+    for size in UNKNOWN_SIZES if is_open else UNKNOWN_SIZES[:1]:
+        requests, spans = [], {}
+        for name, signature in signatures.items():
+            asked = make_requests(name, signature, size)
+            spans[name] = slice(len(requests), len(requests) + len(asked))
+            requests += asked
+        sessions = run_sessions(path, requests, list(SETTINGS.values()))
+        if not any(map(_may_be_too_small, sessions)):
+            break
+    return requests, spans, sessions
+
+
 def check(path, model=None):
     """Proves that a SavedModel answers as stock TF Serving would run it.
 
     Every signature of numeric inputs is asked for two random examples, for
     each of them alone, and for zeros, in two fresh processes: with oneDNN
-    and without. Takes about ten seconds for a small model.
+    and without. Takes about ten seconds for a small model. Sizes that a
+    signature leaves open are 64 there, or as many as it takes to answer.
 
     Args:
         path: folder of one version, such as `saved_models/digits/1`.
@@ -248,6 +292,7 @@ def check(path, model=None):
 
     Raises:
         ValueError: there is no readable SavedModel at `path`.
+        RuntimeError: a process died or was not done within ten minutes.
 
     Example:
 
@@ -259,18 +304,12 @@ def check(path, model=None):
     path = pathlib.Path(path)
     signatures = read_signatures(path)
     rows = list(_static_rows(path, signatures))
-    requests, spans = [], {}
-    for name, signature in signatures.items():
-        specs = signature.inputs.values()
-        if any(s.dtype == "string" or not s.shape for s in specs):
-            rows.append(Row(f"{name}: not asked", True, "its inputs are text"))
-            continue
-        asked = make_requests(name, signature)
-        spans[name] = slice(len(requests), len(requests) + len(asked))
-        requests += asked
+    asked = {k: s for k, s in signatures.items() if _is_asked(s)}
+    for name in sorted(set(signatures) - set(asked)):
+        rows.append(Row(f"{name}: not asked", True, "its inputs are text"))
     if model is not None:
         keras_answers = _keras_answers(model, signatures)
-    sessions = run_sessions(path, requests, list(SETTINGS.values()))
+    requests, spans, sessions = _ask(path, asked)
     for where, session in zip(SETTINGS, sessions):
         rows += _session_rows(where, session)
         if session.load_error:

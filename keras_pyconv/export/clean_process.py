@@ -1,10 +1,11 @@
 """Requests to a SavedModel that are answered in fresh processes.
 
-The parent writes the requests to a temporary folder, starts an isolated
-interpreter (`python -I`, so neither PYTHONPATH nor the working directory
-counts) on `session_child.py`, and reads the answers. The processes see no
-GPU: the caller may hold its memory, and a model that serves on CPU is what
-is being proved.
+The parent writes the requests to a temporary folder, starts an interpreter on
+`session_child.py`, and reads the answers. With `python -P` TensorFlow is
+found wherever the user has it, PYTHONPATH and the user's own packages
+included, and the files beside the script are not. The processes see no GPU:
+the caller may hold its memory, and a model that serves on CPU is what is
+being proved.
 """
 
 import dataclasses
@@ -72,7 +73,7 @@ def _start(folder, path, requests, onednn):
     session_child.pack(folder / "inputs.npz", inputs)
     with open(folder / "log.txt", "wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-I", session_child.__file__, str(folder)],
+            [sys.executable, "-P", session_child.__file__, str(folder)],
             env=_environment(onednn),
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -82,16 +83,21 @@ def _start(folder, path, requests, onednn):
 
 def _collect(folder, process):
     """Waits for a process and reads what it wrote."""
+    failure = None
     try:
         process.wait(TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        failure = f"was not done within {TIMEOUT_SECONDS} seconds"
     finally:
         process.kill()
         process.wait()
-    if not (folder / "report.json").exists():
+    if failure is None and not (folder / "report.json").exists():
+        failure = f"died with exit status {process.returncode}"
+    if failure is not None:
         log = (folder / "log.txt").read_text(errors="replace")
         raise RuntimeError(
-            "The process that loads the SavedModel died with exit status "
-            f"{process.returncode}; the end of its output:\n{log[-2000:]}"
+            f"The process that loads the SavedModel {failure}; the end of "
+            f"its output:\n{log[-2000:]}"
         )
     report = json.loads((folder / "report.json").read_text())
     outputs = session_child.unpack(folder / "answers.npz")
@@ -119,7 +125,8 @@ def run_sessions(path, requests, onednn=(None,)):
         List of `Session`, in the order of `onednn`.
 
     Raises:
-        RuntimeError: a process died; the message ends with its output.
+        RuntimeError: a process died or was not done within ten minutes; the
+            message ends with its output.
     """
     with tempfile.TemporaryDirectory() as temporary:
         started = []
@@ -154,7 +161,8 @@ def answer_in_clean_process(path, inputs, signature="serving_default"):
     Raises:
         ValueError: no SavedModel at `path`, an unknown signature, or input
             names that are not the signature's; the known ones are listed.
-        RuntimeError: the model did not load, or the request failed.
+        RuntimeError: the model did not load, the request failed, or the
+            process died or was not done within ten minutes.
 
     Example:
 

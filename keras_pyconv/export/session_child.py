@@ -1,6 +1,6 @@
 """A script that answers requests from a SavedModel as TF Serving does.
 
-It runs in a fresh interpreter, as `python -I session_child.py FOLDER`, and
+It runs in a fresh interpreter, as `python -P session_child.py FOLDER`, and
 imports only TensorFlow and NumPy: this package and Keras cannot be imported
 there, so what answers needs neither. The model is loaded into a Session, the
 loader that the server uses, and XLA compilation is switched off as the

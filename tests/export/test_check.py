@@ -6,7 +6,12 @@ import pytest
 import tensorflow as tf
 
 from keras_pyconv.export import __main__ as command
-from keras_pyconv.export import answer_in_clean_process, check
+from keras_pyconv.export import (
+    answer_in_clean_process,
+    check,
+    clean_process,
+    saved_model,
+)
 from keras_pyconv.export.check import _difference
 from keras_pyconv.export.session_child import pack, unpack
 
@@ -56,11 +61,33 @@ def test_the_command_says_where_no_model_is(tmp_path, capsys):
     assert "no SavedModel" in capsys.readouterr().err
 
 
+def test_an_open_size_is_one_at_which_the_model_answers(tmp_path):
+    inputs = keras.Input((None, None, 1))
+    model = keras.Model(inputs, keras.layers.Conv2D(1, 75)(inputs))
+    report = check(saved_model(model, tmp_path), model)
+    assert report.passed, str(report)
+
+
 def test_unknown_names_list_the_known_ones(exported):
     with pytest.raises(ValueError, match="It has: serving_default"):
         answer_in_clean_process(exported, np.zeros(1), "classify")
     with pytest.raises(ValueError, match="images. Received: pixels"):
         answer_in_clean_process(exported, {"pixels": np.zeros(1)})
+
+
+def test_tensorflow_is_found_where_the_user_has_it(
+    exported, tmp_path, monkeypatch
+):
+    (tmp_path / "tensorflow.py").write_text("raise ImportError(__file__)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(RuntimeError, match=f"{tmp_path}/tensorflow.py"):
+        answer_in_clean_process(exported, np.zeros((1, 32, 32, 3)))
+
+
+def test_a_process_that_takes_too_long_is_an_error(exported, monkeypatch):
+    monkeypatch.setattr(clean_process, "TIMEOUT_SECONDS", 0.1)
+    with pytest.raises(RuntimeError, match="not done within 0.1 seconds"):
+        answer_in_clean_process(exported, np.zeros((1, 32, 32, 3)))
 
 
 def test_arrays_and_strings_travel_between_processes(tmp_path):
@@ -101,3 +128,16 @@ def test_equal_scores_may_be_ranked_either_way():
     tied = {**RANKING, "scores": np.array([[0.5, 0.3, 0.3]])}
     other = {**tied, "classes": np.array([[4, 9, 2]])}
     assert not _difference(tied, other)
+
+
+def test_outputs_that_hold_nothing_or_no_numbers_are_compared():
+    wanted = {
+        "nothing": np.zeros((2, 0), np.float32),
+        "flags": np.array([[True], [False]]),
+        "labels": np.array([[b"a"], [b"b"]], object),
+        "scores": np.ones((2, 3), np.float32),
+    }
+    assert not _difference(wanted, wanted)
+    for name in ("flags", "labels"):
+        other = {**wanted, name: wanted[name][::-1]}
+        assert _difference(wanted, other) == f"{name} differs"

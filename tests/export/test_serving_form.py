@@ -153,6 +153,43 @@ def test_the_served_form_of_bfloat16_is_the_float32_network(randomized):
     assert_same_outputs(full, serving_form(mixed, fold=False))
 
 
+def falls_empty(x):
+    return layers.AveragePooling2D(72)(x)
+
+
+def refuses_the_small(x):
+    return layers.Conv2D(2, 75)(x)
+
+
+def mean_of_nothing(x):
+    return layers.GlobalAveragePooling2D()(falls_empty(x))
+
+
+@pytest.mark.parametrize(
+    "shrink", [falls_empty, refuses_the_small, mean_of_nothing]
+)
+def test_an_open_size_grows_until_the_model_runs(shrink, randomized):
+    inputs = keras.Input((None, None, 1))
+    x = layers.BatchNormalization()(layers.Conv2D(2, 1)(inputs))
+    model = randomized(keras.Model(inputs, shrink(x)))
+    served = serving_form(model)
+    assert not normalizations(served)
+    images = np.random.default_rng(0).normal(size=(1, 80, 80, 1))
+    np.testing.assert_allclose(served(images), model(images), atol=1e-5)
+
+
+def test_outputs_may_be_integers_or_hold_nothing(randomized):
+    inputs = keras.Input((6, 6, 3))
+    x = layers.BatchNormalization()(layers.Conv2D(4, 3)(inputs))
+    outputs = [keras.ops.argmax(x, -1), x > 0.0, x[:, :0]]
+    model = randomized(keras.Model(inputs, outputs))
+    served = serving_form(model)
+    assert not normalizations(served)
+    arrays = random_inputs(model)
+    for wanted, got in zip(call(model, arrays), call(served, arrays)):
+        np.testing.assert_array_equal(got, wanted)
+
+
 class Forgetful(layers.Layer):
     """Loses its factor when it is copied by its config."""
 
