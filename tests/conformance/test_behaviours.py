@@ -93,6 +93,27 @@ def test_a_training_step_moves_every_weight(case):
     assert not still
 
 
+def _step(case, **options):
+    """The variables and the loss after one training step."""
+    model, inputs = case.model(), case.inputs(4)
+    target = np.random.default_rng(3).random(model(inputs).shape)
+    model.compile(keras.optimizers.SGD(0.1), "mse", **options)
+    loss = model.train_on_batch(inputs, target)
+    return [np.array(variable) for variable in model.variables] + [loss]
+
+
+# Compiling the step of a whole network takes longer than all else here.
+@pytest.mark.parametrize(
+    "case",
+    [*cases.LAYERS, pytest.param(cases.NETWORKS[0], marks=pytest.mark.slow)],
+    ids=lambda case: case.name,
+)
+def test_a_training_step_is_the_same_under_xla(case):
+    wanted = _step(case, run_eagerly=True)
+    for value, other in zip(_step(case, jit_compile=True), wanted):
+        _close(value, other, 1e-4)
+
+
 def _is_builder(thing):
     return (
         inspect.isfunction(thing)
