@@ -27,8 +27,8 @@ WINDOWS = [
     *((rank, 3, dilation, 2) for rank in (1, 2, 3) for dilation in (1, 2)),
 ]
 SOME = [(1, 2, 1, 2), (2, 1, 1, 6), (2, 2, 1, 2), (3, 1, 1, 2)]
-# Every rank, stride and dilation that a graph may meet, in pairs.
-TRACED = [*SOME[2:], (1, 1, 2, 6), (1, 2, 1, 2), (2, 1, 2, 2), (3, 2, 2, 6)]
+# Every rank, stride and dilation that a graph may meet, each at least once.
+TRACED = [*SOME[2:], (1, 1, 2, 6), (2, 1, 2, 2)]
 
 
 def case(rank, stride, dilation, groups, dtype="float32", batch=2):
