@@ -8,23 +8,22 @@ the model computed. It starts from all of its other weights and is to be
 fine-tuned.
 """
 
+import inspect
 import warnings
 
 import keras
 
 from keras_pyconv.layers.pyconv import PyConv
-from keras_pyconv.models.nesting import all_models, is_graph
+from keras_pyconv.models.nesting import all_models, held, is_graph
 from keras_pyconv.models.replacement import plan
 
 # What `Conv2D` and `PyConv` call alike.
 KEPT = (
     "name",
     "trainable",
-    "dtype",
     "strides",
     "data_format",
     "dilation_rate",
-    "activation",
     "use_bias",
     "kernel_initializer",
     "bias_initializer",
@@ -36,19 +35,53 @@ KEPT = (
 )
 
 
-def _pyconv(plan):
+def _pyconv(plan, activation):
     """The PyConv in the place of a `Conv2D`."""
-    config = plan.layer.get_config()
     kernels, filters, groups = zip(*plan.levels)
-    return PyConv.from_config(
-        {
-            **{name: config[name] for name in KEPT},
-            "filters": filters,
-            "kernel_size": kernels,
-            "groups": groups,
-            "padding": "same" if plan.is_same else "valid",
-        }
+    # Not through a configuration: it has the names of functions alone, by
+    # which the owner's own ones are not found again.
+    return PyConv(
+        **{name: getattr(plan.layer, name) for name in KEPT},
+        dtype=plan.layer.dtype_policy,
+        activation=activation,
+        filters=filters,
+        kernel_size=kernels,
+        groups=groups,
+        padding="same" if plan.is_same else "valid",
     )
+
+
+def _config(operation):
+    """Its configuration, with the owner's own functions as they are."""
+    with warnings.catch_warnings():
+        # Nothing is written to a file here.
+        warnings.filterwarnings("ignore", "The object being serialized")
+        config = operation.get_config()
+    read = getattr(type(operation).from_config, "__func__", None)
+    if read is not keras.Operation.from_config.__func__:
+        return config
+    for name, value in config.items():
+        if isinstance(value, dict):
+            live = getattr(operation, name, None)
+            if callable(live) and not isinstance(live, keras.layers.Layer):
+                config[name] = live
+    return config
+
+
+def _uncompiled(model):
+    """The same graph, of the same class if that is made of its ends.
+
+    Keras compiles the clone of a compiled model, and fails if the owner's own
+    loss cannot be found by its name.
+    """
+    if not model.compiled:
+        return model
+    plain = keras.Model(model.input, model.output, name=model.name)
+    own = inspect.getfullargspec(type(model).__init__)
+    ends = inspect.getfullargspec(type(plain).__init__)
+    if own.args != ends.args and not (own.varargs and own.varkw):
+        return plain
+    return type(model)(model.input, model.output, name=model.name)
 
 
 def _inputs_like(model):
@@ -94,7 +127,7 @@ class _Copier:
     def _made(self, operation):
         if id(operation) in self._plans:
             planned = self._plans[id(operation)]
-            pyramid = _pyconv(planned)
+            pyramid = _pyconv(planned, self._activation(operation))
             if not planned.is_same:
                 self._pads[id(pyramid)] = self._padding(planned)
             return pyramid
@@ -102,16 +135,25 @@ class _Copier:
             return self._sequential(operation)
         if is_graph(operation):
             return keras.models.clone_model(
-                operation,
+                _uncompiled(operation),
                 clone_function=self.copy,
                 call_function=self._call,
                 input_tensors=_inputs_like(operation),
             )
-        config = operation.get_config()
+        config = _config(operation)
         if type(operation) is keras.layers.Lambda:
             # Its code is the caller's own; no file brought it here.
             return keras.layers.Lambda.from_config(config, safe_mode=False)
         return type(operation).from_config(config)
+
+    def _activation(self, conv):
+        """That of a convolution; a copy where it is a layer."""
+        if not isinstance(conv.activation, keras.layers.Layer):
+            return conv.activation
+        copy = self.copy(conv.activation)
+        if conv.activation.built and not copy.built:
+            copy.build_from_config(conv.activation.get_build_config())
+        return copy
 
     def _padding(self, planned):
         name = f"{planned.layer.name}_pad"
@@ -143,10 +185,7 @@ class _Copier:
             if id(copy) in self._pads:
                 layers.append(self._pads[id(copy)])
             layers.append(copy)
-        clone = keras.Sequential(layers, name=model.name)
-        if model.compiled:
-            clone.compile_from_config(model.get_compile_config())
-        return clone
+        return keras.Sequential(layers, name=model.name)
 
 
 def _start_from(conv, pyramid):
@@ -171,14 +210,32 @@ def _fill(copies, plans, keep_weights):
             _start_from(layer, copy)
 
 
-def _set_trainable(model, copier):
-    # Outermost first: what a model says, its layers follow until they are
-    # told otherwise.
-    for owner in all_models(model):
-        copier.copy(owner).trainable = owner.trainable
-        for layer in owner.layers:
-            if id(layer) in copier.copies:
-                copier.copy(layer).trainable = layer.trainable
+def _set_trainable(layer, copy, above=()):
+    # Outermost first: what a layer says, those that it holds follow until
+    # they are told otherwise.
+    copy.trainable = layer.trainable
+    above = (*above, layer)
+    copies = held(copy)
+    for where, inner in held(layer).items():
+        if where in copies and inner not in above:
+            _set_trainable(inner, copies[where], above)
+
+
+def _compile(model, copy):
+    """Compiles the copy as the model is, if a configuration can say how."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The object being serialized")
+            copy.compile_from_config(model.get_compile_config())
+    # The owner's own losses and metrics may fail in their own ways.
+    except Exception as error:
+        reason = str(error).split(". ")[0]
+        warnings.warn(
+            f"The copy of {model.name!r} is left uncompiled because its loss, "
+            f"metrics or optimizer cannot be copied: {reason}. Call its "
+            "`compile` before training.",
+            stacklevel=3,
+        )
 
 
 def replacement_report(model, levels=None, min_kernel=3):
@@ -193,8 +250,9 @@ def replacement_report(model, levels=None, min_kernel=3):
         A `ReplacementReport`. Printed, it is a table of every convolution:
         its kernel, the levels in its place as kernel:groups:filters or why it
         is left, and parameters and multiply-adds of one input before and
-        after. Unknown sizes count as 224 pixels. `replaced` and `left` are its
-        rows, `before` and `after` the totals.
+        after; below it stands how many of the old filters the dense levels
+        start from. Unknown sizes count as 224 pixels. `replaced` and `left`
+        are its rows, `before` and `after` the totals.
 
     Raises:
         ValueError: as `replace_convolutions`.
@@ -241,16 +299,17 @@ def replace_convolutions(
             none below, and no kernel larger than the map. An integer from 1
             to 4 for every layer, 1 leaving it; or a dictionary of such by the
             layer's name (`"backbone/conv2"` in a nested model), the rule
-            holding for the others. Fewer are taken where the channels do not
-            divide into the groups that keep the cost. Groups are 1, 4, 8, 16
-            and filters in the paper's shares, or the closest that divide.
+            holding for the others. A number by its name makes a pyramid of
+            the stem too. Fewer are taken where the channels do not divide
+            into the groups that keep the cost. Groups are 1, 4, 8, 16 and
+            filters in the paper's shares, or the closest that divide.
         min_kernel: The smallest kernel to replace. A kernel of 5 gets levels
             of 5, 7, 9, 11.
         keep_weights: Whether the dense level, whose kernel is as large as the
             old one, starts from the first of the old filters, as many as it
-            has, and their biases. The other levels are new, drawn by the
-            layer's initializers. Layers that are not replaced keep their
-            weights in any case.
+            has, and their biases; the report says how many. The other levels
+            are new, drawn by the layer's initializers. Layers that are not
+            replaced keep their weights in any case.
         verbose: Whether to print the report.
 
     Returns:
@@ -258,11 +317,12 @@ def replace_convolutions(
         `model`; Sequential if `model` is, and plain functional if `model` is
         of a class with a constructor of its own. It computes something else
         and is to be fine-tuned. If `model` is compiled, it is too, with a new
-        optimizer.
+        optimizer; a warning tells where that cannot be, as with a loss that is
+        a function which is not registered with Keras.
 
     Raises:
-        ValueError: the model is subclassed or not built, or an argument has
-            no meaning.
+        ValueError: the model is subclassed or not built, an argument has no
+            meaning, or `levels` names a layer that must stay as it is.
 
     Example:
 
@@ -284,5 +344,8 @@ def replace_convolutions(
     copier = _Copier(plans, names)
     converted = copier.copy(model)
     _fill(copier.copies.values(), plans, keep_weights)
-    _set_trainable(model, copier)
+    _set_trainable(model, converted)
+    for owner in all_models(model):
+        if owner.compiled:
+            _compile(owner, copier.copy(owner))
     return converted

@@ -23,3 +23,19 @@ def all_models(model):
     for layer in model.layers:
         if is_graph(layer):
             yield from all_models(layer)
+
+
+def held(layer):
+    """The layers that a layer holds itself, by where it holds them."""
+    if is_graph(layer):
+        return {inner.name: inner for inner in layer.layers}
+    found = {}
+    for name, value in vars(layer).items():
+        items = value if isinstance(value, (list, tuple)) else [value]
+        for index, item in enumerate(items):
+            # Keras lists what its owner has in attributes once more.
+            if isinstance(item, keras.layers.Layer) and not any(
+                item is other for other in found.values()
+            ):
+                found[name, index] = item
+    return found

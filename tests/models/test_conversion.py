@@ -4,75 +4,25 @@ import keras
 import numpy as np
 import pytest
 
-from keras_pyconv.layers.pyconv import PyConv
 from keras_pyconv.models.conversion import (
     replace_convolutions,
     replacement_report,
 )
-from keras_pyconv.models.replacement_levels import fit_pyramid, levels_at
+from tests.models.convertible import (
+    MODELS,
+    Block,
+    check_converted,
+    conv,
+    generator,
+    nested,
+    paths,
+    random_inputs,
+    sequential,
+    shapes,
+    strided,
+)
 
 layers = keras.layers
-generator = np.random.default_rng(8)
-
-
-def conv(name, filters=32, kernel=3, **options):
-    options = {"padding": "same", **options}
-    return layers.Conv2D(filters, kernel, name=name, **options)
-
-
-def residual():
-    """A stem, a strided and a "valid" convolution, and one used twice."""
-    inputs = keras.Input((32, 32, 3), name="images")
-    x = conv("stem", 16)(inputs)
-    x = conv("strided", strides=2, activation="relu")(x)
-    x = layers.BatchNormalization(name="bn")(conv("valid", padding="valid")(x))
-    shared = conv("shared", use_bias=False)
-    x = shared(shared(x)) + 1.0
-    side = layers.DepthwiseConv2D(3, name="depthwise")(x)
-    x = layers.GlobalAveragePooling2D(name="pool")(conv("point", 8, 1)(x))
-    return keras.Model(
-        inputs, {"scores": layers.Dense(5, name="scores")(x), "side": side}
-    )
-
-
-def two_inputs():
-    image = keras.Input((16, 16, 8), name="image")
-    extra = keras.Input((4,), name="extra")
-    x = layers.Flatten(name="flat")(conv("conv", 16)(image))
-    x = layers.Concatenate(name="both")([x, extra])
-    return keras.Model([image, extra], layers.Dense(2, name="out")(x))
-
-
-def sequential():
-    return keras.Sequential(
-        [
-            keras.Input((17, 16, 8)),
-            conv("strided", strides=2),
-            layers.Dropout(0.1, name="dropout"),
-            conv("plain", padding="valid"),
-        ],
-        name="stack",
-    )
-
-
-def nested():
-    inputs = keras.Input((20, 20, 3), name="images")
-    x = conv("stem", 8, 5, strides=2)(inputs)
-    inner = keras.Input((10, 10, 8), name="inner_images")
-    y = conv("conv", 16)(inner)
-    backbone = keras.Model(inner, y, name="backbone")
-    head = keras.Sequential(
-        [keras.Input((10, 10, 16)), conv("conv", 16, strides=2)], name="head"
-    )
-    return keras.Model(inputs, head(backbone(x, training=False)), name="outer")
-
-
-MODELS = {
-    "residual": residual,
-    "two inputs": two_inputs,
-    "sequential": sequential,
-    "nested": nested,
-}
 # Pixels, and how many convolutions are replaced on maps of at least 5 of them.
 APPLICATIONS = {
     "ResNet50": (64, 3 + 4),
@@ -81,47 +31,7 @@ APPLICATIONS = {
     "EfficientNetB0": (32, 0),
     "MobileNet": (32, 0),
 }
-
-
-def paths(model, prefix=""):
-    """Every layer by its path, through nested models."""
-    for layer in model.layers:
-        yield prefix + layer.name, layer
-        if isinstance(layer, keras.Model):
-            yield from paths(layer, f"{prefix}{layer.name}/")
-
-
-def random_inputs(model):
-    shapes = [(2, *tensor.shape[1:]) for tensor in model.inputs]
-    arrays = [generator.normal(size=s).astype("float32") for s in shapes]
-    return arrays if len(arrays) > 1 else arrays[0]
-
-
-def shapes(outputs):
-    return [tuple(t.shape) for t in keras.tree.flatten(outputs)]
-
-
-def check_converted(model, converted, report):
-    """Same names, shapes and other weights; costs as reported, none more."""
-    assert converted.name == model.name
-    assert shapes(converted.outputs) == shapes(model.outputs)
-    before, after = dict(paths(model)), dict(paths(converted))
-    assert {n for n in set(after) ^ set(before)} == {
-        n for n in after if n.endswith("_pad") and n not in before
-    }
-    replaced = {row.layer: row for row in report.replaced}
-    for name, layer in before.items():
-        if name in replaced:
-            row = replaced[name]
-            assert type(after[name]) is PyConv
-            assert after[name].count_params() == row.after.parameters
-            assert row.after.parameters <= row.before.parameters
-            assert row.after.multiply_adds <= row.before.multiply_adds
-            assert row.before.parameters == layer.count_params()
-        elif not isinstance(layer, keras.Model):
-            assert type(after[name]) is type(layer)
-            for old, new in zip(layer.get_weights(), after[name].get_weights()):
-                np.testing.assert_array_equal(old, new)
+QUICK = ("MobileNet", "VGG16")
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -137,15 +47,6 @@ def test_the_shapes_names_and_other_weights_are_kept(name):
     assert shapes(converted(inputs)) == shapes(model(inputs))
     for was, weight in zip(old, model.get_weights()):
         np.testing.assert_array_equal(was, weight)
-
-
-def test_what_stays_is_named_with_the_reason():
-    reasons = {r.layer: r.reason for r in replacement_report(residual()).left}
-    assert reasons == {
-        "stem": "the stem, which reads 3 channels",
-        "depthwise": "depthwise",
-        "point": "1x1",
-    }
 
 
 @pytest.mark.parametrize(
@@ -215,6 +116,33 @@ def test_a_frozen_model_with_one_open_layer_stays_so():
         assert old.trainable == new.trainable
 
 
+@pytest.mark.parametrize("kind", ["frames", "own"])
+def test_frozen_layers_inside_other_layers_stay_so(kind):
+    inputs = keras.Input((12, 12, 16))
+    x = conv("plain", trainable=False)(inputs)
+    if kind == "own":
+        x = Block(name="own")(x)
+    else:
+        base = keras.Sequential([keras.Input((12, 12, 32)), conv("a")])
+        base.add(conv("b"))
+        x = layers.Reshape((1, 12, 12, 32))(x)
+        x = layers.TimeDistributed(base, name="frames")(x)
+    model = keras.Model(inputs, x)
+    holder = model.get_layer(kind)
+    (holder.steps[1] if kind == "own" else base).trainable = False
+    if kind == "frames":
+        base.get_layer("b").trainable = True
+    copy = replace_convolutions(model).get_layer(kind)
+    assert copy.trainable
+    inner = copy.steps[1] if kind == "own" else copy.layer
+    assert inner.trainable is False
+    flags = [weight.trainable for weight in holder.weights]
+    assert [weight.trainable for weight in copy.weights] == flags
+    assert flags == (
+        [False] * 2 if kind == "own" else [False, False, True, True]
+    )
+
+
 def test_functions_and_adapted_statistics_come_along():
     inputs = keras.Input((12, 12, 16))
     adapted = layers.Normalization()
@@ -224,6 +152,41 @@ def test_functions_and_adapted_statistics_come_along():
     converted = replace_convolutions(model)
     x = random_inputs(model)
     np.testing.assert_allclose(converted(x)[0], model(x)[0])
+
+
+def doubled_tanh(x):
+    return 2 * keras.ops.tanh(x)
+
+
+def tenths(shape, dtype=None):
+    return keras.ops.full(shape, 0.1, dtype)
+
+
+def test_functions_of_the_owner_need_no_name_in_keras():
+    inputs = keras.Input((12, 12, 16))
+    options = {"activation": doubled_tanh, "kernel_initializer": tenths}
+    x = conv("plain", kernel_regularizer=keras.ops.max, **options)(inputs)
+    x = conv("point", 8, 1, activation=lambda x: x + 7.0)(x)
+    model = keras.Model(inputs, conv("point_2", 8, 1, **options)(x))
+    converted = replace_convolutions(model)
+    layer = converted.get_layer("plain")
+    assert layer.activation is doubled_tanh
+    assert layer.kernel_regularizer is model.layers[1].kernel_regularizer
+    np.testing.assert_allclose(layer.kernels[1], 0.1)
+    for name in ("point", "point_2"):
+        kept = model.get_layer(name).activation
+        assert converted.get_layer(name).activation is kept
+
+
+def test_an_activation_that_is_a_layer_is_copied_with_its_weights():
+    inputs = keras.Input((12, 12, 16))
+    leaky = layers.PReLU("ones", shared_axes=[1, 2])
+    model = keras.Model(inputs, conv("conv", activation=leaky)(inputs))
+    model(random_inputs(model))
+    leaky.alpha.assign(keras.ops.full((1, 1, 32), 0.3))
+    copy = replace_convolutions(model).get_layer("conv").activation
+    assert copy is not leaky and copy.alpha is not leaky.alpha
+    np.testing.assert_allclose(copy.alpha, 0.3)
 
 
 def test_channels_first_keeps_its_shapes():
@@ -258,186 +221,49 @@ def test_a_compiled_model_is_compiled_and_trains():
     assert np.abs(after - before).max() > 0
 
 
-# Which levels ----------------------------------------------------------------
+def own_loss(wanted, got):
+    return keras.ops.mean((wanted - got) ** 2)
 
 
-def test_levels_follow_the_resolution_as_in_the_paper():
-    sizes = (224, 112, 56, 28, 14, 7)
-    assert [levels_at(224 / size) for size in sizes] == [4, 4, 4, 3, 2, 1]
+class OwnStep(keras.Model):
+    """A functional model that its owner trains in another way."""
 
 
-@pytest.mark.parametrize("size", [64, None])
-def test_a_network_of_any_size_gets_levels_by_stride(size):
-    x = inputs = keras.Input((size, size, 3))
-    for stage in range(6):
-        x = layers.MaxPooling2D(2)(conv(f"conv{stage}", 64)(x))
-    report = replacement_report(keras.Model(inputs, x))
-    counts = [len(row.levels) for row in report.rows]
-    # At 64 pixels the maps are 64, 32, 16, 8, 4 and 2; no kernel is larger.
-    assert counts == ([0, 4, 4, 3, 0, 0] if size else [0, 4, 4, 3, 2, 0])
+def own_step():
+    plain = strided()
+    return OwnStep(plain.inputs, plain.outputs)
 
 
-def test_unknown_sizes_leave_what_is_padded_by_size():
-    inputs = keras.Input((None, None, 16))
-    x = conv("strided", strides=2)(conv("plain")(inputs))
-    model = keras.Model(inputs, x)
-    report = replacement_report(model)
-    assert [row.layer for row in report.replaced] == ["plain"]
-    assert "unknown size" in report.left[0].reason
+@pytest.mark.parametrize(
+    "make, options",
+    [
+        pytest.param(strided, {"loss": own_loss}, id="functional"),
+        pytest.param(own_step, {"loss": own_loss}, id="own-class"),
+        pytest.param(
+            nested, {"loss": lambda a, b: own_loss(a, b)}, id="lambda"
+        ),
+        pytest.param(
+            sequential, {"loss": "mse", "metrics": [own_loss]}, id="metric"
+        ),
+    ],
+)
+def test_a_model_with_its_owners_loss_is_left_uncompiled(make, options):
+    model = make()
+    model.compile("sgd", **options)
+    message = "left uncompiled because .*(own_loss|lambda)"
+    with pytest.warns(UserWarning, match=message):
+        converted = replace_convolutions(model)
+    assert type(converted) is type(model)
+    assert not converted.compiled and model.compiled
+    check_converted(model, converted, replacement_report(model))
+
+
+def test_a_loss_that_keras_knows_by_name_is_kept():
+    model = own_step()
+    model.compile("sgd", "mse", metrics=["mae"])
     converted = replace_convolutions(model)
-    assert converted.compute_output_shape((1, 9, 11, 16)) == (1, 5, 6, 32)
-
-
-@pytest.mark.parametrize(
-    "channels, filters, levels",
-    [
-        pytest.param(64, 64, "3:1:16 5:4:16 7:8:16 9:16:16", id="the paper's"),
-        pytest.param(128, 32, "3:1:8 5:4:8 7:8:8 9:8:8", id="narrow"),
-        pytest.param(35, 70, "3:1:27 5:5:15 7:7:14 9:7:14", id="odd"),
-        pytest.param(37, 64, "", id="prime"),
-        pytest.param(64, 1, "", id="one-filter"),
-    ],
-)
-def test_groups_are_the_papers_or_the_closest_that_divide(
-    channels, filters, levels
-):
-    found = fit_pyramid(channels, filters, 3, 4)
-    shown = " ".join(f"{k[0]}:{g}:{f}" for k, f, g in found)
-    assert shown == levels
-
-
-@pytest.mark.parametrize("kernel", [3, 5, 7])
-@pytest.mark.parametrize("count", [2, 3, 4])
-def test_no_pyramid_costs_more_than_the_convolution(kernel, count):
-    for channels in range(1, 70, 3):
-        for filters in range(1, 70, 5):
-            found = fit_pyramid(channels, filters, kernel, count)
-            assert not found or sum(lv.filters for lv in found) == filters
-            assert all(channels % lv.groups == 0 for lv in found)
-            assert all(lv.filters % lv.groups == 0 for lv in found)
-            cost = sum(
-                lv.kernel_size[0] ** 2 * lv.filters / lv.groups for lv in found
-            )
-            assert cost <= kernel**2 * filters
-
-
-def test_resnet50_gets_the_levels_of_the_papers_network():
-    model = keras.applications.ResNet50(weights=None, include_top=False)
-    levels = {
-        row.layer: row.levels for row in replacement_report(model).replaced
-    }
-    counts = [len(found) for found in levels.values()]
-    assert counts == [4] * 3 + [3] * 4 + [2] * 6
-    shown = [tuple(level) for level in levels["conv3_block1_2_conv"]]
-    assert shown == [((3, 3), 32, 1), ((5, 5), 32, 4), ((7, 7), 64, 8)]
-
-
-def test_levels_can_be_given_for_one_layer():
-    model = nested()
-    report = replacement_report(model, levels={"backbone/conv": 2})
-    counts = {row.layer: len(row.levels) for row in report.rows}
-    assert counts["backbone/conv"] == 2
-    report = replacement_report(model, levels={"backbone/conv": 1})
-    assert (
-        "asked for"
-        in [row.reason for row in report.left if row.layer == "backbone/conv"][
-            0
-        ]
-    )
-
-
-# What is refused -------------------------------------------------------------
-
-
-class OwnConv(layers.Conv2D):
-    pass
-
-
-class Subclassed(keras.Model):
-    def call(self, inputs):
-        return inputs
-
-
-@pytest.mark.parametrize(
-    "make, reason",
-    [
-        (lambda: OwnConv(32, 3), "a subclass of Conv2D"),
-        (lambda: layers.Conv2D(32, 3, groups=2), "grouped"),
-        (lambda: layers.Conv2D(32, (3, 5)), "not square"),
-        (lambda: layers.Conv2D(32, 4), "not square and odd"),
-        (lambda: layers.Conv2DTranspose(32, 3), "transposed"),
-        (lambda: layers.SeparableConv2D(32, 3), "separable"),
-        (lambda: PyConv(32, 3), "a PyConv already"),
-    ],
-)
-def test_a_model_of_one_other_convolution_is_copied_with_a_warning(
-    make, reason
-):
-    inputs = keras.Input((12, 12, 16))
-    model = keras.Model(inputs, make()(inputs))
-    with pytest.warns(UserWarning, match=f"No convolution .*{reason}"):
-        copy = replace_convolutions(model)
-    x = random_inputs(model)
-    np.testing.assert_array_equal(copy(x), model(x))
-    assert copy.layers[1] is not model.layers[1]
-
-
-class Block(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.steps = [layers.ReLU(), conv("conv")]
-
-    def call(self, x):
-        return self.steps[1](self.steps[0](x))
-
-
-class InModel(keras.Model):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.block = Block()
-
-    def call(self, x):
-        return self.block(x)
-
-
-@pytest.mark.parametrize("kind", [Block, InModel])
-def test_convolutions_inside_other_layers_are_named(kind):
-    inputs = keras.Input((12, 12, 16))
-    x = kind(name="own")(inputs)
-    (row,) = replacement_report(keras.Model(inputs, x)).rows
-    assert row.layer == "own" and row.reason == f"inside a {kind.__name__}"
-    assert row.before == row.after and row.before.parameters == 4640
-
-
-def test_a_convolution_of_every_frame_is_named():
-    inputs = keras.Input((2, 12, 12, 16))
-    x = layers.TimeDistributed(conv("conv"), name="frames")(inputs)
-    (row,) = replacement_report(keras.Model(inputs, x)).rows
-    assert row.layer == "frames" and row.reason == "inside a TimeDistributed"
-
-
-@pytest.mark.parametrize(
-    "model, options, message",
-    [
-        (Subclassed, {}, "functional model.*Subclassed"),
-        (keras.Sequential, {}, "that is built"),
-        (residual, {"levels": 5}, "Received: 5; known: None, 1, 2, 3, 4"),
-        (residual, {"levels": {"shred": 2}}, "'shred'; nearest: shared"),
-        (residual, {"min_kernel": 1}, "Received: 1; nearest: 3"),
-    ],
-)
-def test_mistakes_are_refused_by_name(model, options, message):
-    with pytest.raises(ValueError, match=f"(?s){message}"):
-        replace_convolutions(model(), **options)
-
-
-def test_the_report_is_a_table_of_every_convolution(capsys):
-    replace_convolutions(residual(), verbose=True)
-    lines = capsys.readouterr().out.splitlines()
-    assert "3 of 6 convolutions become PyConvs" in lines[0]
-    (strided,) = [line for line in lines if line.startswith("strided")]
-    assert "3:1:8 5:4:8 7:8:8 9:8:8" in strided and "4,640" in strided
-    assert lines[-1].startswith("all convolutions")
+    assert converted.compiled and converted.loss == "mse"
+    assert type(converted) is OwnStep
 
 
 # keras.applications ----------------------------------------------------------
@@ -446,12 +272,8 @@ def test_the_report_is_a_table_of_every_convolution(capsys):
 @pytest.mark.parametrize(
     "name",
     [
-        "MobileNet",
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in APPLICATIONS
-            if name != "MobileNet"
-        ),
+        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+        for name in APPLICATIONS
     ],
 )
 def test_an_application_is_converted(name, tmp_path):
