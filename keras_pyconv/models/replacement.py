@@ -18,7 +18,7 @@ from keras_pyconv.architectures.levels import PYRAMIDS
 from keras_pyconv.complexity.cost import Cost
 from keras_pyconv.layers.levels import ResolvedLevel
 from keras_pyconv.layers.pyconv import PyConvND
-from keras_pyconv.models.nesting import as_functional, is_graph
+from keras_pyconv.models.nesting import as_functional, held, is_graph
 from keras_pyconv.models.replacement_levels import (
     fit_pyramid,
     levels_at,
@@ -156,7 +156,8 @@ def _why_never(layer, min_kernel):
         return "a subclass of Conv2D"
     kernel = layer.kernel_size
     if max(kernel) < max(min_kernel, 3):
-        return "x".join(map(str, kernel))
+        size = "x".join(map(str, kernel))
+        return size if max(kernel) < 3 else f"{size} is below `min_kernel`"
     if len(set(kernel)) > 1 or kernel[0] % 2 == 0:
         return "its kernel is not square and odd"
     if layer.groups > 1:
@@ -168,23 +169,30 @@ def _why_never(layer, min_kernel):
     return ""
 
 
-def _plan(layer, calls, side, levels):
-    """A `Plan`, or why there is none."""
-    channels = layer.kernel.shape[-2]
-    if channels <= STEM_CHANNELS:
-        return f"the stem, which reads {channels} channels"
+def _count(layer, calls, side):
+    """How many levels the rule gives, and why not two if it gives one."""
     maps = [_sides(layer, call.outputs) for call in calls]
-    count = levels
-    if count is None:
-        ratio = side / max(map(max, maps))
-        count = levels_at(ratio)
-        smallest = min(map(min, maps))
-        while count > 1 and layer.kernel_size[0] + 2 * count - 2 > smallest:
-            count -= 1
-        if count == 1:
-            return f"one level for a map of {smallest} at 1/{ratio:g}"
+    largest, smallest = max(map(max, maps)), min(map(min, maps))
+    count = levels_at(side / largest)
     if count == 1:
-        return "one level was asked for"
+        return 1, f"one level for a map of {largest} at 1/{side / largest:g}"
+    kernel = layer.kernel_size[0]
+    while count > 1 and kernel + 2 * count - 2 > smallest:
+        count -= 1
+    second = kernel + 2
+    return count, f"{second}x{second} exceeds the map of {smallest}"
+
+
+def _plan(layer, calls, side, count, named):
+    """A `Plan`, or why there is none; `named` layers may be the stem."""
+    channels = layer.kernel.shape[-2]
+    if channels <= STEM_CHANNELS and not named:
+        return f"the stem, which reads {channels} channels"
+    reason = "one level was asked for"
+    if count is None:
+        count, reason = _count(layer, calls, side)
+    if count == 1:
+        return reason
     kernel = layer.kernel_size[0]
     pyramid = fit_pyramid(channels, layer.filters, kernel, count)
     if not pyramid:
@@ -234,13 +242,13 @@ def _kernel(layer):
     return tuple(getattr(layer, "kernel_size", ()))
 
 
-def _inner(layer, seen=()):
+def _inner(layer, above=()):
     """Layers that are held by a layer, and those that these hold."""
-    for value in vars(layer).values():
-        for item in value if isinstance(value, (list, tuple)) else [value]:
-            if isinstance(item, keras.layers.Layer) and item not in seen:
-                yield item
-                yield from _inner(item, (*seen, layer, item))
+    above = (*above, layer)
+    for item in held(layer).values():
+        if item not in above:
+            yield item
+            yield from _inner(item, above)
 
 
 def _hidden(layer):
@@ -283,6 +291,16 @@ def _check_names(levels, paths):
             )
 
 
+def _check_named(path, count, result):
+    """Refuses levels for a layer, by its name, that must stay as it is."""
+    if count not in (None, 1) and not isinstance(result, Plan):
+        raise ValueError(
+            "`levels` names a convolution that cannot be replaced. Received: "
+            f"{{{path!r}: {count}}}; why it is left: {result}; nearest: 1, "
+            "which leaves it."
+        )
+
+
 def _row(path, layer, calls, result):
     before = after = Cost(layer.count_params())
     if not _hidden(layer):
@@ -315,9 +333,11 @@ def plan(model, levels=None, min_kernel=3):
     _check_names(each, [path for path, _, _ in found])
     plans, rows = {}, []
     for path, layer, own in found:
-        count = each.get(path) if levels is each else levels
+        named = each.get(path)
+        count = named if levels is each else levels
         result = _hidden(layer) or _why_never(layer, min_kernel)
-        result = result or _plan(layer, own, side, count)
+        result = result or _plan(layer, own, side, count, named is not None)
+        _check_named(path, named, result)
         if isinstance(result, Plan):
             plans[id(layer)] = result
         rows.append(_row(path, layer, own, result))
