@@ -75,6 +75,24 @@ class ReplacementReport:
         counts = collections.Counter(row.reason for row in self.left)
         return "; ".join(f"{n} x {reason}" for reason, n in counts.items())
 
+    def starts(self) -> str:
+        """Which levels start from the old filters; empty where none is."""
+        if not self.replaced:
+            return ""
+        counts = collections.Counter(
+            (row.levels[0].filters, sum(level.filters for level in row.levels))
+            for row in self.replaced
+        )
+        shares = ", ".join(
+            f"{count} x {kept} of {filters}"
+            for (kept, filters), count in counts.items()
+        )
+        return (
+            "Weights: the first level of every PyConv starts from the first "
+            f"of the old filters ({shares}), its other levels anew; with "
+            "keep_weights=False all levels start anew."
+        )
+
     def __str__(self):
         header = [
             "layer",
@@ -93,6 +111,7 @@ class ReplacementReport:
             f"{self.model}: {len(self.replaced)} of {len(self.rows)} "
             f"convolutions become PyConvs; multiply-adds at {shapes}\n"
             + grid(header, lines, words=tuple(header[:3]))
+            + (f"\n\n{self.starts()}" if self.replaced else "")
         )
 
 

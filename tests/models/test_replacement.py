@@ -189,7 +189,15 @@ def test_the_report_is_a_table_of_every_convolution(capsys):
     assert "3 of 6 convolutions become PyConvs" in lines[0]
     (strided,) = [line for line in lines if line.startswith("strided")]
     assert "3:1:8 5:4:8 7:8:8 9:8:8" in strided and "4,640" in strided
-    assert lines[-1].startswith("all convolutions")
+    assert lines[-3].startswith("all convolutions")
+    assert "first of the old filters (3 x 8 of 32)" in lines[-1]
+    assert "keep_weights=False" in lines[-1]
+
+
+def test_a_report_without_replacements_says_nothing_of_weights():
+    report = replacement_report(residual(), levels=1)
+    assert "keep_weights" not in str(report)
+    assert str(report).splitlines()[-1].startswith("all convolutions")
 
 
 # What is refused -------------------------------------------------------------
