@@ -3,7 +3,6 @@
 import argparse
 
 from keras_pyconv.tables import LEGEND, TABLES, render
-from keras_pyconv.tables.measure import measure
 from keras_pyconv.tables.render import FORMATS
 
 
@@ -14,6 +13,8 @@ def _positive(kind):
             raise argparse.ArgumentTypeError(f"{text} is not positive")
         return value
 
+    # argparse puts this name into what it says of other texts.
+    read.__name__ = f"positive {kind.__name__}"
     return read
 
 
@@ -50,11 +51,14 @@ def main(argv=None):
     """Prints the tables that the command line asks for."""
     options = _parser().parse_args(argv)
     tables = [TABLES[key] for key in options.table or TABLES]
-    measured = None
+    measured, how = None, ""
     if options.measure:
+        from keras_pyconv.tables.measure import measure, provenance
+
         rows = [row for table in tables for row in table.rows]
         measured = measure(rows, options.batch, options.seconds)
-    print(render(tables, options.format, measured))
+        how = provenance(options.batch, options.seconds)
+    print(render(tables, options.format, measured, how))
     if options.format != "csv":
         print(f"\n{LEGEND}")
 

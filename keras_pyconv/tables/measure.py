@@ -8,8 +8,13 @@ The fact a reader would get wrong: without a GPU the peak is that of the whole
 process, TensorFlow included, and not of the network alone.
 """
 
+import datetime
+import importlib.metadata
 import json
-import resource
+import os
+import pathlib
+import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -22,6 +27,11 @@ from keras_pyconv.tables.records import Row
 # Kilobytes on Linux, bytes on macOS.
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 MIB = 2**20
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+# What TensorFlow logs on the error stream, whether or not it goes well.
+LOG_LINE = re.compile(
+    r"\d{4}-\d\d-\d\d |[IWEF]\d{4} |WARNING: All log|To enable the following"
+)
 
 
 def has_builder(name: str) -> bool:
@@ -37,21 +47,34 @@ def _build(name, size):
     return build(name, input_shape=(size, size, 3))
 
 
-def _peak():
-    """Bytes: of the first GPU where there is one, else of the process."""
+def _gpu():
+    """TensorFlow's first GPU: its name and its peak in bytes, or None."""
     import keras
 
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
 
-        if tf.config.list_physical_devices("GPU"):
-            return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    devices = tf.config.list_physical_devices("GPU")
+    if not devices:
+        return None
+    details = tf.config.experimental.get_device_details(devices[0])
+    memory = tf.config.experimental.get_memory_info("GPU:0")
+    return details.get("device_name", "GPU"), memory["peak"]
+
+
+def _process_peak():
+    """Bytes; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_maxrss * PEAK_UNIT
 
 
 def run(name: str, size: int, batch: int, seconds: float) -> dict:
-    """Images per second at inference, and the peak memory in MiB."""
+    """Images per second at inference, peak memory in MiB, and the device."""
     import keras
     import numpy as np
 
@@ -66,21 +89,41 @@ def run(name: str, size: int, batch: int, seconds: float) -> dict:
         begin = time.perf_counter()
         model.predict_on_batch(images)
         times.append(time.perf_counter() - begin)
+    backend = keras.backend.backend()
+    host = "CPU" if backend == "tensorflow" else f"default of {backend}"
+    device, peak = _gpu() or (host, _process_peak())
     return {
         "images_per_second": batch / statistics.median(times),
-        "peak_mib": _peak() / MIB,
+        "peak_mib": None if peak is None else peak / MIB,
+        "device": device,
     }
+
+
+def _reason(code, errors):
+    """Why a process failed, from its exit code and its error stream."""
+    if code < 0:
+        guess = " (out of memory?)" if code == -9 else ""
+        return f"ended by signal {-code}{guess}"
+    lines = [line for line in errors.splitlines() if line.strip()]
+    telling = [line for line in lines if not LOG_LINE.match(line)]
+    return (telling or lines or ["no message"])[-1]
 
 
 def _in_a_process(name, size, batch, seconds):
     options = map(str, (name, size, batch, seconds))
     command = [sys.executable, "-m", "keras_pyconv.tables.measure", *options]
-    done = subprocess.run(command, capture_output=True, text=True)
+    # TensorFlow leaves oneDNN off on some processors that it is faster on.
+    environment = {ONEDNN: "1", **os.environ}
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=environment
+    )
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise RuntimeError(f"{name} could not be measured: {last}")
+        reason = _reason(done.returncode, done.stderr)
+        raise RuntimeError(f"{name} could not be measured: {reason}")
     found = json.loads(done.stdout.strip().splitlines()[-1])
-    return found["images_per_second"], found["peak_mib"]
+    return tuple(
+        found[key] for key in ("images_per_second", "peak_mib", "device")
+    )
 
 
 def measure(
@@ -89,7 +132,7 @@ def measure(
     seconds: float = 5.0,
     stream=sys.stderr,
     one: Callable = _in_a_process,
-) -> dict[tuple[str, int], tuple[float, float]]:
+) -> dict[tuple[str, int], tuple]:
     """Measures every network of the rows that has a builder, once.
 
     Args:
@@ -100,8 +143,8 @@ def measure(
         one: what measures one network.
 
     Returns:
-        Images per second and peak memory in MiB, by network and size. What
-        could not be run is missing, and the reason is shown.
+        Images per second, peak memory in MiB and the device, by network and
+        size. What could not be run is missing, and the reason is shown.
     """
     keys = [(row.network, row.size) for row in rows]
     keys = [key for key in dict.fromkeys(keys) if has_builder(key[0])]
@@ -116,6 +159,35 @@ def measure(
         _show(stream, len(keys), len(keys), "done")
         print(file=stream)
     return found
+
+
+def provenance(batch: int, seconds: float) -> str:
+    """One line on how, on what and when `measure` measures here."""
+    onednn = os.environ.get(ONEDNN, "1")
+    return ", ".join(
+        [
+            f"batch {batch}",
+            f"{seconds:g} s each",
+            f"{_processor()} with {os.cpu_count()} cores",
+            *(f"{name} {_version(name)}" for name in ("tensorflow", "keras")),
+            f"{ONEDNN}={onednn}",
+            datetime.date.today().isoformat(),
+        ]
+    )
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"
+
+
+def _processor():
+    path = pathlib.Path("/proc/cpuinfo")
+    text = path.read_text() if path.exists() else ""
+    model = re.search(r"model name\s*: (.+)", text)
+    return model[1] if model else platform.processor() or platform.machine()
 
 
 def _show(stream, number, total, text, width=30):

@@ -34,11 +34,16 @@ class Row:
         label: as printed.
         network: name of the record, of whatever task.
         printed: parameters in millions, and 10^9 operations.
-        accuracy: as printed, one for each metric of the table.
+        accuracy: as printed, one for each metric of the table; empty where
+            nothing is printed.
         size: height and width of the input in pixels.
         classes: outputs of the classifier; by default the table's data set's.
         code: the accuracies that the authors' code names, by column.
         note: what a reader of the figures should know.
+        in_paper: whether the paper has this row. If not, `printed` is what it
+            prints for the network that this one is meant to be.
+        here: the table's first metric as measured with this package; `note`
+            must then say how.
     """
 
     label: str
@@ -49,6 +54,8 @@ class Row:
     classes: int | None = None
     code: tuple[str, ...] = ()
     note: str = ""
+    in_paper: bool = True
+    here: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,11 +76,33 @@ class Table:
 
     def __post_init__(self):
         for row in self.rows:
-            if len(row.accuracy) != len(self.metrics):
-                raise ValueError(
-                    f"Table {self.key}, {row.label}: {len(self.metrics)} "
-                    f"metrics, but accuracy={row.accuracy}"
-                )
+            self._check(row)
+
+    def _check(self, row):
+        where = f"Table {self.key}, {row.label}:"
+        if len(row.accuracy) != len(self.metrics):
+            raise ValueError(
+                f"{where} {len(self.metrics)} metrics, but "
+                f"accuracy={row.accuracy}"
+            )
+        if row.code and len(row.code) != len(self.code_metrics):
+            raise ValueError(
+                f"{where} {len(self.code_metrics)} metrics of the authors' "
+                f"code, but code={row.code}"
+            )
+        if not row.in_paper and any((*row.accuracy, *row.code)):
+            raise ValueError(
+                f"{where} not in the paper, but accuracy={row.accuracy}, "
+                f"code={row.code}"
+            )
+        if row.here and not row.note:
+            raise ValueError(
+                f"{where} `note` must say how here={row.here!r} was measured"
+            )
+        if not row.in_paper and not row.note:
+            raise ValueError(
+                f"{where} not in the paper, and `note` does not say what it is"
+            )
 
 
 def _image(count):

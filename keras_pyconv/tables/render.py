@@ -1,7 +1,9 @@
 """Tables as text, Markdown and CSV.
 
 The fact a reader would get wrong: the differences are between figures rounded
-as the paper rounds its own. `+0.00` means that every printed digit agrees.
+as the paper rounds its own. `+0.00` means that every printed digit agrees. A
+row that the paper does not have is compared with a target: the figure of the
+row that it stands for.
 """
 
 import csv
@@ -19,10 +21,12 @@ LEGEND = (
     "normalization. MACs: convolutions and dense layers, a product "
     "and its addition as one. Ops: by the paper's convention, as thop "
     "counted them in mid-2019. Diff: ours, rounded, less the printed "
-    "figure. (paper): as printed there. (authors' code): as published with "
-    "it. (here): measured with this package; empty where nothing was."
+    "figure. Target: not printed for this row, which is ours, but for the one "
+    "that it stands for. (paper): as printed there. (authors' code): as "
+    "published with it. (here): measured with this package; empty where "
+    "nothing was."
 )
-MEASURED = ("images/s (here)", "Peak MiB (here)")
+MEASURED = ("images/s (here)", "Peak MiB (here)", "Device (here)")
 
 
 def cells(
@@ -32,8 +36,8 @@ def cells(
 
     Args:
         table: one of `TABLES`.
-        measured: images per second and peak memory in MiB by network and
-            size. None leaves their columns out.
+        measured: images per second, peak memory in MiB and the device, by
+            network and size. None leaves their columns out.
     """
     return [_cells(table, row, measured) for row in table.rows]
 
@@ -44,30 +48,33 @@ def _cells(table, row, measured):
     line = {"Network": row.label, "Record": row.network, "Input": size}
     ours = counted.parameters / 1e6, counted.paper_ops / 1e9
     macs = f"{counted.multiply_adds / 1e9:.2f}"
-    line |= _compare("Params, M", "M", ours[0], row.printed[0])
+    word = "" if row.in_paper else "target "
+    line |= _compare("Params, M", "M", ours[0], row.printed[0], word)
     line |= {"MACs, G": macs}
-    line |= _compare("Ops, G", "G", ours[1], row.printed[1])
+    line |= _compare("Ops, G", "G", ours[1], row.printed[1], word)
     for metric, value in zip(table.metrics, row.accuracy):
         line[f"{metric} (paper)"] = value
     for place, metric in enumerate(table.code_metrics):
         value = row.code[place] if row.code else ""
         line[f"{metric} (authors' code)"] = value
-    line[f"{table.metrics[0]} (here)"] = ""
+    line[f"{table.metrics[0]} (here)"] = row.here
     if measured is not None:
-        figures = measured.get((row.network, row.size), ("", ""))
+        figures = measured.get((row.network, row.size), ("",) * 3)
         line |= dict(zip(MEASURED, map(_figure, figures)))
     return line
 
 
-def _compare(title, unit, ours, printed):
+def _compare(title, unit, ours, printed, word):
     return {
         title: f"{ours:.2f}",
-        f"Printed, {unit}": f"{printed:.2f}",
+        f"Printed, {unit}": f"{word}{printed:.2f}",
         f"Diff, {unit}": f"{round(ours, 2) - printed + 0.0:+.2f}",
     }
 
 
 def _figure(value):
+    if value is None:
+        return ""
     return value if isinstance(value, str) else f"{value:.1f}"
 
 
@@ -75,6 +82,7 @@ def render(
     tables: list[Table],
     style: str = "text",
     measured: Mapping[tuple[str, int], tuple] | None = None,
+    provenance: str = "",
 ) -> str:
     """The tables in one string; `LEGEND` says what the columns are.
 
@@ -83,6 +91,8 @@ def render(
         style: `"text"`, `"markdown"` or `"csv"`. CSV is one table with a
             column that names the paper's.
         measured: as for `cells`.
+        provenance: how and on what it was measured; a line below the tables,
+            and in CSV a column of the rows that were measured.
 
     Raises:
         ValueError: if `style` is unknown.
@@ -90,8 +100,11 @@ def render(
     if style not in FORMATS:
         raise ValueError(f"`style` must be one of {FORMATS}; got {style!r}")
     if style == "csv":
-        return _csv(tables, measured)
-    return "\n\n".join(_block(table, style, measured) for table in tables)
+        return _csv(tables, measured, provenance)
+    blocks = [_block(table, style, measured) for table in tables]
+    if provenance:
+        blocks.append(f"Measured here: {provenance}.")
+    return "\n\n".join(blocks)
 
 
 def _block(table, style, measured):
@@ -118,19 +131,23 @@ def _notes(table: Table, style: str) -> list[str]:
     return ["\n".join(lines)] if lines else []
 
 
-def _csv(tables, measured):
-    lines = [
-        {"Table": table.key} | line | {"Note": row.note}
-        for table in tables
-        for row, line in zip(table.rows, cells(table, measured))
-    ]
-    columns = list(dict.fromkeys(title for line in lines for title in line))
+def _csv(tables, measured, provenance):
+    lines = []
+    for table in tables:
+        for row, line in zip(table.rows, cells(table, measured)):
+            lines.append({"Table": table.key} | line)
+            if provenance:
+                known = (row.network, row.size) in (measured or {})
+                lines[-1]["Measured (here)"] = provenance if known else ""
+            lines[-1]["Note"] = row.note
+    columns = dict.fromkeys(title for line in lines for title in line)
     # The note stays last, wherever the first table had it.
-    columns.remove("Note")
+    columns.pop("Note", None)
     file = io.StringIO()
     writer = csv.DictWriter(
         file, [*columns, "Note"], restval="", lineterminator="\n"
     )
-    writer.writeheader()
+    if lines:
+        writer.writeheader()
     writer.writerows(lines)
     return file.getvalue().rstrip("\n")

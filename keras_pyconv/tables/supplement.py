@@ -82,7 +82,9 @@ TABLE_S2 = Table(
             (44.91, 91.81),
             ("", ""),
             classes=174,
-            note="not a row of the paper: the network that its figure is of",
+            note="not a row of the paper; the target is the figure above, "
+            "which is that of this network",
+            in_paper=False,
         ),
     ),
     drawn=True,
@@ -125,6 +127,7 @@ TABLE_S4 = Table(
 )
 
 UNKNOWN = "our reconstruction: the paper does not say how blocks are replaced"
+CANDIDATE = f"{UNKNOWN}; not a row of the paper, but another candidate"
 
 TABLE_S5 = Table(
     "s5",
@@ -144,7 +147,8 @@ TABLE_S5 = Table(
             (43.48, 11.92),
             ("20.31", "5.21", "0.738", "347"),
             299,
-            note=UNKNOWN,
+            note=f"{UNKNOWN}. The printed errors and speeds are those of the "
+            "authors' network, which is unknown, and not of ours",
         ),
         Row(
             "PyConvInception, with a branch",
@@ -152,7 +156,8 @@ TABLE_S5 = Table(
             (43.48, 11.92),
             ("",) * 4,
             299,
-            note=f"{UNKNOWN}; this one has both printed figures",
+            note=f"{CANDIDATE}, which has both printed figures",
+            in_paper=False,
         ),
         Row(
             "PyConvInception, levels 4, 3, 2",
@@ -160,7 +165,8 @@ TABLE_S5 = Table(
             (43.48, 11.92),
             ("",) * 4,
             299,
-            note=f"{UNKNOWN}; this one has the paper's own pyramids",
+            note=f"{CANDIDATE}, which has the paper's own pyramids",
+            in_paper=False,
         ),
     ),
 )

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,13 +14,17 @@ import pytest
 from keras_pyconv.tables import TABLES, cells, count, render
 from keras_pyconv.tables.__main__ import main
 from keras_pyconv.tables.layout import layout
-from keras_pyconv.tables.measure import measure
+from keras_pyconv.tables.measure import measure, provenance
+from keras_pyconv.tables.render import FORMATS
 
 ROWS = [
     pytest.param(row, id=f"{key}: {row.label} at {row.size}")
     for key, table in TABLES.items()
     for row in table.rows
 ]
+# Params and GFLOPs, accuracies and speeds, and those of the authors' code, of
+# every row of the paper: a transcription of its own.
+PRINTED = json.loads(Path(__file__).with_name("printed.json").read_text())
 # Where our figures differ from the printed ones: 10^6 parameters, 10^9 ops.
 DIFFERENT = {
     ("PyConvResNet3D-50", "+0.46", "+0.00"),
@@ -28,6 +34,7 @@ DIFFERENT = {
     ("pre-act. ResNet-101", "-0.01", "-0.01"),
     ("pre-act. ResNet-152", "+0.00", "-0.01"),
 }
+LOG = "2026-01-31 12:00:00.1: I tensorflow/core: this binary is optimized"
 
 
 def test_every_table_of_networks_is_there():
@@ -49,6 +56,36 @@ def test_all_printed_digits_agree_but_those_that_are_explained():
     assert found == DIFFERENT
 
 
+@pytest.mark.parametrize("key", list(TABLES))
+def test_every_printed_figure_is_that_of_the_paper(key):
+    found = [
+        [
+            row.label,
+            "{:.2f} {:.2f}".format(*row.printed),
+            " ".join(row.accuracy),
+            " ".join(row.code),
+        ]
+        for row in TABLES[key].rows
+        if row.in_paper
+    ]
+    assert found == PRINTED[key]
+
+
+def test_what_the_paper_does_not_have_is_marked():
+    ours = {
+        row.label
+        for table in TABLES.values()
+        for row, line in zip(table.rows, cells(table))
+        if "target" in line["Printed, M"] + line["Printed, G"]
+    }
+    assert ours == {
+        "PyConvResNet3D-50, 174 classes",
+        "PyConvInception, with a branch",
+        "PyConvInception, levels 4, 3, 2",
+    }
+    assert "errors and speeds are those of the" in render([TABLES["s5"]])
+
+
 @pytest.mark.parametrize("row", ROWS)
 def test_a_row_has_its_own_cost_and_the_accuracies_are_percentages(row):
     assert count(row).parameters > 20e6
@@ -63,6 +100,8 @@ def test_the_authors_code_agrees_with_the_paper():
                 assert float(row.code[0]) == pytest.approx(
                     100 - float(row.accuracy[0])
                 )
+    for row in TABLES["4"].rows:
+        assert row.code == (row.accuracy[1], row.accuracy[3])
 
 
 def test_every_accuracy_says_where_it_comes_from_and_none_is_ours():
@@ -100,6 +139,21 @@ def test_csv_is_one_table_that_a_program_can_read():
     assert line["Note"].startswith("our reconstruction")
 
 
+def test_no_tables_are_an_empty_text():
+    assert [render([], style) for style in FORMATS] == ["", "", ""]
+
+
+def test_an_accuracy_that_was_measured_here_is_shown_with_its_note():
+    first, *others = TABLES["1"].rows
+    note = "90 epochs on one GPU"
+    first = replace(first, here="24.01", note=note)
+    table = replace(TABLES["1"], rows=(first, *others))
+    assert [line["top-1 err, % (here)"] for line in cells(table)] == [
+        *("24.01", "", "")
+    ]
+    assert f"ResNet-50: {note}." in render([table])
+
+
 def test_an_unknown_format_is_refused():
     with pytest.raises(ValueError, match="got 'html'"):
         render([TABLES["1"]], "html")
@@ -111,6 +165,21 @@ def test_a_row_without_a_record_or_with_too_few_metrics_is_refused():
         count(replace(row, network="VGG"))
     with pytest.raises(ValueError, match="2 metrics"):
         replace(TABLES["1"], rows=(replace(row, accuracy=("1.00",)),))
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"code": ("1", "2")}, "1 metrics of the authors' code"),
+        ({"here": "24.01"}, "`note` must say how here='24.01'"),
+        ({"in_paper": False}, "not in the paper, but accuracy="),
+    ],
+    ids=["code", "here", "in_paper"],
+)
+def test_a_row_that_contradicts_its_table_is_refused(change, message):
+    row = replace(TABLES["1"].rows[0], **change)
+    with pytest.raises(ValueError, match=message):
+        replace(TABLES["1"], rows=(row,))
 
 
 def test_the_command_prints_the_tables_that_are_asked_for(capsys):
@@ -129,12 +198,18 @@ def test_the_command_refuses_what_it_cannot_do(option, capsys):
     assert option[:7] in capsys.readouterr().err
 
 
+def test_the_command_says_what_a_number_is(capsys):
+    with pytest.raises(SystemExit):
+        main(["--batch=abc"])
+    assert "invalid positive int value: 'abc'" in capsys.readouterr().err
+
+
 def test_measuring_shows_progress_and_runs_each_network_once():
     stream, asked = io.StringIO(), []
 
     def one(name, size, batch, seconds):
         asked.append((name, size, batch, seconds))
-        return 12.34, 567.8
+        return 12.34, 567.8, "CPU"
 
     rows = [*TABLES["1"].rows, *TABLES["3"].rows[:7]]
     found = measure(rows, 2, 0.1, stream, one)
@@ -144,6 +219,7 @@ def test_measuring_shows_progress_and_runs_each_network_once():
     line = cells(TABLES["3"], found)[0]
     assert line["images/s (here)"] == "12.3"
     assert line["Peak MiB (here)"] == "567.8"
+    assert line["Device (here)"] == "CPU"
     unmeasured = cells(TABLES["3"], found)[1]
     assert unmeasured["images/s (here)"] == ""
 
@@ -152,28 +228,68 @@ def test_what_cannot_be_run_is_left_empty_and_said():
     def one(name, size, batch, seconds):
         if name == "ResNet50":
             raise RuntimeError("ResNet50 could not be measured: no memory")
-        return 1.0, 2.0
+        return 1.0, None, "CPU"
 
     stream = io.StringIO()
     found = measure(TABLES["1"].rows, stream=stream, one=one)
     assert ("ResNet50", 224) not in found and len(found) == 2
     assert "\nResNet50 could not be measured: no memory" in stream.getvalue()
+    assert cells(TABLES["1"], found)[1]["Peak MiB (here)"] == ""
+
+
+@pytest.mark.parametrize(
+    "code, errors, reason",
+    [
+        (-9, "E0000 killed", "ended by signal 9 (out of memory?)"),
+        (-11, "", "ended by signal 11"),
+        (1, f"MemoryError: 3 GiB\n{LOG}", "MemoryError: 3 GiB"),
+        (1, LOG, LOG),
+        (1, "", "no message"),
+    ],
+    ids=["killed", "signal", "error", "log", "silent"],
+)
+def test_the_reason_is_told_and_not_a_log_line(
+    monkeypatch, code, errors, reason
+):
+    def run(command, **options):
+        assert options["env"]["TF_ENABLE_ONEDNN_OPTS"]
+        return subprocess.CompletedProcess(command, code, "", errors)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    stream = io.StringIO()
+    assert not measure(TABLES["1"].rows[:1], stream=stream)
+    assert f"could not be measured: {reason}\n" in stream.getvalue()
+
+
+def test_what_was_measured_says_how_and_where():
+    how = provenance(3, 0.5)
+    assert how.startswith("batch 3, 0.5 s each, ")
+    assert re.search(r", TF_ENABLE_ONEDNN_OPTS=[01], \d{4}-\d\d-\d\d$", how)
+    found = {("ResNet50", 224): (1.0, 2.0, "CPU")}
+    printed = render([TABLES["1"]], "text", found, how)
+    assert printed.endswith(f"\n\nMeasured here: {how}.")
+    printed = render([TABLES["1"]], "csv", found, how)
+    lines = list(csv.DictReader(io.StringIO(printed)))
+    assert [line["Measured (here)"] for line in lines] == [how, "", ""]
 
 
 @pytest.mark.slow
 def test_a_network_is_measured_in_a_process_of_its_own():
     found = measure(TABLES["1"].rows[:1], 1, 0.1)
-    speed, peak = found["ResNet50", 224]
-    assert speed > 0 and peak > 100
+    speed, peak, device = found["ResNet50", 224]
+    assert speed > 0 and peak > 100 and device
 
 
 def test_the_tables_need_no_framework():
+    # `resource` is missing on Windows.
     script = (
         "import sys, types\n"
+        "sys.modules['resource'] = None\n"
         "package = types.ModuleType('keras_pyconv')\n"
         "package.__path__ = [sys.argv[1]]\n"
         "sys.modules['keras_pyconv'] = package\n"
         "from keras_pyconv.tables.__main__ import main\n"
+        "import keras_pyconv.tables.measure\n"
         "main(['--format', 'csv'])\n"
         "assert not {'keras', 'tensorflow', 'numpy'} & set(sys.modules)\n"
     )
