@@ -8,6 +8,8 @@ The fact a reader would get wrong: PyConvInception is our reconstruction. The
 paper prints what it costs and how well it does, and not what it is.
 """
 
+import os
+
 from keras import layers
 
 from keras_pyconv.architectures import (
@@ -18,7 +20,11 @@ from keras_pyconv.architectures import (
     get_inception,
 )
 from keras_pyconv.models import blocks
-from keras_pyconv.models.arguments import check_arguments, image_input
+from keras_pyconv.models.arguments import (
+    check_arguments,
+    image_input,
+    is_torch_file,
+)
 from keras_pyconv.models.classifier import (
     classify,
     finish,
@@ -107,6 +113,15 @@ def _trunk(x, architecture):
     return x
 
 
+def _check_weights(weights):
+    if weights is not None and is_torch_file(weights):
+        raise ValueError(
+            "Inception networks load no checkpoints of PyTorch: "
+            "`weights` must be None or a file of Keras (.weights.h5, .keras). "
+            f"Received: weights={os.fspath(weights)!r}"
+        )
+
+
 def _check_size(images):
     sizes = [*images.shape[1:]]
     sizes.pop(blocks.channel_axis() % 4 - 1)
@@ -137,7 +152,7 @@ def build_inception(
         include_top: Whether to end with global average pooling and the
             linear classifier.
         weights: None for random initialization, or the path of a file of
-            Keras (`.weights.h5`, `.keras`). For the weights that
+            Keras (`.weights.h5`, `.keras`) and no other. For the weights that
             `keras.applications` publishes for InceptionResNetV2 see
             `keras_pyconv.weights.from_keras_applications`.
         input_tensor: Keras tensor to use as the images.
@@ -166,6 +181,7 @@ def build_inception(
     check_arguments(
         include_top, weights, pooling, classes, classifier_activation, dropout
     )
+    _check_weights(weights)
     images = image_input(
         input_tensor, input_shape, include_top, architecture.input_size
     )

@@ -57,6 +57,14 @@ def _parameter_name(module, layer, variable):
 def _named_variables(model):
     """(authors' name, variable) for every variable that they have too."""
     layer_names = {layer.name for layer in model.layers}
+    # Others share the name of the classifier, and no more.
+    if "conv1_conv" not in layer_names:
+        raise ValueError(
+            f"Model {model.name!r} has no layer 'conv1_conv', as every network "
+            "of the authors' has: it must be a residual network made by a "
+            "builder of keras_pyconv. For InceptionResNetV2 see "
+            "`keras_pyconv.weights.from_keras_applications`."
+        )
     pairs = []
     for layer in model.layers:
         module = _module_name(layer, layer_names)
@@ -65,11 +73,6 @@ def _named_variables(model):
                 (_parameter_name(module, layer, variable), variable)
                 for variable in layer.variables
             ]
-    if not pairs:
-        raise ValueError(
-            f"Model {model.name!r} has no layer that the authors' networks "
-            "have: it must be made by a builder of keras_pyconv."
-        )
     return pairs
 
 
@@ -160,7 +163,7 @@ def from_torch(model: keras.Model, source) -> keras.Model:
     normalization before the stem, keep their weights.
 
     Args:
-        model: A network made by a builder of `keras_pyconv`.
+        model: A residual network made by a builder of `keras_pyconv`.
         source: Mapping from the authors' parameter names to arrays or
             tensors, or the path of a `.npz`, `.safetensors`, `.pth` or `.pt`
             file. No code found in a file is run. PyTorch is needed for
@@ -172,8 +175,9 @@ def from_torch(model: keras.Model, source) -> keras.Model:
     Raises:
         FileNotFoundError: if there is no such file.
         ImportError: if the file needs a package that is not installed.
-        ValueError: if the source is no checkpoint or does not fit; the
-            message lists what is missing, left over and unusable.
+        ValueError: if the model is no residual network, or the source is no
+            checkpoint or does not fit; the message lists what is missing,
+            left over and unusable.
     """
     pairs = _named_variables(model)
     arrays = read_arrays(source)

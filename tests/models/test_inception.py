@@ -87,6 +87,14 @@ def test_mistakes_are_refused_with_what_was_received(call, message):
         call()
 
 
+@pytest.mark.parametrize("name", ["fc.npz", "fc.pth", "fc.safetensors"])
+def test_checkpoints_of_pytorch_are_refused_before_building(tmp_path, name):
+    path = tmp_path / name
+    path.touch()
+    with pytest.raises(ValueError, match=rf"no checkpoints.*{name}"):
+        build_inception("InceptionResNetV2", weights=path)
+
+
 def test_weights_of_another_network_are_refused():
     other = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
     with pytest.raises(ValueError, match="no counterpart of layer 'stem_1_"):

@@ -139,9 +139,12 @@ def test_layers_that_the_authors_do_not_have_keep_their_weights(source):
 
 def test_a_model_of_another_kind_is_refused():
     images = keras.Input((4,))
-    other = keras.Model(images, keras.layers.Dense(2)(images))
-    with pytest.raises(ValueError, match="made by a builder"):
-        from_torch(other, {})
+    top = keras.layers.Dense(2, name="predictions")
+    other = keras.Model(images, top(images))
+    # A file of the classifier alone would fit.
+    classifier = {"fc.weight": np.zeros((2, 4)), "fc.bias": np.zeros(2)}
+    with pytest.raises(ValueError, match="'conv1_conv'.*made by a builder"):
+        from_torch(other, classifier)
 
 
 def test_a_mixed_precision_model_keeps_float32_variables(source):
