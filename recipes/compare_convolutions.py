@@ -14,6 +14,7 @@ quarter; normalization, activation and biases are left out everywhere.
 """
 
 import argparse
+import math
 import pathlib
 from dataclasses import dataclass
 
@@ -233,8 +234,12 @@ def built(name):
 
 
 def multiply_adds(model):
-    """Of the built layers: every weight is used at every position."""
-    return model.count_params() * POSITIONS
+    """Of the built layers: each kernel at every position of its output."""
+    return sum(
+        math.prod(weight.shape) * math.prod(layer.output.shape[1:-1])
+        for layer in model.layers
+        for weight in layer.weights
+    )
 
 
 def renewed(text):

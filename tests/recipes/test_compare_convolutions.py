@@ -3,6 +3,7 @@
 import pathlib
 import re
 
+import keras
 import numpy as np
 import pytest
 
@@ -31,6 +32,15 @@ def test_parameters_and_multiply_adds_are_those_of_the_layers(name):
     parameters = sum(cost.parameters for cost in costs)
     assert model.count_params() == parameters
     products = sum(cost.multiply_adds for cost in costs)
+    assert compare.multiply_adds(model) == products
+
+
+def test_multiply_adds_are_counted_where_each_layer_stands():
+    images = keras.Input((8, 8, 2))
+    halved = keras.layers.Conv2D(3, 1, strides=2, use_bias=False)(images)
+    maps = keras.layers.Conv2D(5, 3, use_bias=False)(halved)
+    model = keras.Model(images, maps)
+    products = 2 * 3 * 4 * 4 + 3 * 5 * 9 * 2 * 2
     assert compare.multiply_adds(model) == products
 
 
