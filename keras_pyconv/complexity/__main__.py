@@ -9,6 +9,7 @@ from keras_pyconv.complexity.grid import STYLES
 from keras_pyconv.complexity.network import complexity
 from keras_pyconv.complexity.tables import COUNTING_RULE, networks_table
 
+OTHERS = "Networks of other kinds: `python -m keras_pyconv.tables`."
 MARKERS = (
     "<!-- begin: written by `make tables` -->\n",
     "<!-- end: written by `make tables` -->",
@@ -19,7 +20,8 @@ def main(argv=None):
     """Prints the table that the command line asks for."""
     parser = argparse.ArgumentParser(
         prog="python -m keras_pyconv.complexity",
-        description="Parameters and operations of every network.",
+        description="Parameters and operations of the classification networks "
+        f"of the residual family. {OTHERS}",
         epilog=COUNTING_RULE,
     )
     parser.add_argument("names", nargs="*", metavar="NAME")
@@ -46,7 +48,8 @@ def main(argv=None):
     except OSError as error:
         parser.error(str(error))
     except ValueError as error:
-        parser.error(str(error))
+        unknown = set(options.names) - set(ARCHITECTURES)
+        parser.error(f"{error} {OTHERS}" if unknown else str(error))
 
 
 def _report(options):

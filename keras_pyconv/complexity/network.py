@@ -98,7 +98,11 @@ def complexity(
     include_top: bool = True,
     output_stride: int | None = None,
 ) -> Complexity:
-    """Parameters and operations of a network, without making it.
+    """Parameters and operations of a residual network for classification.
+
+    In closed form, without making it. Networks of other kinds have functions
+    of their own, such as `inception_complexity`, and `python -m
+    keras_pyconv.tables` prints them all.
 
     Args:
         architecture: a record, or the name of a row of `ARCHITECTURES`.

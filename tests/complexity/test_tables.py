@@ -52,10 +52,12 @@ def test_the_command_lists_the_levels_of_a_network(capsys):
     assert "  9x9, G=8, 8 filters" in printed
 
 
-def test_the_command_refuses_an_unknown_network(capsys):
+def test_the_command_refuses_other_networks_and_says_where_they_are(capsys):
     with pytest.raises(SystemExit):
-        main(["PyConvNet"])
-    assert "Known: ResNet50, " in capsys.readouterr().err
+        main(["PyConvInceptionResNetV2"])
+    message = capsys.readouterr().err
+    assert "Known: ResNet50, " in message
+    assert "python -m keras_pyconv.tables" in message
 
 
 @pytest.mark.parametrize(
