@@ -5,6 +5,10 @@ further, and at every map the convolutions that predict boxes and classes.
 
 The fact a reader would get wrong: the third stage neither strides nor
 dilates, so that the first map is 38 x 38.
+
+One thing is inferred: the third stage of PyConvSSD keeps the max pooling on
+its shortcut, at stride 1. The paper does not say so, and its figures cannot
+tell, for the pooling has no parameters and changes no printed digit.
 """
 
 from dataclasses import dataclass, replace
@@ -123,7 +127,7 @@ def _extra_layers(levels):
 
 
 def _backbone(name):
-    """Stages 1 to 3 of a network, the third without its stride."""
+    """Stages 1 to 3 of a network, the third without its stride alone."""
     row = ARCHITECTURES[name]
     third = replace(row.stages[2], stride=1)
     return replace(row, stages=(*row.stages[:2], third), total_stride=8)

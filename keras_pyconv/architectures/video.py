@@ -11,7 +11,11 @@ the table nor the text says so; no other reading gives the printed GFLOPs.
 
 from dataclasses import dataclass
 
-from keras_pyconv.architectures.levels import check, check_row
+from keras_pyconv.architectures.levels import (
+    check,
+    check_positive,
+    check_row,
+)
 from keras_pyconv.architectures.residual import ARCHITECTURES, Architecture
 
 # Frames that a kernel of each side spans.
@@ -55,6 +59,25 @@ class VideoArchitecture:
             f"{len(self.base.stages)} stages need as many entries of "
             f"`frames_strides`; got {self.frames_strides}",
         )
+        self._check_numbers()
+
+    def _check_numbers(self):
+        check(
+            len(self.stem_kernel) == 3,
+            self.name,
+            f"`stem_kernel` needs three sizes; got {self.stem_kernel}",
+        )
+        check(
+            0 <= self.dropout < 1,
+            self.name,
+            f"`dropout` must be a rate in [0, 1); got {self.dropout}",
+        )
+        for size in self.stem_kernel:
+            check_positive(self.name, stem_kernel=size)
+        for stride in self.frames_strides:
+            check_positive(self.name, frames_strides=stride)
+        for side, frames in self.frames_by_side:
+            check_positive(self.name, side=side, frames_by_side=frames)
 
     def kernels(self, number: int) -> tuple[tuple[int, int, int], ...]:
         """Each level's kernel in the stage of that number, from 0."""

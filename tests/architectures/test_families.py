@@ -25,6 +25,7 @@ from keras_pyconv.architectures import (
 SEGMENTER = SEGMENTERS["PyConvSegNetResNet50"]
 DETECTOR = DETECTORS["PyConvSSDPyConvResNet50"]
 VIDEO = VIDEO_ARCHITECTURES["PyConvResNet3D50"]
+FRAMES = VIDEO.frames_by_side
 INCEPTION = INCEPTIONS["PyConvInceptionResNetV2"]
 BLOCK = INCEPTION.parts[2]
 TABLES = (
@@ -96,6 +97,11 @@ def test_time_is_halved_late_and_pooled_only_there():
         (VIDEO, {"source": ""}, "`source` is empty"),
         (VIDEO, {"frames_strides": (1, 2)}, "4 stages .* got .1, 2."),
         (VIDEO, {"frames_by_side": ((3, 3),)}, "side .5, 7, 9."),
+        (VIDEO, {"frames_by_side": ((3, 0), *FRAMES)}, "side` .* got 0"),
+        (VIDEO, {"frames_strides": (1, 1, 2, 0)}, "strides` .* got 0"),
+        (VIDEO, {"stem_kernel": (7, 7)}, "three sizes; got .7, 7."),
+        (VIDEO, {"stem_kernel": (5, 7, -7)}, "`stem_kernel` .* got -7"),
+        (VIDEO, {"dropout": 1.0}, "`dropout` must .* got 1.0"),
         (VIDEO, {"base": ARCHITECTURES["PyConvResNet18"]}, "got 'basic2'"),
         (COMPARISONS["SEResNet50"], {"addition": "gate"}, "got 'gate'"),
         (INCEPTION, {"name": "a-b"}, "'a-b': the name must be"),
