@@ -7,6 +7,7 @@ The fact a reader would get wrong: responses are the convolution's own, before
 normalization and ReLU, so that they are negative as often as positive.
 """
 
+import importlib
 import pathlib
 from typing import Any, NamedTuple
 
@@ -16,8 +17,10 @@ import numpy as np
 from keras_pyconv.layers.pyconv import PyConv
 from keras_pyconv.tasks.receptive_field import (
     check_images,
+    data_format,
     effective_receptive_field,
     share_outside,
+    stages,
     theoretical_receptive_field,
 )
 
@@ -115,25 +118,29 @@ def show_pyramid(
     path: Any = None,
     beside: keras.Model | None = None,
     layer: str | None = None,
-    stage: str = "stage1",
+    stage: str | None = None,
     images: np.ndarray | None = None,
 ) -> Any:
-    """Draws a layer's levels and how far a stage sees.
+    """Draws a layer's levels and, of residual networks, how far a stage sees.
 
     Above, the image, and of each level some kernels and the root mean square
     of its responses over its filters. Below, the effective receptive field of
     a stage, beside that of another network, with the square that can reach
     the other's unit (else its own), and the share of the gradient within
     growing squares.
-    Needs matplotlib; the fields need the TensorFlow backend.
+    Needs matplotlib; the fields need the TensorFlow backend. Without stages, as
+    in a network that `replace_convolutions` made, the fields are left out;
+    `effective_receptive_field` takes any of its layers.
 
     Args:
-        model: A residual network of `keras_pyconv.models` with PyConv layers.
+        model: A network with PyConv layers.
         image: (height, width, channels) as the models take it.
         path: File to write, such as a PNG; None writes nothing.
-        beside: The plain network to compare with, taking the same images.
+        beside: The plain network to compare with, taking the same images;
+            both must then be residual networks of `keras_pyconv.models`.
         layer: Name of a PyConv layer; by default the first.
-        stage: `"stem"`, or `"stage1"` to `"stage4"`, of the fields.
+        stage: `"stem"`, or `"stage1"` to `"stage4"`, of the fields; by
+            default `"stage1"` if the model has stages.
         images: (N, height, width, channels) to average the fields over; by
             default the image alone.
 
@@ -141,6 +148,7 @@ def show_pyramid(
         A `matplotlib.figure.Figure`, which notebooks show.
 
     Raises:
+        ImportError: if matplotlib is not installed.
         ValueError: if the layer or stage is unknown, or an image does not fit.
 
     Example:
@@ -150,29 +158,51 @@ def show_pyramid(
     >>> image = np.random.rand(224, 224, 3)
     >>> figure = show_pyramid(model, image, "pyramid.png", beside=plain)
     """
+    _check_matplotlib()
     name = _pyramid(model, layer).name
     levels = level_responses(model, image, name)
     image = np.asarray(image)
+    if stage is None and (beside is not None or stages(model)):
+        stage = "stage1"
     images = image[np.newaxis] if images is None else images
     networks = [model] if beside is None else [model, beside]
-    fields = [effective_receptive_field(n, stage, images) for n in networks]
-    windows = [theoretical_receptive_field(n, stage) for n in networks]
+    # Before anything is drawn: here unknown stages are refused.
+    sights = [_sight(network, stage, images) for network in networks if stage]
 
-    figure = _figure(1.75 * (len(levels) + 1) + 0.5, 6.6)
-    above, below = figure.subfigures(2, 1, height_ratios=(1.25, 1))
+    width = 1.75 * (len(levels) + 1) + 0.5
+    figure = _figure(width, 6.6 if stage else 3.7)
+    parts = figure.subfigures(2, 1, height_ratios=(1.25, 1)) if stage else None
+    above = figure if parts is None else parts[0]
     above.suptitle(f"{model.name}, layer {name}", fontsize=10)
     _draw_levels(above, _picture(model, image), levels)
-    below.suptitle(
-        f"Effective receptive field of a unit of {stage}, mean of "
-        f"{len(images)} image{'s' * (len(images) > 1)}",
-        fontsize=10,
-    )
-    _draw_fields(below, networks, fields, windows)
+    if stage:
+        parts[1].suptitle(
+            f"Effective receptive field of a unit of {stage}, mean of "
+            f"{len(images)} image{'s' * (len(images) > 1)}",
+            fontsize=10,
+        )
+        _draw_fields(parts[1], networks, *zip(*sights))
     if path is not None:
         path = pathlib.Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=100)
     return figure
+
+
+def _check_matplotlib():
+    try:
+        importlib.import_module("matplotlib")
+    except ImportError as error:
+        raise ImportError(
+            "`show_pyramid` draws with matplotlib, which is not installed: "
+            "pip install matplotlib"
+        ) from error
+
+
+def _sight(network, stage, images):
+    """Field of a stage's unit, and side of the square that can reach it."""
+    window = theoretical_receptive_field(network, stage)
+    return effective_receptive_field(network, stage, images), window
 
 
 def _figure(width, height):
@@ -187,7 +217,7 @@ def _figure(width, height):
 
 def _picture(model, image):
     """The image stretched to [0, 1], whatever the model's pixels are."""
-    if model.get_layer("conv1_conv").data_format == "channels_first":
+    if data_format(model) == "channels_first":
         image = np.moveaxis(image, 0, -1)
     low, high = image.min(), image.max()
     image = (image - low) / max(high - low, 1e-9)
@@ -219,7 +249,7 @@ def _draw_levels(figure, picture, levels):
         0.5,
         f"{SHOWN_KERNELS} filters of each level,\none input channel\nof "
         "each; a square is\none kernel position\n\nbelow: root mean\n"
-        "square of the\nlevel's responses",
+        "square of the\nlevel's responses,\neach in its own colours",
         ha="center",
         va="center",
         fontsize=7,
@@ -241,8 +271,10 @@ def _draw_levels(figure, picture, levels):
         depth, filters = level.kernel.shape[2:]
         axis.set_title(f"{size}, depth {depth}\n{filters} filters", fontsize=8)
         strength = np.sqrt(np.square(level.response).mean(axis=-1))
-        axes[1, column].imshow(strength, cmap="magma")
-        axes[1, column].set_title(f"{size} responses", fontsize=8)
+        axes[1, column].imshow(strength, cmap="magma", vmin=0)
+        axes[1, column].set_title(
+            f"{size} responses\n0 to {strength.max():.2g}", fontsize=8
+        )
 
 
 def _draw_fields(figure, networks, fields, windows):

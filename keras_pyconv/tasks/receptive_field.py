@@ -9,6 +9,7 @@ window by structure and one that is merely small there both look black.
 `share_outside` tells them apart.
 """
 
+import difflib
 import re
 
 import keras
@@ -25,6 +26,45 @@ def _feature(model: keras.Model, stage: str) -> Feature:
             f"Known: {', '.join(found)}."
         )
     return found[stage]
+
+
+def stages(model: keras.Model) -> list[Feature]:
+    """What `features` finds; nothing in a network without such layers."""
+    try:
+        return features(model)
+    except ValueError:
+        return []
+
+
+def data_format(model: keras.Model) -> str:
+    """That of the first layer that has one."""
+    for layer in model.layers:
+        if hasattr(layer, "data_format"):
+            return layer.data_format
+    return keras.config.image_data_format()
+
+
+def _target(model, stage):
+    """Output of a stage or of a layer, and the stage's stride or None."""
+    found = stages(model)
+    for feature in found:
+        if feature.name == stage:
+            return feature.output, feature.stride
+    names = [layer.name for layer in model.layers]
+    if stage not in names:
+        known = [feature.name for feature in found]
+        known += difflib.get_close_matches(str(stage), names) or names[-1:]
+        raise ValueError(
+            f"Unknown stage or layer {stage!r} of {model.name!r}. "
+            f"Known: {', '.join(known)}, and the model's other layers."
+        )
+    output = model.get_layer(stage).output
+    if len(getattr(output, "shape", ())) != 4:
+        raise ValueError(
+            f"Layer {stage!r} of {model.name!r} gives no single feature map "
+            "of four axes, so that no unit of it stands in the middle."
+        )
+    return output, None
 
 
 def _windows(model):
@@ -102,26 +142,30 @@ def check_images(model: keras.Model, images, rank: int) -> np.ndarray:
 def effective_receptive_field(
     model: keras.Model, stage: str, images: np.ndarray
 ) -> np.ndarray:
-    """How much each pixel moves the centre unit of a stage.
+    """How much each pixel moves the centre unit of a stage or layer.
 
     The gradient of the unit's channels, summed, with respect to the image;
     its absolute values added over the colours and averaged over the images.
     Batch normalization uses its moving statistics, as at inference.
 
     Args:
-        model: A residual network of `keras_pyconv.models`, on the TensorFlow
-            backend.
-        stage: `"stem"`, or `"stage1"` to `"stage4"`.
+        model: A model of images on the TensorFlow backend.
+        stage: `"stem"`, or `"stage1"` to `"stage4"`, of a residual network of
+            `keras_pyconv.models`; of any model, the name of a layer whose
+            output is a feature map.
         images: (N, height, width, channels) as the model takes them, or
             channels first if it does.
 
     Returns:
         (2 a + 1, 2 b + 1) float array of sum 1 with the unit's own pixel in
         the middle, zero where the image ends; all zero if nothing moves the
-        unit.
+        unit. Of a layer given by its name, the middle is where the unit
+        lies in its map, scaled to the image: up to half a stride from the
+        pixel that symmetric padding gives, and that stages have.
 
     Raises:
-        ValueError: if the stage is unknown or the images do not fit.
+        ValueError: if the stage or layer is unknown, or the images do not
+            fit.
         RuntimeError: on another backend than TensorFlow.
 
     Example:
@@ -137,18 +181,20 @@ def effective_receptive_field(
             f"Received: the backend {keras.backend.backend()!r}; set "
             "KERAS_BACKEND=tensorflow."
         )
-    feature = _feature(model, stage)
+    output, stride = _target(model, stage)
     images = check_images(model, images, rank=4)
-    trunk = keras.Model(model.input, feature.output)
-    first = model.get_layer("conv1_conv").data_format == "channels_first"
+    trunk = keras.Model(model.input, output)
+    first = data_format(model) == "channels_first"
     # One image at a time: memory stays that of one.
-    gradients = [_gradient(trunk, image[np.newaxis], first) for image in images]
-    field = np.mean(gradients, axis=0)
+    found = [_gradient(trunk, image[np.newaxis], first) for image in images]
+    field = np.mean([gradient for gradient, _ in found], axis=0)
     total = field.sum()
-    return _centred(field, feature.stride) / (total if total > 0 else 1)
+    centre = _centre(field.shape, found[0][1], stride)
+    return _centred(field, centre) / (total if total > 0 else 1)
 
 
 def _gradient(trunk, image, channels_first):
+    """Of the middle unit, and the sizes of its map."""
     import tensorflow as tf
 
     image = tf.constant(image)
@@ -157,17 +203,27 @@ def _gradient(trunk, image, channels_first):
         outputs = trunk(image, training=False)
         if channels_first:
             outputs = tf.transpose(outputs, (0, 2, 3, 1))
-        row, column = (size // 2 for size in outputs.shape[1:3])
+        sizes = tuple(outputs.shape[1:3])
+        row, column = (size // 2 for size in sizes)
         unit = tf.reduce_sum(tf.cast(outputs[:, row, column], "float32"))
     gradient = np.abs(tape.gradient(unit, image).numpy()[0].astype("float64"))
-    return gradient.sum(axis=0 if channels_first else -1)
+    return gradient.sum(axis=0 if channels_first else -1), sizes
 
 
-def _centred(field, stride):
+def _centre(image, sizes, stride):
+    """Row and column of the pixel that the middle unit stands at."""
+    if stride is not None:
+        return [size // 2 * stride for size in sizes]
+    return [
+        int((size // 2 + 0.5) * pixels / size)
+        for pixels, size in zip(image, sizes)
+    ]
+
+
+def _centred(field, pixel):
     """Zeros around, so that the unit's own pixel is in the middle."""
     margins = []
-    for size in field.shape:
-        centre = -(-size // stride) // 2 * stride
+    for size, centre in zip(field.shape, pixel):
         reach = max(centre, size - 1 - centre)
         margins.append((reach - centre, reach - (size - 1 - centre)))
     return np.pad(field, margins)

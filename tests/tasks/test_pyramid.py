@@ -1,5 +1,7 @@
 """Levels are shown as they are, and one call draws them."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -73,3 +75,25 @@ def test_one_call_draws_levels_and_fields(model, tmp_path, alone):
     network = "pyconvresnetmini: 23 px" if alone else "resnetmini: 19 px"
     (title,) = [title for title in titles if title.startswith(network)]
     assert "\n0.0% of the gradient outside" in title
+
+
+def test_a_network_without_stages_shows_its_levels_alone(tmp_path):
+    images = keras.Input((32, 32, 3))
+    maps = keras.layers.Conv2D(8, 3, 2, "same", name="entry")(images)
+    maps = PyConv(8, (3, 5), name="middle")(maps)
+    other = keras.Model(images, maps, name="other")
+    path = tmp_path / "other.png"
+    figure = show_pyramid(other, IMAGE[:32, :32], path)
+    assert path.exists()
+    titles = [axis.get_title() for axis in figure.get_axes()]
+    assert [t for t in titles if t][-1].startswith("5x5 responses\n0 to ")
+    with pytest.raises(ValueError, match="no layer named `conv2_block1_out`"):
+        show_pyramid(other, IMAGE[:32, :32], stage="stage1")
+    with pytest.raises(ValueError, match="no layer named `conv2_block1_out`"):
+        show_pyramid(other, IMAGE[:32, :32], beside=other)
+
+
+def test_matplotlib_is_asked_for_before_anything_is_computed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match="pip install matplotlib"):
+        show_pyramid(None, None)

@@ -112,3 +112,32 @@ def test_an_unknown_stage_and_a_wrong_image_are_refused(models):
         effective_receptive_field(model, "stage1", IMAGES[0])
     with pytest.raises(ValueError, match="window=4"):
         share_outside(np.ones((9, 9)), 4)
+
+
+def test_any_layer_of_any_model_has_a_field():
+    images = keras.Input((32, 32, 3))
+    maps = keras.layers.Conv2D(4, 3, padding="same", name="first")(images)
+    maps = keras.layers.AveragePooling2D(2, name="halved")(maps)
+    top = keras.layers.GlobalAveragePooling2D(name="top")(maps)
+    other = keras.Model(images, top, name="other")
+    pixels = IMAGES[:1, :32, :32]
+    field = effective_receptive_field(other, "first", pixels)
+    assert share_outside(field, 3) == 0 and share_outside(field, 1) > 0
+    # Two by two units of the layer before, each of three by three pixels.
+    halved = effective_receptive_field(other, "halved", pixels)
+    rows, columns = np.nonzero(halved)
+    assert np.ptp(rows) == np.ptp(columns) == 3
+    with pytest.raises(ValueError, match="'firts'.*Known: first"):
+        effective_receptive_field(other, "firts", pixels)
+    with pytest.raises(ValueError, match="'top' of 'other' gives no single"):
+        effective_receptive_field(other, "top", pixels)
+
+
+def test_a_layer_by_its_name_sees_what_its_stage_sees(models):
+    model = models["ResNet50"]
+    stage, layer = (
+        effective_receptive_field(model, name, IMAGES[:1, :72, :80])
+        for name in ("stage1", "conv2_block3_out")
+    )
+    assert stage.max() == pytest.approx(layer.max())
+    assert share_outside(layer, 35 + 4) == 0
