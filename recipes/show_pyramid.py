@@ -53,6 +53,20 @@ def make_network(name, weights):
     )
 
 
+def title(names, files):
+    """What the networks' weights are, network by network where they differ."""
+    if not any(files):
+        return f"Untrained networks, seed {SEED}"
+    return "; ".join(
+        (
+            f"{name}: {pathlib.Path(file).name}"
+            if file
+            else f"{name}: untrained, seed {SEED}"
+        )
+        for name, file in zip(names, files)
+    )
+
+
 def save_small(figure, path):
     """A PNG of 256 colours, a third of the size of one of all."""
     from PIL import Image
@@ -83,8 +97,7 @@ def main(argv=None):
     figure = tasks.show_pyramid(
         pyramid, crops[0], beside=plain, stage=STAGE, images=crops
     )
-    if not any(files):
-        figure.suptitle(f"Untrained networks, seed {SEED}", fontsize=11)
+    figure.suptitle(title(names, files), fontsize=11)
     save_small(figure, path)
 
     window = tasks.theoretical_receptive_field(plain, STAGE)
