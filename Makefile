@@ -1,38 +1,41 @@
 # Each target makes .venv and installs into it where that is not done yet.
 PYTHON := .venv/bin/python
-INSTALLED := .venv/.installed
 SOURCES := keras_pyconv recipes tests benchmarks
 
 .PHONY: quickstart test test-slow benchmark format lint tables
 
-quickstart: $(INSTALLED)
+quickstart: .venv/.recipes
 	$(PYTHON) -m recipes.quickstart
 
-test: $(INSTALLED)
+test: .venv/.tests
 	$(PYTHON) -m pytest
 
-test-slow: $(INSTALLED)
+test-slow: .venv/.tests
 	$(PYTHON) -m pytest -m "slow or not slow"
 
-benchmark: $(INSTALLED)
+# PyTorch joins the table where it is installed: pip install torch.
+benchmark: .venv/.recipes
 	$(PYTHON) -m benchmarks.run
 
-format: $(INSTALLED)
+format: .venv/.tests
 	$(PYTHON) -m isort -q $(SOURCES)
 	$(PYTHON) -m black -q -l 80 $(SOURCES)
 
-lint: $(INSTALLED)
+lint: .venv/.tests
 	$(PYTHON) -m isort -q --check $(SOURCES)
 	$(PYTHON) -m black -q -l 80 --check $(SOURCES)
 	$(PYTHON) -m flake8 $(SOURCES)
 
 # Writes the generated tables of the pages.
-tables: $(INSTALLED)
+tables: .venv/.tests
 	$(PYTHON) -m keras_pyconv.complexity --write README.md
 	$(PYTHON) -m recipes.compare_convolutions --write docs/comparison.md
 
-$(INSTALLED): setup.cfg pyproject.toml
-	test -x $(PYTHON) || python3 -m venv .venv
+# A folder without pip is what a failed attempt leaves: start it afresh.
+.venv/.%: setup.cfg pyproject.toml
+	python3 -c "import sys; sys.version_info >= (3, 11) or sys.exit( \
+	    'keras_pyconv needs Python 3.11 or newer; python3 is ' + sys.version)"
+	test -x .venv/bin/pip || python3 -m venv --clear .venv
 	$(PYTHON) -m pip install --quiet --upgrade pip
-	$(PYTHON) -m pip install --quiet --editable ".[recipes,tests]"
-	touch $(INSTALLED)
+	$(PYTHON) -m pip install --quiet --editable ".[$*]"
+	touch $@

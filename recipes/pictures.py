@@ -21,7 +21,7 @@ def _save(figure, path):
 
 
 def training_curves(histories, path):
-    """Loss and error over the epochs, the networks side by side.
+    """Loss and accuracy over the epochs, the networks side by side.
 
     As in the paper's Figure 7: training dashed, validation solid.
 

@@ -36,6 +36,21 @@ WEIGHT_DECAY = 1e-4
 SEED = 2021
 SMOKE_EXAMPLES = 64
 
+
+def constants(epochs, smoke):
+    """What the record says of how the networks were trained."""
+    return {
+        "smoke": smoke,
+        "epochs": epochs,
+        "batch": BATCH,
+        "learning_rate": LEARNING_RATE,
+        "warmup_epochs": WARMUP_EPOCHS,
+        "momentum": MOMENTUM,
+        "weight_decay": WEIGHT_DECAY,
+        "seed": SEED,
+    }
+
+
 # Data ----------------------------------------------------------------------
 
 
@@ -178,7 +193,7 @@ def write_pictures(workdir, histories, rows, predictions, test):
 
 
 def export_and_ask(model, root, test):
-    """Exports, then asks the export for the first test picture's label."""
+    """Exports, asks the export about the first test picture; its answer."""
     path = keras_pyconv.export.saved_model(model, root)
     print(f"\nExported {model.name} to {path}/")
     picture = test["image"][:1].astype("float32")
@@ -188,11 +203,11 @@ def export_and_ask(model, root, test):
         f"A clean process, asked for the first test picture, says {label} "
         f"with score {score:.3f}; the truth is {test['label'][0]}."
     )
-    return path
+    return int(label)
 
 
 def main(argv=None):
-    """Runs the tour; returns the rows of the table."""
+    """Runs the tour; returns the table's rows and the export's answer."""
     parser = common.command_line(__doc__, "runs/quickstart")
     parser.add_argument(
         "--export-root",
@@ -202,6 +217,8 @@ def main(argv=None):
     )
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     args = parser.parse_args(argv)
+    if args.epochs < 1:
+        parser.error(f"--epochs must be at least 1; got {args.epochs}")
     epochs = 1 if args.smoke else args.epochs
 
     print("Preparing the data; nothing is downloaded.")
@@ -223,11 +240,14 @@ def main(argv=None):
         args.workdir, histories, rows, predictions, data["test"]
     )
     common.write_record(
-        args.workdir / "results.json", rows=rows, verdict=result
+        args.workdir / "results.json",
+        constants=constants(epochs, args.smoke),
+        rows=rows,
+        verdict=result,
     )
     print("\nPictures:", *written, sep="\n  ")
-    export_and_ask(models[EXPORTED], args.export_root, data["test"])
-    return rows
+    answer = export_and_ask(models[EXPORTED], args.export_root, data["test"])
+    return rows, answer
 
 
 if __name__ == "__main__":

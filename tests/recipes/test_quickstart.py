@@ -11,15 +11,23 @@ from recipes import quickstart
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quickstart")
-    rows = quickstart.main(
-        [
-            "--smoke",
-            f"--data-dir={folder / 'data'}",
-            f"--workdir={folder / 'work'}",
-            f"--export-root={folder / 'exports'}",
-        ]
-    )
-    return folder, rows
+    models = []
+
+    def remember(name, shape, make=quickstart.make_model):
+        models.append(make(name, shape))
+        return models[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quickstart, "make_model", remember)
+        rows, answer = quickstart.main(
+            [
+                "--smoke",
+                f"--data-dir={folder / 'data'}",
+                f"--workdir={folder / 'work'}",
+                f"--export-root={folder / 'exports'}",
+            ]
+        )
+    return folder, rows, answer, models
 
 
 def test_the_table_compares_networks_of_about_the_same_cost(run):
@@ -37,10 +45,25 @@ def test_the_pictures_and_the_record_are_written(run):
     record = json.loads((work / "results.json").read_text())
     assert record["rows"] == run[1]
     assert record["versions"]["keras"]
+    assert record["constants"]["smoke"] is True
+    assert record["constants"]["batch"] == quickstart.BATCH
 
 
 def test_the_export_is_the_first_version(run):
     assert (run[0] / "exports" / "1" / "saved_model.pb").exists()
+
+
+def test_the_clean_process_answers_what_the_model_predicts(run):
+    folder, _, answer, models = run
+    data = quickstart.load_data(folder / "data", smoke=True)
+    scores = models[0].predict(data["test"]["image"][:1], verbose=0)
+    assert answer == scores.argmax()
+
+
+def test_no_epochs_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        quickstart.main(["--epochs", "0"])
+    assert "at least 1; got 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
