@@ -305,7 +305,7 @@ _RULES = (
     _Rule("folded", ranks=(2,), bits=(16,), stride=2, channels=8),
     _Rule("folded", ranks=(2,), stride=2, width=1),
     _Rule("taps", ranks=(2,), bits=(32,), stride=1, width=1),
-    _Rule("merged", channels=8),
+    _Rule("merged", width=4, channels=8),
     _Rule("native"),
 )
 
