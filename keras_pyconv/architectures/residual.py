@@ -237,7 +237,7 @@ def _mini(name, big, pyramids):
 
 _BASIC = {"block": "basic2", "expansion": 1}
 _BASIC1 = {"block": "basic1", "expansion": 1}
-_CODE = "authors' code, models/pyconvresnet.py"
+_CODE = "authors' code (iduta/pyconv, d8b39cf), models/pyconvresnet.py"
 _HALF_POOLED = ("pool", "conv", "conv", "conv")
 
 _ROWS = (
