@@ -1,0 +1,160 @@
+"""How a picture becomes what a network sees when it is evaluated or served.
+
+The rule of the authors' evaluation: the short side is resized to `resize`
+pixels, the central square of `size` pixels is cut out, and each channel is
+shifted and scaled. It lives here once, for the evaluation and for the export.
+Resizing is antialiased, as Pillow's is and `tf.image.resize` by default is
+not: without it the answers for large pictures differ.
+"""
+
+import dataclasses
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of pixels in [0, 1], red first
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+LARGEST_PIXEL = 255.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+    """The way from the pixels of a picture to a network's input.
+
+    Attributes:
+        size: side of the square that the network sees, in pixels.
+        resize: length of the picture's short side before the square is cut
+            out of its middle, in pixels; at least `size`.
+        mean: subtracted from each channel, in units of [0, 1].
+        deviation: each channel is divided by it, in units of [0, 1]. A mean
+            of 0 and a deviation of 1/255 leave pixels in [0, 255].
+    """
+
+    size: int = 224
+    resize: int = 256
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    deviation: tuple[float, ...] = IMAGENET_DEVIATION
+
+    def __post_init__(self):
+        if not 1 <= self.size <= self.resize:
+            raise ValueError(
+                "`size` must be positive and at most `resize`. Received: "
+                f"size={self.size}, resize={self.resize}"
+            )
+        channels = len(self.mean)
+        if channels not in (1, 3) or len(self.deviation) != channels:
+            raise ValueError(
+                "`mean` and `deviation` must have one number for each of 1 "
+                f"or 3 channels. Received: {self.mean} and {self.deviation}"
+            )
+        if min(self.deviation) <= 0:
+            raise ValueError(
+                f"`deviation` must be positive. Received: {self.deviation}"
+            )
+
+    @property
+    def channels(self) -> int:
+        """Channels of the picture: 3 for colours, 1 for gray."""
+        return len(self.mean)
+
+
+def imagenet_preprocessing(size: int = 224) -> Preprocessing:
+    """The evaluation of ImageNet: 7/8 of the short side, 224 of 256 pixels.
+
+    Args:
+        size: side of the square that the network sees, in pixels.
+    """
+    return Preprocessing(size=size, resize=round(size * 256 / 224))
+
+
+def pixels_as_they_are(size: int, channels: int = 3) -> Preprocessing:
+    """The whole central square in [0, 255], for networks that scale it.
+
+    Args:
+        size: side of the square that the network sees, in pixels.
+        channels: of the picture.
+    """
+    return Preprocessing(
+        size, size, (0.0,) * channels, (1 / LARGEST_PIXEL,) * channels
+    )
+
+
+def central_square(picture, size: int, resize: int):
+    """Resizes the short side and cuts the square out of the middle.
+
+    Both in one step, so that nothing outside of the square is ever computed:
+    a strip of one pixel by thousands costs no more than another picture.
+    The long side is rounded down and the margins to the nearest even number
+    where they are halves, as torchvision does.
+
+    Args:
+        picture: tensor of shape `(height, width, channels)`, of any numeric
+            type.
+        size: side of the square, in pixels.
+        resize: of the short side, in pixels.
+
+    Returns:
+        float32 tensor of shape `(size, size, channels)`, in the units of
+        `picture`.
+    """
+    import tensorflow as tf
+
+    sides = tf.shape(picture)[:2]
+    resized = resize * sides // tf.reduce_min(sides)
+    margins = tf.round(tf.cast(resized - size, tf.float32) / 2.0)
+    square = tf.raw_ops.ScaleAndTranslate(
+        images=picture[tf.newaxis],
+        size=(size, size),
+        scale=tf.cast(resized, tf.float32) / tf.cast(sides, tf.float32),
+        translation=-margins,
+        kernel_type="triangle",
+        antialias=True,
+    )
+    return tf.ensure_shape(square[0], (size, size, picture.shape[-1]))
+
+
+def normalize(pictures, preprocessing: Preprocessing):
+    """Shifts and scales pixels in [0, 255] to what the network sees.
+
+    Args:
+        pictures: tensor of shape `(..., channels)`.
+        preprocessing: whose mean and deviation are taken.
+
+    Returns:
+        float32 tensor of the same shape.
+    """
+    import tensorflow as tf
+
+    scaled = tf.cast(pictures, tf.float32) / LARGEST_PIXEL
+    mean = tf.constant(preprocessing.mean, tf.float32)
+    return (scaled - mean) / tf.constant(preprocessing.deviation, tf.float32)
+
+
+def prepare_picture(picture, preprocessing: Preprocessing):
+    """From a decoded picture to the network's input for it.
+
+    Args:
+        picture: uint8 tensor of shape `(height, width, channels)`.
+        preprocessing: the `Preprocessing`.
+
+    Returns:
+        float32 tensor of shape `(size, size, channels)`.
+    """
+    square = central_square(picture, preprocessing.size, preprocessing.resize)
+    return normalize(square, preprocessing)
+
+
+def decode_picture(encoded, channels: int = 3):
+    """Decodes a JPEG or PNG file, the way that evaluation and serving share.
+
+    A turn that a camera noted in the file (EXIF) is not applied, as it is
+    not by Pillow and torchvision either. A JPEG that breaks off is an error.
+
+    Args:
+        encoded: string scalar.
+        channels: 3 for colours, 1 for gray.
+
+    Returns:
+        uint8 tensor of shape `(height, width, channels)`.
+    """
+    import tensorflow as tf
+
+    # The kernel for JPEG reads PNG too, and alone takes the exact method.
+    return tf.io.decode_jpeg(encoded, channels, dct_method="INTEGER_ACCURATE")
