@@ -1,0 +1,192 @@
+"""Training batches whose every element follows from a seed and a number.
+
+Batch n depends on (seed, n) alone: neither on what was read before it, nor on
+the number of threads or workers, nor on `tf.random.set_seed`. So a run that is
+resumed at step n, or split over more workers, sees the same pictures. The
+fact a reader would get wrong: an example is skipped, and left to the other
+workers, before it is decoded; keep what is expensive in `prepare`, and let
+`examples` read as little as it can.
+"""
+
+import numbers
+
+import tensorflow as tf
+
+# What the seed of an epoch is for; no two uses draw alike.
+_ORDER, _EXAMPLE, _BATCH = range(3)
+
+
+def training_stream(
+    examples,
+    count,
+    prepare,
+    *,
+    batch_size,
+    seed,
+    shuffle_buffer=16384,
+    shard=(0, 1),
+    batch_map=None,
+    substitute=None,
+):
+    """Shuffled, prepared, endless batches that can begin at any step.
+
+    Each epoch is `count // batch_size` batches of the shuffled examples; the
+    few that are left over in one epoch are dropped, in every epoch others.
+
+    Args:
+        examples: function of the epoch, an int64 scalar tensor (it is traced
+            once), to a `tf.data.Dataset` of undecoded examples. Its order
+            must follow from the epoch alone; random operations with a fixed
+            or an epoch's seed do.
+        count: how many examples an epoch has. Fewer is an error when the
+            stream gets there.
+        prepare: function (example, seed) to (inputs, targets), of fixed
+            shapes; `seed` is an int64 tensor of shape (2,) for
+            `tf.random.stateless_*`. Called for the examples of this worker
+            only, on many threads.
+        batch_size: examples in a batch of all workers together.
+        seed: an integer; with the epoch it decides the order, with the place
+            in the epoch the seed of an example.
+        shuffle_buffer: how many undecoded examples to shuffle among. At least
+            `count` shuffles thoroughly; None leaves the order of `examples`.
+        shard: `(index, workers)`. Worker `index` gets the part of every batch
+            that begins at `index * batch_size / workers`.
+        batch_map: function (inputs, targets, seed) to the same, on this
+            worker's part of a batch, with one seed for the whole batch. To
+            leave the result independent of the workers it must mix
+            neighbours only, as `classification.cutmix` does.
+        substitute: function (example, seed) to (inputs, targets), called
+            where `prepare` fails on an example, so that the example keeps its
+            place and no other moves. It costs about 0.2 ms an example
+            everywhere. None lets the failure end the stream.
+
+    Returns:
+        A function `batches(first_step=0)` to an endless `tf.data.Dataset`
+        whose element n is the batch of step `first_step + n`. Its attributes
+        `steps_per_epoch` and `batch_size` (that of all workers) are integers.
+
+    Raises:
+        ValueError: an argument that no batch can be made with.
+    """
+    _check(count, batch_size, seed, shard)
+    steps_per_epoch = count // batch_size
+    worker, workers = shard
+    part = batch_size // workers
+
+    def epoch_of(epoch, first_step):
+        # Datasets mix their seed with that of the graph in which they are
+        # made; without one they would take `tf.random.set_seed`'s.
+        tf.compat.v1.set_random_seed(1)
+        dataset = examples(epoch)
+        if shuffle_buffer is not None:
+            order = _drawn(seed, epoch, _ORDER)
+            dataset = dataset.shuffle(min(shuffle_buffer, count), order, False)
+        used = steps_per_epoch * batch_size
+        dataset = dataset.take(used).enumerate()
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(used))
+        begun = epoch == first_step // steps_per_epoch
+        skipped = tf.where(begun, first_step % steps_per_epoch, 0)
+        dataset = dataset.skip(skipped * batch_size)
+        dataset = dataset.filter(
+            lambda index, _: index % batch_size // part == worker
+        )
+        return dataset.map(lambda *element: (epoch, *element))
+
+    def prepared(function):
+        def of_element(epoch, index, example):
+            drawn = _drawn(seed, epoch, _EXAMPLE)
+            return epoch, index, function(example, tf.stack([drawn, index]))
+
+        return of_element
+
+    def mapped(epoch, index, batch):
+        drawn = _drawn(seed, epoch[0], _BATCH)
+        step = index[0] // batch_size
+        return batch_map(*batch, tf.stack([drawn, step]))
+
+    def batches(first_step=0):
+        first = tf.constant(int(first_step), tf.int64)
+        epochs = tf.data.Dataset.range(
+            int(first_step) // steps_per_epoch, tf.int64.max
+        )
+        dataset = epochs.flat_map(lambda epoch: epoch_of(epoch, first))
+        dataset = _mapped(
+            dataset,
+            prepared(prepare),
+            None if substitute is None else prepared(substitute),
+        )
+        dataset = dataset.batch(part, drop_remainder=True)
+        dataset = dataset.map(
+            mapped if batch_map else lambda epoch, index, batch: batch,
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        return dataset.with_options(_options()).prefetch(tf.data.AUTOTUNE)
+
+    batches.steps_per_epoch = steps_per_epoch
+    batches.batch_size = batch_size
+    return batches
+
+
+def _check(count, batch_size, seed, shard):
+    for name, value in (("count", count), ("batch_size", batch_size)):
+        if not isinstance(value, numbers.Integral) or value < 1:
+            raise ValueError(
+                f"`{name}` must be a positive integer. "
+                f"Received: {name}={value!r}"
+            )
+    if not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**63:
+        raise ValueError(
+            "`seed` must be an integer from 0 to 2**63 - 1. "
+            f"Received: seed={seed!r}"
+        )
+    if batch_size > count:
+        raise ValueError(
+            f"An epoch of {count} examples holds no batch of {batch_size}; "
+            f"the largest possible `batch_size` is {count}."
+        )
+    worker, workers = shard
+    if not 0 <= worker < workers:
+        raise ValueError(
+            "`shard` must be (index, workers) with 0 <= index < workers. "
+            f"Received: shard={shard!r}"
+        )
+    if batch_size % workers:
+        raise ValueError(
+            f"`batch_size` must be a multiple of the {workers} workers. "
+            f"Received: batch_size={batch_size}; the nearest below is "
+            f"{batch_size // workers * workers}"
+        )
+
+
+def _drawn(seed, epoch, use):
+    """An int64 scalar that is another for every epoch and use."""
+    pair = tf.stack([tf.constant(seed, tf.int64), epoch])
+    draws = tf.random.stateless_uniform(
+        [3], pair, minval=None, maxval=None, dtype=tf.int64
+    )
+    return draws[use]
+
+
+def _mapped(dataset, function, substitute):
+    """`function` of every element; where it fails, `substitute` of it."""
+    parallel = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
+    if substitute is None:
+        return dataset.map(function, **parallel)
+
+    def one(*element):
+        single = tf.data.Dataset.from_tensors(element)
+        good = single.map(function).ignore_errors()
+        return good.concatenate(single.map(substitute)).take(1)
+
+    return dataset.interleave(one, cycle_length=16, block_length=1, **parallel)
+
+
+def _options():
+    options = tf.data.Options()
+    options.deterministic = True
+    # The stream is sharded already; a strategy must not do so again.
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.OFF
+    )
+    return options
