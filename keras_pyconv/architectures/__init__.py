@@ -7,6 +7,7 @@ from keras_pyconv.architectures.detection import (
     BoxMap,
     Detector,
     ExtraLayer,
+    get_detector,
 )
 from keras_pyconv.architectures.inception import (
     INCEPTIONS,

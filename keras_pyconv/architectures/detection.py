@@ -9,6 +9,8 @@ dilates, so that the first map is 38 x 38.
 One thing is inferred: the third stage of PyConvSSD keeps the max pooling on
 its shortcut, at stride 1. The paper does not say so, and its figures cannot
 tell, for the pooling has no parameters and changes no printed digit.
+
+Heads for other backbones and sizes are ours, by the rules of the paper's.
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +23,11 @@ from keras_pyconv.architectures.levels import (
     check_pyramid,
     check_row,
 )
-from keras_pyconv.architectures.residual import ARCHITECTURES, Architecture
+from keras_pyconv.architectures.residual import (
+    ARCHITECTURES,
+    Architecture,
+    get_architecture,
+)
 
 
 @dataclass(frozen=True)
@@ -55,12 +61,18 @@ class BoxMap:
     `step` is between positions. Boxes are squares of `size` and of the
     geometric mean of `size` and `next_size`, and of `size` at each of
     `aspect_ratios` and its inverse.
+
+    All is said for the detector's `input_size`. In images of other sizes
+    the boxes cover the same fraction; steps stay what the network's strides
+    make them, but for a `spread` map, whose positions divide the image
+    evenly, since layers without padding made it.
     """
 
     step: int
     size: int
     next_size: int
     aspect_ratios: tuple[int, ...]
+    spread: bool = False
 
     def __post_init__(self):
         check_positive("BoxMap", step=self.step, size=self.size)
@@ -100,6 +112,67 @@ class Detector:
             f"{maps} feature maps need as many entries of `box_maps`; "
             f"got {len(self.box_maps)}",
         )
+        self._check_steps()
+
+    def _check_steps(self):
+        """Steps agree with the strides, or spread over the image."""
+        sizes = self.map_sizes(self.input_size, self.input_size)
+        stride = self.backbone.total_stride
+        strides = [stride]
+        for layer in self.extra_layers:
+            strides.append(strides[-1] * layer.stride)
+        for number, boxes in enumerate(self.box_maps):
+            rows = sizes[number][0]
+            wanted = self.input_size / rows if boxes.spread else strides[number]
+            check(
+                boxes.step == wanted,
+                f"{self.name}, map {number + 1}",
+                f"`step` must be {wanted:g}; got {boxes.step}",
+            )
+
+    def map_sizes(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of every map for an image of so many pixels.
+
+        Raises:
+            ValueError: if a layer without padding finds too small a map.
+        """
+        rows, columns = (
+            self._sides(side, f"{height} x {width}") for side in (height, width)
+        )
+        return tuple(zip(rows, columns))
+
+    def _sides(self, side, image):
+        sides = [-(-side // self.backbone.total_stride)]
+        for number, layer in enumerate(self.extra_layers, 1):
+            left = sides[-1]
+            if layer.padding == "valid":
+                left -= max(level.kernel for level in layer.levels) - 1
+            check(
+                left > 0,
+                self.name,
+                f"an image of {image} pixels leaves nothing for extra layer "
+                f"{number}; the smallest side is {self.smallest_side}",
+            )
+            sides.append(-(-left // layer.stride))
+        return sides
+
+    @property
+    def smallest_side(self) -> int:
+        """The fewest pixels of a side that leave a unit in every map."""
+        side = 1
+        for layer in reversed(self.extra_layers):
+            side = (side - 1) * layer.stride + 1
+            if layer.padding == "valid":
+                side += max(level.kernel for level in layer.levels) - 1
+        return (side - 1) * self.backbone.total_stride + 1
+
+    def num_boxes(self, height: int, width: int) -> int:
+        """Default boxes of an image of so many pixels."""
+        sizes = self.map_sizes(height, width)
+        return sum(
+            rows * columns * boxes.boxes
+            for (rows, columns), boxes in zip(sizes, self.box_maps)
+        )
 
 
 # SSD's default boxes at 300 x 300; 8,732 in all.
@@ -110,10 +183,26 @@ BOX_MAPS = tuple(
         (16, 45, 99, (2, 3)),
         (32, 99, 153, (2, 3)),
         (64, 153, 207, (2, 3)),
-        (100, 207, 261, (2,)),
-        (300, 261, 315, (2,)),
+        (100, 207, 261, (2,), True),
+        (300, 261, 315, (2,), True),
     )
 )
+
+# Ours, for pictures of 128 x 128 and objects from an eighth of them up; every
+# layer is padded, so that any size goes through. 1,520 boxes.
+MINI_BOX_MAPS = tuple(
+    BoxMap(*row)
+    for row in (
+        (8, 14, 26, (2,)),
+        (16, 26, 52, (2, 3)),
+        (32, 52, 78, (2, 3)),
+        (64, 78, 110, (2,)),
+    )
+)
+
+# Levels of the pyramid in each extra layer, by the head's name.
+HEADS = {"SSD": (1, 1, 1, 1, 1), "PyConvSSD": (4, 3, 2, 1, 1)}
+MINIS = ("ResNetMini", "PyConvResNetMini")
 
 
 def _extra_layers(levels):
@@ -126,27 +215,63 @@ def _extra_layers(levels):
     )
 
 
-def _backbone(name):
+def _mini_extra_layers(levels):
+    return tuple(ExtraLayer(64, 128, PYRAMIDS[count]) for count in levels[:3])
+
+
+def _backbone(row):
     """Stages 1 to 3 of a network, the third without its stride alone."""
-    row = ARCHITECTURES[name]
     third = replace(row.stages[2], stride=1)
     return replace(row, stages=(*row.stages[:2], third), total_stride=8)
 
 
+def _compose(head, row, source):
+    name, backbone = f"{head}{row.name}", _backbone(row)
+    if row.name in MINIS:
+        extra = _mini_extra_layers(HEADS[head])
+        return Detector(name, backbone, extra, MINI_BOX_MAPS, source, 128)
+    return Detector(
+        name, backbone, _extra_layers(HEADS[head]), BOX_MAPS, source
+    )
+
+
 def _rows():
-    families = {
-        "SSD": ("ResNet", (1, 1, 1, 1, 1)),
-        "PyConvSSD": ("PyConvResNet", (4, 3, 2, 1, 1)),
-    }
+    families = {"SSD": "ResNet", "PyConvSSD": "PyConvResNet"}
     for depth in (50, 101):
-        for prefix, (family, levels) in families.items():
-            yield Detector(
-                f"{prefix}{family}{depth}",
-                _backbone(f"{family}{depth}"),
-                _extra_layers(levels),
-                BOX_MAPS,
-                "supplement, Table 1",
-            )
+        for head, family in families.items():
+            row = ARCHITECTURES[f"{family}{depth}"]
+            yield _compose(head, row, "supplement, Table 1")
+    for head, family in families.items():
+        row = ARCHITECTURES[f"{family}Mini"]
+        yield _compose(head, row, f"ours: {head} for small pictures")
 
 
 DETECTORS = {row.name: row for row in _rows()}
+
+
+def get_detector(head: str, backbone: Architecture | str) -> Detector:
+    """The head on a backbone: a row of `DETECTORS`, or one made alike.
+
+    Args:
+        head: `"PyConvSSD"` or `"SSD"`.
+        backbone: a residual network of at least three stages, whose stride
+            is 16 behind the third; a record, or the name of a row of
+            `ARCHITECTURES`.
+
+    Raises:
+        ValueError: if the head or the backbone is unknown or does not fit.
+    """
+    check(
+        head in HEADS,
+        "Detector",
+        f"`head` is one of {list(HEADS)}; got {head!r}",
+    )
+    row = get_architecture(backbone)
+    if ARCHITECTURES.get(row.name) == row and f"{head}{row.name}" in DETECTORS:
+        return DETECTORS[f"{head}{row.name}"]
+    check(
+        len(row.stages) > 2,
+        row.name,
+        f"a backbone needs three stages; got {len(row.stages)}",
+    )
+    return _compose(head, row, f"ours: {head} on {row.source}")

@@ -4,6 +4,12 @@ from keras_pyconv.models.conversion import (
     replace_convolutions,
     replacement_report,
 )
+from keras_pyconv.models.detection import (
+    SSD,
+    PyConvSSD,
+    build_detector,
+    load_backbone,
+)
 from keras_pyconv.models.features import Feature, features
 from keras_pyconv.models.inception import (
     InceptionResNetV2,

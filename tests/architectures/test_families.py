@@ -46,7 +46,7 @@ def misfit():
 def test_every_row_has_its_name_and_source(rows):
     for name, row in rows.items():
         assert row.name == name
-        assert row.source.startswith(("Table", "supplement, Table"))
+        assert row.source.startswith(("Table", "supplement, Table", "ours"))
 
 
 def test_a_reconstruction_says_that_it_is_one():
@@ -89,6 +89,12 @@ def test_time_is_halved_late_and_pooled_only_there():
         (DETECTOR, {"name": "1"}, "'1': the name must be"),
         (DETECTOR, {"source": ""}, "`source` is empty"),
         (DETECTOR, {"box_maps": BOX_MAPS[1:]}, "6 feature maps .* got 5"),
+        (DETECTOR, {"input_size": 200}, "nothing for extra layer 5; .* 257"),
+        (
+            DETECTOR,
+            {"box_maps": (replace(BOX_MAPS[0], step=9), *BOX_MAPS[1:])},
+            "map 1: `step` must be 8; got 9",
+        ),
         (DETECTOR.extra_layers[0], {"padding": "full"}, "got 'full'"),
         (DETECTOR.extra_layers[0], {"bottleneck": 250}, "groups=4 must"),
         (DETECTOR.extra_layers[3], {"levels": PYRAMIDS[4][:2]}, "got 1/2"),

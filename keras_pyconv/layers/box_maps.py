@@ -1,0 +1,76 @@
+"""Joins what the maps of a detector predict into one row a default box.
+
+The fact a reader would get wrong: boxes of one position stand side by side,
+positions row by row, map after map. Other code bases have the boxes before
+the positions; the order matters as soon as weights are taken over.
+"""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class JoinBoxMaps(keras.layers.Layer):
+    """From `(batch, rows, columns, boxes * width)` to one list of boxes.
+
+    The layer also carries how the default boxes of its maps lie, so that
+    they travel with a saved model.
+
+    Args:
+        width: Numbers that describe a box: 4, or the number of classes.
+        box_maps: For each map `(step, size, next_size, aspect_ratios,
+            spread)`, the fields of `architectures.BoxMap`.
+        input_size: Side of the square image that they are said for.
+        data_format: `"channels_last"` or `"channels_first"`; by default
+            Keras's.
+
+    Input shape:
+        A list of 4-D tensors, one a map.
+
+    Output shape:
+        `(batch, num_boxes, width)`, in the precision of the variables.
+    """
+
+    def __init__(self, width, box_maps, input_size, data_format=None, **kwargs):
+        # Offsets and logits stay float32 under a mixed policy.
+        kwargs.setdefault("dtype", keras.config.dtype_policy().variable_dtype)
+        super().__init__(**kwargs)
+        self.width = int(width)
+        # JSON knows lists only.
+        self.box_maps = tuple(
+            (*row[:3], tuple(row[3]), *row[4:]) for row in box_maps
+        )
+        self.input_size = int(input_size)
+        self.data_format = data_format or keras.config.image_data_format()
+
+    def call(self, inputs):
+        if self.data_format == "channels_first":
+            inputs = [ops.transpose(x, (0, 2, 3, 1)) for x in inputs]
+        boxes = [ops.reshape(x, self._shape(x)) for x in inputs]
+        return ops.concatenate(boxes, axis=1)
+
+    def _shape(self, x):
+        """Names the boxes where they are known, else the batch."""
+        _, rows, columns, channels = x.shape
+        if rows is None or columns is None:
+            return (ops.shape(x)[0], -1, self.width)
+        return (-1, rows * columns * (channels // self.width), self.width)
+
+    def compute_output_shape(self, input_shapes):
+        axes = (1, 2, 3) if self.data_format == "channels_last" else (2, 3, 1)
+        boxes = 0
+        for shape in input_shapes:
+            rows, columns, channels = (shape[axis] for axis in axes)
+            if rows is None or columns is None:
+                return (shape[0], None, self.width)
+            boxes += rows * columns * (channels // self.width)
+        return (input_shapes[0][0], boxes, self.width)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "width": self.width,
+            "box_maps": self.box_maps,
+            "input_size": self.input_size,
+            "data_format": self.data_format,
+        }

@@ -1,0 +1,265 @@
+"""PyConvSSD and its baseline SSD (supplement, section 1, Figure 1, Table 1).
+
+One function goes from a record of `architectures.DETECTORS` to a
+`keras.Model`; `PyConvSSD` and `SSD` choose the record by the backbone.
+
+The fact a reader would get wrong: `classes` counts the background, as the
+paper's 81 do. It is class 0 of the logits; label `l` of a data set is class
+`l + 1`.
+"""
+
+import dataclasses
+import inspect
+import numbers
+import os
+
+import keras
+
+from keras_pyconv.architectures import (
+    ARCHITECTURES,
+    DETECTORS,
+    Detector,
+    Level,
+    get_detector,
+)
+from keras_pyconv.architectures.levels import split
+from keras_pyconv.layers.box_maps import JoinBoxMaps
+from keras_pyconv.layers.pyconv import PyConv
+from keras_pyconv.models import blocks
+from keras_pyconv.models.arguments import (
+    check_weights,
+    image_input,
+    is_torch_file,
+)
+from keras_pyconv.models.classifier import finish
+from keras_pyconv.models.resnet import build_classifier
+
+COORDINATES = 4
+
+
+def _convolution(x, filters, levels, strides=1, padding="same", *, name):
+    """Xavier's uniform distribution for every level, and no bias."""
+    return PyConv(
+        split(filters, levels),
+        [level.kernel for level in levels],
+        groups=[level.groups for level in levels],
+        strides=strides,
+        padding=padding,
+        use_bias=False,
+        kernel_initializer=keras.initializers.GlorotUniform(),
+        name=name,
+    )(x)
+
+
+def _extra_layer(x, layer, *, name):
+    """1x1, then the pyramid, each with normalization and ReLU."""
+    rows = (
+        (f"{name}_1", layer.bottleneck, (Level(1),), 1, "same"),
+        (f"{name}_2", layer.filters, layer.levels, layer.stride, layer.padding),
+    )
+    for prefix, filters, levels, strides, padding in rows:
+        kind = "pyconv" if len(levels) > 1 else "conv"
+        x = _convolution(
+            x, filters, levels, strides, padding, name=f"{prefix}_{kind}"
+        )
+        x = blocks.normalize(x, name=prefix)
+        x = blocks.activate(x, name=f"{prefix}_relu")
+    return x
+
+
+def _prediction(x, filters, *, name):
+    """3x3 with the bias of PyTorch's convolutions, which is not zero."""
+    bound = (9 * x.shape[blocks.channel_axis()]) ** -0.5
+    return PyConv(
+        filters,
+        (3,),
+        bias_initializer=keras.initializers.RandomUniform(-bound, bound),
+        name=name,
+    )(x)
+
+
+def _head(x, detector, classes):
+    """The backbone's map to the raw predictions for every default box."""
+    maps = [x]
+    for number, layer in enumerate(detector.extra_layers, 1):
+        maps.append(_extra_layer(maps[-1], layer, name=f"extra{number}"))
+    offsets, logits = [], []
+    for number, (x, row) in enumerate(zip(maps, detector.box_maps), 1):
+        name = f"map{number}"
+        offsets.append(
+            _prediction(x, row.boxes * COORDINATES, name=f"{name}_boxes")
+        )
+        logits.append(
+            _prediction(x, row.boxes * classes, name=f"{name}_classes")
+        )
+    box_maps = [dataclasses.astuple(row) for row in detector.box_maps]
+    sides = (box_maps, detector.input_size)
+    return {
+        "offsets": JoinBoxMaps(COORDINATES, *sides, name="offsets")(offsets),
+        "logits": JoinBoxMaps(classes, *sides, name="logits")(logits),
+    }
+
+
+def _check_size(detector, images):
+    sizes = [*images.shape[1:]]
+    sizes.pop(blocks.channel_axis() % 4 - 1)
+    # Sizes that are not known yet are not wrong yet.
+    detector.map_sizes(*(size or detector.input_size for size in sizes))
+
+
+def _check(weights, classes):
+    if not isinstance(classes, numbers.Integral) or classes < 2:
+        raise ValueError(
+            "`classes` must be an integer of at least 2, for the background "
+            f"is one of them. Received: classes={classes!r}"
+        )
+    check_weights(weights)
+    if weights is not None and is_torch_file(weights):
+        raise ValueError(
+            "Detectors load no checkpoints of PyTorch as a whole: `weights` "
+            "must be None or a file of Keras (.weights.h5, .keras); "
+            "`backbone_weights` takes a classifier's. "
+            f"Received: weights={os.fspath(weights)!r}"
+        )
+
+
+def _classifier(detector, source):
+    """The classifier that holds a backbone's weights."""
+    if isinstance(source, keras.Model):
+        return source
+    check_weights(source)
+    if os.fspath(source).endswith(".keras"):
+        return keras.saving.load_model(source)
+    name = detector.backbone.name
+    if name not in ARCHITECTURES:
+        raise ValueError(
+            f"No row is named {name!r}, so that {os.fspath(source)!r} cannot "
+            "be read: pass the classifier itself as `backbone_weights`."
+        )
+    return build_classifier(name, weights=source)
+
+
+def load_backbone(model, classifier):
+    """Copies a classifier's stem and first three stages into a detector.
+
+    Args:
+        model: A detector of this module.
+        classifier: A network of `build_classifier`, from the same row; its
+            classes and input size may be any.
+
+    Raises:
+        ValueError: if the classifier lacks a layer of the backbone, or has
+            one of other shapes; the message lists them.
+    """
+    known = {layer.name: layer for layer in classifier.layers}
+    pairs, wrong = [], []
+    for layer in model.layers:
+        if layer.weights and layer.name.startswith("conv"):
+            other = known.get(layer.name)
+            shapes = [
+                [tuple(weight.shape) for weight in one.weights]
+                for one in (layer, other or keras.layers.Identity())
+            ]
+            pairs.append((layer, other))
+            wrong += [layer.name] * (shapes[0] != shapes[1])
+    if wrong or not pairs:
+        raise ValueError(
+            f"{classifier.name!r} is no classifier for the backbone of "
+            f"{model.name!r}. Missing or of other shapes: "
+            f"{', '.join(wrong) or 'all'}"
+        )
+    for layer, other in pairs:
+        layer.set_weights(other.get_weights())
+
+
+def build_detector(
+    detector,
+    weights=None,
+    backbone_weights=None,
+    input_tensor=None,
+    input_shape=None,
+    classes=81,
+    name=None,
+):
+    """Builds the detector of a record (supplement, section 1).
+
+    Args:
+        detector: A `Detector`, or the name of a row of `DETECTORS`.
+        weights: None for the reference's random initialization, or the path
+            of a file of Keras for the whole detector.
+        backbone_weights: None; or a classifier of the backbone's row, or the
+            path of its file: of Keras, or of the authors' framework, then
+            with 1000 classes.
+        input_tensor: Keras tensor to use as the images.
+        input_shape: Shape of an image without the batch; the default is the
+            record's size and three channels. Other sizes have other numbers
+            of boxes, None leaves the size open.
+        classes: Classes told apart, the background included: 81 for COCO.
+        name: Name of the model; by default the record's, in lower case.
+
+    Returns:
+        A `keras.Model` from images, RGB in [0, 1] normalized by ImageNet's
+        mean and standard deviation, to a dictionary of raw float32 outputs:
+        `"offsets"` `(batch, num_boxes, 4)`, the centre and size of each
+        object relative to its default box, and `"logits"` `(batch,
+        num_boxes, classes)`, class 0 being the background. What turns them
+        into detections is in `keras_pyconv.tasks`.
+
+    Raises:
+        ValueError: if an argument is none of the above.
+    """
+    if not isinstance(detector, Detector):
+        if detector not in DETECTORS:
+            raise ValueError(
+                f"Unknown detector {detector!r}. Known: "
+                f"{', '.join(DETECTORS)}; or pass a `Detector` record."
+            )
+        detector = DETECTORS[detector]
+    _check(weights, classes)
+    images = image_input(input_tensor, input_shape, True, detector.input_size)
+    _check_size(detector, images)
+    backbone = build_classifier(
+        detector.backbone, include_top=False, input_tensor=images
+    )
+    outputs = _head(backbone.output, detector, int(classes))
+    model = finish(images, outputs, name or detector.name.lower(), weights)
+    if backbone_weights is not None:
+        load_backbone(model, _classifier(detector, backbone_weights))
+    return model
+
+
+def _named(head, backbone, remark):
+    """`build_detector` with a backbone where it has a record."""
+
+    def builder(backbone=backbone, *args, **kwargs):
+        return build_detector(get_detector(head, backbone), *args, **kwargs)
+
+    _, *parameters = inspect.signature(build_detector).parameters.values()
+    first, *_ = inspect.signature(builder).parameters.values()
+    builder.__signature__ = inspect.Signature([first, *parameters])
+    builder.__name__ = builder.__qualname__ = head
+    builder.__module__ = build_detector.__module__
+    _, _, arguments = inspect.getdoc(build_detector).partition("`DETECTORS`.\n")
+    builder.__doc__ = f"""{remark}
+
+Args:
+    backbone: Name of a residual network, a row of `ARCHITECTURES`, or an
+        `Architecture`. Those of the paper are {backbone[:-2]}50 and
+        {backbone[:-2]}101; {backbone[:-2]}Mini makes a small detector for
+        pictures of 128 x 128.
+{arguments}"""
+    return builder
+
+
+PyConvSSD = _named(
+    "PyConvSSD",
+    "PyConvResNet50",
+    "PyConvSSD: pyramids in the backbone and in the extra layers (paper, "
+    "supplement,\nsection 1).",
+)
+SSD = _named(
+    "SSD",
+    "ResNet50",
+    "SSD, the paper's baseline: one 3x3 in each extra layer (supplement, "
+    "section 1).",
+)
