@@ -3,10 +3,12 @@
 from keras_pyconv.export.audit import audit
 from keras_pyconv.export.check import check
 from keras_pyconv.export.clean_process import answer_in_clean_process
+from keras_pyconv.export.entry_points import Signature
 from keras_pyconv.export.saved_model import saved_model
 from keras_pyconv.export.serving_form import serving_form
 
 __all__ = [
+    "Signature",
     "answer_in_clean_process",
     "audit",
     "check",

@@ -64,11 +64,12 @@ class TensorSpec:
 
 
 @dataclasses.dataclass(frozen=True)
-class Signature:
-    """The named inputs and outputs of one entry point."""
+class SignatureSpec:
+    """The named inputs and outputs of one entry point, and its method."""
 
     inputs: dict
     outputs: dict
+    method: str = "predict"
 
 
 def _meta_graph(path):
@@ -126,7 +127,7 @@ def read_signatures(path):
         path: folder of one SavedModel.
 
     Returns:
-        Dictionary of `Signature` by name.
+        Dictionary of `SignatureSpec` by name.
 
     Raises:
         ValueError: there is no readable SavedModel at `path`.
@@ -143,7 +144,11 @@ def read_signatures(path):
         return result
 
     return {
-        name: Signature(specs(definition.inputs), specs(definition.outputs))
+        name: SignatureSpec(
+            specs(definition.inputs),
+            specs(definition.outputs),
+            definition.method_name.rsplit("/", 1)[-1] or "predict",
+        )
         for name, definition in sorted(_meta_graph(path).signature_def.items())
         if not name.startswith("__")
     }

@@ -15,10 +15,11 @@ import numpy as np
 
 from keras_pyconv.export.audit import audit, read_signatures
 from keras_pyconv.export.clean_process import run_sessions
+from keras_pyconv.export.entry_points import WRITABLE
 from keras_pyconv.export.serving_form import UNKNOWN_SIZES, is_sound
 
 TOLERANCE = 1e-4  # of the largest value, as in the form that is served
-WRITABLE = ("float32", "float64", "int32", "int64", "uint8", "bool", "string")
+
 RANKED = ("classes", "labels")  # outputs that are sorted by `scores`
 SETTINGS = {"oneDNN on": True, "oneDNN off": False}
 

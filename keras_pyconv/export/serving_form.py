@@ -262,6 +262,27 @@ def _probe(model):
     return arrays, call(model, arrays)
 
 
+def running_size(model):
+    """Pixels of a side at which a model runs, where it takes any size.
+
+    Args:
+        model: functional or sequential `keras.Model`.
+
+    Returns:
+        One of `UNKNOWN_SIZES`; the first where the model's sizes are known.
+    """
+    if not any(None in tensor.shape[1:] for tensor in model.inputs):
+        return UNKNOWN_SIZES[0]
+    arrays, _ = _probe(model)
+    sizes = [
+        array.shape[axis]
+        for array, tensor in zip(arrays, model.inputs)
+        for axis, known in enumerate(tensor.shape)
+        if axis and known is None
+    ]
+    return sizes[0]
+
+
 def _error(wanted, got):
     """How far an output is off, and how far it may be."""
     if wanted.shape != got.shape:

@@ -1,26 +1,43 @@
-"""What a served model takes and gives: the entry points of a SavedModel.
+"""The signatures of a classifier, and of a model of any other kind.
 
-Every output carries the batch dimension, because TF Serving's batcher and
-its REST rows refuse one that does not; so the label names of the best
-classes are an output of shape `(batch, k)` and never a plain list. Outputs
-are float32, int64 or string, the types that the server can write as JSON.
+Which of the two a model is, is read from its last layers. The label names of
+the best classes are an output of shape `(batch, k)` and never a plain list,
+which would have no batch.
 """
 
 import re
 
 import keras
 
-from keras_pyconv.export.serving_form import LOW_PRECISION, FoldedNormalization
+from keras_pyconv.export.entry_points import (
+    Signature,
+    concrete_function,
+    input_specs,
+    traced_model,
+)
+from keras_pyconv.export.pictures import (
+    decode_examples,
+    decode_prepared,
+    example_pictures,
+    serialized_examples,
+)
+from keras_pyconv.export.serving_form import FoldedNormalization
 from keras_pyconv.export.wiring import Wiring
 from keras_pyconv.models.nesting import as_functional, is_graph
 
 TASKS = ("classification", "raw")
-INPUT_NAMES = {4: "images", 5: "clips"}  # by rank, for one float input
 TRANSPARENT = (
     keras.layers.Dropout,
     keras.layers.Identity,
     FoldedNormalization,
 )
+SCALING = (keras.layers.Rescaling, keras.layers.Normalization)
+OUTPUTS = {
+    "scores": "probabilities of the best classes, best first",
+    "classes": "their numbers",
+    "labels": "their names",
+    "probabilities": "of every class",
+}
 
 
 def _final_layers(model):
@@ -146,24 +163,6 @@ def _check_labels(labels, task, classes):
         )
 
 
-def _input_specs(model):
-    """One `tf.TensorSpec` for each input; any batch, float32 for floats."""
-    import tensorflow as tf
-
-    specs = []
-    single = len(model.inputs) == 1
-    for tensor in model.inputs:
-        dtype = keras.backend.standardize_dtype(tensor.dtype)
-        name = re.sub(r"\W", "_", tensor.name)
-        if dtype in (*LOW_PRECISION, "float32"):
-            dtype = "float32"
-            if single:
-                name = INPUT_NAMES.get(len(tensor.shape), name)
-        shape = (None, *tensor.shape[1:])
-        specs.append(tf.TensorSpec(shape, dtype, name))
-    return specs
-
-
 def _output_names(model):
     """A name for each flat output: dictionary keys, or the layers' names."""
     names = list(model.output_names)
@@ -176,21 +175,18 @@ def _output_names(model):
     return names
 
 
-def _raw_outputs(model):
-    """Function from the model's flat outputs to named ones, float32."""
+def _raw_outputs(model, outputs):
+    """The model's outputs by name, floats in float32."""
     import tensorflow as tf
 
-    def decode(outputs):
-        return {
-            name: (
-                tf.cast(output, tf.float32)
-                if output.dtype.is_floating
-                else output
-            )
-            for name, output in zip(_output_names(model), outputs)
-        }
-
-    return decode
+    return {
+        name: (
+            tf.cast(output, tf.float32) if output.dtype.is_floating else output
+        )
+        for name, output in zip(
+            _output_names(model), keras.tree.flatten(outputs)
+        )
+    }
 
 
 def _class_outputs(model, labels, top_k):
@@ -201,8 +197,8 @@ def _class_outputs(model, labels, top_k):
     is_logits = final_activation(model) == "linear"
     is_second = model.outputs[0].shape[-1] == 1
 
-    def decode(outputs):
-        probabilities = tf.cast(outputs[0], tf.float32)
+    def decode(output):
+        probabilities = tf.cast(keras.tree.flatten(output)[0], tf.float32)
         if is_logits:
             probabilities = tf.nn.softmax(probabilities)
         if is_second:
@@ -225,6 +221,142 @@ def _class_outputs(model, labels, top_k):
     return decode
 
 
+def _only_readable(outputs, readable):
+    """The best classes, with none where the picture could not be read."""
+    import tensorflow as tf
+
+    row = readable[:, tf.newaxis]
+    none = {
+        "scores": tf.constant(0.0),
+        "classes": tf.constant(-1, tf.int64),
+        "labels": tf.constant(""),
+    }
+    return {
+        name: tf.where(row, outputs[name], nothing)
+        for name, nothing in none.items()
+    }
+
+
+def _default_signature(model, decode, outputs):
+    """What `model.predict` takes, and what `decode` makes of the answer."""
+    specs = input_specs(model)
+    structure = as_functional(model).input
+
+    def serve(served, tensors):
+        flat = [tensors[spec.name] for spec in specs]
+        return decode(served(keras.tree.pack_sequence_as(structure, flat)))
+
+    return Signature(
+        "serving_default",
+        {spec.name: spec for spec in specs},
+        serve,
+        meaning="What `model.predict` takes.",
+        outputs=outputs,
+    )
+
+
+def raw_signatures(model):
+    """The signatures of a model that is no classifier.
+
+    Args:
+        model: functional or sequential `keras.Model`.
+
+    Returns:
+        List of one `Signature`, `serving_default`, with the model's outputs
+        under their names.
+    """
+    return [
+        _default_signature(
+            model, lambda outputs: _raw_outputs(model, outputs), {}
+        )
+    ]
+
+
+def classifier_signatures(model, labels=None, top_k=5, preprocessing=None):
+    """The signatures of a classifier.
+
+    Args:
+        model: functional or sequential `keras.Model` that is one.
+        labels: name of every class, or None for the indices as text.
+        top_k: number of best classes; at most all are given.
+        preprocessing: `Preprocessing` from a decoded picture to the model's
+            input, or None for no signatures that take files.
+
+    Returns:
+        List of `Signature`: `serving_default`, and with `preprocessing`
+        `serve_bytes` of JPEG and PNG files, and `classify` of tf.Example.
+    """
+    import tensorflow as tf
+
+    decode = _class_outputs(model, labels, top_k)
+    signatures = [_default_signature(model, decode, OUTPUTS)]
+    if preprocessing is None:
+        return signatures
+    strings = tf.TensorSpec((None,), tf.string)
+    side = preprocessing.resize
+
+    def files(count):
+        return example_pictures(
+            count, side, side + side // 4, preprocessing.channels
+        )
+
+    def best(served, pictures, readable):
+        return _only_readable(decode(served(pictures)), readable)
+
+    def serve_bytes(served, tensors):
+        encoded = tensors["image_bytes"]
+        return best(served, *decode_prepared(encoded, preprocessing))
+
+    def classify(served, tensors):
+        encoded = tensors["inputs"]
+        outputs = best(served, *decode_examples(encoded, preprocessing))
+        return {"classes": outputs["labels"], "scores": outputs["scores"]}
+
+    return signatures + [
+        Signature(
+            "serve_bytes",
+            {"image_bytes": strings},
+            serve_bytes,
+            examples=lambda count: {"image_bytes": files(count)},
+            meaning="The files of pictures, JPEG or PNG.",
+            outputs={key: OUTPUTS[key] for key in OUTPUTS if key[0] != "p"},
+        ),
+        Signature(
+            "classify",
+            {"inputs": strings},
+            classify,
+            method="classify",
+            examples=lambda n: {"inputs": serialized_examples(files(n))},
+            meaning="tf.Example with a picture's file as `image/encoded`.",
+            outputs={"classes": OUTPUTS["labels"], "scores": OUTPUTS["scores"]},
+        ),
+    ]
+
+
+def scales_pixels(model):
+    """Whether a model begins by scaling or normalizing its one input.
+
+    Args:
+        model: functional or sequential `keras.Model`.
+    """
+    model = as_functional(model)
+    sources = {
+        layer.name
+        for layer in model.layers
+        if isinstance(layer, keras.layers.InputLayer)
+    }
+    wiring = Wiring(model)
+    readers = [
+        layer
+        for layer in model.layers
+        for names in wiring.inputs.get(layer.name, [])
+        if sources & set(names)
+    ]
+    if len(readers) == 1 and is_graph(readers[0]):
+        return scales_pixels(readers[0])
+    return any(isinstance(layer, SCALING) for layer in readers)
+
+
 def serving_function(model, labels=None, top_k=5, task=None):
     """The function behind a model's default signature.
 
@@ -238,45 +370,8 @@ def serving_function(model, labels=None, top_k=5, task=None):
         A concrete TensorFlow function from keyword tensors to a dictionary
         of tensors, traced for every batch size.
     """
-    import tensorflow as tf
-
-    model = as_functional(model)
-    specs = _input_specs(model)
-    if choose_task(model, task, labels) == "classification":
-        decode = _class_outputs(model, labels, top_k)
+    if choose_task(model, task, labels) == "raw":
+        signature, *_ = raw_signatures(model)
     else:
-        decode = _raw_outputs(model)
-    dtypes = [tensor.dtype for tensor in model.inputs]
-
-    def serve(**tensors):
-        flat = [
-            tf.cast(tensors[spec.name], dtype)
-            for spec, dtype in zip(specs, dtypes)
-        ]
-        structured = keras.tree.pack_sequence_as(model.input, flat)
-        outputs = model(structured, training=False)
-        return decode(keras.tree.flatten(outputs))
-
-    arguments = {spec.name: spec for spec in specs}
-    return tf.function(serve, autograph=False).get_concrete_function(
-        **arguments
-    )
-
-
-def serving_module(model, labels=None, top_k=5, task=None):
-    """Makes the object that `tf.saved_model.save` writes.
-
-    Args: as in `serving_function`.
-
-    Returns:
-        A `tf.Module` that owns the model's variables, and its concrete
-        functions by signature name.
-    """
-    import tensorflow as tf
-
-    module = tf.Module()
-    # A Session restores tf.Variables only. Keras's own variables, or the
-    # model, would be restored by tf.saved_model.load and by nothing else.
-    module.model_variables = [v.value for v in model.variables]
-    function = serving_function(model, labels, top_k, task)
-    return module, {"serving_default": function}
+        signature, *_ = classifier_signatures(model, labels, top_k)
+    return concrete_function(signature, traced_model(model))

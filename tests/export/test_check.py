@@ -69,8 +69,8 @@ def test_an_open_size_is_one_at_which_the_model_answers(tmp_path):
 
 
 def test_unknown_names_list_the_known_ones(exported):
-    with pytest.raises(ValueError, match="It has: serving_default"):
-        answer_in_clean_process(exported, np.zeros(1), "classify")
+    with pytest.raises(ValueError, match="It has: classify, serve_bytes"):
+        answer_in_clean_process(exported, np.zeros(1), "poetry")
     with pytest.raises(ValueError, match="images. Received: pixels"):
         answer_in_clean_process(exported, {"pixels": np.zeros(1)})
 
