@@ -8,6 +8,7 @@ from keras_pyconv import (
     ops,
     tables,
     tasks,
+    training,
     weights,
 )
 from keras_pyconv.architectures import ARCHITECTURES
@@ -80,5 +81,6 @@ __all__ = [
     "show_pyramid",
     "tables",
     "tasks",
+    "training",
     "weights",
 ]

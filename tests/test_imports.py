@@ -24,6 +24,7 @@ ORDER = [
     "tables",
     "tasks",
     "datasets",
+    "training",
     "export",
     "__init__",
     "recipes",

@@ -1,0 +1,111 @@
+"""What a run tells about itself: log.csv, TensorBoard events, curves.png.
+
+The fact a reader would get wrong: the table and the picture are written anew
+from the run's history at the end of each epoch, so after a kill they hold
+nothing that the run's checkpoint does not. TensorBoard's files can only grow;
+steps that are computed again appear twice there, with the same values.
+"""
+
+import csv
+import io
+import json
+
+from keras_pyconv.training.workdir import write_atomically
+
+
+def table(history):
+    """The epochs as CSV text, a column for every name in any of them."""
+    names = list(dict.fromkeys(name for row in history for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return text.getvalue()
+
+
+def _panels(history):
+    """Names that are drawn together: `loss` with `val_loss` and so on."""
+    names = dict.fromkeys(name for row in history for name in row)
+    drop = ("epoch", "step", "seconds")
+    panels = {}
+    for name in names:
+        if name not in drop:
+            panels.setdefault(name.removeprefix("val_"), []).append(name)
+    return panels
+
+
+def curves(history):
+    """The epochs as a PNG picture, or None without matplotlib."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        return None
+    panels = _panels(history)
+    figure = Figure(figsize=(4.5 * len(panels), 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, (panel, names) in zip(axes, panels.items()):
+        for name in names:
+            rows = [row for row in history if row.get(name) is not None]
+            axis.plot(
+                [row["epoch"] for row in rows],
+                [row[name] for row in rows],
+                "-" if name.startswith("val_") else "--",
+                marker="." if len(rows) < 20 else None,
+                label=name,
+            )
+        axis.set_xlabel("epoch")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.set_title(panel)
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize="small")
+    file = io.BytesIO()
+    figure.savefig(file, dpi=100, format="png")
+    return file.getvalue()
+
+
+class Logs:
+    """Writes the logs of a run into its folder.
+
+    Args:
+        folder: the run's folder.
+        constants: shown in TensorBoard as text.
+        say: function of a string.
+    """
+
+    def __init__(self, folder, constants, say=print):
+        import tensorflow as tf
+
+        self._folder, self._say = folder, say
+        self._summary = tf.summary
+        self._events = tf.summary.create_file_writer(str(folder / "logs"))
+        with self._events.as_default(step=0):
+            text = json.dumps(constants, indent=2)
+            tf.summary.text("constants", f"```\n{text}\n```")
+
+    def scalars(self, step, values):
+        """One point for each value in TensorBoard."""
+        with self._events.as_default(step=step):
+            for name, value in values.items():
+                self._summary.scalar(name, value)
+
+    def epoch(self, history):
+        """After an epoch: the table, the picture, and its points."""
+        self.rewrite(history)
+        row = history[-1]
+        values = {k: v for k, v in row.items() if k not in ("epoch", "step")}
+        self.scalars(row["step"], {f"epoch/{k}": v for k, v in values.items()})
+        self._events.flush()
+
+    def rewrite(self, history):
+        """The table and the picture."""
+        write_atomically(self._folder / "log.csv", table(history))
+        picture = curves(history)
+        if picture is None:
+            self._say("matplotlib is not installed: no curves.png.")
+        else:
+            write_atomically(self._folder / "curves.png", picture)
+
+    def close(self):
+        self._events.close()

@@ -1,0 +1,160 @@
+"""Where a model is trained: one device, several, or several machines.
+
+The facts a reader would get wrong: build and compile the model inside
+`strategy.scope()`, and two different mirrored strategies in one process
+disturb each other, so the same devices always give the same object here.
+"""
+
+import functools
+import json
+import os
+
+import keras
+
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+
+NAMES = ("auto", "one", "mirrored", "multi_worker")
+
+
+def _require_tensorflow():
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeError(
+            "Training needs Keras's TensorFlow backend; "
+            f"this is {keras.backend.backend()!r}."
+        )
+
+
+def _logical_cpus(count):
+    """Names of `count` logical CPU devices, made where possible."""
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    present = tf.config.get_logical_device_configuration(cpu) or [None]
+    if len(present) < count:
+        try:
+            tf.config.set_logical_device_configuration(
+                cpu, [tf.config.LogicalDeviceConfiguration()] * count
+            )
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"Training on {count} CPU devices must be asked for before "
+                "TensorFlow computes anything: call make_strategy first."
+            ) from error
+    return tuple(f"CPU:{number}" for number in range(count))
+
+
+def _mirrored_devices(num_devices):
+    """The devices to mirror on: GPUs where there are any, else CPUs."""
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    count = num_devices or gpus or 2
+    if gpus and count > gpus:
+        raise ValueError(
+            f"This machine has {gpus} GPUs. Received: num_devices={count}"
+        )
+    if not gpus:
+        return _logical_cpus(count)
+    return tuple(f"GPU:{number}" for number in range(count))
+
+
+@functools.cache
+def _mirrored(devices):
+    if devices[0].startswith("GPU"):
+        return tf.distribute.MirroredStrategy(devices)
+    # The default reduction on CPUs numbers its collectives for the process
+    # and not for the strategy.
+    reduction = tf.distribute.ReductionToOneDevice()
+    return tf.distribute.MirroredStrategy(devices, cross_device_ops=reduction)
+
+
+def _workers():
+    """How many machines the environment variable TF_CONFIG names."""
+    try:
+        cluster = json.loads(os.environ.get("TF_CONFIG", "{}"))["cluster"]
+    except (KeyError, ValueError):
+        return 0
+    return sum(len(cluster.get(role, ())) for role in ("chief", "worker"))
+
+
+@functools.cache
+def _multi_worker():
+    if not _workers():
+        raise ValueError(
+            "Training on several machines needs the environment variable "
+            'TF_CONFIG on each, such as {"cluster": {"worker": '
+            '["host0:12345", "host1:12345"]}, "task": {"type": "worker", '
+            f'"index": 0}}}}. It is {os.environ.get("TF_CONFIG")!r}.'
+        )
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except RuntimeError as error:
+        raise RuntimeError(
+            "Training on several machines must be asked for before "
+            "TensorFlow computes anything: call make_strategy first."
+        ) from error
+
+
+def make_strategy(name="auto", num_devices=None):
+    """The `tf.distribute` strategy of that name.
+
+    Args:
+        name: `"one"`: one device, the first GPU where there is one.
+            `"mirrored"`: all GPUs, or `num_devices` of them; without a GPU
+            so many logical CPU devices (2 by default), which share the
+            processor and are for trying things out.
+            `"multi_worker"`: all devices of all machines that the environment
+            variable `TF_CONFIG` names.
+            `"auto"`: `multi_worker` where `TF_CONFIG` names several machines,
+            `mirrored` where there are several GPUs, else `one`.
+        num_devices: int or None; for `"mirrored"`, and `"auto"` on one
+            machine.
+
+    Returns:
+        A `tf.distribute.Strategy`. The same devices give the same object.
+
+    Raises:
+        ValueError: an unknown name, more devices than there are, or no
+            `TF_CONFIG`.
+        RuntimeError: TensorFlow has computed something already, so its
+            devices can no longer be arranged.
+    """
+    _require_tensorflow()
+    if name not in NAMES:
+        raise ValueError(
+            f"Unknown strategy. Received: name={name!r}. "
+            f"Known: {', '.join(NAMES)}"
+        )
+    if name == "auto":
+        gpus = len(tf.config.list_physical_devices("GPU"))
+        several = (num_devices or gpus) > 1
+        name = "mirrored" if several else "one"
+        if _workers() > 1:
+            name = "multi_worker"
+    if name == "multi_worker":
+        return _multi_worker()
+    if name == "mirrored":
+        return _mirrored(_mirrored_devices(num_devices))
+    if num_devices not in (None, 1):
+        raise ValueError(
+            "The strategy 'one' has one device; 'mirrored' has several. "
+            f"Received: num_devices={num_devices}"
+        )
+    return tf.distribute.get_strategy()
+
+
+def shard(strategy):
+    """Which part of the data this process reads: `(index, count)`.
+
+    Args:
+        strategy: what `make_strategy` returned.
+
+    Returns:
+        This machine's number and how many there are: `(0, 1)` on one
+        machine, whatever devices it has. The first machine writes the files.
+    """
+    resolver = strategy.cluster_resolver
+    spec = resolver.cluster_spec() if resolver else None
+    if not spec:
+        return 0, 1
+    chiefs = spec.num_tasks("chief") if "chief" in spec.jobs else 0
+    workers = spec.num_tasks("worker") if "worker" in spec.jobs else 0
+    first = 0 if resolver.task_type == "chief" else chiefs
+    return first + resolver.task_id, chiefs + workers

@@ -1,0 +1,195 @@
+"""A run's folder: what made it, and that one process writes there at a time.
+
+The fact a reader would get wrong: constants are compared, versions are not. A
+folder whose run was started with another rate is refused; one that was started
+with another TensorFlow goes on with a message, since going on may be what the
+update was for.
+"""
+
+import contextlib
+import datetime
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+
+PACKAGES = ("tensorflow", "keras", "numpy", "keras_pyconv")
+CONSTANTS = "constants.json"
+CHECKPOINTS = "checkpoints"
+
+
+def write_atomically(path, content):
+    """Writes text or bytes beside `path`, then renames: whole or not at all."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    if isinstance(content, str):
+        content = content.encode()
+    try:
+        beside.write_bytes(content)
+        os.replace(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit():
+    here = pathlib.Path(__file__).parent
+    command = ["git", "-C", here, "describe", "--always", "--dirty"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True)
+    except OSError:
+        return "unknown"
+    return answer.stdout.strip() or "unknown"
+
+
+def _processor():
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    models = [line.split(":")[1] for line in lines if "model name" in line]
+    return models[0].strip() if models else platform.machine()
+
+
+def provenance(packages=PACKAGES):
+    """What a result was made with: date, commit, machine, versions."""
+    versions = {name: _version(name) for name in packages}
+    return {
+        "date": datetime.date.today().isoformat(),
+        "commit": _commit(),
+        "machine": f"{_processor()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "versions": {name: v for name, v in versions.items() if v},
+    }
+
+
+def as_json(values):
+    """The values as they come back from a JSON file."""
+    return json.loads(json.dumps(values, default=str))
+
+
+def differences(there, here):
+    """What two records of constants have different, in words."""
+    names = sorted({*there, *here})
+    absent = "nothing"
+    return [
+        f"{name}: {there.get(name, absent)!r} there, "
+        f"{here.get(name, absent)!r} here"
+        for name in names
+        if there.get(name, absent) != here.get(name, absent)
+    ]
+
+
+class Workdir:
+    """The folder of a run.
+
+    Args:
+        path: the folder; it is made by `open`.
+        constants: what decides the run's result, as JSON can hold it.
+        writes: bool, whether this machine is the one that writes.
+    """
+
+    def __init__(self, path, constants, writes=True):
+        self.path = pathlib.Path(path)
+        self.constants = as_json(constants)
+        self.writes = writes
+        self.checkpoints = self.path / CHECKPOINTS
+
+    @contextlib.contextmanager
+    def open(self):
+        """Makes, checks and locks the folder; within this it may be used."""
+        if not self.writes:
+            self._check()
+            yield
+            return
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            lock = open(self.path / ".lock", "w")
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"The run's folder {self.path} cannot be written: "
+                f"{error.strerror}",
+            ) from error
+        with lock:
+            _lock(lock, self.path)
+            self._check()
+            yield
+
+    def _check(self):
+        there = self.recorded()
+        if there is None:
+            return
+        self.refuse(self.different(there["constants"]))
+
+    def different(self, constants):
+        """How these constants differ from the run's, in words."""
+        return differences(constants, self.constants)
+
+    def recorded(self):
+        """The contents of constants.json, or None where there is none."""
+        try:
+            text = (self.path / CONSTANTS).read_text()
+        except FileNotFoundError:
+            return None
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise ValueError(
+                f"{self.path / CONSTANTS} is not JSON ({error}). Without it "
+                "nobody can tell what the folder's run is."
+            ) from error
+
+    def refuse(self, different):
+        """Raises where something is different."""
+        if different:
+            raise ValueError(
+                f"{self.path} holds a run that is not this one:\n  "
+                + "\n  ".join(different)
+                + "\nGive another folder, or start with what is there."
+            )
+
+    def record(self, say=print):
+        """Writes constants.json, or says what has changed since."""
+        now = as_json(provenance())
+        there = self.recorded()
+        if there is None:
+            text = json.dumps({"constants": self.constants, **now}, indent=2)
+            write_atomically(self.path / CONSTANTS, text + "\n")
+            return
+        changed = [
+            *differences(there.get("versions", {}), now["versions"]),
+            *differences(*[{"commit": r.get("commit")} for r in (there, now)]),
+        ]
+        if changed:
+            say(
+                "Since this run was started these have changed, so it may "
+                "not go on to the bit: " + "; ".join(changed)
+            )
+
+
+def _lock(file, path):
+    """Keeps a second process out; the system lets go when this one ends."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise RuntimeError(
+            f"Another process is training in {path}; wait for it to end."
+        ) from error
+    except OSError:
+        # Some network file systems have no locks.
+        return

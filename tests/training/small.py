@@ -1,0 +1,82 @@
+"""A small run for the tests: a model with all kinds of state, and its data."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_pyconv import training
+
+EPOCHS, STEPS_PER_EPOCH, BATCH = 3, 4, 8
+RUN = {
+    "epochs": EPOCHS,
+    "steps_per_epoch": STEPS_PER_EPOCH,
+    "constants": {"variant": "small"},
+    "seed": 7,
+}
+
+
+def batches(first_step=0, batch=BATCH, part=slice(None)):
+    """Element n follows from the seed and first_step + n alone."""
+
+    def one(step):
+        seed = tf.stack([tf.constant(3, "int64"), step])
+        x = tf.random.stateless_normal((batch, 6, 6, 3), seed)
+        y = tf.cast(tf.reduce_mean(x, (1, 2, 3)) > 0, "int32")
+        return x[part], y[part]
+
+    return tf.data.Dataset.counter(first_step).map(one)
+
+
+def model(
+    strategy=None, dropout=0.5, synchronized=False, sizes=(4,), **options
+):
+    """A convolution, batch normalization, dropout, and momentum."""
+    strategy = strategy or tf.distribute.get_strategy()
+    keras.utils.set_random_seed(5)
+    with strategy.scope():
+        layers = [keras.Input((6, 6, 3))]
+        for size in sizes:
+            layers.append(keras.layers.Conv2D(size, 3))
+        layers += [
+            keras.layers.BatchNormalization(synchronized=synchronized),
+            keras.layers.ReLU(),
+            keras.layers.Flatten(),
+        ]
+        layers += [keras.layers.Dropout(dropout)] * bool(dropout)
+        layers.append(keras.layers.Dense(2))
+        built = keras.Sequential(layers, name="small")
+        rate = training.step_decay(0.1, (1, 2), STEPS_PER_EPOCH)
+        options.setdefault("optimizer", training.SGD(rate))
+        built.compile(
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+            **options,
+        )
+    return built
+
+
+def validate(trained):
+    """A figure that follows from the weights."""
+    x, y = next(iter(batches(1000, batch=32)))
+    logits = trained(x, training=False).numpy()
+    return {"accuracy": float((logits.argmax(-1) == y.numpy()).mean())}
+
+
+def run(folder, trained=None, **changes):
+    """Trains in `folder`; returns the model and its history."""
+    trained = trained or model()
+    options = {**RUN, "evaluate": validate, **changes}
+    history = training.fit(trained, batches, workdir=folder, **options)
+    return trained, history
+
+
+def arrays(trained):
+    """The model's and the optimizer's variables."""
+    variables = trained.variables + trained.optimizer.variables
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+
+def assert_same(first, second):
+    """Equal to the last bit."""
+    for a, b in zip(arrays(first), arrays(second), strict=True):
+        np.testing.assert_array_equal(a, b)
