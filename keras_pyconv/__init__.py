@@ -13,6 +13,8 @@ from keras_pyconv import (
 )
 from keras_pyconv.architectures import ARCHITECTURES
 from keras_pyconv.layers import (
+    AdaptiveAveragePooling,
+    AlignedResizing,
     FusedBatchNormalization,
     PyConv,
     PyConv1D,
@@ -30,6 +32,7 @@ from keras_pyconv.models import (
     PyConvResNet50,
     PyConvResNet101,
     PyConvResNet152,
+    PyConvSegNet,
     PyConvSSD,
     ResNet50,
     ResNet101,
@@ -37,6 +40,7 @@ from keras_pyconv.models import (
     build_classifier,
     build_detector,
     build_inception,
+    build_segmenter,
     features,
     replace_convolutions,
     replacement_report,
@@ -47,6 +51,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ARCHITECTURES",
+    "AdaptiveAveragePooling",
+    "AlignedResizing",
     "FusedBatchNormalization",
     "InceptionResNetV2",
     "PyConv",
@@ -62,6 +68,7 @@ __all__ = [
     "PyConvResNet34",
     "PyConvResNet50",
     "PyConvSSD",
+    "PyConvSegNet",
     "ResNet101",
     "ResNet152",
     "ResNet50",
@@ -71,6 +78,7 @@ __all__ = [
     "build_classifier",
     "build_detector",
     "build_inception",
+    "build_segmenter",
     "complexity",
     "datasets",
     "export",

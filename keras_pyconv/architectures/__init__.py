@@ -39,11 +39,15 @@ from keras_pyconv.architectures.residual import (
     get_architecture,
 )
 from keras_pyconv.architectures.segmentation import (
+    HEADS,
     SEGMENTERS,
     AtrousHead,
     ParsingHead,
     PoolingHead,
     Segmenter,
+    get_head,
+    get_segmenter,
+    make_segmenter,
 )
 from keras_pyconv.architectures.video import (
     VIDEO_ARCHITECTURES,

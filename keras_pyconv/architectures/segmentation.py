@@ -19,7 +19,7 @@ from keras_pyconv.architectures.levels import (
     check_pyramid,
     check_row,
 )
-from keras_pyconv.architectures.residual import ARCHITECTURES, Architecture
+from keras_pyconv.architectures.residual import Architecture, get_architecture
 
 
 @dataclass(frozen=True)
@@ -108,30 +108,95 @@ class Segmenter:
         self.backbone.strides(self.output_stride)
 
 
-# The heads of supplement, Table 6, by the prefix of the rows' names.
+# The heads of supplement, Table 6, by what users call them.
 HEADS = {
-    "Baseline": PoolingHead(),
-    "DeepLabv3": AtrousHead(),
-    "PSPNet": PoolingHead(bins=(1, 2, 3, 6)),
-    "PyConvSegNet": ParsingHead(),
+    "conv": PoolingHead(),
+    "aspp": AtrousHead(),
+    "ppm": PoolingHead(bins=(1, 2, 3, 6)),
+    "pyconv": ParsingHead(),
 }
+OUTPUT_STRIDES = (8, 16)
+# Beginnings of the rows' names.
+PREFIXES = {
+    "conv": "Baseline",
+    "aspp": "DeepLabv3",
+    "ppm": "PSPNet",
+    "pyconv": "PyConvSegNet",
+}
+
+
+def get_head(head: Head | str, output_stride: int) -> Head:
+    """The record itself, or the head of that name at an output stride.
+
+    Raises:
+        ValueError: if the name is unknown; the message lists the known ones.
+    """
+    if isinstance(head, Head):
+        return head
+    if head not in HEADS:
+        raise ValueError(
+            f"Unknown head {head!r}. Known: {', '.join(HEADS)}; or pass a "
+            "`ParsingHead`, `PoolingHead` or `AtrousHead` record."
+        )
+    record = HEADS[head]
+    if isinstance(record, AtrousHead) and output_stride == 8:
+        return AtrousHead(rates=tuple(2 * rate for rate in record.rates))
+    return record
+
+
+def make_segmenter(
+    backbone: Architecture | str,
+    head: Head | str = "pyconv",
+    output_stride: int = 8,
+    dropout: float = 0.1,
+    source: str = "the arguments of PyConvSegNet",
+) -> Segmenter:
+    """The record of a backbone with a head at an output stride.
+
+    Raises:
+        ValueError: if a name is unknown or a number cannot be.
+    """
+    backbone = get_architecture(backbone)
+    label = PREFIXES.get(head) if isinstance(head, str) else None
+    record = get_head(head, output_stride)
+    name = f"{label or type(record).__name__}{backbone.name}"
+    check(
+        output_stride in OUTPUT_STRIDES,
+        name,
+        f"`output_stride` must be one of {OUTPUT_STRIDES}; "
+        f"got {output_stride!r}",
+    )
+    name += "Stride16" if output_stride == 16 else ""
+    return Segmenter(
+        name, backbone, record, source, int(output_stride), dropout=dropout
+    )
 
 
 def _rows():
     for depth in (50, 101, 152):
         for family in ("ResNet", "PyConvResNet"):
-            backbone = ARCHITECTURES[f"{family}{depth}"]
-            name = f"PyConvSegNet{backbone.name}"
-            yield Segmenter(name, backbone, HEADS["PyConvSegNet"], "Table 4")
-    backbone = ARCHITECTURES["ResNet50"]
-    for prefix, head in HEADS.items():
-        name, source = f"{prefix}ResNet50", "supplement, Table 6"
-        if prefix != "PyConvSegNet":
-            wide = head
-            if isinstance(head, AtrousHead):
-                wide = AtrousHead(rates=tuple(2 * r for r in head.rates))
-            yield Segmenter(name, backbone, wide, source)
-        yield Segmenter(f"{name}Stride16", backbone, head, source, 16)
+            yield make_segmenter(f"{family}{depth}", source="Table 4")
+    for head in HEADS:
+        source = "supplement, Table 6"
+        if head != "pyconv":
+            yield make_segmenter("ResNet50", head, source=source)
+        yield make_segmenter("ResNet50", head, 16, source=source)
 
 
 SEGMENTERS = {row.name: row for row in _rows()}
+
+
+def get_segmenter(segmenter: Segmenter | str) -> Segmenter:
+    """The record itself, or the row of that name.
+
+    Raises:
+        ValueError: if the name is unknown; the message lists the known ones.
+    """
+    if isinstance(segmenter, Segmenter):
+        return segmenter
+    if segmenter not in SEGMENTERS:
+        raise ValueError(
+            f"Unknown segmenter {segmenter!r}. Known: "
+            f"{', '.join(SEGMENTERS)}; or pass a `Segmenter` record."
+        )
+    return SEGMENTERS[segmenter]

@@ -1,6 +1,17 @@
-"""Keras layers: pyramidal convolution and the normalization that follows."""
+"""Keras layers: pyramidal convolution and what stands around it."""
 
 from keras_pyconv.layers.normalization import FusedBatchNormalization
 from keras_pyconv.layers.pyconv import PyConv, PyConv1D, PyConv3D
+from keras_pyconv.layers.resizing import (
+    AdaptiveAveragePooling,
+    AlignedResizing,
+)
 
-__all__ = ["FusedBatchNormalization", "PyConv", "PyConv1D", "PyConv3D"]
+__all__ = [
+    "AdaptiveAveragePooling",
+    "AlignedResizing",
+    "FusedBatchNormalization",
+    "PyConv",
+    "PyConv1D",
+    "PyConv3D",
+]

@@ -1,5 +1,6 @@
 """Functions from a record of `architectures` to a `keras.Model`."""
 
+from keras_pyconv.models.auxiliary import AuxiliaryModel, inference_model
 from keras_pyconv.models.conversion import (
     replace_convolutions,
     replacement_report,
@@ -30,3 +31,4 @@ from keras_pyconv.models.resnet import (
     ResNet152,
     build_classifier,
 )
+from keras_pyconv.models.segmentation import PyConvSegNet, build_segmenter

@@ -27,14 +27,74 @@ _VARIABLES = {
 }
 _STEM = {"conv1_conv": "conv1", "conv1_bn": "bn1", "predictions": "fc"}
 _BLOCK = re.compile(r"conv(\d+)_block(\d+)_(\d)_(conv|pyconv|bn)")
+# Segmentation networks: their stem, and the layers of their heads.
+_SEGMENTER = {
+    "conv1_conv": "layer0.0",
+    "conv1_bn": "layer0.1",
+    "auxiliary_1_conv": "aux.0",
+    "auxiliary_1_bn": "aux.1",
+    "auxiliary_2_conv": "aux.4",
+}
+_CONTEXTS = {
+    # The global branch counts its pooling.
+    "local": ("local_context.layers", 0),
+    "global": ("global_context.features", 1),
+}
+_PARSING = {
+    f"{context}_{position + 1}_{kind}": (
+        f"pyconvhead.{module}.{first + 3 * position + int(kind == 'bn')}"
+    )
+    for context, (module, first) in _CONTEXTS.items()
+    for position in range(3)
+    for kind in ("conv", "pyconv", "bn")
+} | {
+    "merge_conv": "pyconvhead.merge_context.features.0",
+    "merge_bn": "pyconvhead.merge_context.features.1",
+    "classifier_conv": "cls.1",
+}
+_POOLING = {
+    "merge_conv": "cls.0",
+    "merge_bn": "cls.1",
+    "classifier_conv": "cls.4",
+}
+# What a model may lack and a checkpoint have.
+_OPTIONAL = {"classifier": "fc.", "segmenter": "aux."}
 _IGNORED = ".num_batches_tracked"
 _LISTED = 20
 
 
-def _module_name(layer, layer_names):
+def _segmenter_names(model):
+    """The authors' modules of a segmentation network's stem and heads.
+
+    The pyramid pooling's modules are numbered, whatever their bins.
+    """
+    names = [layer.name for layer in model.layers]
+    if "local_1_conv" in names:
+        return {**_SEGMENTER, **_PARSING}
+    if "branch1_conv" in names:
+        raise ValueError(
+            f"Model {model.name!r} has the head of DeepLabv3, of which the "
+            "authors' code has no network, so that its weights have no names."
+        )
+    bins = [re.fullmatch(r"bins(\d+)_conv", name) for name in names]
+    bins = sorted(int(match[1]) for match in bins if match)
+    pooled = {
+        f"bins{count}_{kind}": f"ppm.features.{number}.{index}"
+        for number, count in enumerate(bins)
+        for index, kind in enumerate(("conv", "bn"), 1)
+    }
+    return {**_SEGMENTER, **_POOLING, **pooled}
+
+
+def _kind(model):
+    names = {layer.name for layer in model.layers}
+    return "segmenter" if "classifier_conv" in names else "classifier"
+
+
+def _module_name(layer, layer_names, known):
     """The authors' module for a layer, or None if they have none."""
-    if layer.name in _STEM:
-        return _STEM[layer.name]
+    if layer.name in known:
+        return known[layer.name]
     match = _BLOCK.fullmatch(layer.name)
     if not match:
         return None
@@ -65,9 +125,12 @@ def _named_variables(model):
             "builder of keras_pyconv. For InceptionResNetV2 see "
             "`keras_pyconv.weights.from_keras_applications`."
         )
+    known = _STEM
+    if _kind(model) == "segmenter":
+        known = _segmenter_names(model)
     pairs = []
     for layer in model.layers:
-        module = _module_name(layer, layer_names)
+        module = _module_name(layer, layer_names, known)
         if module is not None:
             pairs += [
                 (_parameter_name(module, layer, variable), variable)
@@ -128,7 +191,8 @@ def _listing(title, entries):
 
 def _check(model, pairs, arrays):
     """Refuses a source that does not fit the model name by name."""
-    has_classifier = any(name.startswith("fc.") for name, _ in pairs)
+    optional = _OPTIONAL[_kind(model)]
+    has_optional = any(name.startswith(optional) for name, _ in pairs)
     known = {name for name, _ in pairs}
     missing = [name for name, _ in pairs if name not in arrays]
     left_over = [
@@ -136,7 +200,7 @@ def _check(model, pairs, arrays):
         for name in arrays
         if name not in known
         and not name.endswith(_IGNORED)
-        and (has_classifier or not name.startswith("fc."))
+        and (has_optional or not name.startswith(optional))
     ]
     faults = [
         f"{name}: {fault}"
@@ -158,12 +222,14 @@ def from_torch(model: keras.Model, source) -> keras.Model:
     Strict in both directions: every variable must find its array and every
     array its variable, of the right shape, without NaN or infinity; else
     nothing is loaded. Two things may be left over: `num_batches_tracked`,
-    which carries nothing, and, for a model without a classifier, `fc.*`.
+    which carries nothing, and what the model was built without: the
+    classifier, `fc.*`, or a segmentation network's auxiliary head, `aux.*`.
     Layers of the model that the authors' networks do not have, such as a
     normalization before the stem, keep their weights.
 
     Args:
-        model: A residual network made by a builder of `keras_pyconv`.
+        model: A residual network made by a builder of `keras_pyconv`, such
+            as `PyConvResNet50` or `PyConvSegNet`.
         source: Mapping from the authors' parameter names to arrays or
             tensors, or the path of a `.npz`, `.safetensors`, `.pth` or `.pt`
             file. No code found in a file is run. PyTorch is needed for

@@ -34,11 +34,22 @@ def _layer(make, *input_shape):
     )
 
 
+def _without_variables(make, *input_shape):
+    """Behind a convolution, so that there is something to train."""
+
+    def layers(x):
+        return make(**_ARGUMENTS[make])(keras_pyconv.PyConv(4, (1,))(x))
+
+    return Case(make.__name__, layers, input_shape)
+
+
 _ARGUMENTS = {
     keras_pyconv.PyConv1D: {"filters": 8, "kernel_size": (3, 5)},
     keras_pyconv.PyConv: {"filters": 8, "kernel_size": (3, 5), "strides": 2},
     keras_pyconv.PyConv3D: {"filters": 8, "kernel_size": (3, (3, 5, 5))},
     keras_pyconv.FusedBatchNormalization: {"momentum": 0.9},
+    keras_pyconv.AdaptiveAveragePooling: {"bins": (4, 3)},
+    keras_pyconv.AlignedResizing: {"size": (9, 13)},
 }
 
 LAYERS = [
@@ -46,6 +57,8 @@ LAYERS = [
     _layer(keras_pyconv.PyConv, 9, 10, 8),
     _layer(keras_pyconv.PyConv3D, 4, 6, 6, 8),
     _layer(keras_pyconv.FusedBatchNormalization, 5, 6, 8),
+    _without_variables(keras_pyconv.AdaptiveAveragePooling, 5, 6, 8),
+    _without_variables(keras_pyconv.AlignedResizing, 5, 6, 8),
 ]
 
 # The builders differ in the record alone; two small records stand for them.

@@ -1,0 +1,82 @@
+"""A network with a second classifier that works in training alone.
+
+Segmentation networks learn with an auxiliary classifier on an inner stage,
+whose loss counts 0.4 (paper, section 5). `AuxiliaryModel` is the functional
+model of both.
+
+The fact a reader would get wrong: the second output exists where
+`training=True` and nowhere else. `fit` trains on both; `model(images)`,
+`predict`, `evaluate` and an export compute and return the logits alone.
+"""
+
+import keras
+
+AUXILIARY_WEIGHT = 0.4
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class AuxiliaryModel(keras.Model):
+    """Functional model whose auxiliary output exists in training alone.
+
+    `model(x, training=True)` gives `{"logits": ..., "aux_logits": ...}` and
+    every other call the logits alone, without computing the rest. `compile`
+    takes one loss and metrics of the logits; in training the same loss of
+    the auxiliary logits is added, times the loss's attribute
+    `auxiliary_weight` where it has one, else 0.4.
+
+    Args:
+        inputs: Keras tensor of the images.
+        outputs: `{"logits": tensor, "aux_logits": tensor}`.
+        name: Name of the model.
+    """
+
+    def __init__(self, inputs, outputs, name=None, **kwargs):
+        super().__init__(inputs, outputs, name=name, **kwargs)
+        logits_model = keras.Model(inputs, outputs["logits"], name=self.name)
+        # Held by a function, since Keras would count an attribute's layers,
+        # which are this model's own, a second time.
+        self._inference = lambda: logits_model
+
+    def call(self, inputs, training=None, mask=None):
+        if training:
+            return super().call(inputs, training=training, mask=mask)
+        return self._inference().call(inputs, training=training, mask=mask)
+
+    def compute_output_spec(self, inputs, training=None, mask=None):
+        if training:
+            return super().compute_output_spec(inputs)
+        return self._inference().compute_output_spec(inputs)
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        if not isinstance(y_pred, dict):
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        logits, aux_logits = y_pred["logits"], y_pred["aux_logits"]
+        loss = super().compute_loss(x, y, logits, sample_weight, training)
+        function = keras.losses.get(self.loss)
+        weight = getattr(function, "auxiliary_weight", AUXILIARY_WEIGHT)
+        if sample_weight is None:
+            return loss + weight * keras.ops.mean(function(y, aux_logits))
+        auxiliary = function(y, aux_logits, sample_weight=sample_weight)
+        return loss + weight * keras.ops.mean(auxiliary)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        if isinstance(y_pred, dict):
+            y_pred = y_pred["logits"]
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+
+def inference_model(model: keras.Model) -> keras.Model:
+    """The model without what works in training alone, for serving.
+
+    Args:
+        model: Any built model.
+
+    Returns:
+        A functional model from the same inputs to the logits, sharing the
+        layers, for an `AuxiliaryModel`; any other model as it is.
+    """
+    if not isinstance(model, AuxiliaryModel):
+        return model
+    return keras.Model(model.input, model.output["logits"], name=model.name)

@@ -1,0 +1,62 @@
+"""Linear maps over the two axes of a picture, one matrix an axis.
+
+Resizing and pooling are such maps: the matrices are small, their products run
+fast on every device and under XLA, and gradients need no scattering.
+
+The fact a reader would get wrong: weights like 1/7 are not numbers of bfloat16.
+Products are taken in float32 and rounded once.
+"""
+
+import keras
+from keras import ops
+
+DATA_FORMATS = ("channels_last", "channels_first")
+
+
+def spatial_axes(data_format: str) -> tuple[int, int]:
+    """The axes of height and width.
+
+    Raises:
+        ValueError: if the format is unknown.
+    """
+    if data_format not in DATA_FORMATS:
+        raise ValueError(
+            f"`data_format` must be one of {DATA_FORMATS}. "
+            f"Received: {data_format!r}"
+        )
+    return (1, 2) if data_format == "channels_last" else (2, 3)
+
+
+def is_count(value) -> bool:
+    """Whether `value` is a positive integer, NumPy's included."""
+    return (
+        hasattr(value, "__index__")
+        and not isinstance(value, bool)
+        and (value.__index__() > 0)
+    )
+
+
+def apply_matrices(inputs, rows, columns, data_format="channels_last"):
+    """`rows` times the picture times `columns` transposed, per channel.
+
+    Args:
+        inputs: Tensor of rank 4.
+        rows: `(new_height, height)`, float32.
+        columns: `(new_width, width)`, float32.
+        data_format: Where the channels are.
+
+    Returns:
+        A tensor in the dtype of `inputs`.
+    """
+    dtype = keras.backend.standardize_dtype(inputs.dtype)
+    x = ops.cast(inputs, "float32")
+    if data_format == "channels_first":
+        outputs = ops.matmul(ops.matmul(rows, x), ops.transpose(columns))
+        return ops.cast(outputs, dtype)
+    batch, height, width, channels = ops.shape(x)
+    new_height, new_width = ops.shape(rows)[0], ops.shape(columns)[0]
+    x = ops.matmul(rows, ops.reshape(x, (batch, height, width * channels)))
+    x = ops.reshape(x, (batch * new_height, width, channels))
+    x = ops.matmul(columns, x)
+    outputs = ops.reshape(x, (batch, new_height, new_width, channels))
+    return ops.cast(outputs, dtype)
