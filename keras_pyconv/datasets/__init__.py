@@ -3,8 +3,11 @@
 tensorflow-datasets and scikit-learn are imported where they are used, so
 that the layers and networks do not need them; asking this module for the
 builder, `DigitsInPhotos`, or its `DigitsInPhotosConfig` imports and registers
-it with TFDS.
+it with TFDS. What makes batches is imported with TensorFlow when it is asked
+for.
 """
+
+import importlib
 
 from keras_pyconv.datasets.digit_scenes import (
     SIZE_CLASSES,
@@ -26,7 +29,20 @@ __all__ = [
 ]
 
 
+_WITH_TENSORFLOW = {
+    "BrokenPictures": "broken_pictures",
+    "cutmix": "classification",
+    "evaluation_pictures": "classification",
+    "picture_set": "picture_sets",
+    "training_pictures": "classification",
+    "training_stream": "stream",
+}
+
+
 def __getattr__(name):
+    if name in _WITH_TENSORFLOW:
+        module = f"{__name__}.{_WITH_TENSORFLOW[name]}"
+        return getattr(importlib.import_module(module), name)
     if name in ("DigitsInPhotos", "DigitsInPhotosConfig"):
         return getattr(builder_module(), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -110,7 +110,7 @@ def training_stream(
             int(first_step) // steps_per_epoch, tf.int64.max
         )
         dataset = epochs.flat_map(lambda epoch: epoch_of(epoch, first))
-        dataset = _mapped(
+        dataset = map_or_substitute(
             dataset,
             prepared(prepare),
             None if substitute is None else prepared(substitute),
@@ -168,8 +168,18 @@ def _drawn(seed, epoch, use):
     return draws[use]
 
 
-def _mapped(dataset, function, substitute):
-    """`function` of every element; where it fails, `substitute` of it."""
+def map_or_substitute(dataset, function, substitute=None):
+    """`function` of every element; where it fails, `substitute` of it.
+
+    Args:
+        dataset: a `tf.data.Dataset`.
+        function: of an element's components, as `Dataset.map` takes it.
+        substitute: the same, to an element of the same structure and types;
+            None lets the failure end the data set.
+
+    Returns:
+        A data set of as many elements, in the same order.
+    """
     parallel = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
     if substitute is None:
         return dataset.map(function, **parallel)

@@ -1,0 +1,283 @@
+"""Batches of labelled pictures, as the paper's networks learn from them.
+
+Training (authors' code, main.py): a random crop of 8 to 100 % of the picture's
+area, of aspect 3/4 to 4/3, resized to a square, flipped half of the time; no
+colour jitter. Evaluation: the short side resized, the middle cut out. Both
+shift and scale as `keras_pyconv.tasks.preprocessing` says, in one place for
+the export too.
+
+The fact a reader would get wrong: bilinear resizing is antialiased, as
+Pillow's is and `tf.image.resize` by default is not. Of a JPEG, only the crop
+is decoded.
+"""
+
+import math
+
+import tensorflow as tf
+
+from keras_pyconv.datasets.broken_pictures import BrokenPictures
+from keras_pyconv.datasets.stream import map_or_substitute, training_stream
+from keras_pyconv.tasks.preprocessing import (
+    Preprocessing,
+    decode_picture,
+    normalize,
+    prepare_picture,
+)
+
+AREA = (0.08, 1.0)  # of a random crop, as a share of the picture's
+ASPECT = (3 / 4, 4 / 3)  # of a random crop, width by height
+ATTEMPTS = 10  # to draw a crop that fits, before the central one is taken
+# Seeds of one example are drawn apart by what they are for.
+_CROP, _FLIP = range(2)
+
+
+def random_crop_box(height, width, seed, area=AREA, aspect=ASPECT):
+    """A random crop by torchvision's rule, which the authors use.
+
+    Area and logarithm of the aspect are uniform; of ten draws the first that
+    fits is taken, else the largest central crop whose aspect is allowed.
+
+    Args:
+        height: of the picture in pixels, an int32 scalar.
+        width: of the picture in pixels, an int32 scalar.
+        seed: int64 tensor of shape `(2,)`.
+        area: least and greatest share of the picture's area.
+        aspect: least and greatest width by height.
+
+    Returns:
+        int32 tensor `(top, left, height, width)`, in pixels.
+    """
+    draws = tf.random.stateless_uniform([ATTEMPTS, 4], seed)
+    sides = tf.cast(tf.stack([height, width]), tf.float32)
+    areas = area[0] + (area[1] - area[0]) * draws[:, 0]
+    low, high = (math.log(bound) for bound in aspect)
+    stretch = tf.exp(0.5 * (low + (high - low) * draws[:, 1]))
+    root = tf.sqrt(areas * tf.reduce_prod(sides))
+    crops = tf.round(tf.stack([root / stretch, root * stretch], axis=1))
+    fits = tf.reduce_all((crops >= 1.0) & (crops <= sides), axis=1)
+    first = tf.argmax(fits)
+    # A uniform draw below one, times the number of places that there are.
+    corner = tf.floor(draws[first, 2:] * (sides - crops[first] + 1.0))
+    corner = tf.minimum(corner, sides - crops[first])
+    drawn = tf.concat([corner, crops[first]], axis=0)
+    largest = tf.round(tf.stack([sides[1] / aspect[0], sides[0] * aspect[1]]))
+    largest = tf.minimum(sides, tf.maximum(largest, 1.0))
+    central = tf.concat([(sides - largest) // 2.0, largest], axis=0)
+    return tf.cast(tf.where(tf.reduce_any(fits), drawn, central), tf.int32)
+
+
+def decode_crop(encoded, seed):
+    """Decodes a random crop; of a JPEG nothing but that crop.
+
+    Args:
+        encoded: string scalar, a JPEG or PNG file.
+        seed: int64 tensor of shape `(2,)`.
+
+    Returns:
+        uint8 tensor of shape `(height, width, 3)`.
+    """
+
+    def of_jpeg():
+        shape = tf.io.extract_jpeg_shape(encoded)
+        box = random_crop_box(shape[0], shape[1], seed)
+        return tf.io.decode_and_crop_jpeg(
+            encoded, box, channels=3, dct_method="INTEGER_ACCURATE"
+        )
+
+    def of_other():
+        return _cropped(decode_picture(encoded), seed)
+
+    return tf.cond(tf.io.is_jpeg(encoded), of_jpeg, of_other)
+
+
+def _cropped(picture, seed):
+    shape = tf.shape(picture)
+    top, left, height, width = tf.unstack(
+        random_crop_box(shape[0], shape[1], seed)
+    )
+    return picture[top : top + height, left : left + width]
+
+
+def _of_training(crop, seed, preprocessing):
+    """Resizes a crop, flips it half of the time, shifts and scales it."""
+    square = tf.image.resize(crop, [preprocessing.size] * 2, antialias=True)
+    square = tf.image.stateless_random_flip_left_right(square, seed)
+    square = tf.ensure_shape(square, (*[preprocessing.size] * 2, 3))
+    return normalize(square, preprocessing)
+
+
+def _apart(seed, use):
+    return tf.random.experimental.stateless_fold_in(seed, use)
+
+
+def training_pictures(
+    pictures,
+    preprocessing=Preprocessing(),
+    *,
+    batch_size,
+    seed,
+    one_hot=False,
+    batch_map=None,
+    broken=None,
+    shuffle_buffer=16384,
+    shard=(0, 1),
+):
+    """Batches to train on, which can begin at any step.
+
+    A picture that TensorFlow does not decode is decoded by Pillow (WebP,
+    TIFF); one that nothing decodes keeps its place as a picture of the mean
+    colour and is counted and named by `broken`.
+
+    Args:
+        pictures: the `PictureSet`.
+        preprocessing: its `size`, mean and deviation are taken.
+        batch_size: pictures in a batch of all workers together.
+        seed: see `training_stream`, as of the arguments below.
+        one_hot: give targets as one row of float32 a picture.
+        batch_map: such as `cutmix(...)`.
+        broken: a `BrokenPictures`; None makes one for this set.
+        shuffle_buffer: how many encoded pictures to shuffle among; of ImageNet
+            16,384 are about 1.8 GB.
+        shard: `(index, workers)`.
+
+    Returns:
+        A function `batches(first_step=0)` to a `tf.data.Dataset` of float32
+        pictures `(batch, size, size, 3)` and labels, int64 `(batch,)` or
+        `(batch, classes)`; see `training_stream`.
+    """
+    broken = broken or BrokenPictures.among(pictures)
+
+    def target(example):
+        label = tf.cast(example["label"], tf.int64)
+        return tf.one_hot(label, len(pictures.classes)) if one_hot else label
+
+    def prepare(example, seed):
+        encoded = pictures.encoded(example)
+        crop = decode_crop(encoded, _apart(seed, _CROP))
+        prepared = _of_training(crop, _apart(seed, _FLIP), preprocessing)
+        return prepared, target(example)
+
+    def substitute(example, seed):
+        decoded = broken.decode(pictures, example, preprocessing)
+        crop = _cropped(decoded, _apart(seed, _CROP))
+        prepared = _of_training(crop, _apart(seed, _FLIP), preprocessing)
+        return prepared, target(example)
+
+    return training_stream(
+        pictures.examples,
+        pictures.count,
+        prepare,
+        batch_size=batch_size,
+        seed=seed,
+        shuffle_buffer=shuffle_buffer,
+        shard=shard,
+        batch_map=batch_map,
+        substitute=substitute,
+    )
+
+
+def evaluation_pictures(
+    pictures,
+    preprocessing=Preprocessing(),
+    *,
+    batch_size,
+    shard=(0, 1),
+    broken=None,
+):
+    """All pictures once, in their order, for counting errors.
+
+    The last batch is filled up with pictures of weight 0, so that batches are
+    equal in size and in number for all workers.
+
+    Args:
+        pictures: the `PictureSet`.
+        preprocessing: the `Preprocessing`.
+        batch_size: pictures in a batch of this worker.
+        shard: `(index, workers)`; worker `index` gets every `workers`-th.
+        broken: a `BrokenPictures`; None makes one for this set.
+
+    Returns:
+        `tf.data.Dataset` of float32 pictures `(batch, size, size, 3)`, int64
+        labels `(batch,)` and float32 weights `(batch,)`, 1 or 0.
+    """
+    broken = broken or BrokenPictures.among(pictures)
+    worker, workers = shard
+    own = -(-pictures.count // workers)
+    filled = -(-own // batch_size) * batch_size
+
+    def prepare(example):
+        encoded = pictures.encoded(example)
+        picture = prepare_picture(decode_picture(encoded), preprocessing)
+        return picture, tf.cast(example["label"], tf.int64), 1.0
+
+    def substitute(example):
+        decoded = broken.decode(pictures, example, preprocessing)
+        picture = prepare_picture(decoded, preprocessing)
+        return picture, tf.cast(example["label"], tf.int64), 1.0
+
+    dataset = pictures.examples(None).shard(workers, worker)
+    dataset = map_or_substitute(dataset, prepare, substitute)
+    shape = (*[preprocessing.size] * 2, 3)
+    filling = (tf.zeros(shape), tf.constant(0, tf.int64), 0.0)
+    endless = tf.data.Dataset.from_tensors(filling).repeat()
+    dataset = dataset.concatenate(endless).take(filled)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.OFF
+    )
+    dataset = dataset.batch(batch_size, drop_remainder=True)
+    return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
+
+
+def cutmix(alpha=1.0, probability=1.0):
+    """CutMix (Yun et al., 2019): a box of each picture is its neighbour's.
+
+    One box a batch, as in the code of CutMix; its area is 1 - λ of the
+    picture's before it is cut off at the edges, λ from Beta(alpha, alpha).
+    Pictures swap boxes in pairs, first with second, third with fourth and so
+    on: the stream is shuffled, so neighbours are as random as any, and the
+    result does not depend on how a batch is split over workers.
+
+    Args:
+        alpha: of the Beta distribution; 1 is the uniform one, as published.
+        probability: of mixing a batch at all.
+
+    Returns:
+        A function (pictures, targets, seed) to the same, for `batch_map`.
+        Targets are one-hot rows and become a mixture by area.
+    """
+
+    def mix(pictures, targets, seed):
+        shape = tf.shape(pictures)
+        sides = tf.cast(shape[1:3], tf.float32)
+        draws = tf.random.stateless_uniform([3], _apart(seed, 0))
+        gammas = tf.random.stateless_gamma([2], _apart(seed, 1), alpha)
+        cut = tf.sqrt(gammas[1] / tf.reduce_sum(gammas)) * sides
+        cut = tf.where(draws[2] < probability, tf.floor(cut), 0.0)
+        centre = tf.floor(draws[:2] * sides)
+        low = tf.maximum(centre - tf.floor(cut / 2.0), 0.0)
+        high = tf.minimum(centre - tf.floor(cut / 2.0) + cut, sides)
+        inside = [
+            (tf.range(side) >= start) & (tf.range(side) < end)
+            for side, start, end in zip(
+                tf.unstack(sides), tf.unstack(low), tf.unstack(high)
+            )
+        ]
+        box = inside[0][:, tf.newaxis, tf.newaxis] & inside[1][:, tf.newaxis]
+        others = tf.where(box, _neighbours(pictures), pictures)
+        share = tf.reduce_mean(tf.cast(box, tf.float32))
+        mixed = (1.0 - share) * targets + share * _neighbours(targets)
+        return others, mixed
+
+    return mix
+
+
+def _neighbours(batch):
+    """The rows in the order 1, 0, 3, 2, 5, 4, ...; an even number."""
+    number = batch.shape[0]
+    if number % 2:
+        raise ValueError(
+            "CutMix swaps boxes between neighbours, so the part of a batch "
+            f"of each worker must be even. Received: {number} pictures"
+        )
+    return tf.gather(batch, [place ^ 1 for place in range(number)])

@@ -1,0 +1,226 @@
+"""Labelled pictures by name: a data set of TFDS, or folders of classes.
+
+Nothing here decodes a picture. The fact a reader would get wrong: classes are
+numbered by their sorted names, in folders and in TFDS's `imagenet2012` alike,
+and so does the authors' code (torchvision's ImageFolder). ImageNet's folders
+are named by wnids, so all three number its classes the same, as Keras does.
+"""
+
+import dataclasses
+import functools
+import os
+import pathlib
+from collections.abc import Callable
+
+import tensorflow as tf
+
+TRAINING = ("train", "training")
+VALIDATION = ("val", "validation", "valid", "test")
+# What Pillow can read of what is found in such folders.
+EXTENSIONS = (
+    ".bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".upper().split()
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureSet:
+    """One split of a data set of labelled pictures.
+
+    Attributes:
+        name: of the data set and split, for messages.
+        classes: names of the classes in the order of the labels.
+        count: how many pictures there are.
+        examples: function of an order to a `tf.data.Dataset` of dicts with
+            `picture`, `label` and `name`, the picture's own. The order is an
+            int64 scalar tensor, such as an epoch, or None for the order of
+            the files.
+        are_files: whether `picture` is a path; else it is encoded.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    count: int
+    examples: Callable
+    are_files: bool
+
+    def encoded(self, example):
+        """The bytes of an example's file, a string scalar."""
+        if self.are_files:
+            return tf.io.read_file(example["picture"])
+        return example["picture"]
+
+
+def picture_set(name, split="train", data_dir=None) -> PictureSet:
+    """Opens one split of a data set, and prepares it if TFDS must.
+
+    Args:
+        name: an existing folder that has a folder for each split, in which
+            each class has a folder (ImageNet as torchvision wants it); else
+            the name of a TFDS data set, "imagenet2012" or with its config
+            "imagenette/320px".
+        split: "train", "validation", or as the data set calls its splits; of
+            a TFDS set also a part, such as "train[:10%]". "validation" finds
+            the folders "val" and "test" too, and TFDS's split "test".
+        data_dir: where TFDS keeps its data sets.
+
+    Returns:
+        The `PictureSet`.
+
+    Raises:
+        ValueError: no such data set or split, no class folders, or classes
+            of which the training split knows nothing.
+    """
+    if os.path.isdir(name):
+        return _folder_set(pathlib.Path(name), split)
+    if os.sep in str(name).rstrip(os.sep) and os.path.isabs(name):
+        raise ValueError(f"There is no folder {str(name)!r}.")
+    return _tfds_set(str(name), split, data_dir)
+
+
+# Folders ---------------------------------------------------------------------
+
+
+def _folder_set(root, split):
+    known = sorted(path.name for path in root.iterdir() if path.is_dir())
+    training = root / _split_named(TRAINING[0], known, root)
+    folder = root / _split_named(split, known, root)
+    classes = _class_folders(training)
+    unknown = set(_class_folders(folder)) - set(classes)
+    if unknown:
+        raise ValueError(
+            f"{folder} has {len(unknown)} classes that {training} has not, "
+            f"such as {min(unknown)!r}; labels count the training classes."
+        )
+    files = [_pictures_of(folder / name) for name in classes]
+    names = [path for of_class in files for path in of_class]
+    labels = [n for n, of_class in enumerate(files) for _ in of_class]
+    if not names:
+        raise ValueError(
+            f"The class folders of {folder} hold no picture. Known endings: "
+            f"{', '.join(EXTENSIONS).lower()}"
+        )
+
+    def examples(order=None):
+        columns = {"picture": names, "label": labels, "name": names}
+        dataset = tf.data.Dataset.from_tensor_slices(columns)
+        if order is None:
+            return dataset
+        return dataset.shuffle(len(names), order, False)
+
+    return PictureSet(
+        f"{root}, {folder.name}",
+        tuple(classes),
+        len(names),
+        examples,
+        are_files=True,
+    )
+
+
+def _class_folders(folder):
+    """Names of the classes, sorted; an error where there are none."""
+    classes = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    if not classes:
+        loose = len(_pictures_of(folder))
+        raise ValueError(
+            f"{folder} has no folders, one for each class; {loose} pictures "
+            "lie in it directly. ImageNet's validation pictures come so: move "
+            "each into a folder named by its class."
+        )
+    return classes
+
+
+def _pictures_of(folder):
+    if not folder.is_dir():
+        return []
+    return sorted(
+        os.path.join(place, file)
+        for place, _, files in os.walk(folder, followlinks=True)
+        for file in files
+        if os.path.splitext(file)[1].upper() in EXTENSIONS
+    )
+
+
+def _split_named(split, known, where):
+    """The split of that name, or the one that stands for it."""
+    if split in known:
+        return split
+    for group in (TRAINING, VALIDATION):
+        if split in group:
+            for other in group:
+                if other in known:
+                    return other
+    raise ValueError(f"{where} has no split {split!r}. Known: {known}")
+
+
+# TFDS ------------------------------------------------------------------------
+
+
+@functools.cache
+def _builder(name, data_dir):
+    """The prepared builder; asked for once for both splits."""
+    import tensorflow_datasets as tfds
+
+    if name.partition("/")[0] == "digits_in_photos":
+        from keras_pyconv.datasets.digits import builder_module
+
+        builder_module()
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError as error:
+        raise ValueError(
+            f"{name!r} is neither an existing folder nor a data set of TFDS: "
+            f"{str(error).splitlines()[0]}"
+        ) from None
+    builder.download_and_prepare()
+    return builder
+
+
+def _tfds_set(name, split, data_dir):
+    import tensorflow_datasets as tfds
+
+    builder = _builder(name, data_dir and os.fspath(data_dir))
+    if not builder.info.supervised_keys:
+        raise ValueError(
+            f"{name!r} has no supervised keys, so that it does not say what "
+            "a picture and its label are."
+        )
+    picture, label = builder.info.supervised_keys
+    features = builder.info.features
+    if not isinstance(features[label], tfds.features.ClassLabel):
+        raise ValueError(
+            f"{name!r} is no classification set: its {label!r} is a "
+            f"{type(features[label]).__name__}."
+        )
+    known = list(builder.info.splits)
+    base, bracket, part = split.partition("[")
+    if known:
+        split = _split_named(base, known, name) + bracket + part
+
+    def examples(order=None):
+        dataset = builder.as_dataset(
+            split=split,
+            decoders={picture: tfds.decode.SkipDecoding()},
+            shuffle_files=order is not None,
+            read_config=tfds.ReadConfig(
+                shuffle_seed=order,
+                shuffle_reshuffle_each_iteration=False,
+                add_tfds_id=True,
+                # The cache would keep the order of the first epoch.
+                try_autocache=False,
+            ),
+        )
+        return dataset.map(
+            lambda example: {
+                "picture": example[picture],
+                "label": example[label],
+                "name": example.get("file_name", example["tfds_id"]),
+            }
+        )
+
+    return PictureSet(
+        f"{name}, {split}",
+        tuple(features[label].names),
+        len(examples()),
+        examples,
+        are_files=False,
+    )
