@@ -45,7 +45,7 @@ from keras_pyconv.models import (
     replace_convolutions,
     replacement_report,
 )
-from keras_pyconv.tasks import show_pyramid
+from keras_pyconv.tasks import detect, show_pyramid
 
 __version__ = "0.1.0"
 
@@ -81,6 +81,7 @@ __all__ = [
     "build_segmenter",
     "complexity",
     "datasets",
+    "detect",
     "export",
     "features",
     "ops",

@@ -1,5 +1,15 @@
-"""What is done with a built network: seeing what it sees."""
+"""What is done with a built network: its task, and seeing what it sees."""
 
+from keras_pyconv.tasks.detection import (
+    DecodeDetections,
+    Detections,
+    coco_numbers,
+    default_boxes,
+    detect,
+    detection_losses,
+    detection_model,
+    draw_detections,
+)
 from keras_pyconv.tasks.pyramid import (
     LevelResponse,
     level_responses,

@@ -1,0 +1,153 @@
+"""From raw offsets and logits to detections: softmax, boxes, suppression.
+
+The reference's settings: a score above 0.05, suppression within a class from
+an overlap of 0.5, at most 200 detections a picture. The reference looks at
+the 200 best boxes of each class; all above the score are looked at here.
+
+The facts a reader would get wrong: scores come from the softmax over all
+classes, of which the background is then left out; labels count from 0
+without it. And XLA has no such suppression, so the layer says that it cannot
+be compiled, and a model with it is not one to train.
+"""
+
+import keras
+from keras import ops
+
+from keras_pyconv.tasks.detection.default_boxes import (
+    box_settings,
+    boxes_of_maps,
+)
+from keras_pyconv.tasks.detection.library import keras_cv
+from keras_pyconv.tasks.detection.matching import decode
+
+SCORE = 0.05
+OVERLAP = 0.5
+DETECTIONS = 200
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class DecodeDetections(keras.layers.Layer):
+    """The layer that turns a detector's raw outputs into detections.
+
+    Args:
+        box_maps: with `cells`, `image_shape` and `input_size` the arguments
+            of `boxes_of_maps`; `for_model` finds them.
+        cells: see `box_maps`.
+        image_shape: see `box_maps`.
+        input_size: see `box_maps`.
+        score_threshold: detections of a lower score are left out.
+        iou_threshold: of two boxes of a class that overlap more than this,
+            the one of the lower score is left out.
+        max_detections: at most so many a picture, the best ones.
+
+    Input shape:
+        Dictionary of `"offsets"` `(batch, num_boxes, 4)` and `"logits"`
+        `(batch, num_boxes, classes)`.
+
+    Output shape:
+        Dictionary of `"boxes"`, float32 `(batch, max_detections, 4)`: ymin,
+        xmin, ymax, xmax as fractions of the image, which they may exceed;
+        `"labels"`, int32 `(batch, max_detections)` from 0; `"scores"`,
+        float32 of the same shape, descending; and `"count"`, int32
+        `(batch,)`. Behind the last detection boxes and scores are 0 and
+        labels are -1.
+    """
+
+    def __init__(
+        self,
+        box_maps,
+        cells,
+        image_shape,
+        input_size,
+        score_threshold=SCORE,
+        iou_threshold=OVERLAP,
+        max_detections=DETECTIONS,
+        **kwargs,
+    ):
+        # Suppression knows float32 only.
+        kwargs["dtype"] = "float32"
+        super().__init__(**kwargs)
+        self.settings = {
+            "box_maps": box_maps,
+            "cells": cells,
+            "image_shape": image_shape,
+            "input_size": input_size,
+        }
+        self.score_threshold = float(score_threshold)
+        self.iou_threshold = float(iou_threshold)
+        self.max_detections = int(max_detections)
+        self.default_boxes = boxes_of_maps(**self.settings)
+        self.suppression = keras_cv().layers.MultiClassNonMaxSuppression(
+            "yxyx",
+            from_logits=False,
+            iou_threshold=self.iou_threshold,
+            confidence_threshold=self.score_threshold,
+            max_detections=self.max_detections,
+            max_detections_per_class=self.max_detections,
+            dtype="float32",
+        )
+        self.supports_jit = self.suppression.supports_jit = False
+
+    @classmethod
+    def for_model(cls, model, **kwargs):
+        """The layer that fits to a detector's outputs."""
+        return cls(**box_settings(model), **kwargs)
+
+    def call(self, inputs):
+        boxes = decode(self.default_boxes, inputs["offsets"])
+        scores = ops.softmax(inputs["logits"])[..., 1:]
+        found = self.suppression(boxes, scores)
+        count = found["num_detections"]
+        there = ops.arange(self.max_detections) < count[:, None]
+        return {
+            "boxes": ops.where(there[..., None], found["boxes"], 0.0),
+            "labels": ops.where(there, ops.cast(found["classes"], "int32"), -1),
+            "scores": ops.where(there, found["confidence"], 0.0),
+            "count": count,
+        }
+
+    def compute_output_spec(self, inputs):
+        batch, rows = inputs["offsets"].shape[0], self.max_detections
+        shapes = {
+            "boxes": ((batch, rows, 4), "float32"),
+            "labels": ((batch, rows), "int32"),
+            "scores": ((batch, rows), "float32"),
+            "count": ((batch,), "int32"),
+        }
+        return {name: keras.KerasTensor(*spec) for name, spec in shapes.items()}
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            **self.settings,
+            "score_threshold": self.score_threshold,
+            "iou_threshold": self.iou_threshold,
+            "max_detections": self.max_detections,
+        }
+
+
+def detection_model(model, **options) -> keras.Model:
+    """A detector that gives detections instead of raw outputs.
+
+    Args:
+        model: a model of `PyConvSSD` or `SSD` of a fixed image size; the
+            new one shares its weights.
+        **options: `score_threshold`, `iou_threshold`, `max_detections` of
+            `DecodeDetections`.
+
+    Returns:
+        A `keras.Model` from the same images to the dictionary that
+        `DecodeDetections` describes.
+
+    Raises:
+        ValueError: if the model is no detector, or its image size is open.
+
+    Example:
+
+    >>> model = keras_pyconv.PyConvSSD(weights="detector.weights.h5")
+    >>> detections = detection_model(model)(images)
+    """
+    layer = DecodeDetections.for_model(model, name="detections", **options)
+    return keras.Model(
+        model.input, layer(model.output), name=f"{model.name}_detections"
+    )

@@ -1,0 +1,152 @@
+"""The default boxes of a detector: 8,732 at 300 x 300 (supplement, section 1).
+
+Steps, sizes and aspect ratios stand in the records of `architectures`, and
+travel with every built model. keras-cv's `AnchorGenerator` makes the boxes of
+one map at a time, in the precision of float32.
+
+The facts a reader would get wrong: boxes are ordered map by map, in a map
+row by row, and the boxes of one position stand side by side. And the
+reference clamps centre and size of a box to the image, not its corners:
+most boxes at the margin stick out.
+"""
+
+import keras
+import numpy as np
+
+from keras_pyconv.architectures import DETECTORS, BoxMap, Detector
+from keras_pyconv.layers.box_maps import JoinBoxMaps
+from keras_pyconv.models.nesting import all_models
+from keras_pyconv.tasks.detection.library import keras_cv
+
+
+def _shapes(row):
+    """Sizes and ratios (width by height) of the boxes at a position."""
+    sizes = [row.size, (row.size * row.next_size) ** 0.5]
+    ratios = [1.0, 1.0]
+    for ratio in row.aspect_ratios:
+        sizes += [row.size, row.size]
+        ratios += [float(ratio), 1 / ratio]
+    return sizes, ratios
+
+
+def _map_boxes(row, cells, image_shape, input_size):
+    """`(rows * columns * boxes, 4)` of one map, in fractions of the image."""
+    sizes, ratios = _shapes(row)
+    generator = keras_cv().layers.AnchorGenerator(
+        "center_xywh",
+        # A list of one list: keras-cv then pairs its sizes with the ratios.
+        sizes=[[float(size) for size in sizes]],
+        scales=[1.0],
+        aspect_ratios=ratios,
+        strides=[row.step],
+        clip_boxes=False,
+        # Under a mixed policy it would compute in half precision.
+        dtype="float32",
+    )
+    shape = (cells[0] * row.step, cells[1] * row.step, 3)
+    boxes = np.array(generator(image_shape=shape)[0])
+    # Centres in steps of this image, sizes in fractions of any.
+    for axis, (count, pixels) in enumerate(
+        zip(reversed(cells), reversed(image_shape))
+    ):
+        whole = count * row.step if row.spread else pixels
+        boxes[:, axis] /= whole
+    boxes[:, 2:] /= input_size
+    return boxes
+
+
+def boxes_of_maps(box_maps, cells, image_shape, input_size) -> np.ndarray:
+    """Default boxes from plain numbers.
+
+    Args:
+        box_maps: for each map the fields of a `BoxMap`.
+        cells: for each map its rows and columns.
+        image_shape: height and width in pixels.
+        input_size: side of the image that `box_maps` is said for.
+
+    Returns:
+        float32 `(num_boxes, 4)`: centre x, centre y, width and height as
+        fractions of the image, each clamped to [0, 1] as in the reference.
+    """
+    boxes = [
+        _map_boxes(BoxMap(*row), size, image_shape, input_size)
+        for row, size in zip(box_maps, cells)
+    ]
+    return np.clip(np.concatenate(boxes), 0, 1).astype("float32")
+
+
+def box_layer(model: keras.Model) -> JoinBoxMaps:
+    """The layer of a detector that knows how its default boxes lie.
+
+    Raises:
+        ValueError: if the model is no detector of `keras_pyconv.models`.
+    """
+    for one in all_models(model):
+        for layer in one.layers:
+            if isinstance(layer, JoinBoxMaps) and layer.width == 4:
+                return layer
+    raise ValueError(
+        f"{model.name!r} is no detector: it has no layer `JoinBoxMaps`, with "
+        "which keras_pyconv.PyConvSSD and SSD end."
+    )
+
+
+def box_settings(model: keras.Model) -> dict:
+    """The arguments of `boxes_of_maps` for a built model.
+
+    Raises:
+        ValueError: if the model is no detector, or its image size is open.
+    """
+    layer = box_layer(model)
+    axis = 1 if layer.data_format == "channels_last" else 2
+    cells = [tuple(x.shape[axis : axis + 2]) for x in layer.input]
+    image_shape = tuple(model.input_shape[axis : axis + 2])
+    if None in image_shape:
+        raise ValueError(
+            f"The default boxes of {model.name!r} depend on the image, whose "
+            "size is open: build it with the sizes in `input_shape`."
+        )
+    return {
+        "box_maps": [list(row) for row in layer.box_maps],
+        "cells": cells,
+        "image_shape": image_shape,
+        "input_size": layer.input_size,
+    }
+
+
+def default_boxes(source, image_shape=None) -> np.ndarray:
+    """The default boxes of a detector.
+
+    Args:
+        source: a model of `PyConvSSD` or `SSD`, also a loaded one; a
+            `Detector`; or the name of a row of `DETECTORS`.
+        image_shape: height and width in pixels, for a record; by default
+            those that the record is made for.
+
+    Returns:
+        float32 `(num_boxes, 4)`: centre x, centre y, width and height as
+        fractions of the image, in the order of the model's outputs.
+
+    Raises:
+        ValueError: if `source` is none of these or has no fixed size.
+
+    Example:
+
+    >>> default_boxes("PyConvSSDPyConvResNet50").shape
+    (8732, 4)
+    """
+    if isinstance(source, keras.Model):
+        return boxes_of_maps(**box_settings(source))
+    if not isinstance(source, Detector):
+        if source not in DETECTORS:
+            raise ValueError(
+                f"Unknown detector {source!r}. Known: {', '.join(DETECTORS)}."
+            )
+        source = DETECTORS[source]
+    image_shape = image_shape or (source.input_size,) * 2
+    rows = [
+        (row.step, row.size, row.next_size, row.aspect_ratios, row.spread)
+        for row in source.box_maps
+    ]
+    cells = source.map_sizes(*image_shape)
+    return boxes_of_maps(rows, cells, image_shape, source.input_size)

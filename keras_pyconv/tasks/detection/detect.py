@@ -1,0 +1,194 @@
+"""Finding objects in one picture, and drawing what was found.
+
+The fact a reader would get wrong: the picture is stretched to the network's
+size, as the reference does, not cropped or padded; so boxes go back by
+multiplying with the picture's own height and width.
+"""
+
+import dataclasses
+import os
+import weakref
+
+import keras
+import numpy as np
+
+from keras_pyconv.tasks.detection.decoding import DecodeDetections
+from keras_pyconv.tasks.preprocessing import (
+    Preprocessing,
+    decode_picture,
+    normalize,
+)
+
+# One layer a model and its settings: making the default boxes takes a while.
+_LAYERS = weakref.WeakKeyDictionary()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Detections:
+    """What was found in one picture, best first.
+
+    Attributes:
+        boxes: float32 `(n, 4)`: ymin, xmin, ymax, xmax in pixels of the
+            picture, inside of it.
+        labels: int `(n,)`, from 0.
+        scores: float32 `(n,)` in [0, 1], descending.
+        names: of the labels, or None.
+    """
+
+    boxes: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+    names: tuple[str, ...] | None = None
+
+    def __len__(self):
+        return len(self.scores)
+
+    def __str__(self):
+        rows = zip(self.boxes, self.labels, self.scores)
+        return "\n".join(
+            f"{self.name(label)} {score:.2f} at {box.round(1).tolist()}"
+            for box, label, score in rows
+        )
+
+    def name(self, label) -> str:
+        """The name of a label, or its number."""
+        return str(int(label)) if self.names is None else self.names[label]
+
+
+def stretch(picture, height: int, width: int, preprocessing=None):
+    """From a decoded picture to a detector's input for it.
+
+    Args:
+        picture: tensor of shape `(rows, columns, 3)` in [0, 255].
+        height: of the network's images, in pixels.
+        width: likewise.
+        preprocessing: a `Preprocessing` whose mean and deviation are taken;
+            by default ImageNet's.
+
+    Returns:
+        float32 tensor of shape `(height, width, 3)`.
+    """
+    import tensorflow as tf
+
+    resized = tf.image.resize(
+        tf.cast(picture, tf.float32), (height, width), antialias=True
+    )
+    return normalize(resized, preprocessing or Preprocessing())
+
+
+def _pixels(image):
+    """`(rows, columns, 3)` array in [0, 255] of a path, picture or array."""
+    if isinstance(image, (str, os.PathLike)):
+        with open(image, "rb") as file:
+            return decode_picture(file.read()).numpy()
+    if hasattr(image, "convert"):
+        image = image.convert("RGB")
+    image = np.asarray(image)
+    if image.ndim == 2:
+        image = image[..., np.newaxis]
+    if image.ndim != 3 or image.shape[-1] not in (1, 3) or 0 in image.shape:
+        raise ValueError(
+            "`image` must be a path, a Pillow image, or an array of shape "
+            f"(rows, columns, 3) in [0, 255]. Received: shape {image.shape}"
+        )
+    return np.broadcast_to(image, (*image.shape[:2], 3))
+
+
+def _layer(model, options):
+    known = _LAYERS.setdefault(model, {})
+    key = tuple(sorted(options.items()))
+    if key not in known:
+        known[key] = DecodeDetections.for_model(model, **options)
+    return known[key]
+
+
+def detect(model, image, names=None, preprocessing=None, **options):
+    """Finds the objects in one picture.
+
+    Args:
+        model: a trained `PyConvSSD` or `SSD` of a fixed image size.
+        image: the path of a JPEG or PNG file, a Pillow image, or an array
+            `(rows, columns, 3)` in [0, 255]; of any size.
+        names: of the labels, such as `keras_pyconv.datasets.COCO_NAMES`.
+        preprocessing: a `Preprocessing` whose mean and deviation are taken;
+            by default ImageNet's.
+        **options: `score_threshold` (0.05), `iou_threshold` (0.5) and
+            `max_detections` (200) of `DecodeDetections`.
+
+    Returns:
+        `Detections` in pixels of the picture.
+
+    Raises:
+        ValueError: if the model is no detector of a fixed size, or the image
+            is none.
+
+    Example:
+
+    >>> model = keras_pyconv.PyConvSSD(weights="detector.weights.h5")
+    >>> found = keras_pyconv.detect(model, "street.jpg", score_threshold=0.4)
+    >>> found.boxes, found.labels, found.scores
+    """
+    layer = _layer(model, options)
+    pixels = _pixels(image)
+    height, width = layer.settings["image_shape"]
+    batch = stretch(pixels, height, width, preprocessing)[None]
+    if keras.config.image_data_format() == "channels_first":
+        batch = keras.ops.transpose(batch, (0, 3, 1, 2))
+    found = layer(model(batch, training=False))
+    count = int(found["count"][0])
+    boxes, labels, scores = (
+        np.array(found[name][0][:count])
+        for name in ("boxes", "labels", "scores")
+    )
+    return Detections(
+        to_pixels(boxes, *pixels.shape[:2]),
+        labels,
+        scores,
+        None if names is None else tuple(names),
+    )
+
+
+def to_pixels(boxes, height, width) -> np.ndarray:
+    """Boxes in fractions, clipped to the image, in its pixels."""
+    scale = np.array([height, width, height, width], "float32")
+    return np.clip(boxes, 0, 1) * scale
+
+
+def _colour(label):
+    """One that differs from those of the labels around."""
+    import colorsys
+
+    hue = label * 0.618034 % 1.0  # the golden section spreads hues
+    return tuple(int(255 * x) for x in colorsys.hsv_to_rgb(hue, 0.75, 1.0))
+
+
+def draw_detections(image, detections: Detections, path=None):
+    """Draws boxes, names and scores on a picture.
+
+    Args:
+        image: as in `detect`, the picture that was asked about.
+        detections: what `detect` returned.
+        path: a file to write as well, PNG or JPEG by its ending.
+
+    Returns:
+        uint8 array of the picture's shape.
+    """
+    from PIL import Image, ImageDraw
+
+    pixels = np.clip(np.round(_pixels(image)), 0, 255).astype("uint8")
+    picture = Image.fromarray(pixels)
+    pen = ImageDraw.Draw(picture)
+    line = max(1, round(min(picture.size) / 200))
+    # The best are drawn last, over the others.
+    for number in reversed(range(len(detections))):
+        ymin, xmin, ymax, xmax = detections.boxes[number].tolist()
+        label = int(detections.labels[number])
+        colour = _colour(label)
+        pen.rectangle((xmin, ymin, xmax, ymax), outline=colour, width=line)
+        text = f"{detections.name(label)} {detections.scores[number]:.2f}"
+        corner = (xmin + line, max(0, ymin - 11))
+        pen.rectangle(pen.textbbox(corner, text), fill=colour)
+        pen.text(corner, text, fill="black")
+    if path is not None:
+        picture.save(path)
+    return np.asarray(picture)

@@ -1,0 +1,40 @@
+"""keras-cv, where detection needs it, and why it may refuse to work.
+
+The fact a reader would get wrong: with TF_USE_LEGACY_KERAS set, keras-cv
+silently turns to another Keras than the one that `import keras` gives.
+"""
+
+import os
+
+import keras
+
+
+def keras_cv():
+    """The package keras-cv, imported at the first call.
+
+    Raises:
+        RuntimeError: on another backend than TensorFlow, or with
+            TF_USE_LEGACY_KERAS set.
+        ImportError: if it is not installed.
+    """
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise RuntimeError(
+            "Default boxes, matching and suppression are TensorFlow's. "
+            f"Received: the backend {backend!r}; set KERAS_BACKEND=tensorflow."
+        )
+    legacy = os.environ.get("TF_USE_LEGACY_KERAS", "")
+    if legacy.lower() in ("1", "true"):
+        raise RuntimeError(
+            "TF_USE_LEGACY_KERAS makes keras-cv use Keras 2, whose layers do "
+            "not fit to Keras 3. Unset it. "
+            f"Received: TF_USE_LEGACY_KERAS={legacy!r}"
+        )
+    try:
+        import keras_cv as package
+    except ImportError as error:
+        raise ImportError(
+            "Detection needs keras-cv, which is not installed: "
+            'pip install "keras_pyconv[detection]"'
+        ) from error
+    return package

@@ -1,0 +1,150 @@
+"""Which default box answers for which object, and what it must predict.
+
+The reference's rule: a default box is positive where its overlap with some
+object exceeds 0.5, and takes the object that it overlaps most; besides, every
+object's best default box is its own, whatever the overlap. Where two objects
+have the same best box, the later one gets it.
+
+The fact a reader would get wrong: keras-cv's matcher can force those matches
+too, but then makes the first default box positive for an object that is not
+there. It is used for the overlaps alone.
+"""
+
+import keras
+import numpy as np
+
+from keras_pyconv.tasks.detection.library import keras_cv
+
+VARIANCES = (0.1, 0.1, 0.2, 0.2)
+MIN_OVERLAP = 0.5
+# Overlaps are computed in pixels of an image of this side: in fractions
+# Keras's epsilon would make the overlap of small boxes with themselves less
+# than one.
+SIDE = 300.0
+
+
+def corners(boxes):
+    """Centre x, centre y, width, height to ymin, xmin, ymax, xmax."""
+    return keras.utils.bounding_boxes.convert_format(
+        boxes, source="center_xywh", target="yxyx"
+    )
+
+
+def overlaps(default_boxes, boxes):
+    """Intersection over union.
+
+    Args:
+        default_boxes: `(num_boxes, 4)`, centre and size in fractions.
+        boxes: `(objects, 4)`, ymin, xmin, ymax, xmax in fractions.
+
+    Returns:
+        `(num_boxes, objects)` in [0, 1].
+    """
+    return keras.utils.bounding_boxes.compute_iou(
+        corners(default_boxes) * SIDE, boxes * SIDE, "yxyx"
+    )
+
+
+def match(overlaps, valid):
+    """Assigns objects to default boxes.
+
+    Args:
+        overlaps: `(num_boxes, objects)`, at least one object.
+        valid: `(objects,)` bool; others are as if not there, and so is an
+            object that no default box overlaps.
+
+    Returns:
+        `(num_boxes,)` int32 with the object of each box, and `(num_boxes,)`
+        bool that says whether the box has one.
+    """
+    import tensorflow as tf
+
+    overlaps = tf.where(valid, overlaps, -1.0)
+    # The matcher takes what reaches its threshold; the rule is to exceed.
+    above = float(np.nextafter(np.float32(MIN_OVERLAP), np.float32(1)))
+    matcher = keras_cv().layers.BoxMatcher([above], [-1, 1], dtype="float32")
+    columns, values = matcher(overlaps)
+    objects = tf.shape(overlaps)[1]
+    best = tf.argmax(overlaps, axis=0, output_type=tf.int32)
+    there = tf.reduce_max(overlaps, axis=0) > 0
+    owner = tf.where(there, tf.range(objects), -1)
+    forced = tf.math.unsorted_segment_max(
+        owner, best, num_segments=tf.shape(overlaps)[0]
+    )
+    # Boxes that are nobody's best get the lowest integer.
+    forced = tf.maximum(forced, -1)
+    return tf.where(forced >= 0, forced, columns), (forced >= 0) | (values > 0)
+
+
+def encode(default_boxes, boxes):
+    """What a network must predict to turn default boxes into others.
+
+    Args:
+        default_boxes: `(num_boxes, 4)`, centre and size in fractions.
+        boxes: `(num_boxes, 4)`, ymin, xmin, ymax, xmax in fractions.
+
+    Returns:
+        `(num_boxes, 4)`: differences of the centres x and y by size, and
+        logarithms of the ratios of width and height, divided by the
+        variances.
+    """
+    return keras.utils.bounding_boxes.encode_box_to_deltas(
+        default_boxes,
+        boxes,
+        anchor_format="center_xywh",
+        box_format="yxyx",
+        encoding_format="center_xywh",
+        variance=list(VARIANCES),
+    )
+
+
+def decode(default_boxes, offsets):
+    """The inverse of `encode`.
+
+    Args:
+        default_boxes: `(num_boxes, 4)`, centre and size in fractions.
+        offsets: `(..., num_boxes, 4)`.
+
+    Returns:
+        `(..., num_boxes, 4)`: ymin, xmin, ymax, xmax in fractions.
+    """
+    return keras.utils.bounding_boxes.decode_deltas_to_boxes(
+        default_boxes,
+        offsets,
+        anchor_format="center_xywh",
+        box_format="yxyx",
+        encoded_format="center_xywh",
+        variance=list(VARIANCES),
+    )
+
+
+def encode_targets(default_boxes, boxes, labels):
+    """The targets of one image, for the losses of `detection_losses`.
+
+    Args:
+        default_boxes: `(num_boxes, 4)`, what `default_boxes` returns.
+        boxes: `(objects, 4)` float, ymin, xmin, ymax, xmax in fractions of
+            the image. A box without area is left out, and so is one that no
+            default box overlaps, such as one outside of the image.
+        labels: `(objects,)` integers from 0.
+
+    Returns:
+        Dictionary of `"offsets"`, float32 `(num_boxes, 5)`, whose last
+        column is 1 where the box has an object and 0 elsewhere, and
+        `"logits"`, int32 `(num_boxes,)`, the class, 0 for the background.
+    """
+    import tensorflow as tf
+
+    # One object more, which is not there, so that there is always one.
+    boxes = tf.concat([boxes, [[0.0, 0.0, 1.0, 1.0]]], axis=0)
+    labels = tf.concat([tf.cast(labels, tf.int32), [0]], axis=0)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    real = tf.range(tf.shape(labels)[0]) < tf.shape(labels)[0] - 1
+    valid = tf.reduce_all(sides > 0, axis=1) & real
+    chosen, positive = match(overlaps(default_boxes, boxes), valid)
+    offsets = encode(default_boxes, tf.gather(boxes, chosen))
+    flag = tf.cast(positive, tf.float32)[:, tf.newaxis]
+    return {
+        "offsets": tf.concat([offsets * flag, flag], axis=1),
+        "logits": tf.where(positive, tf.gather(labels, chosen) + 1, 0),
+    }
