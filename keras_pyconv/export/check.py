@@ -9,283 +9,238 @@ rewrites some grouped convolutions into one that fails at the first request.
 
 import dataclasses
 import pathlib
-import re
 
-import numpy as np
+from keras_pyconv.export import recorded
+from keras_pyconv.export.audit import read_signatures
+from keras_pyconv.export.claims import (
+    Report,
+    Row,
+    answer_rows,
+    model_row,
+    session_rows,
+    static_rows,
+)
+from keras_pyconv.export.clean_process import run_jobs
+from keras_pyconv.export.entry_points import concrete_function, traced_model
+from keras_pyconv.export.questions import PLAIN, questions
+from keras_pyconv.export.serving_form import (
+    UNKNOWN_SIZES,
+    is_sound,
+    serving_form,
+)
+from keras_pyconv.export.signatures import (
+    classifier_signatures,
+    raw_signatures,
+)
+from keras_pyconv.export.warmup import read_warmup
 
-from keras_pyconv.export.audit import audit, read_signatures
-from keras_pyconv.export.clean_process import run_sessions
-from keras_pyconv.export.entry_points import WRITABLE
-from keras_pyconv.export.serving_form import UNKNOWN_SIZES, is_sound
-
-TOLERANCE = 1e-4  # of the largest value, as in the form that is served
-
-RANKED = ("classes", "labels")  # outputs that are sorted by `scores`
 SETTINGS = {"oneDNN on": True, "oneDNN off": False}
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
-    """One claim about the SavedModel, and whether it holds."""
+class Candidate:
+    """A SavedModel that is checked.
 
-    claim: str
-    passed: bool
-    detail: str = ""
-
-    def __str__(self):
-        mark = "ok  " if self.passed else "FAIL"
-        return f"{mark}  {self.claim}" + f": {self.detail}" * bool(self.detail)
-
-
-@dataclasses.dataclass(frozen=True)
-class Report:
-    """Everything that `check` found out about one SavedModel."""
+    Attributes:
+        path: folder of one version.
+        model: the `keras.Model` that was exported, to compare the answers
+            with, or None.
+        signatures: the `Signature` records that it was exported with, or
+            None where it has those that a model has by itself.
+    """
 
     path: pathlib.Path
-    rows: tuple
-
-    @property
-    def passed(self):
-        """Whether every claim holds."""
-        return all(row.passed for row in self.rows)
-
-    def __str__(self):
-        failed = sum(not row.passed for row in self.rows)
-        verdict = f"{failed} of {len(self.rows)} checks failed"
-        if self.passed:
-            verdict = f"all {len(self.rows)} checks passed"
-        return "\n".join([str(self.path), *map(str, self.rows), verdict])
+    model: object = None
+    signatures: tuple | None = None
 
 
-def _probe(spec, generator, size):
-    """A batch of two random examples for one input."""
-    shape = [2, *(size if n is None else n for n in spec.shape[1:])]
-    if "float" in spec.dtype:
-        return generator.normal(size=shape).astype(spec.dtype)
-    if spec.dtype == "uint8":
-        return generator.integers(0, 256, shape).astype(np.uint8)
-    return generator.integers(0, 2, shape).astype(spec.dtype)
+def _records(candidate, specs):
+    """The `Signature` records that say what the Keras model answers."""
+    if candidate.signatures is not None:
+        return candidate.signatures
+    model, note = candidate.model, recorded.read(candidate.path)
+    if "probabilities" not in specs["serving_default"].outputs:
+        return raw_signatures(model)
+    note = note or recorded.Recorded()
+    return classifier_signatures(
+        model, note.labels, note.top_k, note.preprocessing
+    )
 
 
-def make_requests(name, signature, size=UNKNOWN_SIZES[0]):
-    """The requests that prove one signature, the batch of two first.
+def _keras_answers(candidate, specs, asked):
+    """What the Keras model says to the questions, by signature and kind."""
+    import tensorflow as tf
+
+    shared = traced_model(serving_form(candidate.model, fold=False))
+    # Labels and the number of best classes are not the model's.
+    known = candidate.signatures or recorded.read(candidate.path)
+    wanted = {}
+    for record in _records(candidate, specs):
+        function = concrete_function(record, shared)
+        for kind, inputs in asked.get(record.name, []):
+            if kind not in PLAIN:
+                continue
+            tensors = {key: tf.constant(array) for key, array in inputs.items()}
+            outputs = function(**tensors)
+            kept = set(outputs)
+            if known is None and "probabilities" in outputs:
+                kept = {"probabilities"}
+            wanted[record.name, kind] = {
+                name: outputs[name].numpy() for name in kept
+            }
+    return wanted
+
+
+def _is_open(spec):
+    return any(None in (one.shape or ())[1:] for one in spec.inputs.values())
+
+
+class _Examination:
+    """One candidate: what it is asked, and the rows of its report.
+
+    Attributes:
+        asked: questions by signature.
+        warmup: the requests that the export brought.
+    """
+
+    def __init__(self, candidate):
+        self.path = pathlib.Path(candidate.path)
+        self.candidate = candidate
+        self.specs = read_signatures(self.path)
+        self.rows = list(static_rows(self.path, self.specs))
+        self.warmup = read_warmup(self.path)
+        note = recorded.read(self.path)
+        self.sizes = UNKNOWN_SIZES
+        if note or not any(map(_is_open, self.specs.values())):
+            self.sizes = [note.size if note else UNKNOWN_SIZES[0]]
+        self.ask_at(self.sizes[0])
+
+    def ask_at(self, size):
+        """Makes the questions, with `size` for every open axis."""
+        self.asked = {
+            name: questions(name, spec, self.warmup, size)
+            for name, spec in self.specs.items()
+        }
+
+    def requests(self):
+        return [
+            (name, inputs)
+            for name, asked in self.asked.items()
+            for _, inputs in asked
+        ]
+
+    def jobs(self):
+        """The jobs by setting; the warm-up is replayed in the first."""
+        first, *others = SETTINGS.values()
+        replay = [*self.requests(), *self.warmup]
+        return [(first, (self.path, replay))] + [
+            (setting, (self.path, self.requests())) for setting in others
+        ]
+
+    def is_too_small(self, sessions):
+        """Whether an answer looks as if the input had shrunk to nothing."""
+        return any(
+            (row.error or "").startswith("InvalidArgumentError")
+            or not all(map(is_sound, row.outputs.values()))
+            for session in sessions
+            for (kind, _), row in zip(
+                [pair for asked in self.asked.values() for pair in asked],
+                session.answers,
+            )
+            if kind in PLAIN
+        )
+
+    def by_kind(self, session):
+        """The answers of a session by signature and kind of question."""
+        answers = iter(session.answers)
+        return {
+            name: {kind: next(answers) for kind, _ in asked}
+            for name, asked in self.asked.items()
+            if asked
+        }
+
+    def report(self, sessions):
+        """The `Report`, once the sessions are over."""
+        rows = list(self.rows)
+        for name, asked in self.asked.items():
+            if not asked:
+                detail = "its inputs are text that cannot be guessed"
+                rows.append(Row(f"{name}: not asked", True, detail))
+        wanted = None
+        if self.candidate.model is not None:
+            wanted = _keras_answers(self.candidate, self.specs, self.asked)
+        for where, session in zip(SETTINGS, sessions):
+            rows += session_rows(where, session)
+            if session.load_error:
+                continue
+            answers = self.by_kind(session)
+            for name, mine in answers.items():
+                rows += answer_rows(f"{where}, {name}", mine)
+            replayed = session.answers[len(self.requests()) :]
+            if replayed:
+                error = next((row.error for row in replayed if row.error), "")
+                claim = f"{where}: {len(replayed)} warm-up requests pass"
+                rows.append(Row(claim, not error, error))
+            if wanted is not None:
+                rows.append(model_row(where, wanted, answers))
+        return Report(self.path, tuple(rows))
+
+
+def _run(examinations):
+    """The sessions of each examination, in one process a setting."""
+    by_setting = zip(*(each.jobs() for each in examinations))
+    sessions = run_jobs(
+        [(jobs[0][0], [job for _, job in jobs]) for jobs in by_setting]
+    )
+    return list(zip(*sessions))
+
+
+def check_all(candidates):
+    """Proves several SavedModels at once, as `check` does one.
 
     Args:
-        name: of the signature.
-        signature: `Signature` of numeric inputs.
-        size: of every axis that the signature leaves open.
+        candidates: sequence of `Candidate`.
 
     Returns:
-        List of four `(name, inputs)`: two random examples, the first alone,
-        the second alone, and one example of zeros.
+        List of `Report`.
+
+    Raises: as in `check`.
     """
-    generator = np.random.default_rng(0)
-    both = {
-        key: _probe(spec, generator, size)
-        for key, spec in signature.inputs.items()
-    }
-    first = {key: array[:1] for key, array in both.items()}
-    second = {key: array[1:] for key, array in both.items()}
-    zeros = {key: np.zeros_like(array) for key, array in first.items()}
-    return [(name, inputs) for inputs in (both, first, second, zeros)]
-
-
-def _difference(wanted, got):
-    """What differs between two dictionaries of outputs, or an empty text."""
-    ranked = np.shape(wanted.get("scores")) or None
-    for name, expected in wanted.items():
-        received = got[name]
-        if expected.shape != received.shape:
-            return f"{name} has shape {received.shape}, not {expected.shape}"
-        if expected.dtype.kind == "f":
-            error = np.abs(expected - received).max(initial=0.0)
-            largest = np.abs(expected).max(initial=0.0)
-            if not error <= TOLERANCE * largest:
-                return f"{name} differs by {error:.1e}"
-        elif name in RANKED and expected.shape == ranked:
-            clear = _clearly_ranked(wanted["scores"])
-            if np.any(clear & (expected != received)):
-                return f"{name} differs"
-        elif np.any(expected != received):
-            return f"{name} differs"
-    return ""
-
-
-def _clearly_ranked(scores):
-    """Where a score is so far from its neighbours that its rank is sure."""
-    noise = 2 * TOLERANCE * np.abs(scores).max(initial=0.0)
-    gaps = -np.diff(scores, axis=-1) > noise
-    sure = np.ones((*scores.shape[:-1], 1), bool)
-    # The score below the last one is unknown, so the last rank is not sure.
-    return np.concatenate([sure, gaps], -1) & np.concatenate([gaps, ~sure], -1)
-
-
-def _joined(first, second):
-    return {key: np.concatenate([first[key], second[key]]) for key in first}
-
-
-def _static_rows(path, signatures):
-    """Claims that the file alone decides."""
-    is_version = re.fullmatch("[0-9]+", path.resolve().name) is not None
-    yield Row("the folder's name is a version", is_version)
-    findings = audit(path)
-    yield Row(
-        "no must-compile function, Python function or pinned device",
-        not findings,
-        "; ".join(map(str, findings[:3])),
-    )
-    bare = [
-        f"{name}.{output}"
-        for name, signature in signatures.items()
-        for output, spec in signature.outputs.items()
-        if spec.shape == () or (spec.shape and spec.shape[0] is not None)
-    ]
-    yield Row("every output has a batch of any size", not bare, " ".join(bare))
-    odd = [
-        f"{name}.{output} is {spec.dtype}"
-        for name, signature in signatures.items()
-        for output, spec in signature.outputs.items()
-        if spec.dtype not in WRITABLE
-    ]
-    yield Row("every output can be written as JSON", not odd, ", ".join(odd))
-
-
-def _answer_rows(where, name, answers):
-    """Claims about one signature's answers to `make_requests`."""
-    error = next((row.error for row in answers if row.error), None)
-    yield Row(f"{where}, {name}: answers", error is None, error or "")
-    if error is not None:
-        return
-    both, first, second, _ = (row.outputs for row in answers)
-    infinite = [
-        key
-        for row in answers
-        for key, array in row.outputs.items()
-        if array.dtype.kind == "f" and not np.isfinite(array).all()
-    ]
-    yield Row(
-        f"{where}, {name}: answers are finite",
-        not infinite,
-        ", ".join(dict.fromkeys(infinite)),
-    )
-    if {"scores", "classes", "probabilities"} <= set(both):
-        chosen = np.take_along_axis(
-            both["probabilities"], both["classes"], axis=-1
-        )
-        yield Row(
-            f"{where}, {name}: scores are the probabilities of their classes",
-            np.array_equal(chosen, both["scores"]),
-        )
-    try:
-        difference = _difference(both, _joined(first, second))
-    except (ValueError, KeyError) as error:
-        difference = str(error)
-    yield Row(
-        f"{where}, {name}: a batch of 2 equals 2 batches of 1",
-        not difference,
-        difference,
-    )
-
-
-def _model_row(where, model, requests, answers):
-    """The claim that the answers of the default signature are the model's."""
-    differences = []
-    for (name, inputs), answer in zip(requests, answers):
-        if name == "serving_default" and not answer.error:
-            wanted = model(inputs)
-            differences.append(_difference(wanted, answer.outputs))
-    difference = next(filter(None, differences), "")
-    return Row(
-        f"{where}: answers equal the Keras model's",
-        bool(differences) and not difference,
-        difference,
-    )
-
-
-def _keras_answers(model, signatures):
-    """Function from a request to what the Keras model says to it."""
-    from keras_pyconv.export.serving_form import serving_form
-    from keras_pyconv.export.signatures import serving_function
-
-    names = signatures["serving_default"].outputs
-    task = "classification" if "probabilities" in names else "raw"
-    in_float32 = serving_form(model, fold=False)
-    function = serving_function(in_float32, task=task)
-
-    def answer(inputs):
-        import tensorflow as tf
-
-        tensors = {key: tf.constant(array) for key, array in inputs.items()}
-        outputs = function(**tensors)
-        # Labels and the number of best classes are not the model's.
-        kept = {"probabilities"} if task == "classification" else outputs
-        return {name: outputs[name].numpy() for name in kept}
-
-    return answer
-
-
-def _session_rows(where, session):
-    """Claims about the process and the loading."""
-    yield Row(
-        f"{where}: loads without Keras and this package",
-        session.load_error is None,
-        session.load_error or "",
-    )
-    if not session.xla_disabled:
-        detail = "not possible with this TensorFlow; the file was read instead"
-        yield Row(f"{where}: XLA switched off", True, detail)
-
-
-def _is_asked(signature):
-    """Whether random numbers can be put in."""
-    specs = signature.inputs.values()
-    return all(spec.dtype != "string" and spec.shape for spec in specs)
-
-
-def _is_open(signature):
-    return any(None in spec.shape[1:] for spec in signature.inputs.values())
-
-
-def _may_be_too_small(session):
-    """Whether an answer looks as if the input had shrunk to nothing."""
-    return any(
-        (row.error or "").startswith("InvalidArgumentError")
-        or not all(map(is_sound, row.outputs.values()))
-        for row in session.answers
-    )
-
-
-def _ask(path, signatures):
-    """The requests, each signature's span of them, and the sessions.
-
-    Where a signature takes any size, it is asked at the first one of
-    `UNKNOWN_SIZES` at which it answers.
-    """
-    is_open = any(map(_is_open, signatures.values()))
-    for size in UNKNOWN_SIZES if is_open else UNKNOWN_SIZES[:1]:
-        requests, spans = [], {}
-        for name, signature in signatures.items():
-            asked = make_requests(name, signature, size)
-            spans[name] = slice(len(requests), len(requests) + len(asked))
-            requests += asked
-        sessions = run_sessions(path, requests, list(SETTINGS.values()))
-        if not any(map(_may_be_too_small, sessions)):
+    examinations = [_Examination(candidate) for candidate in candidates]
+    sessions = dict(enumerate(_run(examinations)))
+    for step in range(1, len(UNKNOWN_SIZES)):
+        small = [
+            index
+            for index, each in enumerate(examinations)
+            if step < len(each.sizes) and each.is_too_small(sessions[index])
+        ]
+        if not small:
             break
-    return requests, spans, sessions
+        for index in small:
+            examinations[index].ask_at(examinations[index].sizes[step])
+        again = _run([examinations[index] for index in small])
+        sessions.update(zip(small, again))
+    return [
+        each.report(sessions[index]) for index, each in enumerate(examinations)
+    ]
 
 
-def check(path, model=None):
+def check(path, model=None, signatures=None):
     """Proves that a SavedModel answers as stock TF Serving would run it.
 
-    Every signature of numeric inputs is asked for two random examples, for
-    each of them alone, and for zeros, in two fresh processes: with oneDNN
-    and without. Takes about ten seconds for a small model. Sizes that a
-    signature leaves open are 64 there, or as many as it takes to answer.
+    Every signature is asked for two examples, for each of them alone, for
+    zeros and large numbers or for odd and broken pictures, and for an empty
+    batch, in two fresh processes: with oneDNN and without. The export's own
+    warm-up requests are replayed. Takes about ten seconds for a small model.
+    Where the export does not say which sizes it takes, open ones are 64, or
+    as many as it takes to answer.
 
     Args:
         path: folder of one version, such as `saved_models/digits/1`.
         model: the `keras.Model` that was exported, to compare the answers
             with, or None.
+        signatures: the `Signature` records of the export, where it was given
+            some; they are compared with `model` too.
 
     Returns:
         `Report` with `passed`, and `rows` of `claim`, `passed` and `detail`;
@@ -302,23 +257,5 @@ def check(path, model=None):
     print(report)
     ```
     """
-    path = pathlib.Path(path)
-    signatures = read_signatures(path)
-    rows = list(_static_rows(path, signatures))
-    asked = {k: s for k, s in signatures.items() if _is_asked(s)}
-    for name in sorted(set(signatures) - set(asked)):
-        rows.append(Row(f"{name}: not asked", True, "its inputs are text"))
-    if model is not None:
-        keras_answers = _keras_answers(model, signatures)
-    requests, spans, sessions = _ask(path, asked)
-    for where, session in zip(SETTINGS, sessions):
-        rows += _session_rows(where, session)
-        if session.load_error:
-            continue
-        for name, span in spans.items():
-            rows += _answer_rows(where, name, session.answers[span])
-        if model is not None:
-            rows.append(
-                _model_row(where, keras_answers, requests, session.answers)
-            )
-    return Report(path, tuple(rows))
+    (report,) = check_all([Candidate(path, model, signatures)])
+    return report

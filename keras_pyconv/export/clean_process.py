@@ -58,15 +58,19 @@ def _environment(onednn):
     return environment
 
 
-def _start(folder, path, requests, onednn):
-    """Writes the job into `folder` and starts a process on it."""
-    job = {
-        "path": str(pathlib.Path(path).resolve()),
-        "requests": [signature for signature, _ in requests],
-    }
-    (folder / "job.json").write_text(json.dumps(job))
+def _start(folder, jobs, onednn):
+    """Writes the jobs into `folder` and starts a process on them."""
+    rows = [
+        {
+            "path": str(pathlib.Path(path).resolve()),
+            "requests": [signature for signature, _ in requests],
+        }
+        for path, requests in jobs
+    ]
+    (folder / "job.json").write_text(json.dumps(rows))
     inputs = {
-        f"{index}/{name}": array
+        f"{job}/{index}/{name}": array
+        for job, (_, requests) in enumerate(jobs)
         for index, (_, arrays) in enumerate(requests)
         for name, array in arrays.items()
     }
@@ -82,7 +86,7 @@ def _start(folder, path, requests, onednn):
 
 
 def _collect(folder, process):
-    """Waits for a process and reads what it wrote."""
+    """Waits for a process and reads what it wrote: a session a job."""
     failure = None
     try:
         process.wait(TIMEOUT_SECONDS)
@@ -101,28 +105,33 @@ def _collect(folder, process):
         )
     report = json.loads((folder / "report.json").read_text())
     outputs = session_child.unpack(folder / "answers.npz")
-    answers = []
-    for index, row in enumerate(report["requests"]):
-        mine = {
-            key.split("/", 1)[1]: array
-            for key, array in outputs.items()
-            if key.startswith(f"{index}/")
-        }
-        answers.append(Answer(mine, row["error"], row["seconds"]))
-    return Session(tuple(answers), report["load_error"], report["xla_disabled"])
+    sessions = []
+    for job, model in enumerate(report["models"]):
+        mine = session_child.below(outputs, job)
+        answers = [
+            Answer(
+                session_child.below(mine, index), row["error"], row["seconds"]
+            )
+            for index, row in enumerate(model["requests"])
+        ]
+        sessions.append(
+            Session(tuple(answers), model["load_error"], report["xla_disabled"])
+        )
+    return sessions
 
 
-def run_sessions(path, requests, onednn=(None,)):
-    """Answers the same requests in one fresh process per oneDNN setting.
+def run_jobs(jobs_by_setting):
+    """Asks several models, in one fresh process per oneDNN setting.
 
     Args:
-        path: folder of one SavedModel.
-        requests: list of `(signature name, {input name: array})`.
-        onednn: one process is started for each entry, all at once: True or
-            False sets `TF_ENABLE_ONEDNN_OPTS`, None leaves it as it is.
+        jobs_by_setting: list of pairs of a setting and its jobs; a process
+            is started for each, all at once. The setting True or False sets
+            `TF_ENABLE_ONEDNN_OPTS`, None leaves it as it is. A job is a pair
+            of a SavedModel's folder and its requests, which are a list of
+            `(signature name, {input name: array})`.
 
     Returns:
-        List of `Session`, in the order of `onednn`.
+        List of one list of `Session` a setting, one a job.
 
     Raises:
         RuntimeError: a process died or was not done within ten minutes; the
@@ -131,16 +140,33 @@ def run_sessions(path, requests, onednn=(None,)):
     with tempfile.TemporaryDirectory() as temporary:
         started = []
         try:
-            for index, setting in enumerate(onednn):
+            for index, (setting, jobs) in enumerate(jobs_by_setting):
                 folder = pathlib.Path(temporary, str(index))
                 folder.mkdir()
-                process = _start(folder, path, requests, setting)
-                started.append((folder, process))
+                started.append((folder, _start(folder, jobs, setting)))
             return [_collect(*pair) for pair in started]
         finally:
             for _, process in started:
                 process.kill()
                 process.wait()
+
+
+def run_sessions(path, requests, onednn=(None,)):
+    """Answers the same requests in one fresh process per oneDNN setting.
+
+    Args:
+        path: folder of one SavedModel.
+        requests: list of `(signature name, {input name: array})`.
+        onednn: settings, as in `run_jobs`.
+
+    Returns:
+        List of `Session`, in the order of `onednn`.
+
+    Raises:
+        RuntimeError: as in `run_jobs`.
+    """
+    jobs = [(path, requests)]
+    return [one for (one,) in run_jobs([(each, jobs) for each in onednn])]
 
 
 def answer_in_clean_process(path, inputs, signature="serving_default"):

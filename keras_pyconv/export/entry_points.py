@@ -146,15 +146,16 @@ def traced_model(model, freeze=False):
 
     model = as_functional(model)
     dtypes = [tensor.dtype for tensor in model.inputs]
+    arrays = [(v, v.numpy()) for v in model.variables] if freeze else []
 
     def forward(*flat):
         structured = keras.tree.pack_sequence_as(model.input, list(flat))
         if not freeze:
             return model(structured, training=False)
-        # Arrays, not tensors: a tensor made outside would be an argument of
-        # the function, and oneDNN keeps the layout of constants alone.
-        values = [(v, tf.constant(v.numpy())) for v in model.variables]
-        with keras.StatelessScope(state_mapping=values):
+        # A tensor made outside would be an argument of the function, and
+        # oneDNN keeps the layout of constants alone.
+        constants = [(v, tf.constant(array)) for v, array in arrays]
+        with keras.StatelessScope(state_mapping=constants):
             return model(structured, training=False)
 
     specs = [

@@ -21,23 +21,22 @@ class Recorded:
         preprocessing: `Preprocessing`, or None.
         labels: tuple of class names, or None.
         top_k: number of best classes.
+        size: pixels of a side at which the model runs, where any will do.
     """
 
     preprocessing: Preprocessing | None = None
     labels: tuple | None = None
     top_k: int = 5
+    size: int = 64
 
 
-def write(folder, preprocessing, labels, top_k):
+def write(folder, record):
     """Writes the record into the folder of a SavedModel.
 
     Args:
         folder: of the version.
-        preprocessing: `Preprocessing`, or None.
-        labels: sequence of class names, or None.
-        top_k: number of best classes.
+        record: `Recorded`.
     """
-    record = Recorded(preprocessing, labels and tuple(labels), top_k)
     file = pathlib.Path(folder, FILE)
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(dataclasses.asdict(record), indent=1) + "\n")
@@ -60,15 +59,14 @@ def read(path):
         return None
     try:
         row = json.loads(file.read_text())
-        made = row["preprocessing"]
+        made, labels = row["preprocessing"], row["labels"]
         if made is not None:
-            pairs = ("mean", tuple(made["mean"])), (
-                "deviation",
-                tuple(made["deviation"]),
-            )
-            made = Preprocessing(**{**made, **dict(pairs)})
-        return Recorded(
-            made, row["labels"] and tuple(row["labels"]), row["top_k"]
-        )
-    except (ValueError, TypeError, KeyError) as error:
+            made = {
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in made.items()
+            }
+            made = Preprocessing(**made)
+        labels = None if labels is None else tuple(labels)
+        return Recorded(made, labels, row["top_k"], row["size"])
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{file} is damaged: {error!r}") from error

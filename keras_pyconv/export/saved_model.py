@@ -327,13 +327,15 @@ def saved_model(
     served = serving_form(model, fold)
     module, functions = serving_module(served, signatures, freeze)
     size = running_size(served)
+    names = None if labels is None else tuple(labels)
+    record = recorded.Recorded(preprocessing, names, top_k, size)
 
     def write(folder):
         _write(module, functions, folder)
         write_methods(folder, signatures)
         _check_findings(model, audit(folder))
         write_warmup(folder, name, signatures, batch_sizes, size)
-        recorded.write(folder, preprocessing, labels, top_k)
+        recorded.write(folder, record)
 
     place = publish(root, version, write)
     entry = _entry(place, name, model, signatures, source)

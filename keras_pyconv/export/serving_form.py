@@ -1,4 +1,4 @@
-"""The form of a model that is served: float32, folded, convolved natively.
+"""The form of a model that is served: float32, folded, convolved for servers.
 
 At inference batch normalization is a scale and a shift per channel, so it
 moves into the kernel and the bias of the convolution before it. The sums are
@@ -28,9 +28,6 @@ FOLDABLE = (
     keras.layers.Dense,
     *PYRAMIDS,
 )
-# TensorFlow's own groups need no gradients here, so they serve wherever the
-# model was exported; three axes have none.
-NATIVE = (PyConv, PyConv1D)
 NORMALIZATIONS = (keras.layers.BatchNormalization, FusedBatchNormalization)
 LOW_PRECISION = ("float16", "bfloat16")
 # Of the largest output. Float32 rounding moves the logits of PyConvResNet-50
@@ -165,11 +162,11 @@ def _in_float32(config):
     return config
 
 
-def _goes_native(layer):
-    return type(layer) in NATIVE and layer.way is None
+def _chooses_way(layer):
+    return type(layer) in PYRAMIDS and layer.way is None
 
 
-def _clone(model, pairs, native=True):
+def _clone(model, pairs, served=True):
     """A copy in float32, on new variables, with the pairs folded."""
     norms = {id(layer): norm for layer, norm in pairs}
     folded = {id(norm) for _, norm in pairs}
@@ -181,8 +178,9 @@ def _clone(model, pairs, native=True):
         config = _in_float32(layer.get_config())
         if id(layer) in norms:
             config["use_bias"] = True
-        if native and _goes_native(layer):
-            config["way"] = "native"
+        if served and _chooses_way(layer):
+            # Chosen for the machines that serve, not for this one.
+            config["way"] = "served"
         copies.append((layer, type(layer).from_config(config)))
         return copies[-1][1]
 
@@ -312,7 +310,7 @@ def serving_form(model, fold=True):
 
     The copy is for inference: float32 whatever the model's precision, with
     batch normalization folded into the kernels before it, and grouped levels
-    of 1-D and 2-D PyConv layers computed by TensorFlow's own groups. It is
+    of PyConv layers computed as is fast on processors of servers. It is
     compared with the model, in float32, on random inputs before it is
     returned; sizes that the model leaves open are 64 pixels there, or as many
     as it takes to run.
@@ -334,9 +332,9 @@ def serving_form(model, fold=True):
     pairs = find_pairs(model) if fold else []
     layers = list(_layers(model))
     low = any(layer.compute_dtype in LOW_PRECISION for layer in layers)
-    if not (low or pairs or any(map(_goes_native, layers))):
+    if not (low or pairs or any(map(_chooses_way, layers))):
         return model
-    reference = _clone(model, [], native=False) if low else model
+    reference = _clone(model, [], served=False) if low else model
     clone = _clone(model, pairs)
     _check_equal(reference, clone)
     return clone

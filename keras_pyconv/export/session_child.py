@@ -8,8 +8,8 @@ server switches it off. `tf.saved_model.load` would hide both an unrestored
 variable and a function that must be compiled, so it is no proof that a model
 can be served.
 
-The folder holds `job.json` and `inputs.npz`; the script writes `report.json`
-and `answers.npz` beside them.
+The folder holds `job.json`, a list of models with the requests to each, and
+`inputs.npz`; the script writes `report.json` and `answers.npz` beside them.
 """
 
 import ctypes
@@ -35,7 +35,9 @@ def pack(path, arrays):
                 item.encode() if isinstance(item, str) else bytes(item)
                 for item in array.ravel()
             ]
-            flat[f"{name}|bytes"] = np.frombuffer(b"".join(items), np.uint8)
+            flat[f"{name}|bytes"] = np.array(
+                bytearray(b"".join(items)), np.uint8
+            )
             lengths = np.array([len(item) for item in items], np.int64)
             flat[f"{name}|lengths"] = lengths.reshape(array.shape)
         elif array.dtype.kind == "V":  # bfloat16, which .npz cannot hold
@@ -86,44 +88,47 @@ def answer(session, signature, inputs):
     return session.run(fetches, feeds)
 
 
-def answer_all(session, signatures, job, inputs, report):
-    """Runs the requests in order; an error belongs to its request alone."""
-    answers = {}
-    for index, name in enumerate(job["requests"]):
-        mine = {
-            key.split("/", 1)[1]: array
-            for key, array in inputs.items()
-            if key.startswith(f"{index}/")
-        }
+def answer_all(session, signatures, names, inputs):
+    """Runs the requests in order; an error belongs to its request alone.
+
+    Args:
+        session: with the model loaded.
+        signatures: the model's signature definitions.
+        names: of the signatures that are asked, one for each request.
+        inputs: arrays by the request's number and the input's name.
+
+    Returns:
+        List of reports, and answers by the request's number and the name.
+    """
+    rows, answers = [], {}
+    for index, name in enumerate(names):
         row = {"signature": name, "error": None}
         begin = time.perf_counter()
         try:
+            mine = below(inputs, index)
             outputs = answer(session, signatures[name], mine)
             for key, array in outputs.items():
                 answers[f"{index}/{key}"] = array
         except Exception as error:
             row["error"] = f"{type(error).__name__}: {error}"
         row["seconds"] = time.perf_counter() - begin
-        report["requests"].append(row)
-    return answers
+        rows.append(row)
+    return rows, answers
 
 
-def main(folder):
-    """Loads the model that the job names, answers, and reports."""
-    folder = pathlib.Path(folder)
-    job = json.loads((folder / "job.json").read_text())
-    # A None makes every import of the name fail. TensorFlow does without.
-    sys.modules.update(dict.fromkeys(FORBIDDEN))
-    import tensorflow as tf
-
-    v1 = tf.compat.v1
-    package = pathlib.Path(tf.__file__).parent
-    report = {
-        "tensorflow": tf.__version__,
-        "xla_disabled": disable_xla(package),
-        "load_error": None,
-        "requests": [],
+def below(arrays, index):
+    """The arrays whose names begin with a number, without it."""
+    return {
+        key.split("/", 1)[1]: array
+        for key, array in arrays.items()
+        if key.startswith(f"{index}/")
     }
+
+
+def ask_model(tf, job, inputs):
+    """Loads one model as the server does and runs the requests to it."""
+    v1 = tf.compat.v1
+    report = {"load_error": None, "load_seconds": None, "requests": []}
     answers = {}
     with v1.Session(graph=tf.Graph()) as session:
         begin = time.perf_counter()
@@ -135,10 +140,30 @@ def main(folder):
             report["load_error"] = f"{type(error).__name__}: {error}"
         else:
             report["load_seconds"] = time.perf_counter() - begin
-            inputs = unpack(folder / "inputs.npz")
-            answers = answer_all(
-                session, meta_graph.signature_def, job, inputs, report
+            report["requests"], answers = answer_all(
+                session, meta_graph.signature_def, job["requests"], inputs
             )
+    return report, answers
+
+
+def main(folder):
+    """Asks every model that the job names, and reports."""
+    folder = pathlib.Path(folder)
+    jobs = json.loads((folder / "job.json").read_text())
+    # A None makes every import of the name fail. TensorFlow does without.
+    sys.modules.update(dict.fromkeys(FORBIDDEN))
+    import tensorflow as tf
+
+    report = {
+        "tensorflow": tf.__version__,
+        "xla_disabled": disable_xla(pathlib.Path(tf.__file__).parent),
+        "models": [],
+    }
+    inputs, answers = unpack(folder / "inputs.npz"), {}
+    for index, job in enumerate(jobs):
+        row, outputs = ask_model(tf, job, below(inputs, index))
+        report["models"].append(row)
+        answers |= {f"{index}/{key}": one for key, one in outputs.items()}
     pack(folder / "answers.npz", answers)
     (folder / "report.json").write_text(json.dumps(report))
 

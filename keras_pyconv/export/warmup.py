@@ -123,6 +123,7 @@ def decode_log(data):
         ValueError: another kind of log.
     """
     import tensorflow as tf
+    from tensorflow.core.framework import tensor_pb2
 
     ((log, message),) = _fields(data)
     request = _first(message, 1)
@@ -131,7 +132,7 @@ def decode_log(data):
         arrays = {}
         for number, entry in _fields(request):
             if number == 2:
-                proto = tf.compat.v1.TensorProto.FromString(_first(entry, 2))
+                proto = tensor_pb2.TensorProto.FromString(_first(entry, 2))
                 arrays[_first(entry, 1).decode()] = tf.make_ndarray(proto)
         return name, arrays
     if log not in LOGS.values():
@@ -143,11 +144,6 @@ def decode_log(data):
     array = np.empty(len(examples), object)
     array[:] = examples
     return name, {"inputs": array}
-
-
-def _repeated(array, count):
-    """The first row, as often as there are rows."""
-    return np.repeat(np.asarray(array)[:1], count, axis=0)
 
 
 def example_inputs(signature, count, size, seed=0):
@@ -246,7 +242,7 @@ def write_warmup(folder, model_name, signatures, batch_sizes, size):
                 name: (
                     np.full_like(array, 0.5)
                     if array.dtype == np.float32
-                    else _repeated(array, count)
+                    else array
                 )
                 for name, array in arrays.items()
             }

@@ -12,7 +12,7 @@ from keras_pyconv.export import (
     clean_process,
     saved_model,
 )
-from keras_pyconv.export.check import _difference
+from keras_pyconv.export.claims import difference_of
 from keras_pyconv.export.session_child import pack, unpack
 
 
@@ -121,13 +121,13 @@ RANKING = {
 )
 def test_answers_that_differ_are_told(name, value, difference):
     other = {**RANKING, name: np.array(value)}
-    assert difference in _difference(RANKING, other)
+    assert difference in difference_of(RANKING, other)
 
 
 def test_equal_scores_may_be_ranked_either_way():
     tied = {**RANKING, "scores": np.array([[0.5, 0.3, 0.3]])}
     other = {**tied, "classes": np.array([[4, 9, 2]])}
-    assert not _difference(tied, other)
+    assert not difference_of(tied, other)
 
 
 def test_outputs_that_hold_nothing_or_no_numbers_are_compared():
@@ -137,7 +137,7 @@ def test_outputs_that_hold_nothing_or_no_numbers_are_compared():
         "labels": np.array([[b"a"], [b"b"]], object),
         "scores": np.ones((2, 3), np.float32),
     }
-    assert not _difference(wanted, wanted)
+    assert not difference_of(wanted, wanted)
     for name in ("flags", "labels"):
         other = {**wanted, name: wanted[name][::-1]}
-        assert _difference(wanted, other) == f"{name} differs"
+        assert difference_of(wanted, other) == f"{name} differs"
