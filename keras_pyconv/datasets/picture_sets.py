@@ -82,8 +82,8 @@ def picture_set(name, split="train", data_dir=None) -> PictureSet:
 
 def _folder_set(root, split):
     known = sorted(path.name for path in root.iterdir() if path.is_dir())
-    training = root / _split_named(TRAINING[0], known, root)
-    folder = root / _split_named(split, known, root)
+    training = root / split_named(TRAINING[0], known, root)
+    folder = root / split_named(split, known, root)
     classes = _class_folders(training)
     unknown = set(_class_folders(folder)) - set(classes)
     if unknown:
@@ -140,8 +140,17 @@ def _pictures_of(folder):
     )
 
 
-def _split_named(split, known, where):
-    """The split of that name, or the one that stands for it."""
+def split_named(split, known, where):
+    """The split of that name, or the one that stands for it.
+
+    Args:
+        split: as the user says it.
+        known: names of the splits that there are.
+        where: what they are splits of, for the message.
+
+    Raises:
+        ValueError: if there is none.
+    """
     if split in known:
         return split
     for group in (TRAINING, VALIDATION):
@@ -156,8 +165,16 @@ def _split_named(split, known, where):
 
 
 @functools.cache
-def _builder(name, data_dir):
-    """The prepared builder; asked for once for both splits."""
+def named_builder(name, data_dir):
+    """The prepared builder of TFDS; asked for once for all splits.
+
+    Args:
+        name: of the data set, also with its config.
+        data_dir: where TFDS keeps its data sets, a string or None.
+
+    Raises:
+        ValueError: if TFDS has no such data set.
+    """
     import tensorflow_datasets as tfds
 
     if name.partition("/")[0] == "digits_in_photos":
@@ -178,7 +195,7 @@ def _builder(name, data_dir):
 def _tfds_set(name, split, data_dir):
     import tensorflow_datasets as tfds
 
-    builder = _builder(name, data_dir and os.fspath(data_dir))
+    builder = named_builder(name, data_dir and os.fspath(data_dir))
     if not builder.info.supervised_keys:
         raise ValueError(
             f"{name!r} has no supervised keys, so that it does not say what "
@@ -194,7 +211,7 @@ def _tfds_set(name, split, data_dir):
     known = list(builder.info.splits)
     base, bracket, part = split.partition("[")
     if known:
-        split = _split_named(base, known, name) + bracket + part
+        split = split_named(base, known, name) + bracket + part
 
     def examples(order=None):
         dataset = builder.as_dataset(
