@@ -5,6 +5,7 @@ begin in the middle of an epoch, and breaks under TensorFlow's strategy for
 several machines.
 """
 
+from keras_pyconv.training.evaluation import ErrorRates
 from keras_pyconv.training.loop import fit
 from keras_pyconv.training.optimizer import SGD
 from keras_pyconv.training.schedules import (
@@ -17,6 +18,7 @@ from keras_pyconv.training.strategies import make_strategy, shard
 from keras_pyconv.training.workdir import provenance, write_atomically
 
 __all__ = [
+    "ErrorRates",
     "SGD",
     "StepDecay",
     "cosine_decay",
