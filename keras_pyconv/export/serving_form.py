@@ -18,6 +18,7 @@ import numpy as np
 from keras_pyconv.export.wiring import Wiring
 from keras_pyconv.layers.normalization import FusedBatchNormalization
 from keras_pyconv.layers.pyconv import PyConv, PyConv1D, PyConv3D
+from keras_pyconv.models.auxiliary import inference_model
 from keras_pyconv.models.nesting import all_models, as_functional
 
 PYRAMIDS = (PyConv, PyConv1D, PyConv3D)
@@ -329,6 +330,7 @@ def serving_form(model, fold=True):
             more than 1e-4 of the largest output, or in more than 1 % of the
             integers.
     """
+    model = inference_model(model)
     pairs = find_pairs(model) if fold else []
     layers = list(_layers(model))
     low = any(layer.compute_dtype in LOW_PRECISION for layer in layers)

@@ -5,6 +5,7 @@ fastest depends on rank, dtype, groups, strides and on what the installed
 TensorFlow can do: `_RULES`. All see channels last, and more than one group.
 """
 
+import contextvars
 import dataclasses
 import functools
 import math
@@ -14,6 +15,9 @@ import keras
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
+
+# Whether the graph in the making is served, on whatever processor.
+_IS_SERVED = contextvars.ContextVar("is_served", default=False)
 
 # The widest dense block that merging groups makes: channels in, and out.
 _MERGED_CHANNELS = (16, 32)
@@ -75,7 +79,11 @@ def _convolve(inputs, kernel, window):
         return tf.squeeze(_convolve(*image, window), 1)
     padding = "SAME"
     if not _same_is_symmetric(inputs, kernel, window):
-        inputs, padding = _pad(inputs, window.pads), "VALID"
+        if _IS_SERVED.get() and rank == 2 and any(window.pads):
+            # Explicit padding saves a copy; not every CPU has its gradients.
+            padding = [(0, 0), *((p, p) for p in window.pads), (0, 0)]
+        else:
+            inputs, padding = _pad(inputs, window.pads), "VALID"
     convolution = tf.nn.conv2d if rank == 2 else tf.nn.conv3d
     return convolution(
         inputs,
@@ -118,6 +126,11 @@ def _native(inputs, kernel, window, groups):
 
     if _native_has_gradients(inputs):
         return forward(inputs, kernel)
+    return _with_gradients(forward, inputs, kernel, window, groups)
+
+
+def _with_gradients(forward, inputs, kernel, window, groups):
+    """What `forward` computes, with the gradients of `_split`."""
 
     @tf.custom_gradient
     def differentiable(inputs, kernel):
@@ -237,7 +250,9 @@ def _folded(inputs, kernel, window, groups):
     """
     height, width = (
         (n + 2 * pad - taps) // 2 + 1
-        for n, pad, taps in zip(_sizes(inputs)[1:-1], window.pads, kernel.shape)
+        for n, pad, taps in zip(
+            _sizes(inputs)[1:-1], window.pads, kernel.shape
+        )
     )
     rows, columns = (taps + taps % 2 for taps in kernel.shape[:2])
     kernel = tf.pad(
@@ -269,11 +284,29 @@ def _folded(inputs, kernel, window, groups):
     return best(inputs, kernel, valid, groups)
 
 
+def _served(inputs, kernel, window, groups):
+    """What the rules choose on a CPU with oneDNN, whatever this machine has.
+
+    For graphs that other machines will run, and no gradients: those of
+    `_split` are taken.
+    """
+
+    def forward(inputs, kernel):
+        token = _IS_SERVED.set(True)
+        try:
+            return best(inputs, kernel, window, groups)
+        finally:
+            _IS_SERVED.reset(token)
+
+    return _with_gradients(forward, inputs, kernel, window, groups)
+
+
 # The ways by name; all have the same signature.
 WAYS = {
     "folded": _folded,
     "merged": _merged,
     "native": _native,
+    "served": _served,
     "split": _split,
     "taps": _taps,
 }
@@ -344,6 +377,8 @@ def _cpu_has_gradients(dtype: str) -> bool:
 
 
 def _native_has_gradients(inputs) -> bool:
+    if _IS_SERVED.get():
+        return True
     return _on_gpu(inputs) or _cpu_has_gradients(inputs.dtype.name)
 
 
@@ -361,10 +396,11 @@ def _choose(inputs, kernel, window, groups) -> str:
     width = kernel.shape[-1] // groups
     rank, channels = len(window.strides), max(kernel.shape[-2], width)
     growth = kernel.shape[0] * width / kernel.shape[-2]
+    on_gpu = _on_gpu(inputs) and not _IS_SERVED.get()
     for rule in _RULES:
         if (
             rank in rule.ranks
-            and rule.gpu in (None, _on_gpu(inputs))
+            and rule.gpu in (None, on_gpu)
             and rule.gradients in (None, _native_has_gradients(inputs))
             and inputs.dtype.size * 8 in rule.bits
             and rule.stride in (None, max(window.strides))

@@ -152,7 +152,8 @@ def grouped_conv(
         data_format: `"channels_last"` or `"channels_first"`.
         way: One of `WAYS` instead of the one that the rules choose. A way
             that cannot compute this call leaves it to the rules: "native"
-            in 3-D, "folded" at other strides than 2 or with dilation. On
+            in 3-D, "folded" at other strides than 2 or with dilation.
+            "served" is for graphs that other machines run. On
             other backends than TensorFlow Keras's convolution does the work
             whatever the way.
 
