@@ -165,7 +165,7 @@ def split_named(split, known, where):
 
 
 @functools.cache
-def named_builder(name, data_dir):
+def tfds_builder(name, data_dir):
     """The prepared builder of TFDS; asked for once for all splits.
 
     Args:
@@ -195,7 +195,7 @@ def named_builder(name, data_dir):
 def _tfds_set(name, split, data_dir):
     import tensorflow_datasets as tfds
 
-    builder = named_builder(name, data_dir and os.fspath(data_dir))
+    builder = tfds_builder(name, data_dir and os.fspath(data_dir))
     if not builder.info.supervised_keys:
         raise ValueError(
             f"{name!r} has no supervised keys, so that it does not say what "
