@@ -1,11 +1,11 @@
 """The `keras.applications` arguments of a classifier, checked and made ready.
 
-Names, order and defaults are those of Keras, but for `weights`: no weights are
-known by name, so it is None or the path of a file. Beyond Keras, any number of
-channels and any size from one pixel up, also unknown, are fine with the
-classifier on top, and integers may be NumPy's. What Keras lets pass in silence
-(an unknown `pooling`) or reports from deep inside (bad `classes`) is refused
-before a layer is made.
+Names, order and defaults are those of Keras, but for `weights`: None is the
+default; else it is a name of the catalogue or the path of a file. Beyond Keras,
+any number of channels and any size from one pixel up, also unknown, are fine
+with the classifier on top, and integers may be NumPy's. What Keras lets pass
+in silence (an unknown `pooling`) or reports from deep inside (bad `classes`) is
+refused before a layer is made.
 """
 
 import numbers
@@ -13,6 +13,7 @@ import os
 
 import keras
 
+from keras_pyconv.weights import SETS, get_published, published_sets
 from keras_pyconv.weights.torch_files import READERS
 
 POOLINGS = (None, "avg", "max")
@@ -26,6 +27,11 @@ def is_torch_file(path) -> bool:
     return os.fspath(path).lower().endswith(TORCH_FILES)
 
 
+def is_published(weights) -> bool:
+    """Whether `weights` is a name of the catalogue of published weights."""
+    return isinstance(weights, str) and weights in SETS
+
+
 def _is_count(value) -> bool:
     """Whether `value` is a positive integer, NumPy's included."""
     integer = isinstance(value, numbers.Integral)
@@ -33,9 +39,12 @@ def _is_count(value) -> bool:
 
 
 def check_arguments(
-    include_top, weights, pooling, classes, activation, dropout
+    include_top, weights, pooling, classes, activation, dropout, variant=None
 ):
-    """Refuses what no network can be made from."""
+    """Refuses what no network can be made from.
+
+    `variant` is the record's name, which published weights go by.
+    """
     if pooling not in POOLINGS:
         raise ValueError(
             f"`pooling` must be one of {list(POOLINGS)}. "
@@ -53,7 +62,7 @@ def check_arguments(
         )
     if include_top:
         _check_activation(activation)
-    check_weights(weights)
+    check_weights(weights, variant)
 
 
 def _check_activation(activation):
@@ -67,20 +76,31 @@ def _check_activation(activation):
         ) from error
 
 
-def check_weights(weights):
-    """Refuses `weights` that are neither None nor an existing file."""
+def check_weights(weights, variant=None):
+    """Refuses `weights` that are no None, no known name and no file.
+
+    Args:
+        weights: what the user gave.
+        variant: the record's name; None where nothing can be published.
+    """
     if weights is None:
         return
+    if is_published(weights):
+        get_published(variant or "this network", weights)
+        return
+    names = published_sets(variant)
+    known = f", one of {', '.join(map(repr, names))}," if names else ""
     if not isinstance(weights, (str, os.PathLike)):
         raise ValueError(
-            "`weights` must be None or the path of a file. "
+            f"`weights` must be None{known} or the path of a file. "
             f"Received: weights={weights!r}"
         )
     if not os.path.exists(weights):
+        none = "" if names else "; no weights are published for this network"
         raise ValueError(
-            "`weights` must be None (random initialization) or the path of "
-            "an existing file (.weights.h5, .keras, "
-            f"{', '.join(TORCH_FILES)}); no weights are known by name. "
+            f"`weights` must be None (random initialization){known} or the "
+            "path of an existing file (.weights.h5, .keras, "
+            f"{', '.join(TORCH_FILES)}){none}. "
             f"There is no such file: weights={os.fspath(weights)!r}"
         )
 

@@ -10,8 +10,8 @@ import inspect
 import keras
 from keras import layers
 
-from keras_pyconv.models.arguments import is_torch_file
-from keras_pyconv.weights import from_torch
+from keras_pyconv.models.arguments import is_published, is_torch_file
+from keras_pyconv.weights import from_torch, load_published
 
 
 def _uniform(bound):
@@ -44,18 +44,29 @@ def pool(x, pooling):
     return x
 
 
-def finish(images, outputs, name, weights):
+def load(model, weights, variant=None):
+    """Fills a model with what its builder's `weights` names.
+
+    Args:
+        model: The model.
+        weights: None, a name of the catalogue, or the path of a file.
+        variant: Name of the model's record.
+    """
+    if weights is None:
+        return model
+    if is_published(weights):
+        return load_published(model, variant, weights)
+    if is_torch_file(weights):
+        return from_torch(model, weights)
+    model.load_weights(weights)
+    return model
+
+
+def finish(images, outputs, name, weights, variant=None):
     """The model from the images' source to `outputs`, its weights loaded."""
     sources = keras.utils.get_source_inputs(images)
     sources = sources[0] if len(sources) == 1 else sources
-    model = keras.Model(sources, outputs, name=name)
-    if weights is None:
-        return model
-    if is_torch_file(weights):
-        from_torch(model, weights)
-    else:
-        model.load_weights(weights)
-    return model
+    return load(keras.Model(sources, outputs, name=name), weights, variant)
 
 
 def named_builder(build, row, summary):

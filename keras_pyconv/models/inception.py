@@ -179,7 +179,13 @@ def build_inception(
     """
     architecture = get_inception(architecture)
     check_arguments(
-        include_top, weights, pooling, classes, classifier_activation, dropout
+        include_top,
+        weights,
+        pooling,
+        classes,
+        classifier_activation,
+        dropout,
+        architecture.name,
     )
     _check_weights(weights)
     images = image_input(

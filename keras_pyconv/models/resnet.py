@@ -66,10 +66,14 @@ def build_classifier(
             `ARCHITECTURES`.
         include_top: Whether to end with global average pooling and the
             linear classifier.
-        weights: None for the authors' random initialization, or the path of
-            a file: of Keras (`.weights.h5`, `.keras`), or of the authors'
-            framework (`.npz`, `.safetensors`, `.pth`, `.pt`), which goes
-            through `keras_pyconv.weights.from_torch`.
+        weights: None for the authors' random initialization; `"imagenet"`
+            or `"imagenet_cutmix"` for the authors' weights, where they
+            publish them (`keras_pyconv.weights.published_sets`); or the
+            path of a file: of Keras (`.weights.h5`, `.keras`), or of the
+            authors' framework (`.npz`, `.safetensors`, `.pth`, `.pt`), which
+            goes through `keras_pyconv.weights.from_torch`. Published weights
+            go with any `classes`, whose classifier is new then, and with any
+            number of channels (`keras_pyconv.weights.adapt_stem`).
         input_tensor: Keras tensor to use as the images.
         input_shape: Shape of an image without the batch: any number of
             channels; any size, None for sizes that vary. The default is
@@ -98,7 +102,13 @@ def build_classifier(
     """
     architecture = get_architecture(architecture)
     check_arguments(
-        include_top, weights, pooling, classes, classifier_activation, dropout
+        include_top,
+        weights,
+        pooling,
+        classes,
+        classifier_activation,
+        dropout,
+        architecture.name,
     )
     images = image_input(input_tensor, input_shape, include_top)
     x = _trunk(images, architecture, output_stride)
@@ -106,7 +116,8 @@ def build_classifier(
         x = classify(x, classes, classifier_activation, dropout)
     else:
         x = pool(x, pooling)
-    return finish(images, x, name or architecture.name.lower(), weights)
+    name = name or architecture.name.lower()
+    return finish(images, x, name, weights, architecture.name)
 
 
 def _named(row):

@@ -4,8 +4,8 @@ Three kinds of file: `.npz` and `.safetensors`, which hold arrays and nothing
 else, and `.pth` / `.pt`, which are pickles.
 
 The fact a reader would get wrong: unpickling runs code. Here a pickle is read
-by PyTorch's `weights_only` loader alone, which knows tensors and plain
-containers and refuses everything else.
+by `torch_pickle` alone, which knows tensors and plain containers, refuses
+everything else, and does without PyTorch.
 """
 
 import os
@@ -13,6 +13,8 @@ import zipfile
 from collections.abc import Mapping
 
 import numpy as np
+
+from keras_pyconv.weights.torch_pickle import SHORT, read_torch
 
 
 def _import_or_explain(module, package, path):
@@ -41,17 +43,12 @@ def _read_safetensors(path):
     return module.load_file(path)
 
 
-def _read_torch(path):
-    torch = _import_or_explain("torch", "torch", path)
-    return torch.load(path, weights_only=True, map_location="cpu")
-
-
 READERS = {
     ".npz": _read_npz,
     ".safetensors": _read_safetensors,
-    ".pth": _read_torch,
-    ".pt": _read_torch,
-    ".pth.tar": _read_torch,
+    ".pth": read_torch,
+    ".pt": read_torch,
+    ".pth.tar": read_torch,
 }
 
 
@@ -74,14 +71,8 @@ def _cause(path, error):
     if head.lstrip()[:1] == b"<":
         return "it is a web page; the download gave no checkpoint"
     if head.startswith(b"PK") and not zipfile.is_zipfile(path):
-        return "it is cut short"
-    message = str(error)
-    if "weights_only" in message.lower():
-        return (
-            "it holds Python objects beside tensors, and loading those could "
-            "run code; save `model.state_dict()` instead"
-        )
-    first = message.strip().splitlines()[:1] or [type(error).__name__]
+        return SHORT
+    first = str(error).strip().splitlines()[:1] or [type(error).__name__]
     return first[0]
 
 

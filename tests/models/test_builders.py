@@ -248,7 +248,7 @@ def test_the_classifier_starts_uniform_in_its_fan_in():
 
 MISTAKES = {
     "architecture": ({"row": "PyConvResNet51"}, "Known: .*PyConvResNet50"),
-    "weights": ({"weights": "imagenet"}, "no weights are known by name"),
+    "weights": ({"weights": "imagenet"}, "No weights are published for"),
     "weights_path": ({"weights": "lost.pth"}, "no such file: .*lost.pth"),
     "weights_type": ({"weights": 3}, "`weights` must be None or the path"),
     "pooling": ({"pooling": "mean"}, r"one of \[None, 'avg', 'max'\]"),

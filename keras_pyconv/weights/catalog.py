@@ -1,0 +1,176 @@
+"""Every file of weights that the authors publish, as data.
+
+Addresses and accuracies are those that the authors' repositories give
+(https://github.com/iduta/pyconv and https://github.com/iduta/pyconvsegnet);
+errors are the paper's. Nothing in this file was measured here.
+
+The fact a reader would get wrong: "imagenet_cutmix" is the same network as
+"imagenet", trained for 300 epochs with CutMix (paper, Table 3, last rows). It
+exists for two networks.
+"""
+
+from dataclasses import dataclass
+
+CLASSIFICATION_SETS = ("imagenet", "imagenet_cutmix")
+SEGMENTATION_SETS = ("ade20k", "ade20k_trainval")
+SETS = CLASSIFICATION_SETS + SEGMENTATION_SETS
+
+# RGB in [0, 1], normalized by ImageNet's mean and standard deviation.
+PREPROCESSING = "imagenet"
+LICENCE = "not stated for the file; the repository is under the MIT licence"
+SEGMENTATION_LICENCE = "not stated"
+
+
+@dataclass(frozen=True)
+class Published:
+    """One file of weights.
+
+    Attributes:
+        variant: the record's name, in `ARCHITECTURES` or `SEGMENTERS`.
+        set: what `weights=` takes.
+        drive_id: of the file on Google Drive.
+        figures: what the authors say of it, by the name of the quantity.
+        source: where the figures are printed.
+        preprocessing: what the network expects, by a name of
+            `keras_pyconv.tasks.PREPROCESSING`.
+        licence: of the file, as far as it is stated.
+        remark: what else one must know.
+    """
+
+    variant: str
+    set: str
+    drive_id: str
+    figures: dict[str, float]
+    source: str = "authors' README; errors: paper, Table 3"
+    preprocessing: str = PREPROCESSING
+    licence: str = LICENCE
+    remark: str = ""
+
+    @property
+    def address(self) -> str:
+        """Where the file itself is."""
+        return f"https://drive.google.com/uc?id={self.drive_id}"
+
+    @property
+    def page(self) -> str:
+        """Where a person finds it, in a browser."""
+        return f"https://drive.google.com/file/d/{self.drive_id}/view"
+
+    @property
+    def name(self) -> str:
+        """What the converted file is called, without its ending."""
+        return f"{self.variant.lower()}_{self.set}"
+
+
+def _imagenet(variant, drive_id, top_1, top_5_error):
+    figures = {
+        "top-1 at 224, %": top_1,
+        "top-5 error at 224, %": top_5_error,
+    }
+    return Published(variant, "imagenet", drive_id, figures)
+
+
+def _cutmix(variant, drive_id, *figures):
+    names = ("top-1 at 224, %", "top-5 error at 224, %")
+    names += ("top-1 at 320, %", "top-5 error at 320, %")
+    return Published(
+        variant,
+        "imagenet_cutmix",
+        drive_id,
+        dict(zip(names, figures)),
+        remark="the authors publish no code that loads it",
+    )
+
+
+def _ade20k(backbone, drive_id, miou, accuracy):
+    return Published(
+        f"PyConvSegNet{backbone}",
+        "ade20k",
+        drive_id,
+        {"mIoU, %": miou, "pixel accuracy, %": accuracy},
+        source="authors' README; validation, several scales; paper, Table 4",
+        licence=SEGMENTATION_LICENCE,
+    )
+
+
+_ROWS = (
+    _imagenet("ResNet50", "176TS0b6O0NALBbfzpz4mM1b47s4dwSVH", 76.12, 7.06),
+    _imagenet("ResNet101", "1bermctRPLs5DIsHB0c4iDIGHvjfERPLG", 78.00, 6.10),
+    _imagenet("ResNet152", "1FAggTH4m7Kec8MyRe8dx-ugI_yh-nLzL", 78.45, 5.74),
+    _imagenet(
+        "PyConvHGResNet50", "14x0uss32ASXr4FJTE7pip004XZpwNrZe", 78.48, 5.94
+    ),
+    _imagenet(
+        "PyConvHGResNet101", "1Fm48GfOfn2Ivf5nBiR1SMhp66k67ePRh", 79.22, 5.57
+    ),
+    _imagenet(
+        "PyConvHGResNet152", "1LRmdQWTceDkepnIxZ2mWbpEE2lFxy0QO", 79.36, 5.27
+    ),
+    _imagenet(
+        "PyConvResNet50", "128iMzBnHQSPNehgb8nUF5cJyKBIB7do5", 77.88, 6.20
+    ),
+    _imagenet(
+        "PyConvResNet101", "1fn0eKdtGG7HA30O5SJ1XrmGR_FsQxTb1", 79.01, 5.53
+    ),
+    _imagenet(
+        "PyConvResNet152", "1zR6HOTaHB0t15n6Nh12adX86AhBMo46m", 79.52, 5.27
+    ),
+    _cutmix(
+        "PyConvResNet50",
+        "19RFyaDnJ34IeqwS8QOX29JWH9I0r_ewM",
+        *(79.44, 5.31, 80.59, 4.75),
+    ),
+    _cutmix(
+        "PyConvResNet101",
+        "12PXOwgIF4eiApxDL5QrAMnjbiX69YQOi",
+        *(80.58, 4.87, 81.49, 4.28),
+    ),
+    _ade20k("ResNet50", "1uIliL_0ZpP20JP6cT9jwrA9nvtriS3v_", 42.88, 80.97),
+    _ade20k(
+        "PyConvResNet50", "1wHK9WrW2YituFg6FLOSU06bPODASdZoT", 43.31, 81.18
+    ),
+    _ade20k("ResNet101", "1C7NPjy0EEZajKrAAfpfOvjr_22O7JozQ", 44.39, 81.60),
+    _ade20k(
+        "PyConvResNet101", "1RVS_nODNQeioBYvdTPS4DYvTozMMIAlh", 44.58, 81.77
+    ),
+    _ade20k("ResNet152", "1YoZhCOBxTGQuZkLokAd_eiaY7R0E36eE", 45.28, 81.89),
+    _ade20k(
+        "PyConvResNet152", "1P2qJNt72bCCDEO9FeKkWY4uakFLz-Ncb", 45.64, 82.36
+    ),
+    Published(
+        "PyConvSegNetPyConvResNet152",
+        "ade20k_trainval",
+        "1MdR9CeECFmMFspcYR8pbJLqo8AXEpMZz",
+        {"test mIoU, %": 39.13, "test pixel accuracy, %": 73.91},
+        source="authors' README; the benchmark's test set",
+        licence=SEGMENTATION_LICENCE,
+        remark="trained on the validation pictures too, for 120 epochs",
+    ),
+)
+
+PUBLISHED = {(row.variant, row.set): row for row in _ROWS}
+
+
+def published_sets(variant: str) -> tuple[str, ...]:
+    """Names that `weights=` takes for a variant; empty where there are none."""
+    return tuple(row.set for row in _ROWS if row.variant == variant)
+
+
+def get_published(variant: str, set_name: str) -> Published:
+    """The file of a variant and a set.
+
+    Raises:
+        ValueError: if there is none; the message says which there are.
+    """
+    row = PUBLISHED.get((variant, set_name))
+    if row is not None:
+        return row
+    known = published_sets(variant)
+    if known:
+        raise ValueError(
+            f"No weights {set_name!r} are published for {variant}. Known: "
+            f"{', '.join(map(repr, known))}."
+        )
+    others = [row.variant for row in _ROWS if row.set == set_name]
+    having = f" {set_name!r} exists for {', '.join(others)}." if others else ""
+    raise ValueError(f"No weights are published for {variant}.{having}")
