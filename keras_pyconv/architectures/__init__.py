@@ -52,4 +52,5 @@ from keras_pyconv.architectures.segmentation import (
 from keras_pyconv.architectures.video import (
     VIDEO_ARCHITECTURES,
     VideoArchitecture,
+    get_video_architecture,
 )

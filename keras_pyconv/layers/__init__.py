@@ -1,6 +1,7 @@
 """Keras layers: pyramidal convolution and what stands around it."""
 
 from keras_pyconv.layers.normalization import FusedBatchNormalization
+from keras_pyconv.layers.pooling import SymmetricMaxPooling3D
 from keras_pyconv.layers.pyconv import PyConv, PyConv1D, PyConv3D
 from keras_pyconv.layers.resizing import (
     AdaptiveAveragePooling,
@@ -14,4 +15,5 @@ __all__ = [
     "PyConv",
     "PyConv1D",
     "PyConv3D",
+    "SymmetricMaxPooling3D",
 ]

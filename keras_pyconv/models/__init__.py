@@ -17,6 +17,7 @@ from keras_pyconv.models.inception import (
     PyConvInceptionResNetV2,
     build_inception,
 )
+from keras_pyconv.models.inflation import inflate
 from keras_pyconv.models.resnet import (
     PyConvHGResNet50,
     PyConvHGResNet101,
@@ -32,3 +33,12 @@ from keras_pyconv.models.resnet import (
     build_classifier,
 )
 from keras_pyconv.models.segmentation import PyConvSegNet, build_segmenter
+from keras_pyconv.models.video import (
+    PyConvResNet3D50,
+    PyConvResNet3D101,
+    PyConvResNet3D152,
+    ResNet3D50,
+    ResNet3D101,
+    ResNet3D152,
+    build_video_classifier,
+)

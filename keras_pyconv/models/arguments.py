@@ -18,6 +18,9 @@ from keras_pyconv.weights.torch_files import READERS
 
 POOLINGS = (None, "avg", "max")
 DEFAULT_SIZE = 224
+DEFAULT_CLIP = (16, DEFAULT_SIZE, DEFAULT_SIZE)
+IMAGE_SIZES = ("height", "width")
+CLIP_SIZES = ("frames", "height", "width")
 # What `weights.from_torch` reads; everything else is a file of Keras.
 TORCH_FILES = tuple(READERS)
 
@@ -105,29 +108,32 @@ def check_weights(weights, variant=None):
         )
 
 
-def check_input_shape(input_shape):
-    """`input_shape` as three entries, sizes positive or None."""
+def check_input_shape(input_shape, sizes=IMAGE_SIZES):
+    """`input_shape` as a tuple, its sizes positive or None.
+
+    Args:
+        input_shape: what the user gave.
+        sizes: names of the axes that are no channels.
+    """
     try:
         shape = tuple(input_shape)
     except TypeError:
         shape = ()
     channels_last = keras.config.image_data_format() == "channels_last"
-    axes = "(height, width, channels)"
-    if not channels_last:
-        axes = "(channels, height, width)"
-    if len(shape) != 3:
+    names = (*sizes, "channels") if channels_last else ("channels", *sizes)
+    axes = f"({', '.join(names)})"
+    if len(shape) != len(names):
         raise ValueError(
             f"`input_shape` must be {axes}, without the batch. "
             f"Received: input_shape={input_shape!r}"
         )
     channels = shape[-1 if channels_last else 0]
-    sizes = shape[:-1] if channels_last else shape[1:]
     if not _is_count(channels):
         raise ValueError(
             f"The channels of `input_shape`, {axes}, must be a positive "
             f"integer. Received: input_shape={input_shape!r}"
         )
-    for size in sizes:
+    for size in shape[:-1] if channels_last else shape[1:]:
         if size is not None and not _is_count(size):
             raise ValueError(
                 f"The sizes of `input_shape`, {axes}, must be None or at "
@@ -136,27 +142,39 @@ def check_input_shape(input_shape):
     return tuple(size if size is None else int(size) for size in shape)
 
 
-def default_input_shape(include_top, size=DEFAULT_SIZE):
-    """Keras's defaults: `size` with the classifier, else any size."""
-    size = size if include_top else None
+def default_input_shape(include_top, sizes):
+    """Keras's defaults: `sizes` with the classifier, else any size."""
+    sizes = sizes if include_top else (None,) * len(sizes)
     if keras.config.image_data_format() == "channels_last":
-        return (size, size, 3)
-    return (3, size, size)
+        return (*sizes, 3)
+    return (3, *sizes)
 
 
 def image_input(input_tensor, input_shape, include_top, size=DEFAULT_SIZE):
-    """The Keras tensor that enters the network."""
+    """The Keras tensor that enters a network of images."""
+    default = default_input_shape(include_top, (size, size))
+    return _input(input_tensor, input_shape, default, IMAGE_SIZES)
+
+
+def clip_input(input_tensor, input_shape, include_top):
+    """The Keras tensor that enters a network of clips."""
+    default = default_input_shape(include_top, DEFAULT_CLIP)
+    return _input(input_tensor, input_shape, default, CLIP_SIZES)
+
+
+def _input(input_tensor, input_shape, default, sizes):
     if input_tensor is None:
-        if input_shape is None:
-            input_shape = default_input_shape(include_top, size)
-        return keras.layers.Input(check_input_shape(input_shape))
+        shape = default if input_shape is None else input_shape
+        return keras.layers.Input(check_input_shape(shape, sizes))
     if not keras.utils.is_keras_tensor(input_tensor):
         raise ValueError(
             "`input_tensor` must be a Keras tensor, such as the output of "
             f"`keras.Input`. Received: {type(input_tensor).__name__}"
         )
-    shape = check_input_shape(input_tensor.shape[1:])
-    if input_shape is not None and check_input_shape(input_shape) != shape:
+    shape = check_input_shape(input_tensor.shape[1:], sizes)
+    if input_shape is None:
+        return input_tensor
+    if check_input_shape(input_shape, sizes) != shape:
         raise ValueError(
             f"`input_tensor` has shape {shape} without the batch, and "
             f"`input_shape` says otherwise. Received: {input_shape!r}"

@@ -21,7 +21,7 @@ def channel_axis() -> int:
     return -1 if keras.config.image_data_format() == "channels_last" else 1
 
 
-def _kaiming_normal():
+def kaiming_normal():
     """Standard deviation sqrt(2 / (k * k * filters)) for every level.
 
     Keras's fan out of a grouped kernel is not divided by its groups, and
@@ -55,7 +55,7 @@ def spatial_conv(
         padding=padding,
         dilation_rate=dilation_rate,
         use_bias=use_bias,
-        kernel_initializer=_kaiming_normal(),
+        kernel_initializer=kaiming_normal(),
         name=f"{name}_{kind}",
     )(x)
 
@@ -73,7 +73,7 @@ def pointwise_conv(x, filters, strides=1, *, name, use_bias=False):
         1,
         strides=strides,
         use_bias=use_bias,
-        kernel_initializer=_kaiming_normal(),
+        kernel_initializer=kaiming_normal(),
         name=f"{name}_conv",
     )(x)
 

@@ -14,13 +14,26 @@ from keras_pyconv.models.arguments import is_published, is_torch_file
 from keras_pyconv.weights import from_torch, load_published
 
 
+# By the rank of the feature map, and by what users call them.
+_GLOBAL_POOLINGS = {
+    4: {
+        "avg": layers.GlobalAveragePooling2D,
+        "max": layers.GlobalMaxPooling2D,
+    },
+    5: {
+        "avg": layers.GlobalAveragePooling3D,
+        "max": layers.GlobalMaxPooling3D,
+    },
+}
+
+
 def _uniform(bound):
     return keras.initializers.RandomUniform(-bound, bound)
 
 
 def classify(x, classes, activation, dropout):
     """Global average pooling, dropout and the linear classifier."""
-    x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    x = pool(x, "avg")
     if dropout:
         x = layers.Dropout(float(dropout), name="dropout")(x)
     bound = x.shape[-1] ** -0.5
@@ -36,30 +49,11 @@ def classify(x, classes, activation, dropout):
 
 
 def pool(x, pooling):
-    """What follows the last feature map without the top."""
-    if pooling == "avg":
-        return layers.GlobalAveragePooling2D(name="avg_pool")(x)
-    if pooling == "max":
-        return layers.GlobalMaxPooling2D(name="max_pool")(x)
-    return x
-
-
-def load(model, weights, variant=None):
-    """Fills a model with what its builder's `weights` names.
-
-    Args:
-        model: The model.
-        weights: None, a name of the catalogue, or the path of a file.
-        variant: Name of the model's record.
-    """
-    if weights is None:
-        return model
-    if is_published(weights):
-        return load_published(model, variant, weights)
-    if is_torch_file(weights):
-        return from_torch(model, weights)
-    model.load_weights(weights)
-    return model
+    """What follows the last feature map, of 2 or 3 sizes, without the top."""
+    if pooling is None:
+        return x
+    layer = _GLOBAL_POOLINGS[len(x.shape)][pooling]
+    return layer(name=f"{pooling}_pool")(x)
 
 
 def finish(images, outputs, name, weights, variant=None):

@@ -21,11 +21,11 @@ class Feature(NamedTuple):
 
 
 def _stride(model, pattern):
-    """Product of the strides of the layers whose names match."""
+    """Product of the strides in width of the layers whose names match."""
     stride = 1
     for layer in model.layers:
         if re.fullmatch(pattern, layer.name):
-            stride *= layer.strides[0]
+            stride *= layer.strides[-1]
     return stride
 
 
@@ -37,7 +37,8 @@ def features(model: keras.Model) -> list[Feature]:
 
     Returns:
         A list of `Feature(name, stride, channels, output)`, named `"stem"`,
-        `"stage1"` to `"stage4"`. Strides count from the network's image.
+        `"stage1"` to `"stage4"`. Strides count from the network's image; of
+        a video network they are those in space.
 
     Raises:
         ValueError: if the model has no layers of such names.

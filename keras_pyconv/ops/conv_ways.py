@@ -16,8 +16,8 @@ import keras
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 
-# Whether the graph in the making is served, on whatever processor.
-_IS_SERVED = contextvars.ContextVar("is_served", default=False)
+# The way whose graph is in the making: "served", "portable", or another.
+_PURPOSE = contextvars.ContextVar("purpose", default=None)
 
 # The widest dense block that merging groups makes: channels in, and out.
 _MERGED_CHANNELS = (16, 32)
@@ -34,13 +34,25 @@ class Window(NamedTuple):
         return Window(*(axes[1:] for axes in self))
 
 
-def _sizes(tensor) -> list:
+def sizes_of(tensor) -> list:
     """The sizes of `tensor`, as integers where they are known."""
     sizes = tensor.shape.as_list()
     if None in sizes:
         dynamic = tf.shape(tensor)
         sizes = [dynamic[i] if n is None else n for i, n in enumerate(sizes)]
     return sizes
+
+
+def frame_by_frame(function, clips):
+    """What `function` of images makes of every frame of `clips`.
+
+    Args:
+        function: From `(images, height, width, channels)` to the like.
+        clips: A tensor `(batch, frames, height, width, channels)`.
+    """
+    batch, frames, *image = sizes_of(clips)
+    outputs = function(tf.reshape(clips, (batch * frames, *image)))
+    return tf.reshape(outputs, (batch, frames, *sizes_of(outputs)[1:]))
 
 
 def _barrier(tensor):
@@ -72,6 +84,12 @@ def _same_is_symmetric(inputs, kernel, window) -> bool:
 def _convolve(inputs, kernel, window):
     """One TensorFlow convolution; a kernel of less depth means groups."""
     rank = len(window.strides)
+    if rank == 3 and kernel.shape[0] == 1 and not window.pads[0]:
+        # A frame alone is an image, and 2-D kernels are the faster ones.
+        image = functools.partial(
+            _convolve, kernel=kernel[0], window=window.trailing()
+        )
+        return frame_by_frame(image, inputs[:, :: window.strides[0]])
     if rank == 1:
         image = tf.expand_dims(inputs, 1), tf.expand_dims(kernel, 0)
         (pad,), (stride,), (dilation,) = window
@@ -79,7 +97,7 @@ def _convolve(inputs, kernel, window):
         return tf.squeeze(_convolve(*image, window), 1)
     padding = "SAME"
     if not _same_is_symmetric(inputs, kernel, window):
-        if _IS_SERVED.get() and rank == 2 and any(window.pads):
+        if _PURPOSE.get() == "served" and rank == 2 and any(window.pads):
             # Explicit padding saves a copy; not every CPU has its gradients.
             padding = [(0, 0), *((p, p) for p in window.pads), (0, 0)]
         else:
@@ -195,7 +213,7 @@ def _taps(inputs, kernel, window, groups):
         image = tf.expand_dims(inputs, 2), tf.expand_dims(kernel, 1)
         return tf.squeeze(_taps(*image, window, groups), 2)
     size, (pad, *_), (stride, *_), (dilation, *_) = kernel.shape[0], *window
-    reach = _sizes(inputs)[1] + 2 * pad - (size - 1) * dilation
+    reach = sizes_of(inputs)[1] + 2 * pad - (size - 1) * dilation
     steps = (reach - 1) // stride + 1
     terms = []
     for phase in range(stride):
@@ -209,7 +227,7 @@ def _taps(inputs, kernel, window, groups):
         tapped = _tapped(rows, some, window.trailing(), groups)
         terms += _shifted(tapped, [starts[t] // stride for t in taps], steps)
     outputs = tf.add_n(terms)
-    return tf.reshape(outputs, (*_sizes(outputs)[:-2], kernel.shape[-1]))
+    return tf.reshape(outputs, (*sizes_of(outputs)[:-2], kernel.shape[-1]))
 
 
 def _tapped(rows, kernel, window, groups):
@@ -220,17 +238,17 @@ def _tapped(rows, kernel, window, groups):
     last = len(spatial) + 3
     kernel = tf.transpose(kernel, (*range(1, last), 0, last))
     kernel = tf.reshape(kernel, (*spatial, depth, taps * filters))
-    leading, inner = _sizes(rows)[:2], _sizes(rows)[2:]
+    leading, inner = sizes_of(rows)[:2], sizes_of(rows)[2:]
     outputs = best(tf.reshape(rows, (-1, *inner)), kernel, window, groups)
     channels = groups, taps, filters // groups
-    return tf.reshape(outputs, (*leading, *_sizes(outputs)[1:-1], *channels))
+    return tf.reshape(outputs, (*leading, *sizes_of(outputs)[1:-1], *channels))
 
 
 def _shifted(tapped, shifts, steps):
     """`steps` rows of every tap, from its shift on, with zeros outside."""
     # Zeros convolve to zeros: padding afterwards saves convolving them.
     before = max(0, -min(shifts))
-    after = steps + max(shifts) - _sizes(tapped)[1]
+    after = steps + max(shifts) - sizes_of(tapped)[1]
     after = max(0, after) if isinstance(after, int) else tf.maximum(0, after)
     edges = [(0, 0)] * len(tapped.shape)
     edges[1] = (before, after)
@@ -251,7 +269,7 @@ def _folded(inputs, kernel, window, groups):
     height, width = (
         (n + 2 * pad - taps) // 2 + 1
         for n, pad, taps in zip(
-            _sizes(inputs)[1:-1], window.pads, kernel.shape
+            sizes_of(inputs)[1:-1], window.pads, kernel.shape
         )
     )
     rows, columns = (taps + taps % 2 for taps in kernel.shape[:2])
@@ -264,7 +282,7 @@ def _folded(inputs, kernel, window, groups):
     edges = [
         (pad, tf.maximum(0, 2 * (out - 1) + taps - n - pad))
         for n, out, taps, pad in zip(
-            _sizes(inputs)[1:-1],
+            sizes_of(inputs)[1:-1],
             (height, width),
             (rows, columns),
             window.pads,
@@ -284,21 +302,34 @@ def _folded(inputs, kernel, window, groups):
     return best(inputs, kernel, valid, groups)
 
 
-def _served(inputs, kernel, window, groups):
-    """What the rules choose on a CPU with oneDNN, whatever this machine has.
-
-    For graphs that other machines will run, and no gradients: those of
-    `_split` are taken.
-    """
+def _for_others(purpose, inputs, kernel, window, groups):
+    """A graph for other machines, with gradients that work on this one."""
 
     def forward(inputs, kernel):
-        token = _IS_SERVED.set(True)
+        token = _PURPOSE.set(purpose)
         try:
             return best(inputs, kernel, window, groups)
         finally:
-            _IS_SERVED.reset(token)
+            _PURPOSE.reset(token)
 
     return _with_gradients(forward, inputs, kernel, window, groups)
+
+
+def _served(inputs, kernel, window, groups):
+    """What the rules choose on a CPU with oneDNN, whatever this machine has.
+
+    For TensorFlow Serving on machines that are not known here.
+    """
+    return _for_others("served", inputs, kernel, window, groups)
+
+
+def _portable(inputs, kernel, window, groups):
+    """TensorFlow's own groups in two axes, and taps over those in three.
+
+    For runtimes of other formats: they know groups of images, and have no
+    convolution of three axes or none with groups. One group is lowered too.
+    """
+    return _for_others("portable", inputs, kernel, window, groups)
 
 
 # The ways by name; all have the same signature.
@@ -306,6 +337,7 @@ WAYS = {
     "folded": _folded,
     "merged": _merged,
     "native": _native,
+    "portable": _portable,
     "served": _served,
     "split": _split,
     "taps": _taps,
@@ -377,7 +409,7 @@ def _cpu_has_gradients(dtype: str) -> bool:
 
 
 def _native_has_gradients(inputs) -> bool:
-    if _IS_SERVED.get():
+    if _PURPOSE.get():
         return True
     return _on_gpu(inputs) or _cpu_has_gradients(inputs.dtype.name)
 
@@ -393,10 +425,12 @@ def can(way, window) -> bool:
 
 def _choose(inputs, kernel, window, groups) -> str:
     """The name of the way for a convolution with more than one group."""
+    if _PURPOSE.get() == "portable":
+        return "native" if can("native", window) else "taps"
     width = kernel.shape[-1] // groups
     rank, channels = len(window.strides), max(kernel.shape[-2], width)
     growth = kernel.shape[0] * width / kernel.shape[-2]
-    on_gpu = _on_gpu(inputs) and not _IS_SERVED.get()
+    on_gpu = _on_gpu(inputs) and not _PURPOSE.get()
     for rule in _RULES:
         if (
             rank in rule.ranks
@@ -414,7 +448,8 @@ def _choose(inputs, kernel, window, groups) -> str:
 
 
 def best(inputs, kernel, window, groups):
-    if groups == 1:
+    flatten = _PURPOSE.get() == "portable" and len(window.strides) == 3
+    if groups == 1 and not flatten:
         return _dense(inputs, kernel, window)
     way = _choose(inputs, kernel, window, groups)
     return WAYS[way](inputs, kernel, window, groups)

@@ -38,7 +38,9 @@ def _without_variables(make, *input_shape):
     """Behind a convolution, so that there is something to train."""
 
     def layers(x):
-        return make(**_ARGUMENTS[make])(keras_pyconv.PyConv(4, (1,))(x))
+        clips = len(input_shape) == 4
+        conv = keras_pyconv.PyConv3D if clips else keras_pyconv.PyConv
+        return make(**_ARGUMENTS[make])(conv(4, (1,))(x))
 
     return Case(make.__name__, layers, input_shape)
 
@@ -50,6 +52,7 @@ _ARGUMENTS = {
     keras_pyconv.FusedBatchNormalization: {"momentum": 0.9},
     keras_pyconv.AdaptiveAveragePooling: {"bins": (4, 3)},
     keras_pyconv.AlignedResizing: {"size": (9, 13)},
+    keras_pyconv.SymmetricMaxPooling3D: {"pool_size": 3, "strides": (1, 2, 2)},
 }
 
 LAYERS = [
@@ -59,6 +62,7 @@ LAYERS = [
     _layer(keras_pyconv.FusedBatchNormalization, 5, 6, 8),
     _without_variables(keras_pyconv.AdaptiveAveragePooling, 5, 6, 8),
     _without_variables(keras_pyconv.AlignedResizing, 5, 6, 8),
+    _without_variables(keras_pyconv.SymmetricMaxPooling3D, 3, 4, 5, 8),
 ]
 
 # The builders differ in the record alone; two small records stand for them.
@@ -72,5 +76,14 @@ NETWORKS = [
     )
     for name in ("PyConvResNetMini", "ResNetMini")
 ]
+NETWORKS.append(
+    Case(
+        "PyConvResNet3DMini",
+        lambda x: keras_pyconv.build_video_classifier(
+            "PyConvResNet3DMini", input_tensor=x, classes=3, dropout=0.0
+        ).output,
+        (3, 32, 24, 3),
+    )
+)
 
 CASES = LAYERS + NETWORKS

@@ -8,7 +8,11 @@ import pytest
 import tensorflow as tf
 
 import keras_pyconv
-from keras_pyconv.architectures import ARCHITECTURES, INCEPTIONS
+from keras_pyconv.architectures import (
+    ARCHITECTURES,
+    INCEPTIONS,
+    VIDEO_ARCHITECTURES,
+)
 from tests.conformance import cases
 
 every_case = pytest.mark.parametrize(
@@ -130,8 +134,10 @@ def test_every_public_layer_has_a_row():
 def test_every_public_builder_is_one_factory_over_a_record():
     public = {n: getattr(keras_pyconv, n) for n in keras_pyconv.__all__}
     builders = {n: f for n, f in public.items() if _is_builder(f)}
-    records = {**ARCHITECTURES, **INCEPTIONS}
+    records = {**ARCHITECTURES, **INCEPTIONS, **VIDEO_ARCHITECTURES}
     named = {n: f for n, f in builders.items() if n in records}
-    general = {"build_classifier", "build_inception"}
+    general = {
+        *("build_classifier", "build_inception", "build_video_classifier"),
+    }
     assert set(builders) - set(named) == general
     assert len({f.__code__ for f in named.values()}) == 1
