@@ -57,7 +57,7 @@ def picture_set(name, split="train", data_dir=None) -> PictureSet:
         name: an existing folder that has a folder for each split, in which
             each class has a folder (ImageNet as torchvision wants it); else
             the name of a TFDS data set, "imagenet2012" or with its config
-            "imagenette/320px".
+            "imagenette/320px"; or a prepared builder of TFDS.
         split: "train", "validation", or as the data set calls its splits; of
             a TFDS set also a part, such as "train[:10%]". "validation" finds
             the folders "val" and "test" too, and TFDS's split "test".
@@ -70,11 +70,14 @@ def picture_set(name, split="train", data_dir=None) -> PictureSet:
         ValueError: no such data set or split, no class folders, or classes
             of which the training split knows nothing.
     """
+    if hasattr(name, "as_dataset"):
+        return _tfds_set(name, split)
     if os.path.isdir(name):
         return _folder_set(pathlib.Path(name), split)
     if os.sep in str(name).rstrip(os.sep) and os.path.isabs(name):
         raise ValueError(f"There is no folder {str(name)!r}.")
-    return _tfds_set(str(name), split, data_dir)
+    directory = data_dir and os.fspath(data_dir)
+    return _tfds_set(tfds_builder(str(name), directory), split)
 
 
 # Folders ---------------------------------------------------------------------
@@ -192,10 +195,10 @@ def tfds_builder(name, data_dir):
     return builder
 
 
-def _tfds_set(name, split, data_dir):
+def _tfds_set(builder, split):
     import tensorflow_datasets as tfds
 
-    builder = tfds_builder(name, data_dir and os.fspath(data_dir))
+    name = builder.info.full_name
     if not builder.info.supervised_keys:
         raise ValueError(
             f"{name!r} has no supervised keys, so that it does not say what "

@@ -108,16 +108,13 @@ def test_a_folder_of_wnids_has_imagenets_labels(imagenet, tmp_path):
     assert labels == [0, 500, 999]
 
 
-def test_a_set_of_tfds_is_opened_by_its_name_and_config(tmp_path):
+def test_a_builder_of_tfds_is_opened_as_it_is(tmp_path):
     from keras_pyconv.datasets import prepare_digits_in_photos
 
     config = {"train_examples": 8, "test_examples": 4}
     builder = prepare_digits_in_photos(data_dir=tmp_path, **config)
-    name = f"{builder.name}/{builder.builder_config.name}"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tfds, "builder", lambda *_, **__: builder)
-        pictures = picture_set(name, "validation", tmp_path)
-        part = picture_set(name, "train[:50%]", tmp_path)
+    pictures = picture_set(builder, "validation")
+    part = picture_set(builder, "train[:50%]")
     assert pictures.count == 4 and pictures.name.endswith("test")
     assert part.count == 4 and part.classes == tuple("0123456789")
     example, *_ = tfds.as_numpy(part.examples())
