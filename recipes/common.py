@@ -17,6 +17,8 @@ import time
 
 import keras
 
+from keras_pyconv import training
+
 
 def command_line(doc, workdir):
     """A parser with the options that every recipe has.
@@ -46,6 +48,79 @@ def command_line(doc, workdir):
         help="the same steps on very little data, to see that all works",
     )
     return parser
+
+
+def add_training_arguments(parser, *, batch_size, epochs, seed=1):
+    """Options of recipes that train through `keras_pyconv.training.fit`.
+
+    Args:
+        parser: as `command_line` gives it.
+        batch_size: default of `--batch-size`.
+        epochs: default of `--epochs`.
+        seed: default of `--seed`.
+    """
+    whole = {"type": int, "metavar": "N"}
+    options = {
+        "strategy": {
+            "choices": ("auto", "one", "mirrored", "multi_worker"),
+            "default": "auto",
+            "help": "devices to train on; auto takes all that there are",
+        },
+        "devices": {**whole, "help": "how many of them; default: all"},
+        "precision": {
+            "choices": ("float32", "mixed_bfloat16", "mixed_float16"),
+            "default": "float32",
+            "help": "Keras's policy for the layers",
+        },
+        "batch-size": {
+            **whole,
+            "default": batch_size,
+            "help": "examples of one update, on all devices together",
+        },
+        "accumulate": {
+            **whole,
+            "default": 1,
+            "help": "small batches on each device whose gradients make one "
+            "update; saves memory",
+        },
+        "ema": {
+            "type": float,
+            "metavar": "DECAY",
+            "help": "average the weights with this decay, such as 0.9999, "
+            "and evaluate the average; default: do not",
+        },
+        "epochs": {**whole, "default": epochs, "help": "length of the run"},
+        "seed": {**whole, "default": seed, "help": "of weights and data"},
+        "save-every": {
+            **whole,
+            "help": "steps between checkpoints; default: an epoch",
+        },
+    }
+    group = parser.add_argument_group("training")
+    for name, option in options.items():
+        default = "" if option.get("default") is None else " (%(default)s)"
+        option["help"] += default
+        group.add_argument(f"--{name}", **option)
+
+
+def begin(args):
+    """The strategy and the precision that the command line asks for."""
+    strategy = training.make_strategy(args.strategy, args.devices)
+    keras.config.set_dtype_policy(args.precision)
+    keras.utils.set_random_seed(args.seed)
+    return strategy
+
+
+def fit_options(args):
+    """What of the command line `keras_pyconv.training.fit` takes as it is."""
+    return {
+        "epochs": args.epochs,
+        "workdir": args.workdir,
+        "seed": args.seed,
+        "save_every_steps": args.save_every,
+        "accumulate": args.accumulate,
+        "ema": args.ema,
+    }
 
 
 def verbosity():
