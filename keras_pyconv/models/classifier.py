@@ -13,7 +13,6 @@ from keras import layers
 from keras_pyconv.models.arguments import is_published, is_torch_file
 from keras_pyconv.weights import from_torch, load_published
 
-
 # By the rank of the feature map, and by what users call them.
 _GLOBAL_POOLINGS = {
     4: {
@@ -54,6 +53,24 @@ def pool(x, pooling):
         return x
     layer = _GLOBAL_POOLINGS[len(x.shape)][pooling]
     return layer(name=f"{pooling}_pool")(x)
+
+
+def load(model, weights, variant=None):
+    """Fills a model with what its builder's `weights` names.
+
+    Args:
+        model: The model.
+        weights: None, a name of the catalogue, or the path of a file.
+        variant: Name of the model's record.
+    """
+    if weights is None:
+        return model
+    if is_published(weights):
+        return load_published(model, variant, weights)
+    if is_torch_file(weights):
+        return from_torch(model, weights)
+    model.load_weights(weights)
+    return model
 
 
 def finish(images, outputs, name, weights, variant=None):
