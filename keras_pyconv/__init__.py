@@ -54,7 +54,7 @@ from keras_pyconv.models import (
     replace_convolutions,
     replacement_report,
 )
-from keras_pyconv.tasks import detect, show_pyramid
+from keras_pyconv.tasks import detect, segment, show_pyramid
 
 __version__ = "0.1.0"
 
@@ -105,6 +105,7 @@ __all__ = [
     "ops",
     "replace_convolutions",
     "replacement_report",
+    "segment",
     "show_pyramid",
     "tables",
     "tasks",

@@ -126,3 +126,41 @@ def check_size(size):
             "`size` must be two positive integers, the new height and width. "
             f"Received: {size!r}"
         )
+
+
+def resize_rows(inputs, height, width, first, count):
+    """Some rows of a map that is resized bilinearly, edges aligned.
+
+    Those of `tf.image.resize` and OpenCV, which align the edges of pixels
+    (not their corners' centres), without computing the other rows.
+
+    Args:
+        inputs: `(old_height, old_width, channels)`, float32.
+        height: Of the whole resized map.
+        width: Of the whole resized map.
+        first: The first row to compute.
+        count: How many.
+
+    Returns:
+        `(count, width, channels)`.
+    """
+    old_height, old_width, _ = ops.shape(inputs)
+    rows = ops.arange(count, dtype="int32") + first
+    x = _between(inputs, rows, old_height, height, axis=0)
+    columns = ops.arange(width, dtype="int32")
+    return _between(x, columns, old_width, width, axis=1)
+
+
+def _between(x, numbers, old_size, new_size, axis):
+    """Linear interpolation at the middles of `numbers` of `new_size`."""
+    scale = ops.cast(old_size, "float32") / ops.cast(new_size, "float32")
+    last = ops.cast(old_size, "int32") - 1
+    places = (ops.cast(numbers, "float32") + 0.5) * scale - 0.5
+    places = ops.clip(places, 0.0, ops.cast(last, "float32"))
+    below = ops.cast(ops.floor(places), "int32")
+    shape = [1, 1, 1]
+    shape[axis] = -1
+    part = ops.reshape(places - ops.cast(below, "float32"), shape)
+    low = ops.take(x, below, axis=axis)
+    high = ops.take(x, ops.minimum(below + 1, last), axis=axis)
+    return low + (high - low) * part

@@ -20,3 +20,9 @@ from keras_pyconv.tasks.receptive_field import (
     share_outside,
     theoretical_receptive_field,
 )
+from keras_pyconv.tasks.segmentation import (
+    ConfusionMatrix,
+    SegmentationLoss,
+    evaluate_segmentation,
+    segment,
+)

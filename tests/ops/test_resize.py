@@ -8,7 +8,11 @@ import pytest
 import tensorflow as tf
 
 from keras_pyconv.ops.adaptive_pooling import adaptive_average_pool
-from keras_pyconv.ops.resize import WAYS, resize_align_corners
+from keras_pyconv.ops.resize import (
+    WAYS,
+    resize_align_corners,
+    resize_rows,
+)
 
 SIZES = [(5, 5, 9, 17), (4, 7, 4, 7), (7, 6, 3, 5), (1, 3, 4, 1), (6, 2, 1, 9)]
 every_way = pytest.mark.parametrize("way", WAYS)
@@ -160,3 +164,11 @@ def test_gradients_are_the_transposed_maps(operation):
 def test_a_mistake_is_refused_with_what_was_received(call, message):
     with pytest.raises(ValueError, match=message):
         call(keras.ops.ones((1, 4, 4, 1)))
+
+
+@pytest.mark.parametrize("size", [(9, 17), (3, 2), (5, 5)], ids=str)
+def test_some_rows_are_those_of_the_whole_resized_map(size):
+    x = maps(5, 7)[0]
+    expected = tf.image.resize(x, size)
+    found = resize_rows(tf.constant(x), *size, 1, size[0] - 1)
+    np.testing.assert_allclose(found, expected[1:], atol=1e-5)

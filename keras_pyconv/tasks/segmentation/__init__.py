@@ -1,0 +1,28 @@
+"""What turns a segmentation network's logits into losses, maps and numbers."""
+
+from keras_pyconv.tasks.segmentation.classes import (
+    ADE20K_CLASSES,
+    IGNORED,
+    color_labels,
+    overlay,
+    palette,
+)
+from keras_pyconv.tasks.segmentation.evaluation import (
+    Evaluation,
+    evaluate_segmentation,
+    write_submission,
+)
+from keras_pyconv.tasks.segmentation.losses import SegmentationLoss
+from keras_pyconv.tasks.segmentation.metrics import (
+    ConfusionMatrix,
+    class_iou,
+    mean_iou,
+    pixel_accuracy,
+)
+from keras_pyconv.tasks.segmentation.parse import Segmentation, segment
+from keras_pyconv.tasks.segmentation.windows import (
+    MULTI_SCALE,
+    SINGLE_SCALE,
+    Protocol,
+    SlidingWindows,
+)

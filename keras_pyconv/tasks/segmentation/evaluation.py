@@ -1,0 +1,180 @@
+"""The whole set under the paper's protocol: one confusion matrix, one table.
+
+The fact a reader would get wrong: pictures have their own sizes here, and the
+answer is compared at that size, not at the network's.
+"""
+
+import dataclasses
+import pathlib
+
+import keras
+import numpy as np
+
+from keras_pyconv.tasks.segmentation.classes import (
+    names_of_classes,
+    number_of_classes,
+)
+from keras_pyconv.tasks.segmentation.metrics import (
+    ConfusionMatrix,
+    class_iou,
+    mean_iou,
+    pixel_accuracy,
+)
+from keras_pyconv.tasks.segmentation.windows import (
+    SINGLE_SCALE,
+    Protocol,
+    SlidingWindows,
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a network got right on a set.
+
+    Attributes:
+        matrix: int64 `(classes, classes)`, pixels by truth and prediction.
+        class_names: A name for each class.
+        pictures: How many pictures were evaluated.
+    """
+
+    matrix: np.ndarray
+    class_names: tuple[str, ...]
+    pictures: int
+
+    @property
+    def mean_iou(self) -> float:
+        """Mean over the classes that occur in truth or prediction."""
+        return mean_iou(self.matrix)
+
+    @property
+    def pixel_accuracy(self) -> float:
+        """Right pixels over all valid ones."""
+        return pixel_accuracy(self.matrix)
+
+    def rows(self) -> list[dict]:
+        """`class`, `iou`, `accuracy`, `pixels` of the truth, for each class.
+
+        The accuracy is the part of the class's pixels that were found.
+        """
+        pixels = self.matrix.sum(axis=1)
+        hits = np.diag(self.matrix)
+        return [
+            {
+                "class": name,
+                "iou": float(iou),
+                "accuracy": float(hit / count) if count else float("nan"),
+                "pixels": int(count),
+            }
+            for name, iou, hit, count in zip(
+                self.class_names, class_iou(self.matrix), hits, pixels
+            )
+        ]
+
+    def __str__(self):
+        width = max(map(len, (*self.class_names, "mean of classes")))
+        lines = [f"{'':{width}}      IoU  accuracy         pixels"]
+        lines += [
+            f"{row['class']:{width}}  {row['iou']:7.2%}   "
+            f"{row['accuracy']:7.2%}  {row['pixels']:13,}"
+            for row in self.rows()
+        ]
+        lines.append(
+            f"{'mean of classes':{width}}  {self.mean_iou:7.2%}   "
+            f"{self.pixel_accuracy:7.2%}  {int(self.matrix.sum()):13,}"
+        )
+        lines.append("The last accuracy is that of all pixels.")
+        return "\n".join(lines)
+
+
+def _checked(labels, image, name):
+    labels = np.asarray(labels)
+    if labels.ndim == 3 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    if labels.shape != image.shape[:2]:
+        raise ValueError(
+            f"The mask of {name} has shape {labels.shape}, its image "
+            f"{image.shape}."
+        )
+    return labels
+
+
+def evaluate_segmentation(
+    model,
+    examples,
+    protocol: Protocol = SINGLE_SCALE,
+    *,
+    class_names=None,
+    total=None,
+    submission=None,
+    on_picture=None,
+    verbose=1,
+) -> Evaluation:
+    """Evaluates a network on pictures of any sizes (paper, section 5).
+
+    Args:
+        model: A network of `PyConvSegNet`, or any other to logits.
+        examples: Iterable of dictionaries: `image` `(height, width, 3)` in
+            [0, 255]; `labels` `(height, width)`, from 0, 255 for what does
+            not count, or None; `name`, of the picture.
+        protocol: `SINGLE_SCALE`, `MULTI_SCALE`, or another.
+        class_names: As in `segment`.
+        total: How many pictures there are, for the progress bar.
+        submission: Folder for the test server's files, or None.
+        on_picture: Function (example, predicted labels), such as one that
+            draws, called after each picture.
+        verbose: 0 for silence, 1 for a progress bar.
+
+    Returns:
+        An `Evaluation`, whose matrix is 0 where no picture had labels.
+
+    Raises:
+        ValueError: if a mask's size is not its image's.
+    """
+    windows = SlidingWindows(model, protocol)
+    classes = number_of_classes(model)
+    names = names_of_classes(classes, class_names)
+    counts = ConfusionMatrix(classes)
+    progress = keras.utils.Progbar(
+        total, stateful_metrics=["mean_iou", "pixel_accuracy"], verbose=verbose
+    )
+    number = 0
+    for number, example in enumerate(examples, 1):
+        image, name = np.asarray(example["image"]), example.get("name", number)
+        found = windows.labels(image)
+        if example.get("labels") is not None:
+            counts.update_state(_checked(example["labels"], image, name), found)
+        if submission is not None:
+            write_submission(submission, name, found)
+        if on_picture is not None:
+            on_picture(example, found)
+        if verbose:
+            results = counts.result().items()
+            progress.update(number, [(key, float(v)) for key, v in results])
+    if verbose:
+        results = counts.result().items()
+        values = [(key, float(value)) for key, value in results]
+        progress.update(number, values, finalize=True)
+    matrix = keras.ops.convert_to_numpy(counts.matrix).astype("int64")
+    return Evaluation(matrix, names, number)
+
+
+def write_submission(folder, name, labels) -> pathlib.Path:
+    """Writes a file for ADE20K's test server: gray PNG, classes from 1.
+
+    Args:
+        folder: Where to; made where it is missing.
+        name: Of the picture, such as `"ADE_test_00000001.jpg"`.
+        labels: Integers `(height, width)` from 0.
+    """
+    from PIL import Image
+
+    path = pathlib.Path(folder) / f"{pathlib.Path(str(name)).stem}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    labels = np.asarray(labels)
+    if labels.max(initial=0) > 254:
+        raise ValueError(
+            "A gray PNG holds 255 classes. "
+            f"Received: label {labels.max()} for {name}"
+        )
+    Image.fromarray((labels + 1).astype("uint8")).save(path)
+    return path

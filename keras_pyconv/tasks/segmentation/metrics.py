@@ -1,0 +1,140 @@
+"""Pixel accuracy and mean IoU from one confusion matrix (paper, section 5).
+
+The fact a reader would get wrong: both are of the whole set. The mean of the
+pictures' accuracies, or of their IoUs, is another and larger number.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_pyconv.tasks.segmentation.classes import IGNORED
+
+ABSENT = ("skip", "zero")
+
+
+def class_iou(matrix) -> np.ndarray:
+    """Intersection over union of every class, NaN where it never occurs.
+
+    Args:
+        matrix: `(classes, classes)` counts of pixels, by truth and
+            prediction.
+    """
+    matrix = np.asarray(matrix, "float64")
+    hits = np.diag(matrix)
+    union = matrix.sum(axis=0) + matrix.sum(axis=1) - hits
+    return np.divide(
+        hits, union, out=np.full_like(hits, np.nan), where=union > 0
+    )
+
+
+def mean_iou(matrix, absent: str = "skip") -> float:
+    """The mean of `class_iou`.
+
+    Args:
+        matrix: As in `class_iou`.
+        absent: `"skip"` leaves out classes that occur neither in truth nor
+            in prediction; `"zero"` counts them 0, as the authors' code does.
+            On a set that has every class, such as ADE20K's validation, it is
+            the same.
+
+    Raises:
+        ValueError: if `absent` is another word.
+    """
+    if absent not in ABSENT:
+        raise ValueError(
+            f"`absent` must be one of {ABSENT}. Received: {absent!r}"
+        )
+    ious = class_iou(matrix)
+    if absent == "zero":
+        return float(np.nan_to_num(ious).mean())
+    occurring = ious[~np.isnan(ious)]
+    return float(occurring.mean()) if occurring.size else float("nan")
+
+
+def pixel_accuracy(matrix) -> float:
+    """Right pixels over all valid ones."""
+    matrix = np.asarray(matrix, "float64")
+    total = matrix.sum()
+    return float(np.trace(matrix) / total) if total else float("nan")
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class ConfusionMatrix(keras.metrics.Metric):
+    """Counts pixels by truth and prediction, on the device, in integers.
+
+    Float32 would stop counting at 16.8 million pixels, and a validation set
+    has hundreds of millions.
+
+    Args:
+        classes: Number of classes.
+        ignored: The label that is no class. Other labels outside of the
+            classes are left out too.
+        axis: Axis of the classes in the logits.
+        name: Name of the metric.
+
+    Call arguments:
+        y_true: Labels `(..., height, width)`, or with an axis of 1 for the
+            classes.
+        y_pred: Logits or probabilities with an axis of `classes`, or labels
+            of the shape of the truth's.
+
+    Returns:
+        From `result`: `{"pixel_accuracy": ..., "mean_iou": ...}`, the mean
+        over the classes that occur. The counts are in `matrix`.
+    """
+
+    def __init__(
+        self, classes, ignored=IGNORED, axis=-1, name="confusion", **kwargs
+    ):
+        super().__init__(name=name, **kwargs)
+        self.classes = classes
+        self.ignored = ignored
+        self.axis = axis
+        self.matrix = self.add_variable(
+            shape=(classes, classes),
+            initializer="zeros",
+            dtype="int64",
+            name="matrix",
+        )
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        del sample_weight
+        truth = ops.cast(ops.convert_to_tensor(y_true), "int32")
+        answer = ops.convert_to_tensor(y_pred)
+        if "float" in keras.backend.standardize_dtype(answer.dtype):
+            answer = ops.argmax(answer, axis=self.axis)
+        if len(truth.shape) == len(answer.shape) + 1:
+            truth = ops.squeeze(truth, self.axis)
+        answer = ops.reshape(ops.cast(answer, "int32"), (-1,))
+        truth = ops.reshape(truth, (-1,))
+        inside = ops.logical_and(truth >= 0, truth < self.classes)
+        valid = ops.logical_and(inside, ops.not_equal(truth, self.ignored))
+        size = self.classes**2
+        # What does not count goes to a place of its own behind the matrix.
+        index = ops.where(valid, truth * self.classes + answer, size)
+        counts = ops.segment_sum(
+            ops.ones_like(index), index, num_segments=size + 1
+        )[:size]
+        counts = ops.reshape(counts, (self.classes, self.classes))
+        self.matrix.assign(self.matrix + ops.cast(counts, "int64"))
+
+    def result(self):
+        matrix = ops.cast(self.matrix, "float32")
+        hits = ops.diagonal(matrix)
+        truth, answer = ops.sum(matrix, axis=1), ops.sum(matrix, axis=0)
+        union = truth + answer - hits
+        occurring = ops.sum(ops.cast(union > 0, "float32"))
+        ious = ops.divide_no_nan(hits, union)
+        return {
+            "pixel_accuracy": ops.divide_no_nan(ops.sum(hits), ops.sum(truth)),
+            "mean_iou": ops.divide_no_nan(ops.sum(ious), occurring),
+        }
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "classes": self.classes,
+            "ignored": self.ignored,
+            "axis": self.axis,
+        }

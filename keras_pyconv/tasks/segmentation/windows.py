@@ -1,0 +1,220 @@
+"""The paper's evaluation of one picture: scales, windows, flips, averages.
+
+Section 5 and the authors' test script: the long side is resized to 512 times
+the scale; windows of 473 x 473 pixels, 316 apart, cover the picture, which is
+padded with the mean colour where it is smaller; softmax probabilities of each
+window and of its mirror image are averaged, then those of windows that
+overlap, resized bilinearly to the picture's own size, averaged over the scales.
+
+The facts a reader would get wrong: mirroring is on for the single scale too;
+and it is probabilities that are resized, not logits. Only the resized picture
+is ever held in full: answers at the picture's own size come in strips, so that
+memory does not grow with it.
+"""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+
+from keras_pyconv.ops.resize import resize_rows
+from keras_pyconv.tasks.preprocessing import (
+    IMAGENET_DEVIATION,
+    IMAGENET_MEAN,
+    LARGEST_PIXEL,
+)
+
+STRIP_NUMBERS = 16_000_000  # probabilities in a strip: 64 MB
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """How a picture is shown to the network.
+
+    Attributes:
+        scales: Factors of `base_size`.
+        window: Side of the square windows, in pixels.
+        base_size: Long side of the picture at scale 1, in pixels; None
+            for the picture's own.
+        flip: Whether each window is also shown mirrored.
+        batch: Windows in a batch; mirrored ones double it.
+        mean: Subtracted from each channel, in units of [0, 1].
+        deviation: Each channel is divided by it, in units of [0, 1]; a mean
+            of 0 and a deviation of 1/255 leave pixels in [0, 255].
+    """
+
+    scales: tuple[float, ...] = (1.0,)
+    window: int = 473
+    base_size: int | None = 512
+    flip: bool = True
+    batch: int = 1
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    deviation: tuple[float, ...] = IMAGENET_DEVIATION
+
+    def __post_init__(self):
+        for name in ("window", "batch"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(
+                    f"`{name}` must be a positive integer. "
+                    f"Received: {name}={value!r}"
+                )
+        if not self.scales or min(self.scales) <= 0:
+            raise ValueError(
+                "`scales` must be positive factors, at least one. "
+                f"Received: scales={self.scales!r}"
+            )
+
+    @property
+    def stride(self) -> int:
+        """Pixels from one window to the next: two thirds, rounded up."""
+        return -(-2 * self.window // 3)
+
+
+SINGLE_SCALE = Protocol()
+MULTI_SCALE = Protocol(scales=(0.5, 0.75, 1.0, 1.25, 1.5, 1.75))
+
+
+def scaled_size(height: int, width: int, long_side: int) -> tuple[int, int]:
+    """The size whose longer side is `long_side`, of the same shape.
+
+    Halves are rounded to the nearest even number, as Python does.
+    """
+    longest = max(height, width)
+    return tuple(
+        max(1, round(long_side / longest * side)) for side in (height, width)
+    )
+
+
+def window_starts(size: int, window: int, stride: int) -> list[int]:
+    """First pixels of the windows along an axis of at least one window."""
+    count = math.ceil((size - window) / stride) + 1
+    return [min(i * stride, size - window) for i in range(count)]
+
+
+class SlidingWindows:
+    """A network under a protocol: from pictures of any size to label maps.
+
+    Args:
+        model: Network to logits `(batch, height, width, classes)` at its
+            input's size, which is any or the window's.
+        protocol: The `Protocol`.
+
+    Raises:
+        ValueError: if the model takes another size than the window's.
+    """
+
+    def __init__(self, model: keras.Model, protocol: Protocol = SINGLE_SCALE):
+        import tensorflow as tf
+
+        side = protocol.window
+        shape = tuple(model.input_shape)
+        if any(size not in (None, side) for size in shape[1:3]):
+            raise ValueError(
+                f"Model {model.name!r} takes images of shape {shape[1:]}, and "
+                f"the protocol shows windows of {side} pixels: give a "
+                "`Protocol(window=...)` of the model's size."
+            )
+        self.model, self.protocol = model, protocol
+        spec = tf.TensorSpec((None, side, side, shape[-1]), tf.float32)
+        self._probabilities = tf.function(
+            self._probabilities_of_windows, input_signature=[spec]
+        )
+        open_map = tf.TensorSpec((None, None, None), tf.float32)
+        number = tf.TensorSpec((), tf.int32)
+        self._strip = tf.function(
+            resize_rows, input_signature=[open_map, *[number] * 4]
+        )
+
+    def _probabilities_of_windows(self, windows):
+        import tensorflow as tf
+
+        if not self.protocol.flip:
+            return tf.nn.softmax(self.model(windows, training=False))
+        both = tf.concat([windows, tf.reverse(windows, [2])], axis=0)
+        both = tf.nn.softmax(self.model(both, training=False))
+        straight, mirrored = tf.split(both, 2)
+        return (straight + tf.reverse(mirrored, [2])) / 2
+
+    def _prepared(self, image, size):
+        """Resized, normalized and padded with the mean; and the margins."""
+        import tensorflow as tf
+
+        pixels = tf.cast(image, tf.float32)
+        pixels = tf.image.resize(pixels, size) / LARGEST_PIXEL
+        pixels = (pixels - self.protocol.mean) / self.protocol.deviation
+        missing = [max(self.protocol.window - side, 0) for side in size]
+        before = [pad // 2 for pad in missing]
+        pads = [[b, pad - b] for b, pad in zip(before, missing)]
+        # The mean colour is zero by now.
+        return tf.pad(pixels, [*pads, [0, 0]]), before
+
+    def _map(self, image, long_side):
+        """Probabilities at one scale, `(height, width, classes)`."""
+        import tensorflow as tf
+
+        side, stride = self.protocol.window, self.protocol.stride
+        size = scaled_size(*image.shape[:2], long_side)
+        pixels, (top, left) = self._prepared(image, size)
+        rows, columns = [
+            window_starts(length, side, stride) for length in pixels.shape[:2]
+        ]
+        places = [(row, column) for row in rows for column in columns]
+        total, count = None, np.zeros((*pixels.shape[:2], 1), "float32")
+        for first in range(0, len(places), self.protocol.batch):
+            some = places[first : first + self.protocol.batch]
+            windows = [pixels[r : r + side, c : c + side] for r, c in some]
+            answers = self._probabilities(tf.stack(windows))
+            if total is None:
+                shape = (*pixels.shape[:2], answers.shape[-1])
+                total = tf.Variable(tf.zeros(shape))
+            for (r, c), answer in zip(some, answers):
+                window = total[r : r + side, c : c + side]
+                window.assign(window + answer)
+                count[r : r + side, c : c + side] += 1
+        inside = (slice(top, top + size[0]), slice(left, left + size[1]))
+        return total[inside] / count[inside]
+
+    def strips(self, image):
+        """Averaged probabilities of a picture, from top to bottom.
+
+        Args:
+            image: `(height, width, channels)`, pixels in [0, 255].
+
+        Yields:
+            Pairs of the first row and a float32 tensor
+            `(rows, width, classes)`.
+        """
+        import tensorflow as tf
+
+        image = np.asarray(image)
+        height, width = image.shape[:2]
+        base = self.protocol.base_size or max(height, width)
+        maps = [
+            self._map(image, round(scale * base))
+            for scale in self.protocol.scales
+        ]
+        classes = maps[0].shape[-1]
+        rows = max(1, STRIP_NUMBERS // (width * classes))
+        for first in range(0, height, rows):
+            count = min(rows, height - first)
+            strips = [
+                self._strip(one, height, width, first, count) for one in maps
+            ]
+            yield first, tf.add_n(strips) / len(strips)
+
+    def probabilities(self, image) -> np.ndarray:
+        """Averaged probabilities at the picture's size; for small pictures."""
+        return np.concatenate([part.numpy() for _, part in self.strips(image)])
+
+    def labels(self, image) -> np.ndarray:
+        """The likeliest class of each pixel, int32 `(height, width)`."""
+        import tensorflow as tf
+
+        return np.concatenate(
+            [
+                tf.argmax(part, axis=-1, output_type=tf.int32).numpy()
+                for _, part in self.strips(image)
+            ]
+        )
