@@ -5,13 +5,6 @@ from keras_pyconv.tasks.detection.decoding import (
     detection_model,
 )
 from keras_pyconv.tasks.detection.default_boxes import default_boxes
-from keras_pyconv.tasks.detection.detect import (
-    Detections,
-    detect,
-    draw_detections,
-    stretch,
-    to_pixels,
-)
 from keras_pyconv.tasks.detection.evaluation import (
     NUMBERS,
     DetectionResults,
@@ -19,6 +12,7 @@ from keras_pyconv.tasks.detection.evaluation import (
     ap_by_area,
     coco_numbers,
 )
+from keras_pyconv.tasks.detection.judging import collect_detections
 from keras_pyconv.tasks.detection.losses import (
     ClassLoss,
     OffsetLoss,
@@ -30,4 +24,11 @@ from keras_pyconv.tasks.detection.matching import (
     encode_targets,
     match,
     overlaps,
+)
+from keras_pyconv.tasks.detection.one_picture import (
+    Detections,
+    detect,
+    draw_detections,
+    stretch,
+    to_pixels,
 )

@@ -1,0 +1,215 @@
+"""Batches of pictures with boxes, for detectors to learn from and be judged.
+
+Training: SSD's random crop, stretched to the network's size, colours, a flip,
+and the default boxes that answer for each object. Evaluation: the whole
+picture, stretched.
+
+The facts a reader would get wrong: crowds teach nothing, so that what they
+cover counts as background, and the evaluator leaves them out of account. And
+a picture without objects has no loss; the reference leaves them out of
+training, which is done where a file of annotations says which they are.
+"""
+
+import tensorflow as tf
+
+from keras_pyconv.datasets.broken_pictures import BrokenPictures
+from keras_pyconv.datasets.detection_augmentation import (
+    colour_jitter,
+    crop_boxes,
+    in_pixels,
+    random_flip,
+    random_window,
+)
+from keras_pyconv.datasets.stream import map_or_substitute, training_stream
+from keras_pyconv.tasks.detection import encode_targets, stretch
+from keras_pyconv.tasks.preprocessing import (
+    Preprocessing,
+    decode_picture,
+    normalize,
+)
+
+_CROP, _COLOUR, _FLIP = range(3)
+
+
+def usable_objects(example):
+    """Boxes and labels of an example that a network learns from.
+
+    Neither crowds, nor boxes without area.
+    """
+    boxes = example["boxes"]
+    sides = boxes[:, 2:] - boxes[:, :2]
+    used = tf.reduce_all(sides > 0, axis=1) & ~example["crowds"]
+    return (
+        tf.boolean_mask(boxes, used),
+        tf.boolean_mask(example["labels"], used),
+    )
+
+
+def _crop_of_file(encoded, boxes, labels, seed):
+    """Decodes a random window; of a JPEG nothing but that window."""
+    window = random_window(boxes, seed)
+
+    def of_jpeg():
+        sides = tf.io.extract_jpeg_shape(encoded)[:2]
+        cut = in_pixels(window, sides[0], sides[1])
+        place = tf.concat([cut[:2], cut[2:] - cut[:2]], axis=0)
+        picture = tf.io.decode_and_crop_jpeg(
+            encoded, place, channels=3, dct_method="INTEGER_ACCURATE"
+        )
+        return picture, _fractions(cut, sides)
+
+    def of_other():
+        return _cut(decode_picture(encoded), window)
+
+    picture, window = tf.cond(tf.io.is_jpeg(encoded), of_jpeg, of_other)
+    return (picture, *crop_boxes(boxes, labels, window))
+
+
+def _cut(picture, window):
+    sides = tf.shape(picture)[:2]
+    cut = in_pixels(window, sides[0], sides[1])
+    part = picture[cut[0] : cut[2], cut[1] : cut[3]]
+    return part, _fractions(cut, sides)
+
+
+def _fractions(cut, sides):
+    """Where a window of whole pixels really is."""
+    return tf.cast(cut, tf.float32) / tf.cast(tf.tile(sides, [2]), tf.float32)
+
+
+def augmented(encoded, boxes, labels, seed, shape, preprocessing):
+    """A random view of one picture, and the boxes where its objects are.
+
+    Args:
+        encoded: string scalar, a JPEG or PNG file.
+        boxes: float32 `(objects, 4)` ymin, xmin, ymax, xmax as fractions.
+        labels: int64 `(objects,)`.
+        seed: int64 tensor of shape `(2,)`.
+        shape: height and width of the result.
+        preprocessing: whose mean and deviation are taken.
+
+    Returns:
+        float32 picture `(*shape, 3)` and its boxes and labels, of the
+        objects that are left.
+    """
+    fold = tf.random.experimental.stateless_fold_in
+    picture, boxes, labels = _crop_of_file(
+        encoded, boxes, labels, fold(seed, _CROP)
+    )
+    picture = tf.image.resize(picture, shape, antialias=True)
+    picture = colour_jitter(picture, fold(seed, _COLOUR))
+    picture, boxes = random_flip(picture, boxes, fold(seed, _FLIP))
+    picture = tf.ensure_shape(picture, (*shape, 3))
+    return normalize(picture, preprocessing), boxes, labels
+
+
+def training_scenes(
+    scenes,
+    default_boxes,
+    shape,
+    preprocessing=None,
+    *,
+    batch_size,
+    seed,
+    augment=True,
+    broken=None,
+    shuffle_buffer=4096,
+    shard=(0, 1),
+):
+    """Batches to train a detector on, which can begin at any step.
+
+    A picture that TensorFlow does not decode is decoded by Pillow and taken
+    as it is. One that nothing decodes keeps its place as the mean colour
+    without objects, and is counted and named by `broken`.
+
+    Args:
+        scenes: the `DetectionSet`.
+        default_boxes: what `keras_pyconv.tasks.default_boxes(model)` gives.
+        shape: height and width of the network's images.
+        preprocessing: a `Preprocessing` whose mean and deviation are taken;
+            by default ImageNet's.
+        batch_size: pictures in a batch of all workers together.
+        seed: see `training_stream`, as of the arguments below.
+        augment: whether to crop, flip and change colours.
+        broken: a `BrokenPictures`; None makes one for this set.
+        shuffle_buffer: how many encoded pictures to shuffle among; files are
+            shuffled whatever it is.
+        shard: `(index, workers)`.
+
+    Returns:
+        A function `batches(first_step=0)` to a `tf.data.Dataset` of float32
+        pictures `(batch, *shape, 3)` and targets as `encode_targets` gives
+        them, each with the batch in front; see `training_stream`.
+    """
+    preprocessing = preprocessing or Preprocessing()
+    broken = broken or BrokenPictures.among(scenes)
+    shape = tuple(int(side) for side in shape)
+
+    def prepare(example, seed):
+        encoded = scenes.encoded(example)
+        boxes, labels = usable_objects(example)
+        if augment:
+            picture, boxes, labels = augmented(
+                encoded, boxes, labels, seed, shape, preprocessing
+            )
+        else:
+            picture = stretch(decode_picture(encoded), *shape, preprocessing)
+        return picture, encode_targets(default_boxes, boxes, labels)
+
+    def substitute(example, seed):
+        decoded = broken.decode(scenes, example, preprocessing)
+        boxes, labels = usable_objects(example)
+        # One pixel is what stands for a picture that nothing decodes.
+        there = tf.fill(tf.shape(labels), tf.size(decoded) > 3)
+        picture = stretch(decoded, *shape, preprocessing)
+        return picture, encode_targets(
+            default_boxes,
+            tf.boolean_mask(boxes, there),
+            tf.boolean_mask(labels, there),
+        )
+
+    return training_stream(
+        scenes.examples,
+        scenes.count,
+        prepare,
+        batch_size=batch_size,
+        seed=seed,
+        # Files are shuffled by their names already.
+        shuffle_buffer=None if scenes.are_files else shuffle_buffer,
+        shard=shard,
+        substitute=substitute,
+    )
+
+
+def evaluation_scenes(
+    scenes, shape, preprocessing=None, *, batch_size, broken=None
+):
+    """All pictures once, in their order, for `evaluate_detector`.
+
+    Args:
+        scenes: the `DetectionSet`.
+        shape: height and width of the network's images.
+        preprocessing: as in `training_scenes`.
+        batch_size: pictures in a batch; the last one may be smaller.
+        broken: a `BrokenPictures`; None makes one for this set.
+
+    Returns:
+        `tf.data.Dataset` of float32 pictures `(batch, *shape, 3)`, int64 ids
+        `(batch,)`, and int32 heights and widths `(batch, 2)` in pixels.
+    """
+    preprocessing = preprocessing or Preprocessing()
+    broken = broken or BrokenPictures.among(scenes)
+
+    def prepared(decoded, example):
+        picture = stretch(decoded, *shape, preprocessing)
+        return picture, example["id"], tf.shape(decoded)[:2]
+
+    def prepare(example):
+        return prepared(decode_picture(scenes.encoded(example)), example)
+
+    def substitute(example):
+        decoded = broken.decode(scenes, example, preprocessing)
+        return prepared(decoded, example)
+
+    dataset = map_or_substitute(scenes.examples(None), prepare, substitute)
+    return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
