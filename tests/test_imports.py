@@ -68,9 +68,11 @@ def within(name, packages):
 def faults(name, source):
     """What a file imports and must not, in words."""
     room = room_of(name.removesuffix(".py").replace("/", "."))
+    # A command is a program over the whole package, wherever it stands.
+    last = "__init__" if name.endswith("/__main__.py") else room
     for target in imports(name, source):
         other = room_of(target)
-        if other and ORDER.index(other) > ORDER.index(room):
+        if other and ORDER.index(other) > ORDER.index(last):
             yield f"{name} imports {other}"
         elif within(target, PRIVATE):
             yield f"{name} imports the private {target}"

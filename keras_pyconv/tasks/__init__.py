@@ -1,5 +1,11 @@
 """What is done with a built network: its task, and seeing what it sees."""
 
+from keras_pyconv.tasks.classification import (
+    PREPROCESSING,
+    decode_predictions,
+    preprocess_input,
+    preprocessing_of,
+)
 from keras_pyconv.tasks.detection import (
     DecodeDetections,
     Detections,

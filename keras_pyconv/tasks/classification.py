@@ -1,0 +1,166 @@
+"""From pixels to what a classifier expects, and from its answers to names.
+
+The contract of `keras.applications`: `preprocess_input` and
+`decode_predictions`, for each set of published weights.
+
+The fact a reader would get wrong: no package that this one needs brings the
+1,000 readable names of ImageNet's classes. Keras downloads them once; where it
+cannot, the classes go by their wnids, which TFDS brings.
+"""
+
+import importlib.util
+import logging
+import pathlib
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from keras_pyconv.tasks.preprocessing import (
+    LARGEST_PIXEL,
+    Preprocessing,
+    imagenet_preprocessing,
+)
+from keras_pyconv.weights import PUBLISHED
+
+_LOG = logging.getLogger("keras_pyconv")
+IMAGENET_CLASSES = 1000
+# By the names that the catalogue of published weights uses.
+PREPROCESSING = {"imagenet": imagenet_preprocessing()}
+
+
+def preprocessing_of(weights: str) -> Preprocessing:
+    """How pictures are prepared for a set of published weights.
+
+    Raises:
+        ValueError: if no set has that name; the message lists the known ones.
+    """
+    known = {row.set: row.preprocessing for row in PUBLISHED.values()}
+    if weights not in known:
+        raise ValueError(
+            f"Unknown weights {weights!r}. Known: {', '.join(known)}."
+        )
+    return PREPROCESSING[known[weights]]
+
+
+def preprocess_input(x, data_format: str | None = None, weights="imagenet"):
+    """Prepares pixels for published weights, as the authors trained them.
+
+    RGB in [0, 1], normalized by ImageNet's mean and standard deviation. For
+    cutting pictures to size see `keras_pyconv.tasks.preprocessing`.
+
+    Args:
+        x: Array or tensor of RGB pixels in [0, 255], `(..., channels)` or,
+            channels first, `(..., channels, height, width)`. It is left as
+            it is.
+        data_format: `"channels_last"`, `"channels_first"`, or None for
+            `keras.config.image_data_format()`.
+        weights: A set of published weights, such as `"imagenet_cutmix"`.
+
+    Returns:
+        float32 of the same shape; an array for an array.
+
+    Raises:
+        ValueError: if the channels are not three, or the set is unknown.
+
+    Example:
+
+    >>> images = np.full((1, 224, 224, 3), 127.5)
+    >>> model(keras_pyconv.tasks.preprocess_input(images))
+    """
+    preprocessing = preprocessing_of(weights)
+    data_format = data_format or keras.config.image_data_format()
+    first = data_format == "channels_first"
+    axis = -3 if first else -1
+    if len(x.shape) < 3 or x.shape[axis] != preprocessing.channels:
+        raise ValueError(
+            f"Pictures must have {preprocessing.channels} channels, "
+            f"{data_format.replace('_', ' ')}. Received: shape {x.shape}"
+        )
+    shape = (-1, 1, 1) if first else (-1,)
+    mean = np.reshape(preprocessing.mean, shape).astype("float32")
+    deviation = np.reshape(preprocessing.deviation, shape).astype("float32")
+    if not isinstance(x, np.ndarray):
+        x = keras.ops.cast(x, "float32")
+    else:
+        x = x.astype("float32")
+    return (x / np.float32(LARGEST_PIXEL) - mean) / deviation
+
+
+def _wnids():
+    """The classes' wnids in the order of the labels, which is sorted."""
+    found = importlib.util.find_spec("tensorflow_datasets")
+    if found is None:
+        return None
+    folder = pathlib.Path(found.origin).parent / "datasets" / "imagenet2012"
+    try:
+        return (folder / "labels.txt").read_text().split()
+    except OSError:
+        return None
+
+
+def _imagenet_names():
+    """(wnid, readable name) of every class; wnids alone without a network."""
+    one_of_each = np.eye(IMAGENET_CLASSES, dtype="float32")
+    try:
+        decode = keras.applications.imagenet_utils.decode_predictions
+        return [row[0][:2] for row in decode(one_of_each, top=1)]
+    # Keras reports a missing network in a plain Exception.
+    except Exception as error:
+        wnids = _wnids()
+        if wnids is None:
+            raise ConnectionError(
+                "The names of ImageNet's classes could not be fetched, and "
+                "tensorflow-datasets, which has their wnids, is not "
+                "installed. Pass `class_names`."
+            ) from error
+        _LOG.warning(
+            "The readable names of ImageNet's classes could not be fetched; "
+            "classes go by their wnids. Keras looks for the file %s.",
+            "~/.keras/models/imagenet_class_index.json",
+        )
+        return [(wnid, wnid) for wnid in wnids]
+
+
+def decode_predictions(
+    predictions, top: int = 5, class_names: Sequence[str] | None = None
+) -> list[list[tuple[str, str, float]]]:
+    """The most probable classes of each picture, by name.
+
+    Readable names of ImageNet's classes come from the file that Keras itself
+    uses, which it downloads once. Where it cannot be had, the name is the
+    wnid, and a line of the log says so.
+
+    Args:
+        predictions: Array or tensor `(batch, classes)`, probabilities or
+            logits.
+        top: How many classes of each picture.
+        class_names: Names of the classes in the order of the labels; None
+            for the 1,000 of ImageNet.
+
+    Returns:
+        For each picture a list of `(wnid, name, score)`, best first; the
+        wnid of classes other than ImageNet's is their name.
+
+    Raises:
+        ConnectionError: if there are no names at all.
+        ValueError: if the shape does not fit the names.
+
+    Example:
+
+    >>> keras_pyconv.tasks.decode_predictions(model(images), top=1)
+    """
+    scores = keras.ops.convert_to_numpy(predictions)
+    known = IMAGENET_CLASSES if class_names is None else len(class_names)
+    if scores.ndim != 2 or scores.shape[1] != known:
+        raise ValueError(
+            f"`predictions` must have the shape (batch, {known}), as there "
+            f"are names for. Received: shape {scores.shape}"
+        )
+    names = _imagenet_names() if class_names is None else class_names
+    pairs = [(n, n) if isinstance(n, str) else tuple(n) for n in names]
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :top]
+    return [
+        [(*pairs[i], float(row[i])) for i in indices]
+        for row, indices in zip(scores, best)
+    ]
