@@ -129,7 +129,9 @@ def read(path):
         DamagedCheckpoint: it is truncated, altered, or of another format.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # NumPy leaves a file open that it opened and cannot read.
+        with open(path, "rb") as file:
+            archive = np.load(file, allow_pickle=False)
             record = json.loads(str(archive[RECORD]))
             names = [name for name in archive.files if name != RECORD]
             arrays = {name: archive[name] for name in names}
@@ -137,7 +139,9 @@ def read(path):
     except (
         OSError,
         ValueError,
-        KeyError,
+        LookupError,
+        AttributeError,
+        TypeError,
         EOFError,
         SyntaxError,
         NotImplementedError,
@@ -152,12 +156,19 @@ def read(path):
     return arrays, record
 
 
-def latest(folder, say=print):
+def set_aside(path):
+    """Renames a damaged checkpoint, so that it is not one of the last few."""
+    os.replace(path, path.with_name(f"damaged-{path.name}"))
+
+
+def latest(folder, say=print, aside=None):
     """The newest checkpoint that can be read, or None where there is none.
 
     Args:
         folder: the checkpoints' folder.
         say: function of a string, told of every damaged checkpoint.
+        aside: function called with the paths of those that are newer and
+            damaged, once an older one could be read.
 
     Returns:
         `(path, arrays, record)`, or None.
@@ -166,11 +177,15 @@ def latest(folder, say=print):
         DamagedCheckpoint: there are checkpoints and none can be read.
     """
     paths = found(folder)
-    for path in paths:
+    for number, path in enumerate(paths):
         try:
-            return path, *read(path)
+            arrays, record = read(path)
         except DamagedCheckpoint as error:
             say(f"{path} is damaged and passed over ({error}).")
+            continue
+        for damaged in paths[:number] if aside else ():
+            aside(damaged)
+        return path, arrays, record
     if paths:
         raise DamagedCheckpoint(
             f"None of the {len(paths)} checkpoints in {folder} can be read. "

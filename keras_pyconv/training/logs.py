@@ -42,8 +42,13 @@ def curves(history):
     except ImportError:
         return None
     panels = _panels(history)
-    figure = Figure(figsize=(4.5 * len(panels), 3.6), layout="constrained")
+    count = len(panels)
+    figure = Figure(figsize=(4.5 * count, 3.6))
     FigureCanvasAgg(figure)
+    # Matplotlib's own layouts draw everything twice.
+    figure.subplots_adjust(
+        left=0.6 / (4.5 * count), right=1 - 0.2 / (4.5 * count), bottom=0.14
+    )
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (panel, names) in zip(axes, panels.items()):
         for name in names:

@@ -72,7 +72,7 @@ class _Run:
     def prepare(self, batches, accumulate, ema):
         """Builds what is trained and takes over the newest checkpoint."""
         model, strategy = self.model, self.model.distribute_strategy
-        kept = checkpoints.latest(self.workdir.checkpoints, self.progress.say)
+        kept = self.workdir.latest_checkpoint(self.progress.say)
         if kept:
             self._go_on(*kept)
         _, self._machines = shard(strategy)
@@ -91,6 +91,8 @@ class _Run:
             self.workdir.refuse(self._state.differences(kept[1]))
             self._state.restore(kept[1], kept[2])
         self._one_step = steps.Steps(model, accumulate, self.average)
+        if self.workdir.writes:
+            self.workdir.check_room(2 * self._state.size_bytes())
 
     def _go_on(self, path, _, record):
         self.workdir.refuse(self.workdir.different(record["constants"]))
@@ -156,16 +158,14 @@ class _Run:
         batch = self._batches.next(self.step)
         callbacks.on_train_batch_begin(within)
         asked = self.stopping.signal is not None
-        self._values = self._one_step(batch, self.step, asked)
-        # All machines stop after the same step, or the others would wait.
-        if self._machines > 1:
-            asked = float(self._values[-1]) > 0
-        else:
-            asked = self.stopping.signal is not None
+        self._values = values = self._one_step(batch, self.step, asked)
         self.step += 1
         if callbacks.callbacks:
             callbacks.on_train_batch_end(within, self._read_logs())
-        return asked
+        # All machines stop after the same step, or the others would wait.
+        if self._machines > 1:
+            return float(values[-1]) > 0
+        return self.stopping.signal is not None
 
     def end_epoch(self, evaluate, callbacks):
         """Evaluates, and appends the epoch to the history."""
@@ -182,8 +182,12 @@ class _Run:
         place = contextlib.nullcontext()
         if self.average:
             place = self.average.in_place()
-        with self.stopping.at_once(self._machines == 1), place:
-            values = evaluate(self.model)
+        try:
+            # All machines evaluate; one alone must not leave the others.
+            with self.stopping.at_once(self._machines == 1), place:
+                values = evaluate(self.model)
+        except KeyboardInterrupt:
+            self._stop()
         return {
             f"val_{name.removeprefix('val_')}": float(value)
             for name, value in values.items()
@@ -198,7 +202,7 @@ class _Run:
             if self.owes_an_epoch():
                 self._finish_epoch(logs, evaluate, callbacks, keep)
             if self.step == self.total or self.model.stop_training:
-                return
+                break
             first = not self.progress.has_begun
             asked = self.advance(callbacks)
             if first:
@@ -212,6 +216,9 @@ class _Run:
                 return
             if every and self.step % every == 0:
                 self.save(keep)
+        # The model is left with the weights that were evaluated.
+        if self.average:
+            self.average.take_over()
 
     def _finish_epoch(self, logs, evaluate, callbacks, keep):
         self.progress.show(self.step, self._read_logs(), final=True)
@@ -249,11 +256,6 @@ class _Run:
             f"{self.workdir.path}. Start the same command again to go on."
         )
         raise SystemExit(128 + (self.stopping.signal or 0))
-
-    def end(self):
-        """The model is left with the weights that were evaluated."""
-        if self.average and self.step == self.total:
-            self.average.take_over()
 
 
 def fit(
@@ -380,5 +382,4 @@ def fit(
                 stop_at,
             )
             callbacks.on_train_end()
-    run.end()
     return run.history

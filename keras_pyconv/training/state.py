@@ -7,6 +7,7 @@ NumPy's own generators. TensorFlow's stateful random operations have a state
 that cannot be read; Keras's layers do not use them.
 """
 
+import math
 import random
 
 import keras
@@ -55,6 +56,13 @@ class State:
             for number, variable in enumerate(variables)
         }
 
+    def size_bytes(self):
+        """About what a checkpoint takes on the disk."""
+        return sum(
+            math.prod(variable.shape) * 4
+            for variable in self._variables.values()
+        )
+
     def read(self):
         """`(arrays, record)` of the present state."""
         arrays = {
@@ -74,13 +82,14 @@ class State:
             if sum(n.startswith(g) for n in arrays)
             != sum(n.startswith(g) for n in mine)
         ]
-        shapes = [
+        if counts:
+            return counts
+        return [
             f"{variable.path}: {tuple(arrays[name].shape)} there, "
             f"{tuple(variable.shape)} here"
             for name, variable in mine.items()
-            if name in arrays and not _fits(arrays[name], variable)
-        ]
-        return counts + shapes[:5]
+            if not _fits(arrays[name], variable)
+        ][:5]
 
     def restore(self, arrays, record):
         """Takes over what `read` gave, in this process or another."""

@@ -8,16 +8,19 @@ update was for.
 
 import contextlib
 import datetime
+import errno
 import importlib.metadata
 import json
 import os
 import pathlib
 import platform
+import shutil
 import subprocess
+
+from keras_pyconv.training import checkpoints
 
 PACKAGES = ("tensorflow", "keras", "numpy", "keras_pyconv")
 CONSTANTS = "constants.json"
-CHECKPOINTS = "checkpoints"
 
 
 def write_atomically(path, content):
@@ -103,7 +106,7 @@ class Workdir:
         self.path = pathlib.Path(path)
         self.constants = as_json(constants)
         self.writes = writes
-        self.checkpoints = self.path / CHECKPOINTS
+        self.checkpoints = self.path / "checkpoints"
 
     @contextlib.contextmanager
     def open(self):
@@ -123,6 +126,7 @@ class Workdir:
             ) from error
         with lock:
             _lock(lock, self.path)
+            checkpoints.remove_partial(self.checkpoints)
             self._check()
             yield
 
@@ -149,6 +153,21 @@ class Workdir:
                 f"{self.path / CONSTANTS} is not JSON ({error}). Without it "
                 "nobody can tell what the folder's run is."
             ) from error
+
+    def latest_checkpoint(self, say):
+        """`(path, arrays, record)` of the newest that can be read, or None."""
+        aside = checkpoints.set_aside if self.writes else None
+        return checkpoints.latest(self.checkpoints, say, aside)
+
+    def check_room(self, wanted_bytes):
+        """Refuses a disk that cannot hold what will be written."""
+        free = shutil.disk_usage(self.checkpoints).free
+        if free < wanted_bytes:
+            raise OSError(
+                errno.ENOSPC,
+                f"The run's checkpoints need {wanted_bytes / 1e6:.0f} MB and "
+                f"the disk of {self.path} has {free / 1e6:.0f} MB left.",
+            )
 
     def refuse(self, different):
         """Raises where something is different."""

@@ -6,11 +6,6 @@ from keras_pyconv.training import checkpoints
 from tests.training import small
 
 
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
-    return small.run(tmp_path_factory.mktemp("unbroken"))
-
-
 @pytest.mark.parametrize("step", [1, 4, 6, 11])
 def test_a_run_goes_on_after_any_step(step, unbroken, tmp_path):
     small.run(tmp_path, stop_after_steps=step)

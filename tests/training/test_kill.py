@@ -1,0 +1,135 @@
+"""A run that is killed at any moment, and started again, ends the same.
+
+The processes are forked from one that has imported everything and computed
+nothing, so that starting again does not take seconds.
+"""
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from keras_pyconv.training import checkpoints, logs
+from tests.training import small
+
+SECONDS = 120
+
+
+def _train(folder, die_at=None, options=None):
+    """In a process of its own; it may kill itself at a point of a save."""
+    # Warnings are errors in these tests, but not in what they start.
+    logs.curves = lambda history: b""
+    if die_at:
+        place, name, count = die_at
+        place = {"np": np, "os": os, "checkpoints": checkpoints}[place]
+        original, calls = getattr(place, name), []
+
+        def dying(*args, **kwargs):
+            calls.append(1)
+            if len(calls) == count:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return original(*args, **kwargs)
+
+        setattr(place, name, dying)
+    small.run(folder, save_every_steps=1, **(options or {}))
+
+
+@pytest.fixture(scope="module")
+def start():
+    """Starts a run in a new process; all are ended in the end."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, "tests.training.small"])
+    processes = []
+
+    def start(*args):
+        processes.append(context.Process(target=_train, args=args))
+        processes[-1].start()
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.join()
+
+
+def _ended(process):
+    process.join(SECONDS)
+    return process.exitcode
+
+
+def _arrays(folder):
+    path, arrays, record = checkpoints.latest(folder / "checkpoints")
+    assert record["step"] == small.EPOCHS * small.STEPS_PER_EPOCH
+    return arrays, record
+
+
+def _assert_same(folder, unbroken):
+    """The last checkpoint holds the unbroken run's, to the last bit."""
+    arrays, record = _arrays(folder)
+    wanted, history = small.arrays(unbroken[0]), unbroken[1]
+    found = [a for n, a in arrays.items() if n.startswith(("mod", "opt"))]
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert record["history"] == history
+
+
+def _wait_for_a_new_checkpoint(folder, process):
+    before = checkpoints.found(folder / "checkpoints")[:1]
+    end = time.monotonic() + SECONDS
+    while checkpoints.found(folder / "checkpoints")[:1] == before:
+        if not process.is_alive() or time.monotonic() > end:
+            return
+        time.sleep(0.001)
+
+
+def _kill_at_random(folder, start, draw, kills):
+    """Kills the run so often, as far as it lives so long; then lets it end."""
+    killed = 0
+    while killed < kills:
+        process = start(folder)
+        _wait_for_a_new_checkpoint(folder, process)
+        time.sleep(draw.uniform(0, 0.05))
+        process.kill()
+        if _ended(process) == 0:
+            break
+        killed += 1
+    assert _ended(start(folder)) == 0
+    return killed
+
+
+def test_kills_at_random_moments_do_not_show(start, unbroken, tmp_path):
+    assert _kill_at_random(tmp_path, start, random.Random(1), 3) > 0
+    _assert_same(tmp_path, unbroken)
+
+
+@pytest.mark.slow
+def test_fifty_kills_do_not_show(start, unbroken, tmp_path):
+    draw, killed, number = random.Random(), 0, 0
+    while killed < 50:
+        folder = tmp_path / str(number)
+        killed += _kill_at_random(folder, start, draw, 50 - killed)
+        _assert_same(folder, unbroken)
+        number += 1
+
+
+@pytest.mark.parametrize(
+    "place, name, count",
+    [
+        pytest.param("np", "asarray", 40, id="while writing"),
+        pytest.param("os", "fsync", 5, id="before the flush"),
+        pytest.param("os", "replace", 4, id="before the renaming"),
+        pytest.param("checkpoints", "found", 6, id="before the removal"),
+    ],
+)
+def test_a_kill_within_a_save_does_not_show(
+    place, name, count, start, unbroken, tmp_path
+):
+    die_at = (place, name, count)
+    assert _ended(start(tmp_path, die_at)) == -signal.SIGKILL
+    assert _ended(start(tmp_path)) == 0
+    _assert_same(tmp_path, unbroken)
+    assert not list((tmp_path / "checkpoints").glob(".*"))

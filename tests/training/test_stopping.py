@@ -1,0 +1,65 @@
+"""Ctrl-C saves and says how to go on; the second one ends at once."""
+
+import os
+import signal
+
+import keras
+import pytest
+
+from keras_pyconv.training import checkpoints
+from tests.training import small
+
+
+class _Signal(keras.callbacks.Callback):
+    """Sends this process a signal after some batches of the run."""
+
+    def __init__(self, number, batches, times=1):
+        super().__init__()
+        self.number, self.batches, self.times = number, batches, times
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches -= 1
+        if self.batches == 0:
+            for _ in range(self.times):
+                os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize(
+    "number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_signal_saves_and_says_how_to_go_on(
+    number, code, unbroken, tmp_path, capsys
+):
+    with pytest.raises(SystemExit) as stopped:
+        small.run(tmp_path, callbacks=[_Signal(number, 6)])
+    assert stopped.value.code == code
+    said = capsys.readouterr().out
+    assert f"Stopped after step 6 of 12 and saved to {tmp_path}" in said
+    assert "Start the same command again to go on." in said
+    trained, history = small.run(tmp_path)
+    small.assert_same(trained, unbroken[0])
+    assert history == unbroken[1]
+
+
+def test_two_signals_end_at_once(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        small.run(tmp_path, callbacks=[_Signal(signal.SIGINT, 2, times=2)])
+    assert checkpoints.found(tmp_path / "checkpoints") == []
+
+
+def test_a_signal_during_an_evaluation_does_not_wait_for_it(unbroken, tmp_path):
+    def long(model):
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("The evaluation went on.")
+
+    with pytest.raises(SystemExit):
+        small.run(tmp_path, evaluate=long)
+    trained, history = small.run(tmp_path)
+    small.assert_same(trained, unbroken[0])
+    assert history == unbroken[1]
+
+
+def test_the_handlers_are_given_back(tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    small.run(tmp_path, stop_after_steps=1)
+    assert signal.getsignal(signal.SIGINT) is before

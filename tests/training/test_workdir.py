@@ -1,0 +1,112 @@
+"""A run's folder says what made it, and refuses every other run."""
+
+import csv
+import json
+
+import pytest
+
+from keras_pyconv.training import checkpoints, logs
+from keras_pyconv.training.workdir import Workdir
+from tests.training import small
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    small.run(folder, stop_after_steps=9)
+    return folder
+
+
+def test_constants_and_what_made_them_are_written(folder):
+    record = json.loads((folder / "constants.json").read_text())
+    assert record["constants"]["variant"] == "small"
+    assert record["constants"]["epochs"] == small.EPOCHS
+    assert record["versions"]["tensorflow"] and record["versions"]["keras"]
+    assert record["commit"] and record["machine"]
+
+
+def test_the_table_has_a_row_for_every_epoch(folder):
+    rows = list(csv.DictReader((folder / "log.csv").read_text().split("\n")))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert set(rows[0]) == {
+        "epoch",
+        "step",
+        "learning_rate",
+        "loss",
+        "accuracy",
+        "val_accuracy",
+    }
+
+
+def test_tensorboard_finds_the_scalars(folder):
+    from tensorboard.backend.event_processing import event_accumulator
+
+    events = event_accumulator.EventAccumulator(str(folder / "logs"))
+    tags = events.Reload().Tags()["tensors"]
+    assert {"loss", "accuracy", "epoch/val_accuracy", "constants"} <= {*tags}
+
+
+def test_the_curves_are_drawn_and_grow(folder, draws, tmp_path):
+    row = {"epoch": 1, "step": 4, "loss": 2.0, "val_accuracy": 0.5}
+    first = logs.curves([row])
+    second = logs.curves([row, row | {"epoch": 2, "loss": 1.0}])
+    assert first.startswith(b"\x89PNG") and first != second
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"constants": {"variant": "big"}}, "variant: 'small' there, 'big'"),
+        ({"constants": {"variant": "small", "rate": 1}}, "rate: 'nothing'"),
+        ({"epochs": 5}, "epochs: 3 there, 5 here"),
+        ({"ema": 0.9}, "ema: None there, 0.9 here"),
+    ],
+    ids=["variant", "a new constant", "epochs", "average"],
+)
+def test_other_constants_are_refused_with_what_differs(changes, said, folder):
+    with pytest.raises(ValueError, match=said):
+        small.run(folder, **changes)
+
+
+def test_another_network_is_refused_with_what_differs(folder):
+    with pytest.raises(ValueError, match=r"kernel: \(3, 3, 3, 4\) there, \(3"):
+        small.run(folder, small.model(sizes=(5,)))
+    with pytest.raises(ValueError, match="9 model variables there, 11 here"):
+        small.run(folder, small.model(sizes=(4, 4)))
+
+
+def test_a_checkpoint_from_another_folder_is_refused(folder, tmp_path):
+    path, *_ = checkpoints.found(folder / "checkpoints")
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(ValueError, match="variant: 'small' there, 'big' here"):
+        small.run(tmp_path, constants={"variant": "big"})
+
+
+def test_a_second_process_is_kept_out(tmp_path):
+    with Workdir(tmp_path, {}).open():
+        with pytest.raises(RuntimeError, match="Another process is training"):
+            small.run(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file/run cannot be written"):
+        small.run(tmp_path / "file" / "run")
+
+
+def test_a_disk_that_is_too_full_is_refused_at_the_start(tmp_path, monkeypatch):
+    usage = type("Usage", (), {"free": 100})
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+    with pytest.raises(OSError, match="need 0 MB and the disk"):
+        small.run(tmp_path)
+
+
+def test_a_change_of_versions_is_said_and_not_refused(tmp_path, capsys):
+    small.run(tmp_path, stop_after_steps=1)
+    path = tmp_path / "constants.json"
+    record = json.loads(path.read_text())
+    record["versions"]["keras"] = "3.0"
+    path.write_text(json.dumps(record))
+    small.run(tmp_path, stop_after_steps=1)
+    assert "keras: '3.0' there" in capsys.readouterr().out
