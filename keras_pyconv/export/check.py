@@ -33,6 +33,7 @@ from keras_pyconv.export.signatures import (
     raw_signatures,
 )
 from keras_pyconv.export.warmup import read_warmup
+from keras_pyconv.models.auxiliary import inference_model
 
 SETTINGS = {"oneDNN on": True, "oneDNN off": False}
 
@@ -58,7 +59,8 @@ def _records(candidate, specs):
     """The `Signature` records that say what the Keras model answers."""
     if candidate.signatures is not None:
         return candidate.signatures
-    model, note = candidate.model, recorded.read(candidate.path)
+    model = inference_model(candidate.model)
+    note = recorded.read(candidate.path)
     if "probabilities" not in specs["serving_default"].outputs:
         return raw_signatures(model)
     note = note or recorded.Recorded()

@@ -36,6 +36,7 @@ from keras_pyconv.export.signatures import (
 )
 from keras_pyconv.export.versions import check_destination, publish
 from keras_pyconv.export.warmup import check_examples, write_warmup
+from keras_pyconv.models.auxiliary import inference_model
 from keras_pyconv.models.nesting import all_models, is_graph
 
 NAMES_SHOWN = 5
@@ -45,7 +46,7 @@ BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 PACKAGES = ("keras", "tensorflow", "keras_pyconv")
 
 
-def _check_model(model):
+def check_model(model):
     """Refuses what is not a built functional or sequential model."""
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
@@ -71,7 +72,7 @@ def _check_model(model):
         )
 
 
-def _check_finite(model):
+def check_finite(model):
     """Refuses a model that holds NaN or infinity, naming the variables."""
     bad = []
     for variable in model.weights:
@@ -307,7 +308,8 @@ def saved_model(
     # saved_models/digits/1
     ```
     """
-    _check_model(model)
+    check_model(model)
+    model = inference_model(model)
     _check_numbers(top_k, batch_sizes)
     root = pathlib.Path(root)
     name = pathlib.Path(os.path.abspath(root)).name
@@ -323,7 +325,7 @@ def saved_model(
     check_destination(root, version, size_bytes)
     if server_files:
         check_server_files(root, name)
-    _check_finite(model)
+    check_finite(model)
     served = serving_form(model, fold)
     module, functions = serving_module(served, signatures, freeze)
     size = running_size(served)

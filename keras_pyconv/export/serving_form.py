@@ -163,11 +163,15 @@ def _in_float32(config):
     return config
 
 
-def _chooses_way(layer):
-    return type(layer) in PYRAMIDS and layer.way is None
+def _takes(layer, way):
+    """Whether the copy of a layer computes by `way`."""
+    if type(layer) not in PYRAMIDS or way is None:
+        return False
+    # Another runtime may lack what a layer's owner chose for TensorFlow.
+    return layer.way is None or way == "portable"
 
 
-def _clone(model, pairs, served=True):
+def _clone(model, pairs, way=None):
     """A copy in float32, on new variables, with the pairs folded."""
     norms = {id(layer): norm for layer, norm in pairs}
     folded = {id(norm) for _, norm in pairs}
@@ -179,9 +183,8 @@ def _clone(model, pairs, served=True):
         config = _in_float32(layer.get_config())
         if id(layer) in norms:
             config["use_bias"] = True
-        if served and _chooses_way(layer):
-            # Chosen for the machines that serve, not for this one.
-            config["way"] = "served"
+        if _takes(layer, way):
+            config["way"] = way
         copies.append((layer, type(layer).from_config(config)))
         return copies[-1][1]
 
@@ -306,7 +309,7 @@ def _check_equal(expected, received):
             )
 
 
-def serving_form(model, fold=True):
+def serving_form(model, fold=True, way="served"):
     """Copies a model into the form that is served.
 
     The copy is for inference: float32 whatever the model's precision, with
@@ -320,6 +323,9 @@ def serving_form(model, fold=True):
         model: built functional or sequential `keras.Model`; nested models
             are rewritten too.
         fold: whether batch normalization is folded.
+        way: of `keras_pyconv.ops.WAYS`, by which the copy's PyConv layers
+            compute: "served" for TensorFlow on machines that are not known,
+            "portable" for other runtimes.
 
     Returns:
         A new `keras.Model` on new variables with the same inputs and
@@ -334,9 +340,9 @@ def serving_form(model, fold=True):
     pairs = find_pairs(model) if fold else []
     layers = list(_layers(model))
     low = any(layer.compute_dtype in LOW_PRECISION for layer in layers)
-    if not (low or pairs or any(map(_chooses_way, layers))):
+    if not (low or pairs or any(_takes(layer, way) for layer in layers)):
         return model
-    reference = _clone(model, [], served=False) if low else model
-    clone = _clone(model, pairs)
+    reference = _clone(model, []) if low else model
+    clone = _clone(model, pairs, way)
     _check_equal(reference, clone)
     return clone

@@ -45,7 +45,9 @@ def network():
 def exported(network, tmp_path_factory):
     """The folder of its first version."""
     root = tmp_path_factory.mktemp("models") / "network"
-    return saved_model(network, root, labels=LABELS, top_k=3)
+    return saved_model(
+        network, root, labels=LABELS, top_k=3, batch_sizes=(1, 2)
+    )
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """An export is complete and answers as the model does, or is refused."""
 
 import collections
+import errno
+import importlib
 import os
 import shutil
 
@@ -11,6 +13,9 @@ import tensorflow as tf
 
 from keras_pyconv.export import answer_in_clean_process, saved_model
 from keras_pyconv.export.audit import TensorSpec, read_signatures
+
+# The function of the same name hides the module.
+export_module = importlib.import_module("keras_pyconv.export.saved_model")
 
 
 def files(folder):
@@ -128,6 +133,48 @@ def test_a_failure_in_the_middle_leaves_nothing(small, tmp_path, monkeypatch):
     assert not files(tmp_path)
     monkeypatch.undo()
     assert saved_model(small, tmp_path / "models" / "net").name == "1"
+
+
+def test_tensorflows_own_error_of_a_full_disk_is_told(
+    small, tmp_path, monkeypatch
+):
+    def fail(*arguments, **options):
+        raise tf.errors.ResourceExhaustedError(None, None, "no space: x.index")
+
+    monkeypatch.setattr(tf.saved_model, "save", fail)
+    with pytest.raises(OSError, match="could not be written: no space") as e:
+        saved_model(small, tmp_path / "net")
+    assert e.value.errno == errno.ENOSPC
+    assert not files(tmp_path)
+
+
+def test_frozen_weights_that_no_file_holds_are_refused(
+    small, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(export_module, "FILE_BYTES", 8_000_000)
+    with pytest.raises(ValueError, match="can hold 0.0 GB.*freeze=False"):
+        saved_model(small, tmp_path / "net", freeze=True)
+    assert not files(tmp_path)
+
+
+@pytest.mark.parametrize("batch_sizes", [(), (0,), (1, 2.0), (True,)])
+def test_batch_sizes_are_positive_integers(small, tmp_path, batch_sizes):
+    with pytest.raises(ValueError, match="`batch_sizes` some of them"):
+        saved_model(small, tmp_path / "net", batch_sizes=batch_sizes)
+
+
+def test_a_folder_above_without_permission_is_refused(
+    small, tmp_path, monkeypatch
+):
+    (tmp_path / "net").mkdir()
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda p, mode: p != tmp_path and access(p, mode)
+    )
+    with pytest.raises(PermissionError, match="server_files=False"):
+        saved_model(small, tmp_path / "net")
+    assert not files(tmp_path / "net")
+    assert saved_model(small, tmp_path / "net", server_files=False).exists()
 
 
 def test_stock_grouped_convolution_is_refused_by_name(tmp_path):

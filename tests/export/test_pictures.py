@@ -1,0 +1,153 @@
+"""Files of pictures are served as they are evaluated, broken ones apart."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_pyconv.export.entry_points import concrete_function, traced_model
+from keras_pyconv.export.pictures import (
+    choose_preprocessing,
+    decode_pictures,
+    example_pictures,
+    serialized_examples,
+)
+from keras_pyconv.export.questions import broken_pictures, edge_pictures
+from keras_pyconv.export.signatures import (
+    classifier_signatures,
+    scales_pixels,
+)
+from keras_pyconv.tasks.preprocessing import (
+    Preprocessing,
+    imagenet_preprocessing,
+    pixels_as_they_are,
+)
+from tests.tasks.test_preprocessing import SHAPES, picture_file, with_pillow
+
+LABELS = tuple(f"class {index}" for index in range(10))
+
+
+@pytest.fixture(scope="module")
+def served(network):
+    """The signatures of files, as functions, by name."""
+    shared = traced_model(network)
+    made = imagenet_preprocessing(32)
+    return {
+        signature.name: concrete_function(signature, shared)
+        for signature in classifier_signatures(network, LABELS, 3, made)
+    }
+
+
+def test_files_get_the_probabilities_of_the_evaluation(network, served):
+    files = [picture_file(*shape) for shape in SHAPES[:3]]
+    made = imagenet_preprocessing(32)
+    pixels = np.stack([with_pillow(f, 32, made.resize) for f in files])
+    images = (pixels / 255 - made.mean) / made.deviation
+    wanted = network.predict(images.astype("float32"), verbose=0)
+    answer = served["serve_bytes"](image_bytes=tf.constant(files))
+    for row, probabilities in enumerate(wanted):
+        classes = answer["classes"][row].numpy()
+        np.testing.assert_allclose(
+            answer["scores"][row], probabilities[classes], atol=1e-3
+        )
+        np.testing.assert_allclose(
+            answer["scores"][row], np.sort(probabilities)[:-4:-1], atol=1e-3
+        )
+
+
+def test_examples_get_the_answers_of_their_files(served):
+    files = example_pictures(2, 40, 50)
+    wanted = served["serve_bytes"](image_bytes=tf.constant(list(files)))
+    examples = tf.constant(list(serialized_examples(files)))
+    answer = served["classify"](inputs=examples)
+    assert set(answer) == {"classes", "scores"}
+    assert (answer["classes"] == wanted["labels"]).numpy().all()
+    np.testing.assert_array_equal(answer["scores"], wanted["scores"])
+
+
+@pytest.mark.parametrize("name", ["serve_bytes", "classify"])
+def test_a_broken_picture_says_so_and_harms_no_other(served, name):
+    files = broken_pictures(example_pictures(1, 40, 50)[0])
+    if name == "classify":
+        files = serialized_examples(files)
+        files[2] = b"no Example"
+        files[3] = tf.train.Example().SerializeToString()
+    key = "inputs" if name == "classify" else "image_bytes"
+    mixed = served[name](**{key: tf.constant(list(files))})
+    alone = served[name](**{key: tf.constant([files[0]])})
+    for good in (0, 4):
+        np.testing.assert_allclose(
+            mixed["scores"][good], alone["scores"][0], rtol=1e-5
+        )
+        assert (mixed["classes"][good] == alone["classes"][0]).numpy().all()
+    nothing = b"" if name == "classify" else -1
+    assert (mixed["classes"][1:4].numpy() == nothing).all()
+    assert not mixed["scores"][1:4].numpy().any()
+
+
+def test_a_batch_of_broken_pictures_and_one_of_none_are_answered():
+    def prepare(picture):
+        return tf.image.resize(picture, (2, 2))
+
+    for count in (0, 3):
+        junk = tf.constant([b"junk"] * count, tf.string)
+        pictures, readable = decode_pictures(junk, prepare, (2, 2, 3))
+        assert pictures.shape == (count, 2, 2, 3)
+        assert not pictures.numpy().any() and not readable.numpy().any()
+
+
+def test_odd_pictures_are_read():
+    pictures, readable = decode_pictures(
+        tf.constant(list(edge_pictures())),
+        lambda picture: tf.image.resize(picture, (2, 2)),
+        (2, 2, 3),
+    )
+    assert readable.numpy().all()
+    gray = pictures[2].numpy()
+    np.testing.assert_array_equal(gray[..., 0], gray[..., 2])
+
+
+def ending(*shape):
+    inputs = keras.Input(shape)
+    x = keras.layers.Flatten()(inputs)
+    return keras.Model(inputs, keras.layers.Dense(2, "softmax")(x))
+
+
+@pytest.mark.parametrize(
+    "shape, scales, expected",
+    [
+        ((8, 8, 3), False, imagenet_preprocessing(8)),
+        ((8, 8, 3), True, pixels_as_they_are(8)),
+        ((8, 8, 1), True, pixels_as_they_are(8, 1)),
+        ((8, 8, 1), False, None),
+        ((8, 9, 3), False, None),
+        ((8,), False, None),
+    ],
+    ids=["square", "scaling", "gray", "gray unscaled", "oblong", "features"],
+)
+def test_how_files_are_prepared_is_decided(shape, scales, expected):
+    model = ending(*shape)
+    assert choose_preprocessing(model, "auto", scales) == expected
+
+
+def test_a_model_that_scales_its_pixels_is_recognized():
+    inner = keras.Sequential(
+        [keras.Input((4, 4, 3)), keras.layers.Rescaling(1 / 255.0)]
+    )
+    inputs = keras.Input((4, 4, 3))
+    assert scales_pixels(inner)
+    assert scales_pixels(keras.Model(inputs, inner(inputs)))
+    assert not scales_pixels(ending(4, 4, 3))
+
+
+@pytest.mark.parametrize(
+    "preprocessing, message",
+    [
+        (Preprocessing(9, 9), r"pictures of shape \(9, 9, 3\).*8, 8, 3"),
+        ("imagenet", 'must be a Preprocessing, None or "auto"'),
+    ],
+    ids=["size", "word"],
+)
+def test_a_preparation_that_does_not_fit_is_refused(preprocessing, message):
+    with pytest.raises(ValueError, match=message):
+        choose_preprocessing(ending(8, 8, 3), preprocessing)
