@@ -4,6 +4,8 @@ from keras_pyconv.export.audit import audit
 from keras_pyconv.export.check import check
 from keras_pyconv.export.clean_process import answer_in_clean_process
 from keras_pyconv.export.entry_points import Signature
+from keras_pyconv.export.litert import litert
+from keras_pyconv.export.onnx import onnx
 from keras_pyconv.export.saved_model import saved_model
 from keras_pyconv.export.serving_form import serving_form
 
@@ -12,6 +14,8 @@ __all__ = [
     "answer_in_clean_process",
     "audit",
     "check",
+    "litert",
+    "onnx",
     "saved_model",
     "serving_form",
 ]

@@ -9,6 +9,7 @@ import dataclasses
 import importlib
 import re
 import tempfile
+import warnings
 
 import numpy as np
 
@@ -148,9 +149,18 @@ def _converted(form, specs, precision, examples):
                 tf.lite.OpsSet.TFLITE_BUILTINS_INT8
             ]
         try:
-            return converter.convert()
+            return _quiet(converter.convert)
         except Exception as error:
             raise _refusal(form, precision, error) from error
+
+
+def _quiet(convert):
+    """Converts without the converter's warning of its own interpreter."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", r"\s*Warning: tf.lite.Interpreter", UserWarning
+        )
+        return convert()
 
 
 def _refusal(form, precision, error):

@@ -103,6 +103,7 @@ def _check_graph(form, concrete):
 
 def _converted(form, function, specs, opset, file):
     """Writes the file, with inputs in the order of `specs`."""
+    import tensorflow as tf
     import tf2onnx
 
     # tf2onnx passes what it takes by position.
@@ -117,8 +118,6 @@ def _converted(form, function, specs, opset, file):
             for name in names
         ]
     )
-    import tensorflow as tf
-
     traced = tf.function(positional, input_signature=specs, autograph=False)
     try:
         tf2onnx.convert.from_function(

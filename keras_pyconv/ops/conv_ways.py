@@ -302,34 +302,55 @@ def _folded(inputs, kernel, window, groups):
     return best(inputs, kernel, valid, groups)
 
 
-def _for_others(purpose, inputs, kernel, window, groups):
+def _for_others(purpose, compute, inputs, kernel, window, groups):
     """A graph for other machines, with gradients that work on this one."""
 
     def forward(inputs, kernel):
         token = _PURPOSE.set(purpose)
         try:
-            return best(inputs, kernel, window, groups)
+            return compute(inputs, kernel, window, groups)
         finally:
             _PURPOSE.reset(token)
 
     return _with_gradients(forward, inputs, kernel, window, groups)
 
 
-def _served(inputs, kernel, window, groups):
+def _served(*arguments):
     """What the rules choose on a CPU with oneDNN, whatever this machine has.
 
     For TensorFlow Serving on machines that are not known here.
     """
-    return _for_others("served", inputs, kernel, window, groups)
+    return _for_others("served", best, *arguments)
 
 
-def _portable(inputs, kernel, window, groups):
-    """TensorFlow's own groups in two axes, and taps over those in three.
+def _flat(inputs, kernel, window, groups):
+    """Convolutions of images alone, over tensors of five axes at most."""
+    if groups == 1 and len(window.strides) < 3:
+        return _dense(inputs, kernel, window)
+    if len(window.strides) < 3:
+        return _native(inputs, kernel, window, groups)
+    size, (pad, *_), (stride, *_), (dilation, *_) = kernel.shape[0], *window
+    reach = sizes_of(inputs)[1] + 2 * pad - (size - 1) * dilation
+    last = stride * ((reach - 1) // stride) + 1
+    inputs = tf.pad(inputs, [(0, 0), (pad, pad), *[(0, 0)] * 3])
+    terms = []
+    for tap in range(size):
+        start = tap * dilation
+        compute = functools.partial(
+            _flat, kernel=kernel[tap], window=window.trailing(), groups=groups
+        )
+        frames = inputs[:, start : start + last : stride]
+        terms.append(frame_by_frame(compute, frames))
+    return functools.reduce(tf.add, terms)
+
+
+def _portable(*arguments):
+    """TensorFlow's own groups, over three axes image by image.
 
     For runtimes of other formats: they know groups of images, and have no
     convolution of three axes or none with groups. One group is lowered too.
     """
-    return _for_others("portable", inputs, kernel, window, groups)
+    return _for_others("portable", _flat, *arguments)
 
 
 # The ways by name; all have the same signature.
@@ -425,8 +446,6 @@ def can(way, window) -> bool:
 
 def _choose(inputs, kernel, window, groups) -> str:
     """The name of the way for a convolution with more than one group."""
-    if _PURPOSE.get() == "portable":
-        return "native" if can("native", window) else "taps"
     width = kernel.shape[-1] // groups
     rank, channels = len(window.strides), max(kernel.shape[-2], width)
     growth = kernel.shape[0] * width / kernel.shape[-2]
@@ -448,8 +467,7 @@ def _choose(inputs, kernel, window, groups) -> str:
 
 
 def best(inputs, kernel, window, groups):
-    flatten = _PURPOSE.get() == "portable" and len(window.strides) == 3
-    if groups == 1 and not flatten:
+    if groups == 1:
         return _dense(inputs, kernel, window)
     way = _choose(inputs, kernel, window, groups)
     return WAYS[way](inputs, kernel, window, groups)

@@ -153,7 +153,8 @@ def grouped_conv(
         way: One of `WAYS` instead of the one that the rules choose. A way
             that cannot compute this call leaves it to the rules: "native"
             in 3-D, "folded" at other strides than 2 or with dilation.
-            "served" is for graphs that other machines run. On
+            "served" and "portable" are for graphs that other machines
+            run; the latter has no convolution of three axes. On
             other backends than TensorFlow Keras's convolution does the work
             whatever the way.
 
@@ -194,7 +195,8 @@ def grouped_conv(
     # A CPU convolves channels last alone.
     if first:
         inputs = tf.transpose(inputs, (0, *range(2, len(inputs.shape)), 1))
-    forced = way and groups > 1 and can(way, window)
+    forced = way and can(way, window)
+    forced = forced and (groups > 1 or way == "portable")
     compute = WAYS[way] if forced else best
     outputs = compute(inputs, kernel, window, groups)
     if first:
