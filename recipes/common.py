@@ -17,7 +17,7 @@ import time
 
 import keras
 
-from keras_pyconv import training
+from keras_pyconv import datasets, export, training
 
 
 def command_line(doc, workdir):
@@ -121,6 +121,32 @@ def fit_options(args):
         "accumulate": args.accumulate,
         "ema": args.ema,
     }
+
+
+def few_digits(data_dir):
+    """A small set of labelled pictures that is made here, for `--smoke`."""
+    return datasets.prepare_digits_in_photos(
+        "classification",
+        data_dir=data_dir,
+        train_examples=64,
+        test_examples=32,
+    )
+
+
+def keep(model, args, classes, preprocessing):
+    """Writes the weights, and exports the model where that was asked for."""
+    path = args.workdir / f"{args.variant}.weights.h5"
+    model.save_weights(path)
+    print(f"Weights: {path}")
+    if args.export_root:
+        exported = export.saved_model(
+            model,
+            args.export_root,
+            labels=list(classes),
+            preprocessing=preprocessing,
+            source=args.workdir,
+        )
+        print(f"Exported to {exported}")
 
 
 def verbosity():

@@ -211,11 +211,13 @@ def _tfds_set(builder, split):
             f"{name!r} is no classification set: its {label!r} is a "
             f"{type(features[label]).__name__}."
         )
+    own_name = "file_name" if "file_name" in features else "tfds_id"
     known = list(builder.info.splits)
     base, bracket, part = split.partition("[")
     if known:
         split = split_named(base, known, name) + bracket + part
 
+    @tf.autograph.experimental.do_not_convert
     def examples(order=None):
         dataset = builder.as_dataset(
             split=split,
@@ -224,7 +226,7 @@ def _tfds_set(builder, split):
             read_config=tfds.ReadConfig(
                 shuffle_seed=order,
                 shuffle_reshuffle_each_iteration=False,
-                add_tfds_id=True,
+                add_tfds_id=own_name == "tfds_id",
                 # The cache would keep the order of the first epoch.
                 try_autocache=False,
             ),
@@ -233,7 +235,7 @@ def _tfds_set(builder, split):
             lambda example: {
                 "picture": example[picture],
                 "label": example[label],
-                "name": example.get("file_name", example["tfds_id"]),
+                "name": example[own_name],
             }
         )
 
