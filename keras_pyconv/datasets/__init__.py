@@ -34,6 +34,7 @@ _WITH_TENSORFLOW = {
     "cutmix": "classification",
     "evaluation_pictures": "classification",
     "picture_set": "picture_sets",
+    "split_class_folder": "class_folders",
     "training_pictures": "classification",
     "training_stream": "stream",
 }

@@ -1,6 +1,7 @@
 """Functions from a record of `architectures` to a `keras.Model`."""
 
 from keras_pyconv.models.auxiliary import AuxiliaryModel, inference_model
+from keras_pyconv.models.body import load_body
 from keras_pyconv.models.conversion import (
     replace_convolutions,
     replacement_report,

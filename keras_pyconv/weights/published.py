@@ -53,7 +53,7 @@ def _as_torch(variable):
     return array if array.ndim < 2 else np.moveaxis(array, (-1, -2), (0, 1))
 
 
-def fit_to(model: keras.Model, arrays) -> dict:
+def fit_to(model: keras.Model, arrays, new_head: bool = False) -> dict:
     """Arrays of the authors' names whose ends fit the model.
 
     Where the model has another number of classes its classifier keeps the
@@ -63,6 +63,8 @@ def fit_to(model: keras.Model, arrays) -> dict:
     Args:
         model: Made by a builder of `keras_pyconv`.
         arrays: From the authors' names to arrays.
+        new_head: Whether the classifier keeps its weights whatever its
+            classes.
 
     Returns:
         The arrays, for `from_torch`.
@@ -74,9 +76,10 @@ def fit_to(model: keras.Model, arrays) -> dict:
         if name not in arrays:
             continue
         array, own = arrays[name], _as_torch(variable)
-        if array.shape == own.shape:
+        is_head = name.startswith(_HEADS)
+        if array.shape == own.shape and not (new_head and is_head):
             continue
-        if name.startswith(_HEADS):
+        if is_head:
             arrays[name] = own
             anew.add((len(own), len(array)))
         elif name in _STEMS and array.shape[:1] == own.shape[:1]:
@@ -88,8 +91,8 @@ def fit_to(model: keras.Model, arrays) -> dict:
             )
     for own, theirs in sorted(anew):
         _LOG.warning(
-            "%s: the classifier of %d classes instead of %d starts anew; all "
-            "else has the weights of the file.",
+            "%s: the classifier of %d classes in place of that of %d starts "
+            "anew; all else has the weights of the file.",
             *(model.name, own, theirs),
         )
     return arrays

@@ -45,7 +45,7 @@ def test_other_classes_keep_the_body_and_get_a_new_head(kept, arrays, caplog):
     images = np.random.default_rng(1).random((2, 32, 32, 3), "float32")
     np.testing.assert_array_equal(body(images), whole(images))
     assert other.output_shape == (None, 7)
-    message = "the classifier of 7 classes instead of 1000 starts anew"
+    message = "the classifier of 7 classes in place of that of 1000 starts anew"
     assert [message in record.getMessage() for record in caplog.records] == [1]
 
 
