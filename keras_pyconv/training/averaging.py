@@ -27,6 +27,7 @@ class WeightAverage:
                 f"The average's decay is between 0 and 1. Received: ema={decay}"
             )
         self.decay = float(decay)
+        self._strategy = model.distribute_strategy
         self._weights = [w for w in model.weights if "float" in w.dtype]
         self.variables = [
             keras.Variable(
@@ -45,7 +46,7 @@ class WeightAverage:
         """
         step = tf.cast(step, "float32")
         factor = tf.minimum(self.decay, (1 + step) / (10 + step))
-        extended = tf.distribute.get_strategy().extended
+        extended = self._strategy.extended
 
         def move(average, weight, factor):
             kept = tf.cast(factor, average.dtype)

@@ -31,7 +31,12 @@ def batches(first_step=0, batch=BATCH, part=slice(None)):
 
 
 def model(
-    strategy=None, dropout=0.5, synchronized=False, sizes=(4,), **options
+    strategy=None,
+    dropout=0.5,
+    normalized=True,
+    synchronized=False,
+    sizes=(4,),
+    **options
 ):
     """A convolution, batch normalization, dropout, and momentum."""
     strategy = strategy or tf.distribute.get_strategy()
@@ -40,11 +45,11 @@ def model(
         layers = [keras.Input((6, 6, 3))]
         for size in sizes:
             layers.append(keras.layers.Conv2D(size, 3))
-        layers += [
-            keras.layers.BatchNormalization(synchronized=synchronized),
-            keras.layers.ReLU(),
-            keras.layers.Flatten(),
-        ]
+        if normalized:
+            layers.append(
+                keras.layers.BatchNormalization(synchronized=synchronized)
+            )
+        layers += [keras.layers.ReLU(), keras.layers.Flatten()]
         layers += [keras.layers.Dropout(dropout)] * bool(dropout)
         layers.append(keras.layers.Dense(2))
         built = keras.Sequential(layers, name="small")
