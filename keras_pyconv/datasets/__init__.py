@@ -31,12 +31,16 @@ __all__ = [
 
 _WITH_TENSORFLOW = {
     "BrokenPictures": "broken_pictures",
+    "central_crops": "segmentation",
     "cutmix": "classification",
     "evaluation_pictures": "classification",
+    "mask_set": "mask_sets",
     "picture_set": "picture_sets",
     "split_class_folder": "class_folders",
+    "training_masks": "segmentation",
     "training_pictures": "classification",
     "training_stream": "stream",
+    "whole_pictures": "segmentation",
 }
 
 

@@ -1,0 +1,158 @@
+"""The `ade20k` TFDS builder: ADEChallengeData2016, the paper's data set.
+
+Importing this file registers the builder, so that `tfds.load("ade20k")` finds
+it. The archive is downloaded by hand (its terms of use want that); masks are
+stored as they are and checked while the files are written.
+
+The fact a reader would get wrong: in the files 0 is "other" and classes count
+from 1. `mask_set("ade20k")` shifts them; `tfds.load` does not.
+"""
+
+import pathlib
+import zipfile
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from keras_pyconv.datasets.masks import decode_mask, fault
+from keras_pyconv.tasks.segmentation.classes import ADE20K_CLASSES
+
+ROOT = "ADEChallengeData2016"
+ARCHIVE = f"{ROOT}.zip"
+_SPLITS = {"train": "training", "validation": "validation"}
+
+
+class Ade20k(tfds.core.GeneratorBasedBuilder):
+    """20,210 and 2,000 photographs, parsed into 150 classes.
+
+    Features: `image` (height, width, 3) uint8, a JPEG; `segmentation_mask`
+    (height, width, 1) uint8, 0 for "other" and 1 to 150 for the classes in the
+    order of `ADE20K_CLASSES`; `file_name`; `scene`, such as "bathroom".
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "The first version."}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = f"""\
+    Download {ARCHIVE} (923 MB) from
+    http://data.csail.mit.edu/places/ADEchallenge/{ARCHIVE}
+    and put it, or the folder {ROOT} that it holds, into `manual_dir`.
+    """
+
+    def _info(self):
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=(
+                "ADE20K as prepared for the scene parsing challenge of 2016: "
+                "photographs with a class for every pixel."
+            ),
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(
+                        shape=(None, None, 3), encoding_format="jpeg"
+                    ),
+                    "segmentation_mask": tfds.features.Image(
+                        shape=(None, None, 1), encoding_format="png"
+                    ),
+                    "file_name": tfds.features.Text(),
+                    "scene": tfds.features.Text(),
+                }
+            ),
+            supervised_keys=("image", "segmentation_mask"),
+            homepage="http://sceneparsing.csail.mit.edu",
+            citation=_CITATION,
+        )
+
+    def _split_generators(self, dl_manager):
+        files = _files(pathlib.Path(dl_manager.manual_dir))
+        return {
+            split: self._generate_examples(files, folder)
+            for split, folder in _SPLITS.items()
+        }
+
+    def _generate_examples(self, files, folder):
+        scenes = dict(
+            line.split(maxsplit=1)
+            for line in files("sceneCategories.txt", b"").decode().splitlines()
+            if len(line.split()) > 1
+        )
+        for name in files.names(f"images/{folder}"):
+            stem = name.removesuffix(".jpg")
+            image = files(f"images/{folder}/{name}")
+            mask = files(f"annotations/{folder}/{stem}.png")
+            _check(image, mask, name)
+            yield stem, {
+                "image": image,
+                "segmentation_mask": mask,
+                "file_name": name,
+                "scene": scenes.get(stem, "").strip(),
+            }
+
+
+_CITATION = """\
+@inproceedings{zhou2017scene,
+  author = {Zhou, Bolei and Zhao, Hang and Puig, Xavier and Fidler, Sanja and
+            Barriuso, Adela and Torralba, Antonio},
+  title = {Scene Parsing through ADE20K Dataset},
+  booktitle = {CVPR},
+  year = {2017}
+}
+"""
+
+
+def _check(image, mask, name):
+    size = tf.io.extract_jpeg_shape(image)[:2]
+    try:
+        decode_mask(mask, len(ADE20K_CLASSES), "from_one", name, size)
+    except tf.errors.InvalidArgumentError as error:
+        raise ValueError(
+            f"{fault(error)}. Is this the archive of 2016 with the masks of "
+            "150 classes, and not of instances or of the full data set?"
+        ) from None
+
+
+class _Folder:
+    """Files of the extracted archive by their names in it."""
+
+    def __init__(self, root):
+        self.root = root
+
+    def names(self, folder):
+        return sorted(path.name for path in (self.root / folder).glob("*.jpg"))
+
+    def __call__(self, name, default=None):
+        path = self.root / name
+        if default is not None and not path.is_file():
+            return default
+        return path.read_bytes()
+
+
+class _Archive:
+    """Files of the archive, read without extracting it."""
+
+    def __init__(self, path):
+        self.archive = zipfile.ZipFile(path)
+        self.known = set(self.archive.namelist())
+
+    def names(self, folder):
+        prefix = f"{ROOT}/{folder}/"
+        found = (name for name in self.known if name.startswith(prefix))
+        return sorted(
+            name.removeprefix(prefix) for name in found if name.endswith(".jpg")
+        )
+
+    def __call__(self, name, default=None):
+        if default is not None and f"{ROOT}/{name}" not in self.known:
+            return default
+        return self.archive.read(f"{ROOT}/{name}")
+
+
+def _files(manual_dir):
+    for folder in (manual_dir / ROOT, manual_dir):
+        if (folder / "images" / "training").is_dir():
+            return _Folder(folder)
+    if (manual_dir / ARCHIVE).is_file():
+        return _Archive(manual_dir / ARCHIVE)
+    raise FileNotFoundError(
+        f"{manual_dir} holds neither {ARCHIVE} nor the folder {ROOT}. "
+        f"{Ade20k.MANUAL_DOWNLOAD_INSTRUCTIONS}"
+    )

@@ -1,0 +1,265 @@
+"""Pictures with masks by name: a data set of TFDS, or folders of files.
+
+Nothing here decodes a picture, but the first few are looked at when a set is
+opened, so that masks of another kind are refused before a day of training.
+
+The fact a reader would get wrong: TFDS's own `scene_parse150` holds masks of
+instances, not of ADE20K's 150 classes. `ade20k` of this package has those.
+"""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from keras_pyconv.datasets.masks import check_rule, decode_mask, fault
+from keras_pyconv.datasets.picture_sets import (
+    EXTENSIONS,
+    split_named,
+    tfds_builder,
+)
+from keras_pyconv.tasks.preprocessing import decode_picture
+from keras_pyconv.tasks.segmentation.classes import ADE20K_CLASSES
+
+IMAGES = ("images", "image")
+MASKS = ("annotations", "masks", "labels")
+FEATURE = "segmentation_mask"
+LOOKED_AT = 4  # masks of a set when it is opened
+SHOWN = 3  # examples that a message names
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MaskSet:
+    """One split of a data set of pictures with masks.
+
+    Attributes:
+        name: of the data set and split, for messages.
+        classes: names of the classes in the order of the labels.
+        rule: how the files count them, one of `LABEL_RULES`.
+        count: how many pictures there are.
+        examples: function of an order, an int64 scalar tensor or None, to a
+            `tf.data.Dataset` of dicts of strings: `picture`, `mask`, and
+            `name`, the picture's own.
+        are_files: whether `picture` and `mask` are paths; else encoded.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    rule: str
+    count: int
+    examples: Callable
+    are_files: bool
+
+    def decoded(self, example):
+        """An example's picture and labels.
+
+        Returns:
+            uint8 `(height, width, 3)`, and uint8 `(height, width)`: classes
+            from 0, 255 for none.
+        """
+        picture, mask = example["picture"], example["mask"]
+        if self.are_files:
+            picture, mask = tf.io.read_file(picture), tf.io.read_file(mask)
+        picture = decode_picture(picture)
+        labels = decode_mask(
+            mask,
+            len(self.classes),
+            self.rule,
+            example["name"],
+            tf.shape(picture)[:2],
+        )
+        return picture, labels
+
+    def check(self, count=None):
+        """Decodes the first `count` pictures and masks, or all.
+
+        Raises:
+            ValueError: a mask cannot be one of this set; the message says
+                which, and what was found.
+        """
+        examples = self.examples(None)
+        for example in examples if count is None else examples.take(count):
+            try:
+                self.decoded(example)
+            except tf.errors.InvalidArgumentError as error:
+                raise ValueError(f"{self.name}: {fault(error)}") from None
+        return self
+
+
+def mask_set(
+    name, split="train", data_dir=None, *, classes=None, rule=None
+) -> MaskSet:
+    """Opens one split of a data set of pictures with masks.
+
+    Args:
+        name: an existing folder with `images/<split>` and, of the same file
+            names, `annotations/<split>`, as ADEChallengeData2016 has them
+            (`masks` and `labels` do too); else the name of a TFDS data set
+            with the feature `segmentation_mask`, such as `"ade20k"`; or a
+            prepared builder of TFDS.
+        split: "train", "validation", or as the data set calls its splits.
+        data_dir: where TFDS keeps its data sets.
+        classes: names of the classes, or how many there are; by default the
+            TFDS feature's, else ADE20K's 150.
+        rule: `"from_one"` where masks count classes from 1 and 0 is "other",
+            `"from_zero"` where they count from 0 and 255 is ignored; by
+            default ADE20K's, the first, for folders and `ade20k`.
+
+    Returns:
+        The `MaskSet`, whose first masks have been looked at.
+
+    Raises:
+        ValueError: no such data set or split, pictures without masks, or
+            masks that cannot be of this set.
+    """
+    if rule is not None:
+        check_rule(rule)
+    if hasattr(name, "as_dataset"):
+        found = _tfds_set(name, split, classes, rule)
+    elif os.path.isdir(name):
+        found = _folder_set(pathlib.Path(name), split, classes, rule)
+    elif os.sep in str(name).rstrip(os.sep) and os.path.isabs(name):
+        raise ValueError(f"There is no folder {str(name)!r}.")
+    else:
+        directory = data_dir and os.fspath(data_dir)
+        builder = _builder(str(name), directory)
+        found = _tfds_set(builder, split, classes, rule)
+    return found.check(LOOKED_AT)
+
+
+def _names(classes):
+    if classes is None:
+        return ADE20K_CLASSES
+    if isinstance(classes, int):
+        return tuple(map(str, range(classes)))
+    return tuple(classes)
+
+
+# Folders ---------------------------------------------------------------------
+
+
+def _folder_set(root, split, classes, rule):
+    images, masks = [_subfolder(root, names) for names in (IMAGES, MASKS)]
+    splits = sorted(path.name for path in images.iterdir() if path.is_dir())
+    split = split_named(split, splits, images)
+    pictures = _by_stem(images / split, EXTENSIONS)
+    found = _by_stem(masks / split, (".PNG",))
+    for one, other, what in (
+        (pictures, found, "pictures have no mask"),
+        (found, pictures, "masks have no picture"),
+    ):
+        alone = sorted(set(one) - set(other))
+        if alone:
+            raise ValueError(
+                f"{root}: {len(alone)} {what}, such as "
+                f"{', '.join(alone[:SHOWN])}"
+            )
+    if not pictures:
+        raise ValueError(f"{images / split} holds no picture.")
+    stems = sorted(pictures)
+    columns = {
+        "picture": [pictures[stem] for stem in stems],
+        "mask": [found[stem] for stem in stems],
+        "name": [os.path.basename(pictures[stem]) for stem in stems],
+    }
+
+    def examples(order=None):
+        dataset = tf.data.Dataset.from_tensor_slices(columns)
+        if order is None:
+            return dataset
+        return dataset.shuffle(len(stems), order, False)
+
+    return MaskSet(
+        f"{root}, {split}",
+        _names(classes),
+        rule or "from_one",
+        len(stems),
+        examples,
+        are_files=True,
+    )
+
+
+def _subfolder(root, names):
+    for name in names:
+        if (root / name).is_dir():
+            return root / name
+    raise ValueError(
+        f"{root} has none of the folders {', '.join(names)}; there are: "
+        f"{sorted(path.name for path in root.iterdir())[:20]}"
+    )
+
+
+def _by_stem(folder, endings):
+    if not folder.is_dir():
+        raise ValueError(f"There is no folder {folder}.")
+    return {
+        path.stem: str(path)
+        for path in folder.iterdir()
+        if path.suffix.upper() in endings
+    }
+
+
+# TFDS ------------------------------------------------------------------------
+
+
+def _builder(name, data_dir):
+    base = name.partition("/")[0].partition(":")[0]
+    if base == "scene_parse150":
+        raise ValueError(
+            "'scene_parse150' of TFDS holds masks of instances, not of the "
+            "150 classes; take 'ade20k', or the extracted folder."
+        )
+    if base == "ade20k":
+        from keras_pyconv.datasets import ade20k  # noqa: F401
+    return tfds_builder(name, data_dir)
+
+
+def _tfds_set(builder, split, classes, rule):
+    import tensorflow_datasets as tfds
+
+    name, features = builder.info.full_name, builder.info.features
+    if FEATURE not in features or "image" not in features:
+        raise ValueError(
+            f"{name!r} is no segmentation set: it has no feature {FEATURE!r} "
+            f"beside 'image', but {sorted(features)}."
+        )
+    feature = features[FEATURE]
+    if classes is None and isinstance(feature, tfds.features.LabeledImage):
+        classes, rule = feature.names, rule or "from_zero"
+    known = list(builder.info.splits)
+    base, bracket, part = split.partition("[")
+    split = split_named(base, known, name) + bracket + part
+
+    def examples(order=None):
+        dataset = builder.as_dataset(
+            split=split,
+            decoders={
+                key: tfds.decode.SkipDecoding() for key in ("image", FEATURE)
+            },
+            shuffle_files=order is not None,
+            read_config=tfds.ReadConfig(
+                shuffle_seed=order,
+                shuffle_reshuffle_each_iteration=False,
+                add_tfds_id=True,
+                # The cache would keep the order of the first epoch.
+                try_autocache=False,
+            ),
+        )
+        return dataset.map(
+            lambda example: {
+                "picture": example["image"],
+                "mask": example[FEATURE],
+                "name": example.get("file_name", example["tfds_id"]),
+            }
+        )
+
+    return MaskSet(
+        f"{name}, {split}",
+        _names(classes),
+        rule or "from_one",
+        len(examples()),
+        examples,
+        are_files=False,
+    )

@@ -1,0 +1,148 @@
+"""What a mask file says about each pixel, and the refusal of wrong ones.
+
+A mask is an 8-bit gray PNG. Under the rule "from_one", ADE20K's, its classes
+count from 1 and 0 is "other"; under "from_zero" they count from 0 and 255 is no
+class. Either way classes are 0, 1, ... afterwards and 255 is ignored.
+
+The fact a reader would get wrong: a decoder never complains. It makes colours
+of a palette, drops half of 16 bits, and a mask of instances looks like one of
+classes; so what cannot be a mask of this set is refused by name.
+"""
+
+import tensorflow as tf
+
+from keras_pyconv.tasks.segmentation.classes import IGNORED
+
+LABEL_RULES = ("from_one", "from_zero")
+
+_BEGINNING = "The mask of"
+_SIGNATURE = b"\x89PNG"
+# By PNG's own numbers of its kinds of colour.
+_KINDS = ["gray", "1", "RGB", "palette", "gray with alpha", "5", "RGBA"]
+
+
+def check_rule(rule):
+    """Refuses an unknown label rule."""
+    if rule not in LABEL_RULES:
+        raise ValueError(
+            f"The label rule must be one of {LABEL_RULES}: whether classes "
+            'count from 1, 0 being "other", or from 0, 255 being ignored. '
+            f"Received: {rule!r}"
+        )
+
+
+def _check(holds, name, *words):
+    """An assertion whose message is one sentence on a named mask."""
+    words = [
+        word if isinstance(word, str) else tf.strings.as_string(word)
+        for word in words
+    ]
+    said = tf.strings.join([_BEGINNING, name, *words], " ")
+    return tf.debugging.Assert(holds, [said], summarize=1)
+
+
+def fault(error) -> str:
+    """The sentence in an error of `decode_mask`, which TensorFlow wraps."""
+    said = error.message
+    if _BEGINNING in said:
+        said = said[said.index(_BEGINNING) :].splitlines()[0]
+    return said.strip(" '\"]")
+
+
+def _check_header(encoded, name):
+    """Assertions on the file's kind: what it is comes into the message."""
+    is_png = tf.strings.substr(encoded, 0, 4) == _SIGNATURE
+    header = tf.cond(
+        tf.strings.length(encoded) > 25,
+        lambda: tf.strings.substr(encoded, 24, 2),
+        lambda: tf.constant(b"\x00\x00"),
+    )
+    numbers = tf.cast(tf.io.decode_raw(header, tf.uint8), tf.int32)
+    bits, color = tf.unstack(numbers, num=2)
+    kind = tf.gather(_KINDS, tf.minimum(color, len(_KINDS) - 1))
+    gray = (color == 0) & (bits == 8)
+    must = "must be an 8-bit gray PNG; found"
+    return [
+        _check(is_png, name, must, "a file that is no PNG"),
+        _check(gray | ~is_png, name, must, kind, "of", bits, "bits"),
+    ]
+
+
+def labels_of_mask(pixels, classes, rule, name="a picture"):
+    """Labels from 0, and 255 where there is no class.
+
+    Args:
+        pixels: uint8 tensor, what stands in the file.
+        classes: how many there are.
+        rule: one of `LABEL_RULES`.
+        name: of the picture, for the message.
+
+    Returns:
+        uint8 tensor of the same shape.
+
+    Raises:
+        tf.errors.InvalidArgumentError: a value that is no class of the set;
+            the message has the picture's name and the value.
+    """
+    check_rule(rule)
+    values = tf.cast(pixels, tf.int32)
+    if rule == "from_one":
+        nothing, labels, last = values == 0, values - 1, classes
+    else:
+        nothing, labels, last = values == IGNORED, values, classes - 1
+    highest = tf.reduce_max(tf.where(nothing, 0, values))
+    check = _check(
+        highest <= last,
+        name,
+        "holds the value",
+        highest,
+        f"but of {classes} classes counted {rule.replace('_', ' ')} the last "
+        f"is {last}",
+    )
+    with tf.control_dependencies([check]):
+        return tf.cast(tf.where(nothing, IGNORED, labels), tf.uint8)
+
+
+def decode_mask(encoded, classes, rule, name="a picture", size=None):
+    """Decodes and checks a mask file.
+
+    Args:
+        encoded: string scalar, a PNG file.
+        classes: how many there are.
+        rule: one of `LABEL_RULES`.
+        name: of the picture, a string scalar, for the messages.
+        size: `(height, width)` of its image, or None not to compare.
+
+    Returns:
+        uint8 tensor `(height, width)` of labels from 0, 255 for no class.
+
+    Raises:
+        tf.errors.InvalidArgumentError: the file is no mask of this set; the
+            message has the picture's name and what was found.
+    """
+    with tf.control_dependencies(_check_header(encoded, name)):
+        pixels = tf.io.decode_png(encoded, channels=1)[..., 0]
+    checks = []
+    if size is not None:
+        found = tf.shape(pixels)
+        found = tf.shape(pixels)
+        (height, width), (high, wide) = (
+            tf.unstack(tf.convert_to_tensor(pair), num=2)
+            for pair in (found, size)
+        )
+        checks.append(
+            _check(
+                tf.reduce_all(found == size),
+                name,
+                "has another size than its image; found",
+                height,
+                "x",
+                width,
+                "and",
+                high,
+                "x",
+                wide,
+            )
+        )
+    with tf.control_dependencies(checks):
+        return labels_of_mask(pixels, classes, rule, name)

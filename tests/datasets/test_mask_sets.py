@@ -1,0 +1,169 @@
+"""Masks are read by an explicit rule, and wrong ones refused by name."""
+
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_pyconv.datasets.mask_sets import mask_set
+from tests.datasets.mask_folders import SIZES, mask, picture, write
+
+tfds = pytest.importorskip("tensorflow_datasets")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write(tmp_path / "ade")
+
+
+def decoded(masks):
+    return [
+        [part.numpy() for part in masks.decoded(example)]
+        for example in masks.examples(None)
+    ]
+
+
+def test_in_ade20k_zero_is_no_class(folder):
+    masks = mask_set(folder)
+    assert masks.count == 3 and masks.classes[0] == "wall"
+    for number, (image, labels) in enumerate(decoded(masks)):
+        raw = mask(SIZES[number], number).astype(int)
+        np.testing.assert_array_equal(labels, np.where(raw == 0, 255, raw - 1))
+        assert image.shape == (*SIZES[number], 3)
+
+
+def test_under_the_other_rule_classes_count_from_zero(folder):
+    masks = mask_set(folder, classes=151, rule="from_zero")
+    for number, (_, labels) in enumerate(decoded(masks)):
+        np.testing.assert_array_equal(labels, mask(SIZES[number], number))
+
+
+def save(folder, mode, values, number=1):
+    path = folder / "annotations" / "training" / f"{number}.png"
+    image = Image.fromarray(values)
+    if mode == "P":
+        image = image.convert("P")
+        image.putpalette(list(range(256)) * 3)
+    image.save(path)
+
+
+SIZE = SIZES[1]
+WRONG = {
+    "a class too many": (
+        "L",
+        mask(SIZE) * 0 + 151,
+        "1.jpg holds the value 151 but of 150 .* is 150$",
+    ),
+    "a palette": ("P", mask(SIZE), "1.jpg must .* found palette of 8 bits"),
+    "colours": ("RGB", picture(SIZE), "1.jpg must .* found RGB of 8 bits"),
+    "16 bits": ("I;16", mask(SIZE).astype("uint16"), "found gray of 16 bits"),
+    "another size": ("L", mask((31, 50)), "1.jpg .* found 31 x 50 and 50 x 31"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_mask_that_cannot_be_one_is_refused_with_what_was_found(
+    folder, wrong
+):
+    mode, values, message = WRONG[wrong]
+    save(folder, mode, values)
+    with pytest.raises(ValueError, match=message):
+        mask_set(folder)
+
+
+def test_150_of_150_classes_counted_from_zero_is_refused(folder):
+    with pytest.raises(ValueError, match="holds the value 150 .* is 149"):
+        mask_set(folder, rule="from_zero")
+
+
+def test_no_png_is_refused(folder):
+    path = folder / "annotations" / "training" / "0.png"
+    Image.fromarray(mask(SIZES[0])).save(path, "JPEG")
+    with pytest.raises(
+        ValueError, match="0.jpg must .* found a file that is no PNG"
+    ):
+        mask_set(folder)
+
+
+def test_a_picture_without_mask_is_named(folder):
+    (folder / "annotations" / "training" / "2.png").unlink()
+    with pytest.raises(ValueError, match="1 pictures have no mask, such as 2"):
+        mask_set(folder)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda f: mask_set(f, "test"), "no split 'test'. Known: .'training"),
+        (lambda f: mask_set(f / "images"), "none of the folders images"),
+        (lambda f: mask_set("/no/such"), "no folder '/no/such'"),
+        (lambda f: mask_set("scene_parse150"), "instances"),
+        (lambda f: mask_set(f, rule="from_two"), "'from_two'"),
+    ],
+)
+def test_what_is_no_such_set_is_refused(folder, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(folder)
+
+
+def builder(manual_dir, data_dir):
+    from keras_pyconv.datasets.ade20k import Ade20k
+
+    made = Ade20k(data_dir=str(data_dir))
+    config = tfds.download.DownloadConfig(manual_dir=str(manual_dir))
+    made.download_and_prepare(download_config=config)
+    return made
+
+
+@pytest.mark.parametrize("zipped", [False, True], ids=["folder", "zip"])
+def test_tfds_makes_ade20k_of_the_archive(tmp_path, zipped):
+    manual = tmp_path / "manual"
+    root = write(manual / "ADEChallengeData2016")
+    write(manual / "ADEChallengeData2016", "validation", SIZES[:2])
+    (root / "sceneCategories.txt").write_text("0 bathroom\n1 misc\n")
+    if zipped:
+        with zipfile.ZipFile(tmp_path / f"{root.name}.zip", "w") as archive:
+            for path in root.rglob("*.*"):
+                archive.write(path, path.relative_to(manual))
+        manual = tmp_path
+        root.rename(tmp_path / "away")
+    made = builder(manual, tmp_path / "data")
+    example = next(iter(made.as_dataset(split="train")))
+    assert {"bathroom", "misc", ""} >= {example["scene"].numpy().decode()}
+    validation = mask_set(made, "validation")
+    assert validation.count == 2 and validation.rule == "from_one"
+    train = mask_set(made)
+    assert train.count == 3 and len(train.classes) == 150
+    found = sorted(labels.sum() for _, labels in decoded(train))
+    again = sorted(
+        np.where(mask(size, n) == 0, 255, mask(size, n).astype(int) - 1).sum()
+        for n, size in enumerate(SIZES)
+    )
+    assert found == again
+
+
+def test_the_builder_refuses_masks_of_another_archive(tmp_path):
+    root = write(tmp_path / "ADEChallengeData2016")
+    save(root, "RGB", picture(SIZE))
+    with pytest.raises(ValueError, match="1.jpg .* RGB .*archive of 2016"):
+        builder(tmp_path, tmp_path / "data")
+
+
+def test_where_the_archive_is_missing_its_address_is_said(tmp_path):
+    (tmp_path / "manual").mkdir()
+    (tmp_path / "manual" / "something").touch()
+    with pytest.raises(FileNotFoundError, match="csail.mit.edu"):
+        builder(tmp_path / "manual", tmp_path / "data")
+
+
+def test_the_digits_count_their_background(tmp_path):
+    from keras_pyconv.datasets import prepare_digits_in_photos
+
+    made = prepare_digits_in_photos(
+        "segmentation", data_dir=tmp_path, train_examples=3, test_examples=2
+    )
+    masks = mask_set(made, "test")
+    assert masks.rule == "from_zero" and len(masks.classes) == 11
+    assert masks.count == 2
+    assert {0} < set(np.unique(decoded(masks)[0][1])) <= set(range(11))
