@@ -7,6 +7,7 @@ at step n sees what an unbroken one would have seen, wherever the epoch was.
 
 import contextlib
 import math
+import signal
 
 import keras
 
@@ -255,7 +256,8 @@ class _Run:
             f"Stopped after step {self.step} of {self.total} and saved to "
             f"{self.workdir.path}. Start the same command again to go on."
         )
-        raise SystemExit(128 + (self.stopping.signal or 0))
+        # Another machine's signal was none here.
+        raise SystemExit(128 + (self.stopping.signal or signal.SIGTERM))
 
 
 def fit(

@@ -1,5 +1,7 @@
 """A small run for the tests: a model with all kinds of state, and its data."""
 
+import time
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -15,7 +17,7 @@ RUN = {
 }
 
 
-def batches(first_step=0, batch=BATCH, part=slice(None)):
+def batches(first_step=0, batch=BATCH, part=slice(None), wait=0.0):
     """Element n follows from the seed and first_step + n alone."""
 
     def one(step):
@@ -27,7 +29,21 @@ def batches(first_step=0, batch=BATCH, part=slice(None)):
     options = tf.data.Options()
     # The tuning thread takes a second to end, which is most of a test.
     options.autotune.enabled = False
-    return tf.data.Dataset.counter(first_step).map(one).with_options(options)
+    dataset = tf.data.Dataset.counter(first_step).map(one)
+    if wait:
+        dataset = dataset.map(lambda x, y: _after(wait, x, y))
+    return dataset.with_options(options)
+
+
+def _after(seconds, x, y):
+    """The batch, some time later, so that a test can come between steps."""
+
+    def wait(x):
+        time.sleep(seconds)
+        return x
+
+    waited = tf.numpy_function(wait, [x], x.dtype)
+    return tf.ensure_shape(waited, x.shape), y
 
 
 def model(

@@ -1,0 +1,149 @@
+"""Two processes train as one does, and go on after one was killed."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from keras_pyconv import training
+from keras_pyconv.training import checkpoints
+from tests.training import small
+
+ROOT = pathlib.Path(__file__).parents[2]
+SECONDS = 200
+
+
+def _free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def _start(folder, seconds_a_step=0.0):
+    """Starts both machines; their output goes to files in the folder."""
+    hosts = [f"127.0.0.1:{port}" for port in _free_ports(2)]
+    command = [sys.executable, "-m", "tests.training.worker", folder]
+    processes = []
+    folder.mkdir(exist_ok=True)
+    for index in range(2):
+        task = {"type": "worker", "index": index}
+        place = {"cluster": {"worker": hosts}, "task": task}
+        settings = {"TF_CONFIG": json.dumps(place), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        with open(folder / f"output-{index}.txt", "a") as output:
+            process = subprocess.Popen(
+                [*command, str(seconds_a_step)],
+                cwd=ROOT,
+                env={**os.environ, **settings},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        processes.append(process)
+    return processes
+
+
+def _end(processes):
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def _run(folder):
+    processes = _start(folder)
+    try:
+        codes = [process.wait(SECONDS) for process in processes]
+    finally:
+        _end(processes)
+    assert codes == [0, 0], _said(folder)
+
+
+def _said(folder):
+    return [path.read_text()[-2000:] for path in folder.glob("output-*")]
+
+
+def _wait_for_step(folder, step, processes):
+    end = time.monotonic() + SECONDS
+    while not checkpoints.path_of(folder / "checkpoints", step).exists():
+        alive = all(process.poll() is None for process in processes)
+        assert alive and time.monotonic() < end, _said(folder)
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """A run whose second machine was killed, and that was started again."""
+    folder = tmp_path_factory.mktemp("broken")
+    processes = _start(folder, seconds_a_step=0.5)
+    try:
+        _wait_for_step(folder, 5, processes)
+        processes[1].send_signal(signal.SIGKILL)
+        processes[1].wait()
+        # Who starts the job again ends what is left of it.
+        time.sleep(0.5)
+    finally:
+        _end(processes)
+    reached = checkpoints.latest(folder / "checkpoints")[2]["step"]
+    assert 5 <= reached < 12
+    _run(folder)
+    return folder
+
+
+def _weights(folder):
+    _, arrays, record = checkpoints.latest(folder / "checkpoints")
+    assert record["step"] == 12
+    return arrays, record["history"]
+
+
+def test_two_machines_end_with_the_weights_of_one(broken, tmp_path):
+    alone = small.model(dropout=0.0)
+    small.run(tmp_path, alone, ema=0.9)
+    (found, history), (wanted, other) = _weights(broken), _weights(tmp_path)
+    for name, array in wanted.items():
+        if not name.startswith("metrics"):
+            np.testing.assert_allclose(found[name], array, 1e-4, 1e-5)
+    for row, wanted in zip(history, other, strict=True):
+        assert row == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_a_broken_run_ends_as_the_unbroken_one_to_the_bit(broken, tmp_path):
+    _run(tmp_path)
+    (found, history), (wanted, other) = _weights(broken), _weights(tmp_path)
+    for name, array in wanted.items():
+        np.testing.assert_array_equal(found[name], array)
+    assert history == other
+
+
+@pytest.mark.slow
+def test_a_signal_to_one_machine_stops_both_and_saves(tmp_path):
+    processes = _start(tmp_path, seconds_a_step=0.3)
+    try:
+        _wait_for_step(tmp_path, 3, processes)
+        processes[1].send_signal(signal.SIGTERM)
+        codes = [process.wait(SECONDS) for process in processes]
+    finally:
+        _end(processes)
+    assert codes == [143, 143]
+    assert "Start the same command again" in "".join(_said(tmp_path))
+
+
+def test_only_the_first_machine_writes_and_speaks(broken):
+    first, second = sorted(broken.glob("output-*"))
+    assert "Going on after step" in first.read_text()
+    assert "epoch" not in second.read_text()
+
+
+def test_a_missing_description_of_the_machines_is_said(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(ValueError, match='needs .* TF_CONFIG .*"task"'):
+        training.make_strategy("multi_worker")
