@@ -1,6 +1,7 @@
 """Functions from a record of `architectures` to a `keras.Model`."""
 
 from keras_pyconv.models.auxiliary import AuxiliaryModel, inference_model
+from keras_pyconv.models.backbone import load_backbone
 from keras_pyconv.models.body import load_body
 from keras_pyconv.models.conversion import (
     replace_convolutions,
@@ -10,7 +11,6 @@ from keras_pyconv.models.detection import (
     SSD,
     PyConvSSD,
     build_detector,
-    load_backbone,
 )
 from keras_pyconv.models.features import Feature, features
 from keras_pyconv.models.inception import (

@@ -13,7 +13,7 @@ from keras_pyconv.models.arguments import (
     is_published,
     is_torch_file,
 )
-from keras_pyconv.models.detection import load_backbone
+from keras_pyconv.models.backbone import load_backbone
 from keras_pyconv.models.resnet import build_classifier
 from keras_pyconv.weights import (
     fetch,

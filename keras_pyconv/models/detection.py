@@ -31,6 +31,8 @@ from keras_pyconv.models.arguments import (
     image_input,
     is_torch_file,
 )
+from keras_pyconv.models.backbone import load_backbone
+from keras_pyconv.models.body import load_body
 from keras_pyconv.models.classifier import finish
 from keras_pyconv.models.resnet import build_classifier
 
@@ -123,53 +125,18 @@ def _check(weights, classes):
         )
 
 
-def _classifier(detector, source):
-    """The classifier that holds a backbone's weights."""
-    if isinstance(source, keras.Model):
-        return source
-    check_weights(source)
-    if os.fspath(source).endswith(".keras"):
-        return keras.saving.load_model(source)
-    name = detector.backbone.name
-    if name not in ARCHITECTURES:
-        raise ValueError(
-            f"No row is named {name!r}, so that {os.fspath(source)!r} cannot "
-            "be read: pass the classifier itself as `backbone_weights`."
-        )
-    return build_classifier(name, weights=source)
-
-
-def load_backbone(model, classifier):
-    """Copies a classifier's stem and first three stages into a detector.
-
-    Args:
-        model: A detector of this module.
-        classifier: A network of `build_classifier`, from the same row; its
-            classes and input size may be any.
-
-    Raises:
-        ValueError: if the classifier lacks a layer of the backbone, or has
-            one of other shapes; the message lists them.
-    """
-    known = {layer.name: layer for layer in classifier.layers}
-    pairs, wrong = [], []
-    for layer in model.layers:
-        if layer.weights and layer.name.startswith("conv"):
-            other = known.get(layer.name)
-            shapes = [
-                [tuple(weight.shape) for weight in one.weights]
-                for one in (layer, other or keras.layers.Identity())
-            ]
-            pairs.append((layer, other))
-            wrong += [layer.name] * (shapes[0] != shapes[1])
-    if wrong or not pairs:
-        raise ValueError(
-            f"{classifier.name!r} is no classifier for the backbone of "
-            f"{model.name!r}. Missing or of other shapes: "
-            f"{', '.join(wrong) or 'all'}"
-        )
-    for layer, other in pairs:
-        layer.set_weights(other.get_weights())
+def _load_backbone(model, detector, source):
+    """From a classifier, or from what `load_body` can fill one with."""
+    if not isinstance(source, keras.Model):
+        name = detector.backbone.name
+        if name not in ARCHITECTURES:
+            raise ValueError(
+                f"No row is named {name!r}: pass the trained classifier "
+                "itself as `backbone_weights`. "
+                f"Received: backbone_weights={source!r}"
+            )
+        source = load_body(build_classifier(name), source, name)
+    load_backbone(model, source)
 
 
 def build_detector(
@@ -187,9 +154,9 @@ def build_detector(
         detector: A `Detector`, or the name of a row of `DETECTORS`.
         weights: None for the reference's random initialization, or the path
             of a file of Keras for the whole detector.
-        backbone_weights: None; or a classifier of the backbone's row, or the
-            path of its file: of Keras, or of the authors' framework, then
-            with 1000 classes.
+        backbone_weights: None; or a classifier of the backbone's row, the
+            path of its file (of Keras, or of the authors' framework), or the
+            name of a published set, such as `"imagenet"`.
         input_tensor: Keras tensor to use as the images.
         input_shape: Shape of an image without the batch; the default is the
             record's size and three channels. Other sizes have other numbers
@@ -224,7 +191,7 @@ def build_detector(
     outputs = _head(backbone.output, detector, int(classes))
     model = finish(images, outputs, name or detector.name.lower(), weights)
     if backbone_weights is not None:
-        load_backbone(model, _classifier(detector, backbone_weights))
+        _load_backbone(model, detector, backbone_weights)
     return model
 
 
