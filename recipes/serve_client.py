@@ -1,0 +1,266 @@
+"""Pictures to labels by a model that TensorFlow Serving serves.
+
+What: sends picture files, or all of a folder, to the signature `serve_bytes`
+that `keras_pyconv.export.saved_model` writes for a classifier, over REST or
+gRPC, in batches; prints the best labels of every file. The server decodes,
+resizes and normalizes, so files travel as they are. A server that starts or
+is busy is asked again; a file that is no picture spoils its own line alone.
+
+Needs: nothing for REST; for gRPC `pip install keras_pyconv[export]`.
+Command: python -m recipes.serve_client pictures/ --model digits
+         python -m recipes.serve_client cat.jpg --model net --protocol grpc
+Exit status: 0; 1 where a file could not be read as a picture; 2 where the
+server gives no answers.
+"""
+
+import argparse
+import base64
+import dataclasses
+import json
+import pathlib
+import sys
+import time
+import urllib.error
+import urllib.request
+
+SIGNATURE = "serve_bytes"
+SUFFIXES = (".jpg", ".jpeg", ".png")
+PORTS = {"rest": 8501, "grpc": 8500}
+FIRST_WAIT = 0.5  # seconds before the second attempt; doubled for each other
+MOST_BYTES = 256 * 2**20  # of one gRPC message; its own limit is 4 MiB
+NO_CLASS = -1  # what the export answers for a file that is no picture
+
+
+class ServerError(Exception):
+    """The server gives no answers; the message is for the user."""
+
+
+class Refused(Exception):
+    """This request was refused; another one may be answered."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """The best labels of one picture, best first, or why there are none."""
+
+    labels: tuple = ()
+    scores: tuple = ()
+    problem: str = ""
+
+    def __str__(self):
+        pairs = zip(self.labels, self.scores)
+        best = ", ".join(f"{label} ({score:.3f})" for label, score in pairs)
+        return self.problem or best
+
+
+def _answers(labels, scores, classes):
+    """One answer for each row of a batch."""
+    rows = []
+    for names, values, indices in zip(labels, scores, classes):
+        if indices[0] == NO_CLASS:
+            rows.append(Answer(problem="the server reads no picture in it"))
+        else:
+            rows.append(Answer(tuple(names), tuple(map(float, values))))
+    return rows
+
+
+# REST ----------------------------------------------------------------------
+
+
+class Rest:
+    """Asks by HTTP; strings of bytes travel as base64."""
+
+    def __init__(self, options):
+        self.where = f"http://{options.server}:{options.port}"
+        version = f"/versions/{options.version}" if options.version else ""
+        self.url = f"{self.where}/v1/models/{options.model}{version}:predict"
+        self.options = options
+
+    def ask(self, files):
+        """Answers for the bytes of some files."""
+        rows = [{"b64": base64.b64encode(file).decode()} for file in files]
+        body = {"signature_name": SIGNATURE, "instances": rows}
+        request = urllib.request.Request(
+            self.url,
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(
+                request, timeout=self.options.timeout
+            ) as response:
+                predictions = json.load(response)["predictions"]
+        except urllib.error.HTTPError as error:
+            text = error.read().decode(errors="replace")
+            raise _http_error(error.code, text, self.options) from error
+        except OSError as error:
+            raise ConnectionError(getattr(error, "reason", error)) from error
+        names = ("labels", "scores", "classes")
+        return _answers(*([row[n] for row in predictions] for n in names))
+
+
+def _http_error(code, text, options):
+    if code == 404:
+        return ServerError(_unknown(options, text))
+    if code in (408, 429, 500, 502, 503, 504):
+        return ConnectionError(f"HTTP {code}: {text}")
+    return Refused(text)
+
+
+def _unknown(options, text):
+    version = f" in version {options.version}" if options.version else ""
+    return (
+        f"The server at {options.server}:{options.port} has no model "
+        f"{options.model!r}{version}: {text.strip()}. Its name is that of the "
+        "folder above the versions."
+    )
+
+
+# gRPC ----------------------------------------------------------------------
+
+
+class Grpc:
+    """Asks by gRPC, which sends the files' bytes as they are."""
+
+    def __init__(self, options):
+        import grpc
+        from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+        self.where = f"{options.server}:{options.port}"
+        limits = [
+            (f"grpc.max_{way}_message_length", MOST_BYTES)
+            for way in ("send", "receive")
+        ]
+        channel = grpc.insecure_channel(self.where, limits)
+        self.stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        self.options = options
+
+    def ask(self, files):
+        """Answers for the bytes of some files."""
+        import grpc
+        import tensorflow as tf
+        from tensorflow_serving.apis import predict_pb2
+
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = self.options.model
+        request.model_spec.signature_name = SIGNATURE
+        if self.options.version:
+            request.model_spec.version.value = self.options.version
+        proto = tf.make_tensor_proto(list(files), tf.string, [len(files)])
+        request.inputs["image_bytes"].CopyFrom(proto)
+        try:
+            reply = self.stub.Predict(request, self.options.timeout)
+        except grpc.RpcError as error:
+            raise _grpc_error(error, self.options) from error
+        arrays = {
+            name: tf.make_ndarray(reply.outputs[name]).tolist()
+            for name in ("labels", "scores", "classes")
+        }
+        labels = [[name.decode() for name in row] for row in arrays["labels"]]
+        return _answers(labels, arrays["scores"], arrays["classes"])
+
+
+def _grpc_error(error, options):
+    import grpc
+
+    code, text = error.code(), error.details()
+    if code == grpc.StatusCode.NOT_FOUND:
+        return ServerError(_unknown(options, text))
+    again = (
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    )
+    return ConnectionError(text) if code in again else Refused(text)
+
+
+# Files ---------------------------------------------------------------------
+
+
+def find_pictures(paths):
+    """Files as given, and those of folders by their endings, sorted."""
+    found = []
+    for path in map(pathlib.Path, paths):
+        if path.is_dir():
+            inside = sorted(path.rglob("*"))
+            found += [p for p in inside if p.suffix.lower() in SUFFIXES]
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise ServerError(f"There is no file {path}.")
+    if not found:
+        raise ServerError(f"No {', '.join(SUFFIXES)} in {', '.join(paths)}.")
+    return found
+
+
+def ask_again(client, files):
+    """Asks until the server answers, as often as the options say."""
+    wait = FIRST_WAIT
+    for attempt in range(client.options.retries + 1):
+        try:
+            return client.ask(files)
+        except ConnectionError as error:
+            problem = error
+        if attempt < client.options.retries:
+            time.sleep(wait)
+            wait *= 2
+    raise ServerError(
+        f"No answer from {client.where} after {client.options.retries + 1} "
+        f"attempts: {problem}. Does TensorFlow Serving run there?"
+    )
+
+
+def label_batch(client, files):
+    """Answers for one batch; a refused one is asked picture by picture."""
+    try:
+        return ask_again(client, files)
+    except Refused as error:
+        if len(files) == 1:
+            return [Answer(problem=f"refused: {error}")]
+    return [answer for f in files for answer in label_batch(client, [f])]
+
+
+def label_pictures(client, paths, batch):
+    """Yields each path with its answer, a batch at a time."""
+    for begin in range(0, len(paths), batch):
+        some = paths[begin : begin + batch]
+        files = [path.read_bytes() for path in some]
+        yield from zip(some, label_batch(client, files))
+
+
+def _command_line():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paths", nargs="+", help="pictures, or folders")
+    parser.add_argument("--model", required=True, help="name at the server")
+    parser.add_argument("--version", type=int, help="default: the largest")
+    parser.add_argument("--protocol", choices=PORTS, default="rest")
+    parser.add_argument("--server", default="localhost")
+    parser.add_argument("--port", type=int, help="default: 8501, gRPC 8500")
+    parser.add_argument("--batch", type=int, default=16, help="files a request")
+    parser.add_argument("--timeout", type=float, default=30, help="seconds")
+    parser.add_argument("--retries", type=int, default=4)
+    return parser
+
+
+def main(arguments=None):
+    """Prints a line for each picture; returns the exit status."""
+    options = _command_line().parse_args(arguments)
+    options.port = options.port or PORTS[options.protocol]
+    broken = 0
+    try:
+        paths = find_pictures(options.paths)
+        client = {"rest": Rest, "grpc": Grpc}[options.protocol](options)
+        for path, answer in label_pictures(client, paths, options.batch):
+            broken += bool(answer.problem)
+            print(f"{path}: {answer}", flush=True)
+    except ServerError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
