@@ -74,7 +74,16 @@ def load_data(args, side, shard):
     return batches, evaluate, train.classes
 
 
-# Model, optimizer, loss ----------------------------------------------------
+# Schedule, model, optimizer, loss ------------------------------------------
+
+
+def schedule(args, steps_per_epoch):
+    """The rate over the run, which falls at three parts of its length."""
+    scale = 1.0 if args.no_scaled_rate else args.batch_size / RATE_BATCH
+    steps = args.epochs * steps_per_epoch
+    # In a very short run two falls may meet in one step.
+    falls = sorted({round(fall / EPOCHS * steps) for fall in FALLS})
+    return training.StepDecay(LEARNING_RATE * scale, falls)
 
 
 def make_model(variant, classes, side, rate):
@@ -127,12 +136,7 @@ def main(argv=None):
     shard = training.shard(strategy)
     batches, evaluate, classes = load_data(args, args.side, shard)
     steps = SMOKE["steps"] if args.smoke else batches.steps_per_epoch
-    scale = 1.0 if args.no_scaled_rate else args.batch_size / RATE_BATCH
-    # A run of other length has its falls at the same parts of it; in a very
-    # short one they may meet in one step.
-    parts = {round(fall / EPOCHS * args.epochs * steps) for fall in FALLS}
-    falls = [step / steps for step in sorted(parts)]
-    rate = training.step_decay(LEARNING_RATE * scale, falls, steps)
+    rate = schedule(args, steps)
     with strategy.scope():
         model = make_model(args.variant, len(classes), args.side, rate)
     history = training.fit(
@@ -146,8 +150,7 @@ def main(argv=None):
             "side": args.side,
             "batch_size": args.batch_size,
             "precision": args.precision,
-            "learning_rate": LEARNING_RATE * scale,
-            "falls": falls,
+            "rate": rate.get_config(),
             "momentum": MOMENTUM,
             "l2": L2,
         },

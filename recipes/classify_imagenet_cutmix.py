@@ -39,7 +39,7 @@ DATA = "imagenet2012"
 BATCH = 1024  # pictures of one update, on all devices
 LEARNING_RATE = 0.4  # for 1024 pictures, the highest
 RATE_BATCH = 1024
-WARMUP_EPOCHS = 5
+WARMUP_EPOCHS = 5  # of 300
 MOMENTUM = 0.9
 L2 = 1e-4  # on all weights, biases and batch normalization included
 EPOCHS = 300
@@ -79,7 +79,15 @@ def load_data(args, side, shard):
     return batches, evaluate, train.classes
 
 
-# Model, optimizer, loss ----------------------------------------------------
+# Schedule, model, optimizer, loss ------------------------------------------
+
+
+def schedule(args, steps_per_epoch):
+    """The rate over the run: a straight line up and a cosine down to 0."""
+    scale = 1.0 if args.no_scaled_rate else args.batch_size / RATE_BATCH
+    steps = args.epochs * steps_per_epoch
+    warmup = round(WARMUP_EPOCHS / EPOCHS * steps)
+    return training.cosine_decay(LEARNING_RATE * scale, steps, warmup)
 
 
 def make_model(variant, classes, side, rate):
@@ -135,11 +143,7 @@ def main(argv=None):
     shard = training.shard(strategy)
     batches, evaluate, classes = load_data(args, args.side, shard)
     steps = SMOKE["steps"] if args.smoke else batches.steps_per_epoch
-    scale = 1.0 if args.no_scaled_rate else args.batch_size / RATE_BATCH
-    warmup = 0 if args.smoke else WARMUP_EPOCHS * steps
-    rate = training.cosine_decay(
-        LEARNING_RATE * scale, args.epochs * steps, warmup
-    )
+    rate = schedule(args, steps)
     with strategy.scope():
         model = make_model(args.variant, len(classes), args.side, rate)
     history = training.fit(
@@ -153,8 +157,7 @@ def main(argv=None):
             "side": args.side,
             "batch_size": args.batch_size,
             "precision": args.precision,
-            "learning_rate": LEARNING_RATE * scale,
-            "warmup_epochs": WARMUP_EPOCHS,
+            "rate": rate.get_config(),
             "cutmix": [CUTMIX_ALPHA, CUTMIX_PROBABILITY],
             "momentum": MOMENTUM,
             "l2": L2,

@@ -1,0 +1,156 @@
+"""The two ImageNet recipes train, go on, and are evaluated, on small sets."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from recipes import classify_imagenet, classify_imagenet_cutmix, evaluate
+
+RECIPES = {
+    recipe.__name__.rpartition(".")[2]: recipe
+    for recipe in (classify_imagenet, classify_imagenet_cutmix)
+}
+STEPS = 5004  # of ImageNet's epoch at a batch of 256
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("classify")
+
+
+@pytest.fixture(scope="module", params=RECIPES)
+def run(request, folder):
+    """The name of the recipe, its work folder and its epochs."""
+    workdir = folder / request.param
+    options = ["--smoke", f"--workdir={workdir}", f"--data-dir={folder}"]
+    options.append("--strategy=one")
+    if request.param == "classify_imagenet":
+        options.append(f"--export-root={folder / 'exports'}")
+    _, history = RECIPES[request.param].main(options)
+    return request.param, workdir, history
+
+
+def test_an_epoch_is_trained_and_evaluated(run):
+    (row,) = run[2]
+    assert np.isfinite(row["loss"]) and row["step"] == 2
+    assert 0 <= row["val_top5_error"] <= row["val_top1_error"] <= 1
+
+
+def test_the_folder_says_how_it_was_trained(run):
+    name, workdir, _ = run
+    text = (workdir / "constants.json").read_text()
+    constants = json.loads(text)["constants"]
+    assert constants["variant"] == "PyConvResNetMini"
+    assert constants["l2"] == 1e-4 and constants["momentum"] == 0.9
+    assert ("cutmix" in constants) == (name == "classify_imagenet_cutmix")
+
+
+def test_the_rate_is_the_papers_over_90_epochs():
+    args = classify_imagenet.parse([])
+    rate = classify_imagenet.schedule(args, STEPS)
+    expected = {0: 0.1, 30: 0.01, 60: 1e-3, 80: 1e-4}
+    for epoch, value in expected.items():
+        assert float(rate(epoch * STEPS)) == pytest.approx(value)
+        if epoch:
+            before = float(rate(epoch * STEPS - 1))
+            assert before == pytest.approx(10 * value)
+
+
+def test_the_rate_of_cutmix_is_a_cosine_from_04():
+    args = classify_imagenet_cutmix.parse([])
+    assert (args.batch_size, args.precision) == (1024, "mixed_bfloat16")
+    rate = classify_imagenet_cutmix.schedule(args, 1251)
+    assert float(rate(5 * 1251)) == pytest.approx(0.4)
+    middle = (5 + 295 / 2) * 1251
+    assert float(rate(int(middle))) == pytest.approx(0.2, rel=1e-3)
+    assert float(rate(300 * 1251)) == pytest.approx(0, abs=1e-7)
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_the_rate_follows_the_batch_unless_told_not_to(recipe):
+    for options, factor in ([], 0.5), (["--no-scaled-rate"], 1):
+        args = recipe.parse([])
+        half = f"--batch-size={args.batch_size // 2}"
+        peaks = [
+            max(float(recipe.schedule(a, 100)(step)) for step in (0, 500))
+            for a in (args, recipe.parse([half, *options]))
+        ]
+        assert peaks[1] == pytest.approx(factor * peaks[0])
+
+
+# Evaluation -------------------------------------------------------------------
+
+
+def evaluated(folder, *options):
+    return evaluate.main(
+        [
+            "--smoke",
+            f"--workdir={folder / 'evaluate'}",
+            f"--data-dir={folder}",
+            *options,
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(folder, run):
+    if run[0] != "classify_imagenet":
+        pytest.skip("evaluated once")
+    return run
+
+
+def test_evaluation_finds_the_error_that_training_reported(
+    trained, folder, capsys
+):
+    _, workdir, history = trained
+    weights = workdir / "PyConvResNetMini.weights.h5"
+    options = ["--sides=64", "--per-class", "--confusion"]
+    found = evaluated(folder, f"--weights={weights}", *options)
+    said = capsys.readouterr().out
+    assert found[64].errors()["top1_error"] == pytest.approx(
+        history[-1]["val_top1_error"]
+    )
+    assert "32 pictures, one centre crop" in said
+    assert f"{100 * history[-1]['val_top1_error']:.2f}" in said
+    assert "most often taken for" in said
+    picture = folder / "evaluate" / "confusion_64.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    record = json.loads((folder / "evaluate" / "results.json").read_text())
+    assert record["errors"]["64"] == found[64].errors()
+
+
+def test_the_export_answers_as_its_weights_do(trained, folder, capsys):
+    _, _, history = trained
+    found = evaluated(folder, f"--model={folder / 'exports' / '1'}")
+    assert list(found) == [64]
+    assert found[64].errors()["top1_error"] == pytest.approx(
+        history[-1]["val_top1_error"]
+    )
+    assert "takes pictures of 64 pixels" in capsys.readouterr().out
+
+
+def test_a_keras_file_of_other_classes_is_refused(folder):
+    images = keras.Input((64, 64, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(images)
+    model = keras.Model(images, keras.layers.Dense(3)(pooled))
+    path = folder / "other.keras"
+    model.save(path)
+    with pytest.raises(ValueError, match="other tells 3 classes .* of 10"):
+        evaluated(folder, f"--model={path}")
+
+
+def test_the_papers_rows_stand_beside_published_weights():
+    rows = evaluate.published_rows("PyConvResNet50", (224, 320))
+    assert rows == [
+        ["paper, imagenet", "224", "256", "22.12", "6.20"],
+        ["paper, imagenet_cutmix", "224", "256", "20.56", "5.31"],
+        ["paper, imagenet_cutmix", "320", "?", "19.41", "4.75"],
+    ]
+
+
+def test_a_model_must_be_named(capsys):
+    with pytest.raises(SystemExit):
+        evaluate.main([])
+    assert "name --weights or --model" in capsys.readouterr().err
