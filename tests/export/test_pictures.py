@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_pyconv import datasets
 from keras_pyconv.export.entry_points import concrete_function, traced_model
 from keras_pyconv.export.pictures import (
     choose_preprocessing,
@@ -151,3 +152,24 @@ def test_a_model_that_scales_its_pixels_is_recognized():
 def test_a_preparation_that_does_not_fit_is_refused(preprocessing, message):
     with pytest.raises(ValueError, match=message):
         choose_preprocessing(ending(8, 8, 3), preprocessing)
+
+
+def test_the_evaluations_pictures_get_the_same_probabilities(
+    network, served, tmp_path
+):
+    made = imagenet_preprocessing(32)
+    files = example_pictures(4, 45, 61)
+    for index, file in enumerate(files):
+        for split in ("train", "val"):
+            folder = tmp_path / split / f"class {index % 2}"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{index}.jpg").write_bytes(file)
+    pictures = datasets.picture_set(str(tmp_path), "val")
+    ((images, _, _),) = datasets.evaluation_pictures(
+        pictures, made, batch_size=4
+    )
+    scores = network.predict(images, verbose=0).max(-1)
+    answer = served["serve_bytes"](image_bytes=tf.constant(list(files)))
+    np.testing.assert_allclose(
+        sorted(answer["scores"][:, 0].numpy()), sorted(scores), atol=1e-5
+    )

@@ -1,0 +1,74 @@
+"""The timing command measures every case in a process of its own."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+from keras_pyconv.export import __main__ as command
+from keras_pyconv.export.bench import (
+    ProgressBar,
+    bench,
+    request_arrays,
+    table,
+)
+
+
+@pytest.fixture(scope="module")
+def measured(exported, tmp_path_factory):
+    """What the command printed and wrote for two batch sizes."""
+    file = tmp_path_factory.mktemp("bench") / "figures.json"
+    words = ["--batch-sizes", "1", "3", "--threads", "1", "--seconds", "0"]
+    status = command.main(["bench", str(exported), *words, "--json", str(file)])
+    assert status == 0
+    return json.loads(file.read_text())
+
+
+def test_every_batch_size_has_its_row(measured):
+    rows = measured["rows"]
+    assert [(row["threads"], row["batch"]) for row in rows] == [(1, 1), (1, 3)]
+    for row in rows:
+        assert row["calls"] >= 5
+        assert 0 < row["p50"] <= row["p90"] <= row["p99"] <= row["first"]
+        assert row["per_second"] * row["p99"] >= 1000 * row["batch"] * 0.9
+
+
+def test_files_of_pictures_come_from_the_warm_up(exported):
+    arrays = request_arrays(exported, "serve_bytes", 5, 64)
+    assert arrays["image_bytes"].shape == (5,)
+    assert all(len(data) > 100 for data in arrays["image_bytes"])
+    images = request_arrays(exported, "serving_default", 5, 64)["images"]
+    assert images.shape == (5, 32, 32, 3)
+    assert images.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"signature": "absent"}, "It has: classify, serve_bytes"),
+        ({"batch_sizes": (0,)}, "`batch_sizes` must be positive"),
+        ({"threads": (1.5,)}, "`threads` must be positive"),
+    ],
+    ids=["signature", "batch", "threads"],
+)
+def test_wrong_arguments_are_named(exported, options, message):
+    with pytest.raises(ValueError, match=message):
+        bench(exported, **options)
+
+
+def test_a_table_has_a_line_for_each_row():
+    assert table([]).count("\n") == 1
+
+
+def test_the_bar_tells_what_is_left():
+    stream = io.StringIO()
+    bar = ProgressBar(2, stream)
+    bar.show("batch 1")
+    bar.step()
+    bar.show("batch 4")
+    bar.step()
+    first, second, last = stream.getvalue().splitlines()
+    assert first == f"[{'-' * 24}] 0/2 batch 1"
+    assert second.startswith(f"[{'#' * 12}{'-' * 12}] 1/2 batch 4, ")
+    assert "2/2 done" in last

@@ -1,0 +1,51 @@
+"""The page about serving says what the code does."""
+
+import pathlib
+import re
+
+import pytest
+
+from keras_pyconv.export import __main__ as command
+from keras_pyconv.export import check, server_files, warmup
+from keras_pyconv.export.saved_model import saved_model
+
+PAGE = pathlib.Path(__file__).parents[2] / "docs" / "serving.md"
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(), re.S)
+
+
+@pytest.mark.slow
+def test_its_examples_run_and_pass_the_check(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for block in blocks("python"):
+        exec(compile(block, PAGE.name, "exec"), {})
+    for name in ("pets", "twice"):
+        report = check(tmp_path / "saved_models" / name / "1")
+        assert report.passed, str(report)
+
+
+def test_it_shows_the_files_that_an_export_writes(small, tmp_path):
+    path = saved_model(small, tmp_path / "saved_models" / "pets")
+    text = PAGE.read_text()
+    written = [p.name for p in (tmp_path / "saved_models").iterdir()]
+    assert {name for name in written if name[0] != "."} == {
+        *("ledger.json", "models.config", "batching.config"),
+        *("monitoring.config", "pets"),
+    }
+    assert all(name in text for name in written if name[0] != ".")
+    assert (path / warmup.FILE).exists() and warmup.FILE in text
+
+
+def test_its_commands_exist():
+    called = re.findall(r"keras_pyconv.export (\w+) ", " ".join(blocks("bash")))
+    assert set(called) <= set(command.COMMANDS) and len(called) >= 2
+
+
+def test_the_server_is_started_with_files_that_are_written():
+    (started,) = (block for block in blocks("bash") if "docker" in block)
+    named = re.findall(rf"{server_files.MOUNTED}/(\S+)", started)
+    assert sorted(named) == sorted(
+        (server_files.MODELS, server_files.MONITORING, server_files.BATCHING)
+    )
