@@ -83,7 +83,7 @@ def schedule(args, steps_per_epoch):
     steps = args.epochs * steps_per_epoch
     # In a very short run two falls may meet in one step.
     falls = sorted({round(fall / EPOCHS * steps) for fall in FALLS})
-    return training.StepDecay(LEARNING_RATE * scale, falls)
+    return training.StepDecay(args.learning_rate * scale, falls)
 
 
 def make_model(variant, classes, side, rate):
@@ -113,10 +113,15 @@ def parse(argv):
         "--side", type=int, default=SIDE, help="crop in pixels (%(default)s)"
     )
     parser.add_argument(
+        "--learning-rate",
+        type=float,
+        default=LEARNING_RATE,
+        help=f"for {RATE_BATCH} pictures (%(default)s)",
+    )
+    parser.add_argument(
         "--no-scaled-rate",
         action="store_true",
-        help=f"keep the rate at {LEARNING_RATE} whatever the batch; else it "
-        f"is {LEARNING_RATE} for every {RATE_BATCH} pictures",
+        help="take the rate as it is, whatever the size of the batch",
     )
     parser.add_argument("--export-root", help="where to export; default: no")
     common.add_training_arguments(

@@ -87,7 +87,7 @@ def schedule(args, steps_per_epoch):
     scale = 1.0 if args.no_scaled_rate else args.batch_size / RATE_BATCH
     steps = args.epochs * steps_per_epoch
     warmup = round(WARMUP_EPOCHS / EPOCHS * steps)
-    return training.cosine_decay(LEARNING_RATE * scale, steps, warmup)
+    return training.cosine_decay(args.learning_rate * scale, steps, warmup)
 
 
 def make_model(variant, classes, side, rate):
@@ -118,10 +118,15 @@ def parse(argv):
         "--side", type=int, default=SIDE, help="crop in pixels (%(default)s)"
     )
     parser.add_argument(
+        "--learning-rate",
+        type=float,
+        default=LEARNING_RATE,
+        help=f"for {RATE_BATCH} pictures (%(default)s)",
+    )
+    parser.add_argument(
         "--no-scaled-rate",
         action="store_true",
-        help=f"keep the rate at {LEARNING_RATE} whatever the batch; else it "
-        f"is {LEARNING_RATE} for every {RATE_BATCH} pictures",
+        help="take the rate as it is, whatever the size of the batch",
     )
     parser.add_argument("--export-root", help="where to export; default: no")
     common.add_training_arguments(

@@ -95,6 +95,11 @@ def add_training_arguments(parser, *, batch_size, epochs, seed=1):
             **whole,
             "help": "steps between checkpoints; default: an epoch",
         },
+        "stop-after": {
+            **whole,
+            "help": "save and stop after so many steps; the same command "
+            "goes on. Default: run to the end",
+        },
     }
     group = parser.add_argument_group("training")
     for name, option in options.items():
@@ -118,6 +123,7 @@ def fit_options(args):
         "workdir": args.workdir,
         "seed": args.seed,
         "save_every_steps": args.save_every,
+        "stop_after_steps": args.stop_after,
         "accumulate": args.accumulate,
         "ema": args.ema,
     }
