@@ -3,6 +3,7 @@
 from keras_pyconv.export.audit import audit
 from keras_pyconv.export.check import check
 from keras_pyconv.export.clean_process import answer_in_clean_process
+from keras_pyconv.export.detection import detection_signatures
 from keras_pyconv.export.entry_points import Signature
 from keras_pyconv.export.litert import litert
 from keras_pyconv.export.onnx import onnx
@@ -14,6 +15,7 @@ __all__ = [
     "answer_in_clean_process",
     "audit",
     "check",
+    "detection_signatures",
     "litert",
     "onnx",
     "saved_model",

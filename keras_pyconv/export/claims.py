@@ -157,8 +157,11 @@ def _broken_row(where, answers):
     outputs = broken.outputs
     good = {name: array[:1] for name, array in outputs.items()}
     difference = _same_row(good, outputs, [0, 4])
-    classes = outputs.get("classes")
-    if classes is not None and classes.ndim == 2:
+    classes, counts = outputs.get("classes"), outputs.get("num_detections")
+    if counts is not None:
+        if np.any(counts[1:4] != -1) or counts[0] < 0:
+            difference = "num_detections does not tell which are broken"
+    elif classes is not None and classes.ndim == 2:
         nothing = b"" if classes.dtype == object else -1
         if np.any(classes[1:4] != nothing) or np.any(classes[0] == nothing):
             difference = "classes do not tell which pictures are broken"

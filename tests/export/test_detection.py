@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_pyconv
-from keras_pyconv.export.detection import detection_signatures
+from keras_pyconv.export import detection_signatures
 
 LABELS = ("cat", "dog", "fox")
 

@@ -1,0 +1,146 @@
+"""The signatures of a detector: detections, not raw outputs.
+
+The facts a reader would get wrong: where files of pictures are sent, boxes
+come back in pixels of each picture as it was sent; where prepared images are
+sent, nobody knows their pictures' sizes, so boxes are fractions. And there
+are always as many rows as a picture may have detections; `num_detections`
+says how many of them are some.
+"""
+
+from keras_pyconv.export.entry_points import Signature, input_specs
+from keras_pyconv.export.pictures import example_pictures, map_strings
+from keras_pyconv.tasks.detection import DecodeDetections, stretch
+from keras_pyconv.tasks.preprocessing import decode_picture
+
+_MEANINGS = {
+    "scores": "from 0 to 1, descending",
+    "classes": "labels from 0, -1 behind the last detection",
+    "labels": "their names",
+    "num_detections": "how many rows are detections",
+}
+
+
+def _check_labels(model, labels):
+    classes = model.output["logits"].shape[-1] - 1
+    if labels is not None and len(labels) != classes:
+        raise ValueError(
+            f"The detector tells {classes} classes from the background. "
+            f"Received {len(labels)} labels."
+        )
+
+
+def _answer(found, labels):
+    """A server's outputs from those of `DecodeDetections`."""
+    import tensorflow as tf
+
+    classes = tf.cast(found["labels"], tf.int64)
+    names = tf.strings.as_string(classes)
+    if labels is not None:
+        names = tf.gather(tf.constant(list(labels)), tf.maximum(classes, 0))
+    return {
+        "boxes": found["boxes"],
+        "scores": found["scores"],
+        "classes": classes,
+        "labels": tf.where(classes < 0, "", names),
+        "num_detections": found["count"],
+    }
+
+
+def _unreadable(found, readable):
+    """Nothing found, and -1 detections, where no picture could be read."""
+    import tensorflow as tf
+
+    row = readable[:, tf.newaxis]
+    return {
+        "boxes": tf.where(row[..., tf.newaxis], found["boxes"], 0.0),
+        "scores": tf.where(row, found["scores"], 0.0),
+        "labels": tf.where(row, found["labels"], -1),
+        "count": tf.where(readable, found["count"], -1),
+    }
+
+
+def _of_files(encoded, shape, preprocessing):
+    """Images, sides in pixels, and whether each file could be read."""
+    import tensorflow as tf
+
+    def prepare(one):
+        picture = decode_picture(one)
+        image = stretch(picture, *shape, preprocessing)
+        sides = tf.cast(tf.shape(picture)[:2], tf.float32)
+        return tf.concat([tf.reshape(image, [-1]), sides], axis=0)
+
+    numbers = shape[0] * shape[1] * 3
+    values, readable = map_strings(encoded, prepare, (numbers + 2,))
+    images = tf.reshape(values[:, :numbers], (-1, *shape, 3))
+    return images, values[:, numbers:], readable
+
+
+def detection_signatures(model, labels=None, preprocessing=None, **options):
+    """What a server of detections takes and gives.
+
+    Args:
+        model: a `PyConvSSD` or `SSD` of a fixed image size, channels last.
+        labels: names of the classes, the background left out; None gives
+            their numbers as text.
+        preprocessing: a `Preprocessing` whose mean and deviation are taken;
+            by default ImageNet's.
+        **options: of `DecodeDetections`.
+
+    Returns:
+        List of `Signature`: `serving_default` takes prepared images and
+        gives boxes as fractions, `serve_bytes` takes JPEG or PNG files and
+        gives boxes in pixels of each. Boxes are ymin, xmin, ymax, xmax.
+
+    Raises:
+        ValueError: the model is no detector of a fixed size, or there is not
+            one label for each class.
+
+    Example:
+
+    >>> signatures = detection_signatures(model, COCO_NAMES)
+    >>> keras_pyconv.export.saved_model(
+    ...     model, "saved_models/ssd", signatures=signatures
+    ... )
+    """
+    import tensorflow as tf
+
+    _check_labels(model, labels)
+    layer = DecodeDetections.for_model(model, **options)
+    height, width = shape = tuple(layer.settings["image_shape"])
+    (images,) = input_specs(model)
+
+    def serve(served, tensors):
+        return _answer(layer(served(tensors[images.name])), labels)
+
+    def serve_bytes(served, tensors):
+        batch, sides, readable = _of_files(
+            tensors["image_bytes"], shape, preprocessing
+        )
+        found = _unreadable(layer(served(batch)), readable)
+        boxes = tf.clip_by_value(found["boxes"], 0.0, 1.0)
+        found["boxes"] = boxes * tf.tile(sides, [1, 2])[:, tf.newaxis]
+        return _answer(found, labels)
+
+    def files(count):
+        sides = 2 * height, 2 * width + 16
+        return {"image_bytes": example_pictures(count, *sides)}
+
+    corners = "ymin, xmin, ymax, xmax"
+    return [
+        Signature(
+            "serving_default",
+            {images.name: images},
+            serve,
+            meaning="Prepared images: what the network itself takes.",
+            outputs={"boxes": f"{corners} as fractions", **_MEANINGS},
+        ),
+        Signature(
+            "serve_bytes",
+            {"image_bytes": tf.TensorSpec((None,), tf.string, "image_bytes")},
+            serve_bytes,
+            examples=files,
+            meaning="Files of pictures, JPEG or PNG, of any size. One that "
+            "cannot be read has -1 detections.",
+            outputs={"boxes": f"{corners} in pixels of it", **_MEANINGS},
+        ),
+    ]
