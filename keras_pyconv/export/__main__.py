@@ -1,10 +1,12 @@
-"""The commands `python -m keras_pyconv.export check PATH` and `list`."""
+"""The commands `python -m keras_pyconv.export` `check`, `bench`, `list`."""
 
 import argparse
+import json
 import pathlib
 import sys
 
 import keras_pyconv.export
+from keras_pyconv.export import bench as timing
 from keras_pyconv.export import ledger
 
 
@@ -39,12 +41,69 @@ def _list(options):
     return 1 if any(state for _, state in rows) else 0
 
 
+def _bench_arguments(parser):
+    parser.add_argument("path", help="folder of one version: .../net/1")
+    parser.add_argument("--signature", default="serving_default")
+    parser.add_argument(
+        "--batch-sizes", nargs="+", type=int, default=(1, 4, 16), metavar="N"
+    )
+    parser.add_argument(
+        "--threads",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="a process each (default: one, and all that there are)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=2.0,
+        help="for each batch size (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--size", type=int, default=64, help="pixels, where any size is taken"
+    )
+    parser.add_argument(
+        "--onednn",
+        choices=("on", "off"),
+        help="sets TF_ENABLE_ONEDNN_OPTS (default: as it is)",
+    )
+    parser.add_argument(
+        "--json", type=pathlib.Path, help="file to write the figures to"
+    )
+
+
+def _bench(options):
+    threads = options.threads or timing.default_threads()
+    onednn = {"on": True, "off": False}.get(options.onednn)
+    rows = timing.bench(
+        options.path,
+        options.signature,
+        batch_sizes=options.batch_sizes,
+        threads=threads,
+        seconds=options.seconds,
+        size=options.size,
+        onednn=onednn,
+        progress=timing.ProgressBar(len(threads) * len(options.batch_sizes)),
+    )
+    print(timing.table(rows))
+    if options.json:
+        figures = timing.record(options.path, options.signature, rows, onednn)
+        ledger.replace_file(options.json, json.dumps(figures, indent=1) + "\n")
+    return 0
+
+
 # By name: what it is for, its arguments, and what runs it.
 COMMANDS = {
     "check": (
         "prove that a SavedModel answers in stock TF Serving",
         _check_arguments,
         _check,
+    ),
+    "bench": (
+        "time a SavedModel by batch size and threads",
+        _bench_arguments,
+        _bench,
     ),
     "list": ("show what a folder of models holds", _list_arguments, _list),
 }

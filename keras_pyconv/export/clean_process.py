@@ -47,8 +47,8 @@ class Session:
         return next((error for error in errors if error), None)
 
 
-def _environment(onednn):
-    """The child's environment: no GPU, quiet, oneDNN as asked."""
+def child_environment(onednn):
+    """The environment of a fresh process: no GPU, quiet, oneDNN as asked."""
     environment = dict(os.environ)
     environment["CUDA_VISIBLE_DEVICES"] = "-1"
     environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
@@ -78,7 +78,7 @@ def _start(folder, jobs, onednn):
     with open(folder / "log.txt", "wb") as log:
         return subprocess.Popen(
             [sys.executable, "-P", session_child.__file__, str(folder)],
-            env=_environment(onednn),
+            env=child_environment(onednn),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
