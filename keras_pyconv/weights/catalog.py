@@ -174,3 +174,22 @@ def get_published(variant: str, set_name: str) -> Published:
     others = [row.variant for row in _ROWS if row.set == set_name]
     having = f" {set_name!r} exists for {', '.join(others)}." if others else ""
     raise ValueError(f"No weights are published for {variant}.{having}")
+
+
+def catalogue_table() -> str:
+    """The catalogue in Markdown."""
+    lines = [
+        "| Network | `weights=` | The authors say | File |",
+        "| --- | --- | --- | --- |",
+    ]
+    for row in _ROWS:
+        figures = "; ".join(f"{k} {v:.2f}" for k, v in row.figures.items())
+        remark = f"; {row.remark}" if row.remark else ""
+        cells = (
+            row.variant,
+            f'`"{row.set}"`',
+            f"{figures}{remark}",
+            f"[Drive]({row.page})",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
