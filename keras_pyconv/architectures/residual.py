@@ -308,6 +308,8 @@ def get_architecture(architecture: "Architecture | str") -> Architecture:
     if architecture not in ARCHITECTURES:
         raise ValueError(
             f"Unknown architecture {architecture!r}. Known: "
-            f"{', '.join(ARCHITECTURES)}; or pass an `Architecture` record."
+            f"{', '.join(ARCHITECTURES)}; or pass an `Architecture` record. "
+            "Inception, segmentation, detection and video networks have "
+            "builders and counts of their own."
         )
     return ARCHITECTURES[architecture]

@@ -57,7 +57,9 @@ def features(model: keras.Model) -> list[Feature]:
     if not stages:
         raise ValueError(
             f"Model {model.name!r} has no layer named `conv2_block1_out` or "
-            "alike: `features` needs a network of keras_pyconv.models."
+            "alike: `features` needs a residual network of "
+            "keras_pyconv.models. Others have their maps by name: "
+            "`model.get_layer(name).output`."
         )
     stem = model.get_layer("conv1_conv")
     axis = -1 if stem.data_format == "channels_last" else 1

@@ -74,7 +74,7 @@ def test_a_backbone_needs_no_surgery_after_loading(tmp_path):
 def test_a_model_of_another_kind_is_refused():
     images = keras.Input((4,))
     other = keras.Model(images, keras.layers.Dense(2)(images))
-    with pytest.raises(ValueError, match="needs a network of keras_pyconv"):
+    with pytest.raises(ValueError, match="needs a residual network"):
         features(other)
 
 
