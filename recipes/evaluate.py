@@ -123,15 +123,18 @@ def answers(scores, batches, classes):
 
 def measure(args, validation, scores, sides):
     """`{side: Answers}`."""
-    found = {}
+    found, broken = {}, datasets.BrokenPictures.among(validation)
     for side in sides:
         rule = pixels_as_they_are(side) if args.pixels else None
         batches = datasets.evaluation_pictures(
             validation,
             rule or imagenet_preprocessing(side),
             batch_size=args.batch_size,
+            broken=broken,
         )
         found[side] = answers(scores, batches, len(validation.classes))
+    for name, reason in broken.reasons.items():
+        print(f"Counted by its label, and not seen: {name} ({reason})")
     return found
 
 

@@ -9,6 +9,7 @@ workers, before it is decoded; keep what is expensive in `prepare`, and let
 """
 
 import numbers
+import os
 
 import tensorflow as tf
 
@@ -189,7 +190,12 @@ def map_or_substitute(dataset, function, substitute=None):
         good = single.map(function).ignore_errors()
         return good.concatenate(single.map(substitute)).take(1)
 
-    return dataset.interleave(one, cycle_length=16, block_length=1, **parallel)
+    # Each gives one element, so the order is that of `dataset` whatever the
+    # length of the cycle, which only bounds the number of threads.
+    cycle = max(16, os.cpu_count() or 1)
+    return dataset.interleave(
+        one, cycle_length=cycle, block_length=1, **parallel
+    )
 
 
 def _options():

@@ -1,0 +1,276 @@
+"""How many training pictures a second does a core read, crop and resize?
+
+    python -m benchmarks.input_pipeline            about three minutes
+    python -m benchmarks.input_pipeline --smoke    few pictures
+
+JPEGs of ImageNet's usual size, 500 x 375 at about 100 kB, become batches of
+224 x 224. Every contender runs in a process of its own and takes turns with
+the others. The figure is pictures per second of processor time, all threads
+and child processes together, so a busy machine disturbs it little; the speed
+by the clock, on all cores, stands beside it. What every contender does is in
+its docstring. torchvision itself is not asked for: its random crop is written
+here with Pillow, which is what torchvision calls.
+"""
+
+import argparse
+import json
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+from benchmarks import machine
+from benchmarks.records import record_path
+from benchmarks.run import write_atomically
+from keras_pyconv.complexity.grid import grid
+
+SIDE, BATCH = 224, 64
+WIDTH, HEIGHT = 500, 375
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+FULL = {"files": 256, "batches": 16, "rounds": 3}
+SMOKE = {"files": 16, "batches": 1, "rounds": 1}
+
+
+def write_folder(root, count):
+    """JPEGs of two classes in `root/train`, crops of two photographs."""
+    from PIL import Image
+    from sklearn.datasets import load_sample_images
+
+    rng = np.random.default_rng(1)
+    photos = [Image.fromarray(image) for image in load_sample_images().images]
+    for number in range(count):
+        path = root / "train" / str(number % 2) / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        photo = photos[number % 2]
+        wide = rng.integers(400, 560)
+        tall = round(wide * HEIGHT / WIDTH)
+        left = rng.integers(photo.width - wide)
+        top = rng.integers(photo.height - tall)
+        box = (left, top, left + wide, top + tall)
+        crop = photo.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS, box)
+        crop.save(path, quality=93)
+    return root
+
+
+# The contenders: functions from a folder to endless batches ------------------
+
+
+def ours(folder):
+    """`training_pictures`: only the crop is decoded, antialiased resize."""
+    from keras_pyconv.datasets import picture_set, training_pictures
+
+    pictures = picture_set(folder)
+    batches = training_pictures(pictures, batch_size=BATCH, seed=1)
+    return iter(batches())
+
+
+def ours_evaluation(folder):
+    """`evaluation_pictures`: all is decoded, short side 256, centre 224."""
+    from keras_pyconv.datasets import evaluation_pictures, picture_set
+
+    batches = evaluation_pictures(picture_set(folder), batch_size=BATCH)
+    return iter(batches.repeat())
+
+
+def tfds_example(folder):
+    """TFDS as its guide shows it: pictures come decoded, are cropped by
+    `sample_distorted_bounding_box`, resized without antialiasing."""
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    def prepare(picture, label):
+        begin, size, _ = tf.image.sample_distorted_bounding_box(
+            tf.shape(picture),
+            tf.constant([[[0.0, 0.0, 1.0, 1.0]]]),
+            aspect_ratio_range=(3 / 4, 4 / 3),
+            area_range=(0.08, 1.0),
+            max_attempts=10,
+        )
+        crop = tf.slice(picture, begin, size)
+        square = tf.image.resize(tf.reshape(crop, size), (SIDE, SIDE))
+        square = tf.image.random_flip_left_right(square)
+        return (square / 255.0 - MEAN) / DEVIATION, label
+
+    builder = tfds.folder_dataset.ImageFolder(folder)
+    dataset = builder.as_dataset(
+        split="train", shuffle_files=True, as_supervised=True
+    )
+    dataset = dataset.repeat().shuffle(64)
+    dataset = dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = dataset.batch(BATCH, drop_remainder=True)
+    return iter(dataset.prefetch(tf.data.AUTOTUNE))
+
+
+def torch_pillow(folder):
+    """PyTorch's DataLoader with a worker a core, and torchvision's
+    RandomResizedCrop, flip, ToTensor and Normalize in Pillow and NumPy."""
+    import torch
+
+    paths = sorted(pathlib.Path(folder, "train").rglob("*.jpg"))
+    loader = torch.utils.data.DataLoader(
+        Folder(paths * 1000),
+        batch_size=BATCH,
+        shuffle=True,
+        num_workers=machine.cores(),
+        drop_last=True,
+    )
+    return iter(loader)
+
+
+class Folder:
+    """A map-style data set of PyTorch: a random crop of each file."""
+
+    def __init__(self, paths):
+        self.paths = paths
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, number):
+        import torch
+        from PIL import Image
+
+        with Image.open(self.paths[number]) as file:
+            picture = file.convert("RGB")
+        box = self._box(picture.height, picture.width, torch)
+        picture = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box)
+        if torch.rand(1) < 0.5:
+            picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        pixels = np.asarray(picture).transpose(2, 0, 1)
+        tensor = torch.from_numpy(np.ascontiguousarray(pixels))
+        tensor = tensor.to(torch.float32).div_(255)
+        mean, deviation = torch.tensor(MEAN), torch.tensor(DEVIATION)
+        tensor.sub_(mean[:, None, None]).div_(deviation[:, None, None])
+        return tensor, number % 2
+
+    @staticmethod
+    def _box(height, width, torch):
+        for _ in range(10):
+            share, stretch = torch.rand(2).tolist()
+            area = height * width * (0.08 + 0.92 * share)
+            aspect = (3 / 4) * (16 / 9) ** stretch
+            wide, tall = round((area * aspect) ** 0.5), round(
+                (area / aspect) ** 0.5
+            )
+            if 0 < wide <= width and 0 < tall <= height:
+                top = int(torch.randint(height - tall + 1, ()))
+                left = int(torch.randint(width - wide + 1, ()))
+                return left, top, left + wide, top + tall
+        return 0, 0, width, height
+
+
+CONTENDERS = {
+    "ours": ours,
+    "TFDS, example pipeline": tfds_example,
+    "PyTorch DataLoader with Pillow": torch_pillow,
+    "ours, evaluation": ours_evaluation,
+}
+
+# Measuring -------------------------------------------------------------------
+
+
+def processor_seconds():
+    """Of this process and of its children that have ended."""
+    used = [
+        resource.getrusage(who)
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    ]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def run(name, folder, batches):
+    """Seconds of the clock and of the processors for so many batches."""
+    iterator = CONTENDERS[name](str(folder))
+    next(iterator)
+    clock, processor = time.perf_counter(), processor_seconds()
+    for _ in range(batches):
+        next(iterator)
+    clock = time.perf_counter() - clock
+    # Ends PyTorch's workers, whose time counts from then on; so does what
+    # all of them have prepared ahead, which is little beside the rest.
+    del iterator
+    return {"clock": clock, "processor": processor_seconds() - processor}
+
+
+def in_a_process(name, folder, batches):
+    """`run` in a process of its own; None where something is missing."""
+    command = [sys.executable, "-m", "benchmarks.input_pipeline"]
+    command += ["--one", name, str(folder), str(batches)]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    if ended.returncode:
+        reason = ended.stderr.strip().splitlines()[-1]
+        print(f"{name}: not measured ({reason})", file=sys.stderr)
+        return None
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def measure(settings):
+    """`{contender: [seconds of each round]}`."""
+    rows = {name: [] for name in CONTENDERS}
+    with tempfile.TemporaryDirectory() as root:
+        folder = write_folder(pathlib.Path(root), settings["files"])
+        for _ in range(settings["rounds"]):
+            for name, turns in rows.items():
+                turn = in_a_process(name, folder, settings["batches"])
+                if turn:
+                    turns.append(turn)
+    return rows
+
+
+def table(rows, batches, style="text"):
+    """Speeds, and how many times as fast ours is."""
+
+    def speed(turns, kind):
+        seconds = statistics.median(turn[kind] for turn in turns)
+        return batches * BATCH / seconds
+
+    lines = []
+    for name, turns in rows.items():
+        if not turns:
+            lines.append([name, "not measured", "", ""])
+            continue
+        per_core = speed(turns, "processor")
+        ratio = speed(rows["ours"], "processor") / per_core
+        lines.append(
+            [
+                name,
+                f"{per_core:.0f}",
+                "" if name == "ours" else f"{ratio:.2f} ×",
+                f"{speed(turns, 'clock'):.0f}",
+            ]
+        )
+    header = ["", "images/s a core", "ours is", "images/s, all cores"]
+    return grid(header, lines, style, words=header[:1])
+
+
+def main(arguments=None):
+    """Entry point; returns the record."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--smoke", action="store_true", help="few pictures")
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.one:
+        name, folder, batches = options.one
+        print(json.dumps(run(name, folder, int(batches))))
+        return None
+    settings = SMOKE if options.smoke else FULL
+    described = machine.description()
+    rows = measure(settings)
+    record = {"machine": described, **settings, "batch": BATCH, "rows": rows}
+    path = record_path(described, "input-pipeline", options.smoke)
+    write_atomically(path, json.dumps(record, indent=1) + "\n")
+    print(table(rows, settings["batches"], "markdown"))
+    print(f"\nRecord: {path}", file=sys.stderr)
+    return record
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""The measurements of reading and of learning compare like with like."""
+
+import numpy as np
+import pytest
+
+from benchmarks import input_pipeline, learning
+from benchmarks.records import record_path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    pytest.importorskip("sklearn")
+    root = tmp_path_factory.mktemp("pictures")
+    return input_pipeline.write_folder(root, 64)
+
+
+@pytest.mark.parametrize("name", list(input_pipeline.CONTENDERS)[::3])
+def test_batches_of_ours_are_normalized_squares(name, folder):
+    pictures = next(input_pipeline.CONTENDERS[name](str(folder)))[0].numpy()
+    assert pictures.shape == (64, 224, 224, 3)
+    assert -2.2 < pictures.min() < pictures.max() < 2.7
+
+
+def test_the_rival_in_pytorch_crops_by_the_same_rule(folder):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(1)
+    rival = input_pipeline.Folder(sorted(folder.rglob("*.jpg")))
+    picture, label = rival[1]
+    assert picture.shape == (3, 224, 224) and label == 1
+    assert -2.2 < picture.min() < picture.max() < 2.7
+    boxes = np.array([rival._box(375, 500, torch) for _ in range(200)])
+    left, top, right, bottom = boxes.T
+    assert left.min() >= 0 and right.max() <= 500
+    assert top.min() >= 0 and bottom.max() <= 375
+    shares = (right - left) * (bottom - top) / (375 * 500)
+    assert 0.07 < shares.min() < 0.12 and shares.max() > 0.8
+
+
+def test_the_table_gives_speeds_a_core_and_ratios():
+    rows = {
+        "ours": [{"processor": 1.0, "clock": 0.5}],
+        "TFDS": [{"processor": n, "clock": 1.0} for n in (1.0, 2.0, 9.0)],
+        "PyTorch": [],
+    }
+    lines = input_pipeline.table(rows, batches=2).splitlines()
+    assert lines[2].split() == ["ours", "128", "256"]
+    assert lines[3].split() == ["TFDS", "64", "2.00", "×", "128"]
+    assert "not measured" in lines[4]
+
+
+def test_a_record_is_named_by_machine_and_measurement():
+    described = {"cpu": "Some CPU (R)", "cores": 4}
+    path = record_path(described, "learning")
+    assert path.name == "some-cpu-r-4-cores-learning.json"
+    assert path.parent.name == "results"
+    assert record_path(described, "learning", smoke=True).parts[-3] == "runs"
+
+
+def test_the_curves_of_both_networks_are_drawn(tmp_path):
+    rows = [
+        {"step": step, "loss": 2.0 / step, "val_top1_error": 0.9 / step}
+        for step in (1, 2)
+    ]
+    runs = [{"network": name, "epochs": rows} for name in learning.NETWORKS]
+    learning.draw(runs, tmp_path / "new" / "curves.png")
+    drawn = (tmp_path / "new" / "curves.png").read_bytes()
+    assert drawn.startswith(b"\x89PNG")
