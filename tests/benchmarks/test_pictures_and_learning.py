@@ -14,6 +14,7 @@ def folder(tmp_path_factory):
     return input_pipeline.write_folder(root, 64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(input_pipeline.CONTENDERS)[::3])
 def test_batches_of_ours_are_normalized_squares(name, folder):
     pictures = next(input_pipeline.CONTENDERS[name](str(folder)))[0].numpy()
@@ -21,6 +22,7 @@ def test_batches_of_ours_are_normalized_squares(name, folder):
     assert -2.2 < pictures.min() < pictures.max() < 2.7
 
 
+@pytest.mark.slow
 def test_the_rival_in_pytorch_crops_by_the_same_rule(folder):
     torch = pytest.importorskip("torch")
     torch.manual_seed(1)
