@@ -1,11 +1,16 @@
 """The README of an exported model: its signatures, and how to ask them."""
 
+import json
+import math
 import pathlib
+
+import numpy as np
 
 from keras_pyconv.export.ledger import replace_file
 from keras_pyconv.export.server_files import BATCHING, MODELS, MONITORING
 
 FILE = "README.md"
+MOST_NUMBERS = 64  # in an example of a request
 MARK = "<!-- written by keras_pyconv.export; without this line it is kept -->"
 
 
@@ -41,45 +46,50 @@ def _signature(signature, spec):
 """
 
 
+def _curl(url, body):
+    """A command that posts JSON; the shell puts files into it."""
+    return f"```bash\ncurl -s {url} -d @- <<END\n{body}\nEND\n```\n"
+
+
+def _row(spec):
+    """One example of numbers as JSON, or None where it is long or text."""
+    shape = [1 if n is None else n for n in (spec.shape or (1, 65))[1:]]
+    if spec.dtype == "string" or math.prod(shape) > MOST_NUMBERS:
+        return None
+    return json.dumps(np.zeros(shape, spec.dtype).tolist())
+
+
 def _rest(name, signature, spec):
-    """A REST request with curl for one signature, or None."""
-    verb = "classify" if signature.method == "classify" else "predict"
-    url = f"http://localhost:8501/v1/models/{name}:{verb}"
-    names = list(spec.inputs)
-    if verb == "classify":
-        return f"""\
-```bash
-curl -s {url} -d @- <<END
-{{"signature_name": "{signature.name}",
- "examples": [{{"image/encoded": {{"b64": "$(base64 -w0 picture.jpg)"}}}}]}}
-END
-```
-"""
-    if names and all(key.endswith("_bytes") for key in names):
-        rows = ", ".join(
-            f'"{key}": {{"b64": "\'$(base64 -w0 picture.jpg)\'"}}'
-            for key in names
-        ).replace("'", "")
-        return f"""\
-```bash
-curl -s {url} -d @- <<END
-{{"signature_name": "{signature.name}", "instances": [{{{rows}}}]}}
-END
-```
-"""
-    return None
+    """A REST request for one signature, or None where it would be long."""
+    file = '{"b64": "$(base64 -w0 picture.jpg)"}'
+    url = f"http://localhost:8501/v1/models/{name}:{signature.method}"
+    asked = f'{{"signature_name": "{signature.name}",\n '
+    if signature.method != "predict":
+        return _curl(url, f'{asked}"examples": [{{"image/encoded": {file}}}]}}')
+    rows = {
+        key: file if key.endswith("_bytes") else _row(one)
+        for key, one in spec.inputs.items()
+    }
+    if None in rows.values():
+        return None
+    row = ", ".join(f'"{key}": {value}' for key, value in rows.items())
+    return _curl(url, f'{asked}"instances": [{{{row}}}]}}')
+
+
+def _value(spec):
+    """The Python words for a batch of one for an input."""
+    if spec.dtype == "string":
+        return '[open("picture.jpg", "rb").read()]'
+    shape = tuple(1 if n is None else n for n in spec.shape or (1,))
+    return f'np.zeros({shape}, "{spec.dtype}")'
 
 
 def _grpc(name, signature, spec):
     """A gRPC request in Python for one signature."""
-    takes = next(iter(spec.inputs))
-    is_file = spec.inputs[takes].dtype == "string"
-    shape = [1 if n is None else n for n in spec.inputs[takes].shape or (1,)]
-    dtype = spec.inputs[takes].dtype
-    value = (
-        '[open("picture.jpg", "rb").read()]'
-        if is_file
-        else f'np.zeros({tuple(shape)}, "{dtype}")'
+    inputs = "\n".join(
+        f'request.inputs["{key}"].CopyFrom(\n'
+        f"    tf.make_tensor_proto({_value(one)})\n)"
+        for key, one in spec.inputs.items()
     )
     return f"""\
 ```python
@@ -93,9 +103,10 @@ service = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 request = predict_pb2.PredictRequest()
 request.model_spec.name = "{name}"
 request.model_spec.signature_name = "{signature.name}"
-request.inputs["{takes}"].CopyFrom(tf.make_tensor_proto({value}))
+{inputs}
 answer = service.Predict(request, timeout=10.0)
-print({{key: tf.make_ndarray(value) for key, value in answer.outputs.items()}})
+for key, value in answer.outputs.items():
+    print(key, tf.make_ndarray(value))
 ```
 """
 
