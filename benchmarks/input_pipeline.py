@@ -33,7 +33,7 @@ SIDE, BATCH = 224, 64
 WIDTH, HEIGHT = 500, 375
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FULL = {"files": 256, "batches": 16, "rounds": 3}
-SMOKE = {"files": 16, "batches": 1, "rounds": 1}
+SMOKE = {"files": BATCH, "batches": 1, "rounds": 1}
 
 
 def write_folder(root, count):
@@ -235,12 +235,14 @@ def table(rows, batches, style="text"):
             lines.append([name, "not measured", "", ""])
             continue
         per_core = speed(turns, "processor")
-        ratio = speed(rows["ours"], "processor") / per_core
+        ratio = ""
+        if name != "ours" and rows["ours"]:
+            ratio = f"{speed(rows['ours'], 'processor') / per_core:.2f} ×"
         lines.append(
             [
                 name,
                 f"{per_core:.0f}",
-                "" if name == "ours" else f"{ratio:.2f} ×",
+                ratio,
                 f"{speed(turns, 'clock'):.0f}",
             ]
         )

@@ -59,9 +59,16 @@ def write_folder(root, counts):
 
 
 def train(network, folder, workdir, steps):
-    """The figures of each epoch, and the seconds that the run took."""
+    """The figures of each epoch, and the seconds that the run took.
+
+    They are kept in the work folder; a network that is done is not trained
+    again.
+    """
     from recipes import classify_imagenet
 
+    kept = workdir / network / "figures.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
     options = {
         "variant": network,
         "data": folder,
@@ -76,12 +83,14 @@ def train(network, folder, workdir, steps):
     command = [f"--{name}={value}" for name, value in options.items()]
     begin = time.perf_counter()
     _, history = classify_imagenet.main(command)
-    return {
+    figures = {
         "network": network,
         "command": command,
         "seconds": round(time.perf_counter() - begin, 1),
         "epochs": history,
     }
+    write_atomically(kept, json.dumps(figures))
+    return figures
 
 
 def draw(runs, path):
