@@ -54,7 +54,7 @@ from keras_pyconv.models import (
     replace_convolutions,
     replacement_report,
 )
-from keras_pyconv.tasks import detect, segment, show_pyramid
+from keras_pyconv.tasks import detect, recognize, segment, show_pyramid
 
 __version__ = "0.1.0"
 
@@ -103,6 +103,7 @@ __all__ = [
     "features",
     "inflate",
     "ops",
+    "recognize",
     "replace_convolutions",
     "replacement_report",
     "segment",

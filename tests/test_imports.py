@@ -33,8 +33,8 @@ PRIVATE = ("keras.src", "tensorflow.python")
 FRAMEWORKS = ("keras", "tensorflow", "keras_pyconv.ops", "keras_pyconv.layers")
 SHARED = ("recipes.common", "recipes.pictures")
 OPTIONAL = (
-    "gdown jax keras_cv matplotlib safetensors sklearn tensorflow_datasets "
-    "torch"
+    "av gdown jax keras_cv matplotlib safetensors sklearn "
+    "tensorflow_datasets torch"
 ).split()
 # TensorFlow's own lines, such as "2026-01-31 12:00:00.1: I tensorflow/...".
 LOG_LINE = re.compile(

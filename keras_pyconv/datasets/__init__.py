@@ -31,15 +31,20 @@ __all__ = [
 
 _WITH_TENSORFLOW = {
     "BrokenPictures": "broken_pictures",
+    "BrokenVideos": "broken_videos",
     "central_crops": "segmentation",
     "cutmix": "classification",
+    "evaluation_clips": "video_clips",
     "evaluation_pictures": "classification",
     "mask_set": "mask_sets",
     "picture_set": "picture_sets",
     "split_class_folder": "class_folders",
+    "training_clips": "video_clips",
     "training_masks": "segmentation",
     "training_pictures": "classification",
     "training_stream": "stream",
+    "video_set": "video_sets",
+    "video_views": "video_clips",
     "whole_pictures": "segmentation",
 }
 

@@ -9,6 +9,7 @@ from keras_pyconv.export.litert import litert
 from keras_pyconv.export.onnx import onnx
 from keras_pyconv.export.saved_model import saved_model
 from keras_pyconv.export.serving_form import serving_form
+from keras_pyconv.export.video import video_signatures
 
 __all__ = [
     "Signature",
@@ -20,4 +21,5 @@ __all__ = [
     "onnx",
     "saved_model",
     "serving_form",
+    "video_signatures",
 ]

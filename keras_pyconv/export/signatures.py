@@ -189,7 +189,7 @@ def _raw_outputs(model, outputs):
     }
 
 
-def _class_outputs(model, labels, top_k):
+def class_outputs(model, labels, top_k):
     """Function from a classifier's output to the best classes by name."""
     import tensorflow as tf
 
@@ -221,7 +221,7 @@ def _class_outputs(model, labels, top_k):
     return decode
 
 
-def _only_readable(outputs, readable):
+def only_readable(outputs, readable):
     """The best classes, with none where the picture could not be read."""
     import tensorflow as tf
 
@@ -288,7 +288,7 @@ def classifier_signatures(model, labels=None, top_k=5, preprocessing=None):
     """
     import tensorflow as tf
 
-    decode = _class_outputs(model, labels, top_k)
+    decode = class_outputs(model, labels, top_k)
     signatures = [_default_signature(model, decode, OUTPUTS)]
     if preprocessing is None:
         return signatures
@@ -301,7 +301,7 @@ def classifier_signatures(model, labels=None, top_k=5, preprocessing=None):
         )
 
     def best(served, pictures, readable):
-        return _only_readable(decode(served(pictures)), readable)
+        return only_readable(decode(served(pictures)), readable)
 
     def serve_bytes(served, tensors):
         encoded = tensors["image_bytes"]

@@ -32,3 +32,14 @@ from keras_pyconv.tasks.segmentation import (
     evaluate_segmentation,
     segment,
 )
+from keras_pyconv.tasks.video import (
+    Clips,
+    Decoders,
+    Recognition,
+    UnreadableVideo,
+    VideoErrors,
+    ViewScores,
+    draw_recognition,
+    recognize,
+    video_errors,
+)

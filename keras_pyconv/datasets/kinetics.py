@@ -1,0 +1,145 @@
+"""The `kinetics` TFDS builder: what TFDS itself has no builder of.
+
+Importing this file registers it. It reads the videos of a folder, which
+whoever has them has to bring, and stores their frames as JPEG with a short
+side of at most 320 pixels, so that training decodes the frames of a clip and
+no other.
+
+The fact a reader would get wrong: of Kinetics' lists some per cent of the
+videos are gone from the web or broken. Those are left out, and
+`skipped_videos.csv` beside the data set names them with the reason.
+"""
+
+import csv
+
+import tensorflow_datasets as tfds
+
+from keras_pyconv.datasets.ahead import ahead
+from keras_pyconv.datasets.picture_sets import TRAINING, VALIDATION
+from keras_pyconv.datasets.video_sets import video_set
+from keras_pyconv.tasks.video import Decoders, UnreadableVideo
+
+SHORT_SIDE = 320  # the largest that training draws
+MOST_FRAMES = 300  # ten seconds of 30 frames
+REPORT = "skipped_videos.csv"
+
+_DESCRIPTION = """\
+Clips of human actions of about ten seconds, one action a clip: Kinetics-400
+(Kay et al., 2017), or whatever other videos the manual folder holds. Frames
+are JPEG with a short side of at most 320 pixels.
+"""
+_MANUAL = """\
+The manual folder holds either train.csv and val.csv as Kinetics comes with
+them (label, youtube_id, time_start, time_end, split) with the videos at
+<label>/<youtube_id>_<start>_<end>.mp4, six digits each; or folders train and
+val with a folder of video files for each class.
+"""
+_CITATION = """\
+@article{kay2017kinetics,
+  author = {Kay, Will and Carreira, Joao and Simonyan, Karen and others},
+  title = {The Kinetics Human Action Video Dataset},
+  journal = {arXiv:1705.06950},
+  year = {2017}
+}
+"""
+
+
+class Kinetics(tfds.core.GeneratorBasedBuilder):
+    """Videos of a folder as JPEG frames with labels.
+
+    Features are `video`, uint8 `(frames, height, width, 3)`, `label`, and
+    `name`, the path below the folder. `keras_pyconv.datasets.video_set` opens
+    the set without decoding it.
+
+    Args:
+        data_dir: where TFDS keeps its data sets.
+        processes: of decoding; None for the number of processors.
+
+    Example:
+
+    >>> import keras_pyconv.datasets.kinetics
+    >>> builder = tfds.builder("kinetics", data_dir="data")
+    >>> config = tfds.download.DownloadConfig(manual_dir="videos")
+    >>> builder.download_and_prepare(download_config=config)
+    >>> videos = keras_pyconv.datasets.video_set(builder, "train")
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "The first version."}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = _MANUAL
+
+    def __init__(self, *, processes=None, **options):
+        self._processes = processes
+        self._skipped = []
+        super().__init__(**options)
+
+    def _info(self):
+        features = {
+            "video": tfds.features.Video(
+                shape=(None, None, None, 3), encoding_format="jpeg"
+            ),
+            "label": tfds.features.ClassLabel(),
+            "name": tfds.features.Text(),
+        }
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=_DESCRIPTION,
+            features=tfds.features.FeaturesDict(features),
+            supervised_keys=("video", "label"),
+            homepage="https://arxiv.org/abs/1705.06950",
+            citation=_CITATION,
+        )
+
+    def _split_generators(self, dl_manager):
+        root = dl_manager.manual_dir
+        splits = {
+            "train": _opened(root, TRAINING),
+            "validation": _opened(root, VALIDATION),
+        }
+        classes = splits["train"].classes
+        if splits["validation"].classes != classes:
+            raise ValueError(
+                f"train and validation of {root} must have the same classes."
+            )
+        self.info.features["label"].names = list(classes)
+        return {
+            name: self._generate_examples(videos, root)
+            for name, videos in splits.items()
+        }
+
+    def _generate_examples(self, videos, root):
+        decoders = Decoders(self._processes)
+
+        def read(row):
+            path, label = row
+            try:
+                frames, notes = decoders(
+                    "jpeg_frames",
+                    path,
+                    short_side=SHORT_SIDE,
+                    most=MOST_FRAMES,
+                )
+            except UnreadableVideo as error:
+                return path, label, None, [str(error)]
+            return path, label, frames, notes
+
+        rows = zip(videos.paths, videos.labels)
+        for path, label, frames, notes in ahead(read, rows, decoders.processes):
+            for note in notes:
+                what = "skipped" if frames is None else "shortened"
+                self._skipped.append((str(path), what, note))
+            if frames is not None:
+                name = str(path).removeprefix(f"{root}/")
+                yield name, {"video": frames, "label": label, "name": name}
+        decoders.close()
+        with open(self.data_path / REPORT, "w", newline="") as file:
+            rows = [("video", "what", "reason"), *self._skipped]
+            csv.writer(file).writerows(rows)
+
+
+def _opened(root, names):
+    """The split that has one of the names, as a CSV or as a folder."""
+    for name in names:
+        if (root / f"{name}.csv").exists():
+            return video_set(root / f"{name}.csv", name)
+    return video_set(str(root), names[0])

@@ -1,0 +1,92 @@
+"""The signatures of a video network: clips, or the files of their frames.
+
+A server decodes no video files: TensorFlow Serving has no operation for them.
+So whoever asks sends the frames of a clip, chosen as in training, as JPEG or
+PNG files.
+
+The fact a reader would get wrong: a clip of which one frame cannot be read
+gets no answer at all, class -1; the others of its batch get theirs.
+"""
+
+import numpy as np
+
+from keras_pyconv.export.entry_points import Signature
+from keras_pyconv.export.pictures import decode_prepared, example_pictures
+from keras_pyconv.export.signatures import (
+    OUTPUTS,
+    class_outputs,
+    classifier_signatures,
+    only_readable,
+)
+from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
+
+
+def _sizes(model):
+    """Frames and side of the model's clips."""
+    shape = tuple(model.inputs[0].shape)[1:]
+    if len(shape) != 4 or None in shape or shape[1] != shape[2]:
+        raise ValueError(
+            "The model must take square clips of a fixed size, (frames, side, "
+            f"side, 3). Received a model of input shape {shape}: build it "
+            "with input_shape=(16, 224, 224, 3) and load the weights."
+        )
+    return shape[0], shape[1]
+
+
+def video_signatures(model, labels=None, top_k=5, preprocessing=None):
+    """What a server of a video network takes and gives.
+
+    Args:
+        model: a video classifier of a fixed clip size, channels last.
+        labels: name of every class, or None for the indices as text.
+        top_k: number of best classes; at most all are given.
+        preprocessing: a `Preprocessing` for each frame; by default
+            ImageNet's of the model's side, the short side resized and the
+            middle cut out.
+
+    Returns:
+        List of `Signature`: `serving_default` takes prepared clips,
+        `serve_frames` takes `frame_bytes`, `(batch, frames)` files.
+
+    Raises:
+        ValueError: the model is no classifier of clips of a fixed size.
+
+    Example:
+
+    >>> signatures = video_signatures(model, names)
+    >>> keras_pyconv.export.saved_model(
+    ...     model, "saved_models/actions", signatures=signatures,
+    ...     batch_sizes=(1, 2),
+    ... )
+    """
+    import tensorflow as tf
+
+    frames, side = _sizes(model)
+    preprocessing = preprocessing or imagenet_preprocessing(side)
+    decode = class_outputs(model, labels, top_k)
+    spec = tf.TensorSpec((None, frames), tf.string, "frame_bytes")
+
+    def serve_frames(served, tensors):
+        encoded = tf.reshape(tensors[spec.name], [-1])
+        pixels, good = decode_prepared(encoded, preprocessing)
+        clips = tf.reshape(pixels, (-1, frames, *pixels.shape[1:]))
+        readable = tf.reduce_all(tf.reshape(good, (-1, frames)), axis=1)
+        return only_readable(decode(served(clips)), readable)
+
+    def files(count):
+        several = example_pictures(count * frames, side + 8, side + 40)
+        return {spec.name: np.reshape(several, (count, frames))}
+
+    (default,) = classifier_signatures(model, labels, top_k)
+    return [
+        default,
+        Signature(
+            "serve_frames",
+            {spec.name: spec},
+            serve_frames,
+            examples=files,
+            batch_sizes=(1, 2),
+            meaning="The frames of clips in their order, JPEG or PNG files.",
+            outputs={key: OUTPUTS[key] for key in OUTPUTS if key[0] != "p"},
+        ),
+    ]

@@ -1,0 +1,15 @@
+"""What is done with videos: reading clips of them, scores, answers."""
+
+from keras_pyconv.tasks.video.averaging import (
+    VideoErrors,
+    ViewScores,
+    video_errors,
+)
+from keras_pyconv.tasks.video.clips import Clips
+from keras_pyconv.tasks.video.files import UnreadableVideo
+from keras_pyconv.tasks.video.one_video import (
+    Recognition,
+    draw_recognition,
+    recognize,
+)
+from keras_pyconv.tasks.video.processes import Decoders

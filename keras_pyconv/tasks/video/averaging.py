@@ -1,0 +1,131 @@
+"""The score of a video: the mean over its views (supplement, section 2).
+
+The fact a reader would get wrong: what is averaged is the softmax, not the
+logits; and a video that cannot be read is not among those that are counted.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from keras_pyconv.tasks import error_rates
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoErrors:
+    """What a network got wrong, and of how many videos.
+
+    Attributes:
+        top1_error, top5_error: between 0 and 1, of the videos that were read.
+        videos: how many were read.
+        skipped: how many could not be read; they are in no figure.
+        views: clips times crops, of all videos together.
+    """
+
+    top1_error: float
+    top5_error: float
+    videos: int
+    skipped: int
+    views: int
+
+    def __str__(self):
+        text = (
+            f"top-1 error {self.top1_error:.2%}, top-5 error "
+            f"{self.top5_error:.2%} of {self.videos} videos"
+        )
+        if self.skipped:
+            text += f"; {self.skipped} could not be read and are not counted"
+        return text
+
+
+class ViewScores:
+    """The mean softmax over the views of a video.
+
+    Args:
+        model: from clips to probabilities or logits.
+        clips: a `Clips` whose mean and deviation are taken.
+        batch_size: views that go through the network at a time.
+    """
+
+    def __init__(self, model, clips, batch_size=8):
+        import tensorflow as tf
+
+        from keras_pyconv.tasks.video.clips import normalized
+
+        self._batch_size = batch_size
+        softmax = _gives_logits(model)
+
+        @tf.function(autograph=False)
+        def scores(views):
+            outputs = model(normalized(views, clips), training=False)
+            outputs = tf.cast(outputs, tf.float32)
+            return tf.nn.softmax(outputs) if softmax else outputs
+
+        self._scores = scores
+
+    def __call__(self, views):
+        """The scores of a video.
+
+        Args:
+            views: uint8 array `(views, frames, height, width, 3)`.
+
+        Returns:
+            float64 array `(classes,)`.
+        """
+        total, size = 0.0, self._batch_size
+        for begin in range(0, len(views), size):
+            part = views[begin : begin + size]
+            # One size of batch, for one graph.
+            missing = [(0, size - len(part))] + [(0, 0)] * 4
+            scores = np.asarray(self._scores(np.pad(part, missing)))
+            total = total + scores[: len(part)].astype("float64").sum(axis=0)
+        return total / len(views)
+
+
+def _gives_logits(model):
+    last = model.layers[-1]
+    activation = getattr(last, "activation", None)
+    return not (
+        isinstance(last, keras.layers.Softmax)
+        or activation is keras.activations.softmax
+    )
+
+
+def video_errors(model, views, clips, *, count=None, batch_size=8):
+    """Top-1 and top-5 error over videos, each the mean of its views.
+
+    Args:
+        model: from clips to probabilities or logits.
+        views: iterable of (name, views, label) as
+            `keras_pyconv.datasets.video_views` yields them.
+        clips: the `Clips` that they were cut by.
+        count: how many videos there will be, for the progress bar; None
+            shows none.
+        batch_size: views that go through the network at a time.
+
+    Returns:
+        The `VideoErrors`.
+
+    Raises:
+        ValueError: if no video could be read.
+    """
+    scores_of = ViewScores(model, clips, batch_size)
+    bar = keras.utils.Progbar(count) if count else None
+    scores, labels, skipped, number = [], [], 0, 0
+    for _, pixels, label in views:
+        if pixels is None:
+            skipped += 1
+        else:
+            scores.append(scores_of(pixels))
+            labels.append(label)
+            number += len(pixels)
+        if bar:
+            bar.add(1)
+    if not labels:
+        raise ValueError(f"None of the {skipped} videos could be read.")
+    hits = np.asarray(error_rates.hits(np.stack(scores), labels))
+    errors = dict(zip(error_rates.names(), (1 - hits.mean(axis=0)).tolist()))
+    return VideoErrors(
+        **errors, videos=len(labels), skipped=skipped, views=number
+    )

@@ -1,0 +1,26 @@
+"""What tests of several rooms share: one set of small video files."""
+
+import pytest
+
+from tests.tasks.video import films
+
+
+@pytest.fixture(scope="session")
+def film_folder(tmp_path_factory):
+    """Sound and broken files by name."""
+    pytest.importorskip("av", reason="PyAV is not installed")
+    place = tmp_path_factory.mktemp("films")
+    films.film(place / "sound.mp4")
+    films.film(place / "sound.mkv")
+    films.film(place / "sound.avi", name="mpeg4")
+    films.film(place / "turned.mp4", rotation=90)
+    times = [number + number * number // 7 for number in range(40)]
+    films.film(place / "varying.mp4", times=times)
+    films.film(place / "one_frame.mp4", frames=1)
+    films.film(place / "short.mp4", frames=5)
+    films.sound(place / "only_sound.mp4")
+    films.cut(place / "cut.mp4", place / "sound.mp4", 0.7)
+    films.cut(place / "cut.avi", place / "sound.avi", 0.6)
+    films.scratched(place / "scratched.mkv", place / "sound.mkv")
+    (place / "empty.mp4").touch()
+    return place

@@ -1,0 +1,70 @@
+"""The Kinetics recipe trains, goes on, tests by views, on small sets."""
+
+import csv
+import json
+
+import pytest
+
+from recipes import recognize_kinetics as recipe
+
+STEPS = 3843  # of an epoch of Kinetics at a batch of 64
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kinetics")
+    options = [
+        *("--smoke", f"--workdir={folder / 'run'}", f"--data-dir={folder}"),
+        *("--strategy=one", "--decoders=1"),
+    ]
+    return folder, options, *recipe.main(options)
+
+
+def test_an_epoch_is_trained_and_all_videos_are_tested(run):
+    folder, _, (row,), errors = run
+    assert row["step"] == 2 and row["loss"] > 0
+    assert 0 <= row["val_top1_error"] <= 1
+    assert (errors.videos, errors.skipped, errors.views) == (6, 0, 36)
+    record = json.loads((folder / "run" / "test.json").read_text())
+    assert record["errors"]["top1_error"] == errors.top1_error
+    assert record["clips"] == 2 and record["crops"] == 3
+
+
+def test_written_weights_have_the_same_errors(run):
+    folder, options, _, errors = run
+    weights = folder / "run" / "PyConvResNet3DMini.weights.h5"
+    history, again = recipe.main([*options, f"--only-test={weights}"])
+    assert history == [] and again == errors
+
+
+def test_the_settings_are_the_papers():
+    args = recipe.parse([])
+    clips = recipe.make_clips(args)
+    assert (clips.frames, clips.stride, clips.size) == (16, 4, 224)
+    assert clips.short_sides == (256, 320) and clips.flip
+    assert (args.test_clips, args.test_crops, clips.resize) == (10, 3, 256)
+    assert (args.batch_size, args.epochs, recipe.L2) == (64, 90, 1e-4)
+    rate = recipe.schedule(args, STEPS)
+    for epoch, value in {0: 0.1, 30: 0.01, 60: 1e-3, 80: 1e-4}.items():
+        assert float(rate(epoch * STEPS)) == pytest.approx(value)
+
+
+def test_a_broken_video_is_in_the_report(film_folder, tmp_path):
+    for split in ("train", "val"):
+        place = tmp_path / split / "run"
+        place.mkdir(parents=True)
+        for name in ("sound.mp4", "short.mp4", "cut.mp4", "sound.mkv"):
+            (place / name).symlink_to(film_folder / name)
+    args = recipe.parse(
+        [
+            *("--smoke", f"--workdir={tmp_path / 'run'}"),
+            *(f"--data={tmp_path}", "--decoders=1"),
+        ]
+    )
+    args.smoke = False
+    batches, _, validation = recipe.load_data(args, (0, 1))
+    list(batches(0).take(1))
+    with open(tmp_path / "run" / "broken_videos_train.csv") as file:
+        (row,) = csv.DictReader(file)
+    assert row["video"].endswith("cut.mp4") and row["what"] == "skipped"
+    assert validation.count == 4

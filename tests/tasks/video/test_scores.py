@@ -1,0 +1,116 @@
+"""A video's score is the mean softmax of its views, of readable videos."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_pyconv
+from keras_pyconv.tasks.video import (
+    Clips,
+    UnreadableVideo,
+    ViewScores,
+    draw_recognition,
+    recognize,
+    video_errors,
+)
+
+CLIPS = Clips(frames=4, stride=2, size=32, short_sides=(32, 32), resize=32)
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(1)
+    return keras_pyconv.build_video_classifier(
+        "ResNet3DMini", input_shape=(4, None, None, 3), classes=7
+    )
+
+
+def views(number, seed=0):
+    random = np.random.default_rng(seed)
+    return random.integers(0, 256, (number, 4, 32, 32, 3)).astype("uint8")
+
+
+def slow_scores(model, pixels):
+    """One view after the other, by the definitions."""
+    total = np.zeros(7)
+    for view in pixels:
+        scaled = view / 255
+        scaled = (scaled - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+        total += np.asarray(model(scaled[None].astype("float32")))[0]
+    return total / len(pixels)
+
+
+def test_scores_are_the_mean_over_views_whatever_the_batch(model):
+    pixels = views(7)
+    wanted = slow_scores(model, pixels)
+    for batch_size in (1, 3, 7):
+        scores = ViewScores(model, CLIPS, batch_size)(pixels)
+        np.testing.assert_allclose(scores, wanted, rtol=1e-4)
+
+
+def test_of_logits_the_softmax_is_averaged(model):
+    logits = keras_pyconv.build_video_classifier(
+        "ResNet3DMini",
+        input_shape=(4, None, None, 3),
+        classes=7,
+        classifier_activation=None,
+    )
+    logits.set_weights(model.get_weights())
+    pixels = views(3)
+    np.testing.assert_allclose(
+        ViewScores(logits, CLIPS)(pixels), slow_scores(model, pixels), rtol=1e-4
+    )
+
+
+def test_errors_are_those_of_a_slow_count_and_skip_the_unreadable(
+    model, capsys
+):
+    rows = [(f"video {n}", views(2 + n % 3, n), n % 7) for n in range(9)]
+    rows[4] = ("broken", None, 3)
+    found = video_errors(model, rows, CLIPS, count=9, batch_size=4)
+    top1 = top5 = 0
+    for _, pixels, label in rows:
+        if pixels is not None:
+            order = np.argsort(-slow_scores(model, pixels))
+            top1 += label != order[0]
+            top5 += label not in order[:5]
+    assert found.top1_error == pytest.approx(top1 / 8)
+    assert found.top5_error == pytest.approx(top5 / 8)
+    assert (found.videos, found.skipped) == (8, 1)
+    assert "of 8 videos; 1 could not be read" in str(found)
+    assert "9/9" in capsys.readouterr().out
+
+
+def test_no_readable_video_is_no_score(model):
+    with pytest.raises(ValueError, match="None of the 1 videos"):
+        video_errors(model, [("broken", None, 3)], CLIPS)
+
+
+def test_a_file_is_recognized_with_names(model, film_folder, tmp_path):
+    names = [f"action {n}" for n in range(7)]
+    found = recognize(
+        model, film_folder / "sound.mp4", names, CLIPS, top=3, most_clips=2
+    )
+    assert found.label == names[found.labels[0]] and len(found.labels) == 3
+    assert found.views == 6 and found.score == found.scores.max()
+    assert str(found).splitlines()[0].startswith(found.label)
+    strip = draw_recognition(found, tmp_path / "strip.png")
+    assert strip.shape[1] == 4 * 160 and (tmp_path / "strip.png").exists()
+
+
+def test_a_model_of_a_fixed_size_says_what_it_wants(film_folder):
+    model = keras_pyconv.build_video_classifier(
+        "ResNet3DMini", input_shape=(3, 24, 24, 3), classes=2
+    )
+    found = recognize(model, film_folder / "short.mp4", crops=1)
+    assert found.frames.shape == (3, 24, 24, 3)
+
+
+def test_mistakes_are_refused(model, film_folder):
+    with pytest.raises(UnreadableVideo, match="one frame"):
+        recognize(model, film_folder / "one_frame.mp4", clips=CLIPS)
+    with pytest.raises(ValueError, match="7 classes. Received 2 names"):
+        recognize(model, film_folder / "sound.mp4", ["a", "b"], CLIPS)
+    picture = keras_pyconv.build_classifier("ResNetMini", classes=2)
+    with pytest.raises(ValueError, match="must take clips"):
+        recognize(picture, film_folder / "sound.mp4")
