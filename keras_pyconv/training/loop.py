@@ -7,6 +7,7 @@ at step n sees what an unbroken one would have seen, wherever the epoch was.
 
 import contextlib
 import math
+import numbers
 import signal
 
 import keras
@@ -26,7 +27,7 @@ POINTS_PER_EPOCH = 20  # in TensorBoard, between the ends of epochs
 
 def _positive(**values):
     for name, value in values.items():
-        if not isinstance(value, int) or value < 1:
+        if not isinstance(value, numbers.Integral) or value < 1:
             raise ValueError(
                 f"`{name}` must be a positive integer. "
                 f"Received: {name}={value!r}"
@@ -78,6 +79,7 @@ class _Run:
             self._go_on(*kept)
         _, self._machines = shard(strategy)
         self._batches = Batches(batches, strategy, self._machines, self.step)
+        steps.check_agreement(strategy, self._machines, self.step)
         spec = self._batches.element_spec
         local = strategy.num_replicas_in_sync // self._machines
         size = steps.check_batch(spec, local, accumulate)
@@ -183,9 +185,12 @@ class _Run:
         place = contextlib.nullcontext()
         if self.average:
             place = self.average.in_place()
+        # All machines evaluate; one alone must not leave the others.
+        alone = self._machines == 1
+        if alone and self.stopping.signal is not None:
+            self._stop()
         try:
-            # All machines evaluate; one alone must not leave the others.
-            with self.stopping.at_once(self._machines == 1), place:
+            with self.stopping.at_once(alone), place:
                 values = evaluate(self.model)
         except KeyboardInterrupt:
             self._stop()
@@ -231,8 +236,9 @@ class _Run:
             # An evaluation takes long; without this a kill would cost the
             # steps before it too.
             self.save(keep)
-        self.end_epoch(function, callbacks)
-        self.save(keep)
+        with self.progress.paused():
+            self.end_epoch(function, callbacks)
+            self.save(keep)
         row = self.history[-1]
         values = {k: v for k, v in row.items() if k.startswith("val_")}
         if values:
@@ -347,6 +353,7 @@ def fit(
         evaluate_every=evaluate_every,
         keep=keep,
         accumulate=accumulate,
+        save_every_steps=save_every_steps or 1,
     )
     _check_model(model, accumulate)
     decisive = {

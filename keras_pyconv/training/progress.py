@@ -1,10 +1,11 @@
 """One line that says where a run is: loss, top-1, images per second, time left.
 
-The fact a reader would get wrong: speed and time left are of the steps since
-this process began, the first left out, which compiles; an evaluation in
-between counts for the time left only after it has happened once.
+The fact a reader would get wrong: the speed is of the steps since this process
+began, without the first, which compiles, and without evaluations; the time
+left counts evaluations only after there was one.
 """
 
+import contextlib
 import sys
 import time
 
@@ -60,6 +61,7 @@ class Progress:
         self._quiet = quiet
         self._clock = clock
         self._first = None
+        self._pauses = []
         self._shown = -float("inf")
         self._width = 0
 
@@ -75,8 +77,24 @@ class Progress:
         """Since the beginning, or None before there is anything to say."""
         if self._first is None or step <= self._first[0]:
             return None
-        seconds = max(self._clock() - self._first[1], 1e-9)
-        return (step - self._first[0]) * self.batch / seconds
+        seconds = self._clock() - self._first[1] - sum(self._pauses)
+        return (step - self._first[0]) * self.batch / max(seconds, 1e-9)
+
+    @contextlib.contextmanager
+    def paused(self):
+        """Within this no steps are made, as during an evaluation."""
+        begin = self._clock()
+        yield
+        if self.has_begun:
+            self._pauses.append(self._clock() - begin)
+
+    def _seconds_left(self, step, speed):
+        steps = self._epochs * self._steps_per_epoch - step
+        seconds = steps * self.batch / speed
+        if self._pauses:
+            ends = self._epochs - step // self._steps_per_epoch
+            seconds += ends * sum(self._pauses) / len(self._pauses)
+        return seconds
 
     def is_due(self):
         """Whether it is time for another line."""
@@ -95,9 +113,8 @@ class Progress:
         text += f"{within + 1}/{self._steps_per_epoch} {figures(logs)}"
         speed = self.images_per_second(step)
         if speed:
-            left = self._epochs * self._steps_per_epoch - step
-            time_left = duration(left * self.batch / speed)
-            text += f" {speed:.1f} images/s {time_left} left"
+            left = duration(self._seconds_left(step, speed))
+            text += f" {speed:.1f} images/s {left} left"
         return text
 
     def show(self, step, logs, final=False):

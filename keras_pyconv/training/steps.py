@@ -27,6 +27,19 @@ def local_replicas(strategy, machines):
     return strategy.num_replicas_in_sync // machines
 
 
+def check_agreement(strategy, machines, step):
+    """Refuses machines that would begin with different steps."""
+    if machines == 1:
+        return
+    mine = strategy.run(lambda: tf.constant(step, "float64"))
+    mean = float(strategy.reduce("MEAN", mine, axis=None))
+    if mean != step:
+        raise ValueError(
+            f"This machine begins with step {step}, others with another one. "
+            "All machines need the same folder, one that all of them see."
+        )
+
+
 def build(model, element_spec):
     """Makes the variables of the optimizer and the metrics.
 

@@ -3,6 +3,8 @@
 Drawing would take most of their time.
 """
 
+import multiprocessing
+
 import pytest
 
 from keras_pyconv.training import logs
@@ -22,7 +24,30 @@ def draws():
 
 @pytest.fixture(scope="session")
 def unbroken(tmp_path_factory):
-    """The small run from its first step to its last: model and history."""
+    """The small run to its last step: the model, its history, the folder."""
+    folder = tmp_path_factory.mktemp("unbroken")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logs, "curves", lambda history: b"")
-        return small.run(tmp_path_factory.mktemp("unbroken"))
+        return *small.run(folder), folder
+
+
+@pytest.fixture(scope="session")
+def start():
+    """Calls a function in a new process; all are ended in the end.
+
+    The processes are forked from one that has imported everything and
+    computed nothing, so that they begin at once.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.training.small"])
+    processes = []
+
+    def start(function, *args):
+        processes.append(context.Process(target=function, args=args))
+        processes[-1].start()
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.join()

@@ -1,28 +1,19 @@
 """Two devices train as one does with the same batch."""
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[2]
+from tests.training import on_two_devices
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
+def results(start, tmp_path_factory):
     folder = tmp_path_factory.mktemp("mirrored")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.training.on_two_devices", str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    process = start(on_two_devices.train, folder)
+    process.join()
+    assert process.exitcode == 0
     return json.loads((folder / "results.json").read_text())
 
 

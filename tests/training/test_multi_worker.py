@@ -1,12 +1,8 @@
 """Two processes train as one does, and go on after one was killed."""
 
-import json
 import os
-import pathlib
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -14,9 +10,8 @@ import pytest
 
 from keras_pyconv import training
 from keras_pyconv.training import checkpoints
-from tests.training import small
+from tests.training import small, worker
 
-ROOT = pathlib.Path(__file__).parents[2]
 SECONDS = 200
 
 
@@ -30,41 +25,36 @@ def _free_ports(count):
     return ports
 
 
-def _start(folder, seconds_a_step=0.0):
+def _start_both(start, folder, seconds_a_step=0.0):
     """Starts both machines; their output goes to files in the folder."""
     hosts = [f"127.0.0.1:{port}" for port in _free_ports(2)]
-    command = [sys.executable, "-m", "tests.training.worker", folder]
-    processes = []
     folder.mkdir(exist_ok=True)
-    for index in range(2):
-        task = {"type": "worker", "index": index}
-        place = {"cluster": {"worker": hosts}, "task": task}
-        settings = {"TF_CONFIG": json.dumps(place), "TF_CPP_MIN_LOG_LEVEL": "3"}
-        with open(folder / f"output-{index}.txt", "a") as output:
-            process = subprocess.Popen(
-                [*command, str(seconds_a_step)],
-                cwd=ROOT,
-                env={**os.environ, **settings},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        processes.append(process)
-    return processes
+    tasks = [{"type": "worker", "index": index} for index in range(2)]
+    return [
+        start(
+            worker.train,
+            folder,
+            {"cluster": {"worker": hosts}, "task": task},
+            seconds_a_step,
+        )
+        for task in tasks
+    ]
+
+
+def _ended(processes):
+    for process in processes:
+        process.join(SECONDS)
+    return [process.exitcode for process in processes]
 
 
 def _end(processes):
     for process in processes:
         process.kill()
-        process.wait()
+    return _ended(processes)
 
 
-def _run(folder):
-    processes = _start(folder)
-    try:
-        codes = [process.wait(SECONDS) for process in processes]
-    finally:
-        _end(processes)
-    assert codes == [0, 0], _said(folder)
+def _run(start, folder):
+    assert _ended(_start_both(start, folder)) == [0, 0], _said(folder)
 
 
 def _said(folder):
@@ -74,27 +64,24 @@ def _said(folder):
 def _wait_for_step(folder, step, processes):
     end = time.monotonic() + SECONDS
     while not checkpoints.path_of(folder / "checkpoints", step).exists():
-        alive = all(process.poll() is None for process in processes)
+        alive = all(process.is_alive() for process in processes)
         assert alive and time.monotonic() < end, _said(folder)
         time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
-def broken(tmp_path_factory):
+def broken(start, tmp_path_factory):
     """A run whose second machine was killed, and that was started again."""
     folder = tmp_path_factory.mktemp("broken")
-    processes = _start(folder, seconds_a_step=0.5)
-    try:
-        _wait_for_step(folder, 5, processes)
-        processes[1].send_signal(signal.SIGKILL)
-        processes[1].wait()
-        # Who starts the job again ends what is left of it.
-        time.sleep(0.5)
-    finally:
-        _end(processes)
+    processes = _start_both(start, folder, seconds_a_step=0.5)
+    _wait_for_step(folder, 5, processes)
+    _end(processes[1:])
+    # Who starts the job again ends what is left of it.
+    time.sleep(0.5)
+    _end(processes[:1])
     reached = checkpoints.latest(folder / "checkpoints")[2]["step"]
     assert 5 <= reached < 12
-    _run(folder)
+    _run(start, folder)
     return folder
 
 
@@ -116,8 +103,10 @@ def test_two_machines_end_with_the_weights_of_one(broken, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_broken_run_ends_as_the_unbroken_one_to_the_bit(broken, tmp_path):
-    _run(tmp_path)
+def test_a_broken_run_ends_as_the_unbroken_one_to_the_bit(
+    broken, start, tmp_path
+):
+    _run(start, tmp_path)
     (found, history), (wanted, other) = _weights(broken), _weights(tmp_path)
     for name, array in wanted.items():
         np.testing.assert_array_equal(found[name], array)
@@ -125,15 +114,11 @@ def test_a_broken_run_ends_as_the_unbroken_one_to_the_bit(broken, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_signal_to_one_machine_stops_both_and_saves(tmp_path):
-    processes = _start(tmp_path, seconds_a_step=0.3)
-    try:
-        _wait_for_step(tmp_path, 3, processes)
-        processes[1].send_signal(signal.SIGTERM)
-        codes = [process.wait(SECONDS) for process in processes]
-    finally:
-        _end(processes)
-    assert codes == [143, 143]
+def test_a_signal_to_one_machine_stops_both_and_saves(start, tmp_path):
+    processes = _start_both(start, tmp_path, seconds_a_step=0.3)
+    _wait_for_step(tmp_path, 3, processes)
+    os.kill(processes[1].pid, signal.SIGTERM)
+    assert _ended(processes) == [143, 143]
     assert "Start the same command again" in "".join(_said(tmp_path))
 
 

@@ -32,6 +32,15 @@ def test_speed_and_time_left_are_of_the_steps_since_the_first():
     )
 
 
+def test_an_evaluation_counts_for_the_time_left_and_not_the_speed():
+    progress = _progress([0.0, 10.0, 30.0, 30.0])
+    progress.begin(0)
+    with progress.paused():
+        pass
+    # Ten steps took ten seconds, so do the next ten; the evaluation twenty.
+    assert progress.line(10, {}).endswith("32.0 images/s 0:00:30 left")
+
+
 def test_the_last_step_of_an_epoch_is_counted_to_it():
     assert _progress([]).line(10, {}).startswith("epoch 1/2 10/10")
     assert _progress([]).line(11, {}).startswith("epoch 2/2 1/10")

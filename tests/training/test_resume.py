@@ -1,12 +1,22 @@
 """A run that was broken ends as one that was not, to the bit."""
 
+import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 
+import keras_pyconv
+from keras_pyconv import training
 from keras_pyconv.training import checkpoints
+from keras_pyconv.training.state import State
 from tests.training import small
 
+SLOW = pytest.mark.slow
 
-@pytest.mark.parametrize("step", [1, 4, 6, 11])
+
+@pytest.mark.parametrize(
+    "step", [4, 6, *(pytest.param(n, marks=SLOW) for n in (1, 11))]
+)
 def test_a_run_goes_on_after_any_step(step, unbroken, tmp_path):
     small.run(tmp_path, stop_after_steps=step)
     trained, history = small.run(tmp_path)
@@ -14,17 +24,151 @@ def test_a_run_goes_on_after_any_step(step, unbroken, tmp_path):
     assert history == unbroken[1]
 
 
-def test_a_run_that_is_over_is_not_trained_again(unbroken, tmp_path):
-    small.run(tmp_path)
-    trained, history = small.run(tmp_path, evaluate=None)
-    small.assert_same(trained, unbroken[0])
-    assert history == unbroken[1]
+def test_a_run_that_is_over_is_not_trained_again(unbroken):
+    trained, history, folder = unbroken
+    again, found = small.run(folder, evaluate=None)
+    small.assert_same(again, trained)
+    assert found == history
 
 
 def test_the_last_few_checkpoints_are_kept(tmp_path):
     small.run(tmp_path, evaluate=None, save_every_steps=1, keep=2)
     names = [path.name for path in checkpoints.found(tmp_path / "checkpoints")]
     assert names == ["step-000000012.npz", "step-000000011.npz"]
+
+
+@SLOW
+def test_half_precision_goes_on_with_its_scale_of_the_loss(tmp_path):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        whole = small.model()
+        small.run(tmp_path / "whole", whole)
+        small.run(tmp_path / "broken", small.model(), stop_after_steps=7)
+        broken = small.model()
+        small.run(tmp_path / "broken", broken)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert "dynamic_scale" in "".join(v.path for v in whole.optimizer.variables)
+    small.assert_same(broken, whole)
+
+
+def test_a_variable_in_bfloat16_is_kept_to_the_bit(tmp_path):
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(3, dtype="bfloat16")]
+    )
+    model.compile("sgd", "mse")
+    before = small.arrays(model)
+    arrays, record = State(model).read()
+    checkpoints.save(tmp_path, 1, arrays, record, keep=1)
+    model.layers[0].kernel.assign(keras.ops.zeros((2, 3)))
+    _, arrays, record = checkpoints.latest(tmp_path)
+    assert State(model).differences(arrays) == []
+    State(model).restore(arrays, record)
+    for a, b in zip(small.arrays(model), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_data_that_end_are_begun_at_the_step(unbroken, tmp_path):
+    def short(first_step):
+        return small.batches(first_step).take(3)
+
+    trained = small.model()
+    training.fit(
+        trained,
+        short,
+        workdir=tmp_path,
+        evaluate=small.validate,
+        **small.RUN,
+    )
+    small.assert_same(trained, unbroken[0])
+
+
+def test_a_loss_that_is_no_number_overwrites_nothing(tmp_path):
+    def broken(first_step):
+        def spoil(x, y):
+            return x * float("nan"), y
+
+        return small.batches(first_step).map(spoil)
+
+    small.run(tmp_path, stop_after_steps=2)
+    with pytest.raises(FloatingPointError, match="loss is nan at step 4"):
+        training.fit(small.model(), broken, workdir=tmp_path, **small.RUN)
+    assert len(checkpoints.found(tmp_path / "checkpoints")) == 1
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"epochs": 0}, "Received: epochs=0"),
+        ({"keep": 1.5}, "Received: keep=1.5"),
+        ({"ema": 1.0}, "between 0 and 1. Received: ema=1.0"),
+        ({"accumulate": 3}, "cut into 3 equal parts .* 6 or 9"),
+    ],
+)
+def test_wrong_arguments_are_refused(changes, said, tmp_path):
+    with pytest.raises(ValueError, match=said):
+        small.run(tmp_path, **changes)
+
+
+def test_batches_of_unknown_size_are_refused(tmp_path):
+    def ragged(first_step):
+        return small.batches(first_step).unbatch().batch(8)
+
+    with pytest.raises(ValueError, match="drop_remainder=True"):
+        training.fit(small.model(), ragged, workdir=tmp_path, **small.RUN)
+
+
+def test_accumulation_would_pass_over_a_step_of_the_models_own(tmp_path):
+    class Own(keras.Model):
+        def train_step(self, data):
+            return super().train_step(data)
+
+    inputs = keras.Input((6, 6, 3))
+    own = Own(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(inputs)))
+    own.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match="Own has a train_step of its own"):
+        small.run(tmp_path, own, accumulate=2)
+
+
+@SLOW
+def test_a_pyramid_network_goes_on_to_the_bit(start, tmp_path):
+    for folder, stop in (("whole", None), ("broken", 3), ("broken", None)):
+        process = start(_pyramid, tmp_path / folder, stop)
+        process.join()
+        assert process.exitcode == 0
+    (_, whole, _), (_, broken, _) = (
+        checkpoints.latest(tmp_path / folder / "checkpoints")
+        for folder in ("whole", "broken")
+    )
+    for name, array in whole.items():
+        np.testing.assert_array_equal(broken[name], array)
+
+
+def _pyramid(folder, stop):
+    """Trains a network of ours, each time in a process of its own."""
+
+    def batches(first_step):
+        def one(step):
+            x = tf.random.stateless_uniform((8, 48, 48, 3), [step, 1])
+            return x, tf.cast(10 * x[:, 0, 0, 0], "int32")
+
+        return tf.data.Dataset.counter(first_step).map(one)
+
+    keras.utils.set_random_seed(5)
+    model = keras_pyconv.build_classifier(
+        "PyConvResNetMini", input_shape=(48, 48, 3), classes=10, dropout=0.2
+    )
+    model.compile(training.SGD(0.05), "sparse_categorical_crossentropy")
+    training.fit(
+        model,
+        batches,
+        epochs=2,
+        steps_per_epoch=4,
+        workdir=folder,
+        constants={},
+        seed=1,
+        stop_after_steps=stop,
+    )
 
 
 def test_averaged_weights_are_evaluated_and_resumed(tmp_path):

@@ -1,14 +1,22 @@
 """One of several machines that train the small model; a process of its own."""
 
-import pathlib
-import sys
+import json
+import os
 
 from keras_pyconv import training
 from keras_pyconv.training import logs
 from tests.training import small
 
 
-def main(folder, seconds_a_step):
+def train(folder, place, seconds_a_step):
+    """Trains as the machine of that place; says what it says in a file."""
+    output = os.open(
+        folder / f"output-{place['task']['index']}.txt",
+        os.O_WRONLY | os.O_CREAT | os.O_APPEND,
+    )
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.environ["TF_CONFIG"] = json.dumps(place)
     logs.curves = lambda history: b""
     strategy = training.make_strategy("multi_worker")
     index, machines = training.shard(strategy)
@@ -27,7 +35,3 @@ def main(folder, seconds_a_step):
         ema=0.9,
         **small.RUN,
     )
-
-
-if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]), float(sys.argv[2]))
