@@ -4,20 +4,20 @@ The command line, the record of a run, and the timing of its steps.
 """
 
 import argparse
-import datetime
-import importlib.metadata
 import json
-import os
 import pathlib
-import platform
 import statistics
-import subprocess
 import sys
 import time
 
 import keras
 
 from keras_pyconv import datasets, export, training
+from keras_pyconv.training.workdir import (
+    PACKAGES,
+    provenance,
+    write_atomically,
+)
 
 
 def command_line(doc, workdir):
@@ -141,6 +141,10 @@ def few_digits(data_dir):
 
 def keep(model, args, classes, preprocessing):
     """Writes the weights, and exports the model where that was asked for."""
+    index, _ = training.shard(model.distribute_strategy)
+    if index:
+        # All machines hold the same weights; the first one writes.
+        return
     path = args.workdir / f"{args.variant}.weights.h5"
     model.save_weights(path)
     print(f"Weights: {path}")
@@ -160,52 +164,11 @@ def verbosity():
     return 1 if sys.stdout.isatty() else 2
 
 
-def write_atomically(path, text):
-    """Writes `text` beside `path`, then renames: whole or not at all."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text)
-    os.replace(beside, path)
-
-
-def provenance():
-    """Who measured: date, commit, machine and package versions."""
-    packages = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
-    return {
-        "date": datetime.date.today().isoformat(),
-        "commit": _commit(),
-        "machine": f"{_processor()}, {os.cpu_count()} cores",
-        "python": platform.python_version(),
-        "versions": {
-            name: importlib.metadata.version(name) for name in packages
-        },
-    }
-
-
 def write_record(path, **values):
     """Writes `values` and the provenance of the run as JSON."""
-    record = {**provenance(), **values}
+    packages = (*PACKAGES, "tensorflow-datasets")
+    record = {**provenance(packages), **values}
     write_atomically(path, json.dumps(record, indent=2, default=str) + "\n")
-
-
-def _commit():
-    here = pathlib.Path(__file__).parent
-    command = ["git", "-C", here, "rev-parse", "--short", "HEAD"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True)
-    except OSError:
-        return "unknown"
-    return answer.stdout.strip() or "unknown"
-
-
-def _processor():
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    models = [line.split(":")[1] for line in lines if "model name" in line]
-    return models[0].strip() if models else platform.machine()
 
 
 class StepTimer(keras.callbacks.Callback):
