@@ -39,6 +39,8 @@ _TORCH = {
     "video_network": "benchmarks.torch_video_network",
 }
 _ONLY_NETWORKS = {"network": _KERAS["network"]}
+# Files that `benchmarks.serving` has written, in the runtimes they are for.
+_SERVING = {"serving": "benchmarks.serving_runtimes"}
 
 CONTENDERS = {
     "ours": Contender("ours", _KERAS, ONEDNN_ON),
@@ -50,11 +52,26 @@ CONTENDERS = {
     "resnet50": Contender(
         "ResNet-50 of keras.applications", _ONLY_NETWORKS, ONEDNN_ON
     ),
+    "served": Contender("our export", _SERVING, ONEDNN_ON),
+    "served_frozen": Contender("our export, frozen", _SERVING, ONEDNN_ON),
+    "served_stock": Contender(
+        "stock Keras layers, model.export", _SERVING, ONEDNN_ON
+    ),
+    "openvino": Contender(
+        "OpenVINO, our ONNX file", _SERVING, requires="openvino"
+    ),
+    "onnxruntime": Contender(
+        "ONNX Runtime, our ONNX file", _SERVING, requires="onnxruntime"
+    ),
+    "torch_compiled": Contender(
+        "torch.compile, frozen", _SERVING, requires="torch"
+    ),
 }
 
 MEASURES = {
     "network": ("inference", "training"),
     "video": ("forward", "gradients"),
+    "serving": ("inference",),
 }
 PRECISIONS = ("fp32", "bf16")
 

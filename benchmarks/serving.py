@@ -1,0 +1,258 @@
+"""PyConvResNet-50 as it is served, beside other ways to serve it.
+
+    python -m benchmarks.serving            about eight minutes on two cores
+    python -m benchmarks.serving --smoke    everything tiny, two minutes
+
+Writes the files in a process of its own first, then measures each runtime in
+its own, taking turns (see `benchmarks.processes`), at batch 1 and 16, in fp32
+and bf16. Prints the tables and writes one record.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+from benchmarks import machine, report
+from benchmarks.plan import Case, Group, Settings
+from benchmarks.processes import Conductor
+from benchmarks.progress import Progress
+from benchmarks.records import record_path
+from benchmarks.run import write_atomically
+from benchmarks.serving_runtimes import FILES
+
+CONTENDERS = (
+    "served",
+    "served_frozen",
+    "served_stock",
+    "openvino",
+    "onnxruntime",
+    "torch_compiled",
+)
+BATCHES = (16, 1)
+PRECISIONS = ("fp32", "bf16")
+# What is promised of our export at batch 16: (precision, against, bound).
+TARGETS = (
+    ("fp32", "served_stock", 3.0),
+    ("fp32", "openvino", 1.0),
+    ("bf16", "torch_compiled", 1.0),
+)
+FULL = Settings(
+    networks=("PyConvResNet50",),
+    rounds=4,
+    turn=2.0,
+    caps={"fp32": 240.0, "bf16": 90.0},
+)
+SMOKE = Settings(
+    networks=("PyConvResNetMini",), batch=2, side=64, rounds=1, turn=0.0
+)
+
+
+def write_files(network, side, folder):
+    """Writes our exports, the stock one and the ONNX file.
+
+    Args:
+        network: a name of `keras_pyconv.architectures`.
+        side: pixels of a picture's side.
+        folder: where to.
+    """
+    import keras
+
+    from benchmarks.keras_networks import CLASSES, stock_network
+    from keras_pyconv import export
+    from keras_pyconv.models import build_classifier
+
+    keras.utils.set_random_seed(1)
+    model = build_classifier(
+        network, input_shape=(side, side, 3), classes=CLASSES
+    )
+    options = {"server_files": False, "preprocessing": None}
+    export.saved_model(model, f"{folder}/ours", 1, **options)
+    export.saved_model(model, f"{folder}/frozen", 1, freeze=True, **options)
+    stock_network(network, side).export(f"{folder}/stock/1", verbose=False)
+    export.onnx(model, f"{folder}/ours.onnx")
+
+
+def groups(settings, threads, batches=BATCHES, precisions=PRECISIONS):
+    """One group for each precision and batch size."""
+    sizes = {min(batch, settings.batch): None for batch in batches}
+    return [
+        Group(
+            tuple(
+                Case(
+                    part="serving",
+                    subject=settings.networks[0],
+                    contender=name,
+                    precision=precision,
+                    batch=batch,
+                    side=settings.side,
+                    threads=threads,
+                )
+                for name in CONTENDERS
+            )
+        )
+        for precision in precisions
+        for batch in sizes
+    ]
+
+
+def _cells(rows, row):
+    """What one line of a table says."""
+    seconds = report.steady(row, "inference")
+    if not seconds:
+        problem = row["problems"].get("inference", "not measured")
+        return [problem, "", ""]
+    middle = sorted(seconds)[len(seconds) // 2]
+    ratio = report.speedup(rows[0], row, "inference")
+    return [
+        f"{row['batch'] / middle:.3g}",
+        f"{1e3 * middle:.3g}",
+        "" if row is rows[0] or ratio is None else f"{ratio:.2f} ×",
+    ]
+
+
+def table(rows):
+    """One group's rows as Markdown; ours comes first."""
+    first = rows[0]
+    lines = [
+        f"**{first['subject']}, {first['precision']}, batch {first['batch']}**",
+        "",
+        "|  | images/s | ms a call | ours is | first call, s | memory, GiB |",
+        "|" + " --- |" * 6,
+    ]
+    for row in rows:
+        call = row["first_seconds"].get("inference")
+        peak = row["peak_rss_mib"]
+        cells = [
+            row["title"],
+            *_cells(rows, row),
+            "" if call is None else f"{call:.3g}",
+            "" if peak is None else f"{peak / 1024:.1f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def verdicts(found, batch):
+    """Whether each target is reached, by what was measured."""
+    rows = {
+        (row["precision"], row["contender"]): row
+        for group in found
+        for row in group
+        if row["batch"] == batch
+    }
+    verdicts = []
+    for precision, against, bound in TARGETS:
+        ours, other = (rows.get((precision, n)) for n in ("served", against))
+        ratio = ours and other and report.speedup(ours, other, "inference")
+        problems = [
+            f"{row['title']}: {row['problems']['inference']}"
+            for row in (ours, other)
+            if row and row["problems"]
+        ]
+        verdicts.append(
+            {
+                "precision": precision,
+                "batch": batch,
+                "against": other["title"] if other else against,
+                "bound": bound,
+                "ratio": ratio and round(ratio, 2),
+                "reached": ratio >= bound if ratio else None,
+                "problem": "; ".join(problems),
+            }
+        )
+    return verdicts
+
+
+def _sentence(verdict):
+    reached = {True: "reached", False: "missed", None: "not comparable"}
+    measured = verdict["problem"] or f"{verdict['ratio']} ×"
+    return (
+        f"- {verdict['precision']}, batch {verdict['batch']}, at least "
+        f"{verdict['bound']:g} × {verdict['against']}: {measured}, "
+        f"{reached[verdict['reached']]}"
+    )
+
+
+def _command_line():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--smoke", action="store_true", help="tiny, one round")
+    parser.add_argument("--threads", type=int, default=machine.cores())
+    parser.add_argument("--minutes", type=float, default=12)
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--files", help="folder of files that are written")
+    parser.add_argument(
+        "--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS
+    )
+    parser.add_argument(
+        "--batches", nargs="+", type=int, choices=BATCHES, default=BATCHES
+    )
+    parser.add_argument("--write-files", help=argparse.SUPPRESS)
+    return parser
+
+
+def _written(options, settings, folder):
+    """The folder of the files; a process of its own writes them."""
+    if options.files and os.path.isdir(options.files):
+        return options.files
+    folder = options.files or folder
+    words = ["--smoke"] * options.smoke + ["--write-files", folder]
+    print("Writing the files that are served ...", file=sys.stderr)
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks.serving", *words], check=True
+    )
+    return folder
+
+
+def measure(options, settings, folder):
+    """Runs the plan; returns the record."""
+    described = machine.description()
+    os.environ[FILES] = str(_written(options, settings, folder))
+    plan = groups(
+        settings, options.threads, options.batches, options.precisions
+    )
+    progress = Progress([1] * len(plan), 60 * options.minutes)
+    found = []
+    for group in plan:
+        case = group.cases[0]
+        progress.group(f"{case.precision}, batch {case.batch}")
+        if progress.is_over():
+            break
+        found.append(Conductor(group, settings, progress).run())
+        print(table(found[-1]))
+    batch = max(case.batch for group in plan for case in group.cases)
+    return {
+        "machine": described,
+        "smoke": options.smoke,
+        "minutes": round(progress.elapsed() / 60, 1),
+        "groups": found,
+        "targets": verdicts(found, batch),
+    }
+
+
+def main(arguments=None):
+    """Entry point; returns the record."""
+    options = _command_line().parse_args(arguments)
+    settings = SMOKE if options.smoke else FULL
+    if options.rounds:
+        settings = dataclasses.replace(settings, rounds=options.rounds)
+    if options.write_files:
+        network = settings.networks[0]
+        return write_files(network, settings.side, options.write_files)
+    with tempfile.TemporaryDirectory() as folder:
+        record = measure(options, settings, folder)
+    print("\n".join(map(_sentence, record["targets"])))
+    path = record_path(record["machine"], "serving", options.smoke)
+    write_atomically(path, json.dumps(record, indent=1) + "\n")
+    print(f"\nRecord: {path}", file=sys.stderr)
+    return record
+
+
+if __name__ == "__main__":
+    main()
