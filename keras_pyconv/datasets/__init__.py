@@ -9,6 +9,7 @@ for.
 
 import importlib
 
+from keras_pyconv.datasets.coco_labels import COCO_IDS, COCO_NAMES
 from keras_pyconv.datasets.digit_scenes import (
     SIZE_CLASSES,
     SIZE_EDGES,
@@ -21,6 +22,8 @@ from keras_pyconv.datasets.digits import (
 )
 
 __all__ = [
+    "COCO_IDS",
+    "COCO_NAMES",
     "SIZE_CLASSES",
     "SIZE_EDGES",
     "load_digits_in_photos",
@@ -31,17 +34,22 @@ __all__ = [
 
 _WITH_TENSORFLOW = {
     "BrokenPictures": "broken_pictures",
+    "DetectionSet": "detection_record",
     "BrokenVideos": "broken_videos",
     "central_crops": "segmentation",
+    "coco_files": "coco_files",
     "cutmix": "classification",
+    "detection_set": "detection_sets",
     "evaluation_clips": "video_clips",
     "evaluation_pictures": "classification",
+    "evaluation_scenes": "detection",
     "mask_set": "mask_sets",
     "picture_set": "picture_sets",
     "split_class_folder": "class_folders",
     "training_clips": "video_clips",
     "training_masks": "segmentation",
     "training_pictures": "classification",
+    "training_scenes": "detection",
     "training_stream": "stream",
     "video_set": "video_sets",
     "video_views": "video_clips",

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_pyconv.datasets.coco_files import coco_files
 from keras_pyconv.datasets.coco_labels import (
     COCO_IDS,
     COCO_NAMES,
     coco_id,
     coco_label,
 )
-from keras_pyconv.datasets.detection_sets import coco_files, tfds_objects
+from keras_pyconv.datasets.detection_sets import detection_set, tfds_objects
 from tests.datasets import scenes
 
 
@@ -138,6 +139,17 @@ def test_pictures_of_crowds_alone_are_left_out_where_asked(tmp_path):
     assert coco_files(path, tmp_path).count == 3
     opened = coco_files(path, tmp_path, with_objects_only=True)
     assert [row["id"] for row in _examples(opened)] == [8]
+
+
+def test_a_folder_as_coco_unpacks_is_found(tmp_path):
+    (tmp_path / "val2017").mkdir()
+    (tmp_path / "annotations").mkdir()
+    file = scenes.write_coco(tmp_path / "val2017")
+    file.rename(tmp_path / "annotations" / "instances_val2017.json")
+    opened = detection_set(tmp_path, "validation", categories=(90, 18, 1))
+    assert opened.count == 3 and opened.classes == ("z", "d", "a")
+    with pytest.raises(ValueError, match="train.*instances_val2017.json"):
+        detection_set(tmp_path, "train")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,92 @@
+"""One split of a data set of pictures with boxes, wherever it comes from.
+
+Nothing here decodes a picture. Boxes are (ymin, xmin, ymax, xmax) as
+fractions of the picture, labels count from 0.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from keras_pyconv.tasks.detection import GroundTruth
+
+# What each object of an example has.
+FIELDS = {
+    "boxes": tf.TensorSpec((None, 4), tf.float32),
+    "labels": tf.TensorSpec((None,), tf.int64),
+    "crowds": tf.TensorSpec((None,), tf.bool),
+    "areas": tf.TensorSpec((None,), tf.float32),
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DetectionSet:
+    """One split of a data set of pictures with boxes.
+
+    Attributes:
+        name: of the data set and split, for messages.
+        classes: names of the classes in the order of the labels.
+        categories: their ids in files of results, in the same order.
+        count: how many pictures there are.
+        examples: function of an order, an int64 scalar tensor or None, to a
+            `tf.data.Dataset` of dicts: `picture`, `name`, `id`, and of each
+            object `boxes`, `labels`, `crowds` and `areas`, in pixels or -1
+            where they are not known.
+        are_files: whether `picture` is a path; else it is encoded.
+        problems: how many annotations were skipped or changed, by reason.
+        annotations: the file that they are from, or None.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    categories: tuple[int, ...]
+    count: int
+    examples: Callable
+    are_files: bool
+    problems: Mapping = dataclasses.field(default_factory=dict)
+    annotations: str | None = None
+
+    def encoded(self, example):
+        """The bytes of an example's file, a string scalar."""
+        if self.are_files:
+            return tf.io.read_file(example["picture"])
+        return example["picture"]
+
+    def truth(self, box_areas: bool = False) -> GroundTruth:
+        """What a detector is judged by: the file as it is, if there is one.
+
+        Else all examples are read, and their pictures' sizes with them; then
+        `box_areas` takes the boxes' areas for those of the objects.
+        """
+        if self.annotations is not None:
+            return GroundTruth.of_file(self.annotations, self.categories)
+        truth = GroundTruth(self.categories)
+        sized = self.examples(None).map(
+            lambda example: (example, _sides(self.encoded(example)))
+        )
+        for example, sides in sized.as_numpy_iterator():
+            scale = np.tile(sides, 2).astype("float32")
+            boxes = example["boxes"] * scale
+            size = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+            known = (example["areas"] >= 0) & (not box_areas)
+            areas = np.where(known, example["areas"], size)
+            truth.add(
+                example["id"],
+                sides,
+                boxes,
+                example["labels"],
+                example["crowds"],
+                areas,
+            )
+        return truth
+
+
+def _sides(encoded):
+    """Height and width of an encoded picture, of a JPEG without decoding."""
+    return tf.cond(
+        tf.io.is_jpeg(encoded),
+        lambda: tf.io.extract_jpeg_shape(encoded)[:2],
+        lambda: tf.shape(tf.io.decode_png(encoded))[:2],
+    )
