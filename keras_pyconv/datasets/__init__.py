@@ -40,7 +40,7 @@ _WITH_TENSORFLOW = {
     "coco_files": "coco_files",
     "cutmix": "classification",
     "detection_set": "detection_sets",
-    "evaluation_clips": "video_clips",
+    "evaluation_clips": "video_evaluation",
     "evaluation_pictures": "classification",
     "evaluation_scenes": "detection",
     "mask_set": "mask_sets",
@@ -52,7 +52,7 @@ _WITH_TENSORFLOW = {
     "training_scenes": "detection",
     "training_stream": "stream",
     "video_set": "video_sets",
-    "video_views": "video_clips",
+    "video_views": "video_evaluation",
     "whole_pictures": "segmentation",
 }
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from keras_pyconv.datasets.broken_videos import BrokenVideos
-from keras_pyconv.datasets.video_clips import (
+from keras_pyconv.datasets.video_clips import training_clips
+from keras_pyconv.datasets.video_evaluation import (
     decoded_frames,
     evaluation_clips,
-    training_clips,
     video_views,
 )
 from keras_pyconv.datasets.video_sets import VideoSet
