@@ -5,6 +5,7 @@ keeps its variables as variables. A bfloat16 model is written as float32 too:
 servers choose bfloat16 by a flag where their processor has it.
 """
 
+import contextlib
 import errno
 import importlib.metadata
 import os
@@ -25,6 +26,7 @@ from keras_pyconv.export.guide import guide, write_guide
 from keras_pyconv.export.pictures import choose_preprocessing
 from keras_pyconv.export.server_files import (
     check_server_files,
+    refuse_folder_of_models,
     write_server_files,
 )
 from keras_pyconv.export.serving_form import running_size, serving_form
@@ -168,12 +170,13 @@ def _given_signatures(signatures, labels, task):
     return check_signatures(signatures)
 
 
-def _write(module, functions, folder):
-    """Calls TensorFlow's writer; its own errors become OSError."""
+@contextlib.contextmanager
+def _os_errors():
+    """TensorFlow's own errors of writing become OSError."""
     import tensorflow as tf
 
     try:
-        tf.saved_model.save(module, str(folder), signatures=functions)
+        yield
     except tf.errors.OpError as error:
         full = isinstance(error, tf.errors.ResourceExhaustedError)
         raise OSError(
@@ -323,6 +326,7 @@ def saved_model(
     _check_freezing(model, freeze)
     size_bytes = 4 * model.count_params() + GRAPH_BYTES
     check_destination(root, version, size_bytes)
+    refuse_folder_of_models(root)
     if server_files:
         check_server_files(root, name)
     check_finite(model)
@@ -333,11 +337,14 @@ def saved_model(
     record = recorded.Recorded(preprocessing, names, top_k, size)
 
     def write(folder):
-        _write(module, functions, folder)
-        write_methods(folder, signatures)
-        _check_findings(model, audit(folder))
-        write_warmup(folder, name, signatures, batch_sizes, size)
-        recorded.write(folder, record)
+        import tensorflow as tf
+
+        with _os_errors():
+            tf.saved_model.save(module, str(folder), signatures=functions)
+            write_methods(folder, signatures)
+            _check_findings(model, audit(folder))
+            write_warmup(folder, name, signatures, batch_sizes, size)
+            recorded.write(folder, record)
 
     place = publish(root, version, write)
     entry = _entry(place, name, model, signatures, source)

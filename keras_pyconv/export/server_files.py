@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 
+from keras_pyconv.export.ledger import FILE as LEDGER
 from keras_pyconv.export.ledger import (
     add_entry,
     locked,
@@ -91,6 +92,23 @@ def batching(batch_sizes):
 def _models_text(folder):
     file = pathlib.Path(folder, MODELS)
     return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+def refuse_folder_of_models(root):
+    """Refuses the folder of models where that of one model is wanted.
+
+    Args:
+        root: the model's folder, as its user gives it.
+
+    Raises:
+        ValueError: other models stand in it.
+    """
+    root = pathlib.Path(root)
+    if (root / LEDGER).exists() or (root / MODELS).exists():
+        raise ValueError(
+            f"{root} is a folder of models. Give one in it, which is named "
+            f"as the model is in the server, such as {root / 'digits'}."
+        )
 
 
 def check_server_files(root, name):

@@ -78,6 +78,13 @@ def test_a_root_that_is_a_version_is_refused(small, tmp_path):
         saved_model(small, version)
 
 
+def test_the_folder_of_models_is_refused(small, tmp_path):
+    saved_model(small, tmp_path / "net")
+    with pytest.raises(ValueError, match="is a folder of models. Give one in"):
+        saved_model(small, tmp_path)
+    assert not (tmp_path / "1").exists()
+
+
 def test_a_folder_without_permission_is_refused(small, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(PermissionError, match="cannot be written"):
@@ -145,6 +152,16 @@ def test_tensorflows_own_error_of_a_full_disk_is_told(
     with pytest.raises(OSError, match="could not be written: no space") as e:
         saved_model(small, tmp_path / "net")
     assert e.value.errno == errno.ENOSPC
+    assert not files(tmp_path)
+
+
+def test_a_disk_that_fills_up_at_the_end_is_told(small, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise tf.errors.ResourceExhaustedError(None, None, "no space: warmup")
+
+    monkeypatch.setattr(export_module, "write_warmup", fail)
+    with pytest.raises(OSError, match="could not be written: no space"):
+        saved_model(small, tmp_path / "models" / "net")
     assert not files(tmp_path)
 
 
