@@ -2,11 +2,20 @@
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import replace
 
 import keras
 import numpy as np
 
 import keras_pyconv
+from keras_pyconv.architectures import (
+    PYRAMIDS,
+    Architecture,
+    BoxMap,
+    Detector,
+    ExtraLayer,
+    Stage,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,5 +94,33 @@ NETWORKS.append(
         (3, 32, 24, 3),
     )
 )
+
+_STAGE = Stage(16, 1, PYRAMIDS[2])
+# A detector of two maps; the paper's differ in the record alone.
+DETECTOR = Detector(
+    "PyConvSSDTiny",
+    Architecture(
+        "Tiny",
+        (_STAGE, _STAGE, replace(_STAGE, stride=1)),
+        "a test",
+        expansion=2,
+        stem_width=8,
+        total_stride=8,
+    ),
+    (ExtraLayer(8, 16, PYRAMIDS[2]),),
+    (BoxMap(8, 14, 26, (2,)), BoxMap(16, 26, 52, (2, 3))),
+    "a test",
+    64,
+)
+
+
+def _detector(x):
+    outputs = keras_pyconv.build_detector(
+        DETECTOR, input_tensor=x, classes=3
+    ).output
+    return keras.ops.concatenate([*outputs.values()], axis=-1)
+
+
+NETWORKS.append(Case("PyConvSSDTiny", _detector, (32, 40, 3)))
 
 CASES = LAYERS + NETWORKS

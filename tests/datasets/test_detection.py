@@ -171,6 +171,7 @@ def test_without_augmentation_targets_are_the_files(opened, defaults):
         np.testing.assert_allclose(boxes[0], where, atol=1.5 / 64)
 
 
+@pytest.mark.slow
 def test_a_broken_file_keeps_its_place_without_objects(tmp_path, defaults):
     path = scenes.write_coco(tmp_path)
     (tmp_path / "8.png").write_bytes(b"\x89PNG no more")

@@ -8,6 +8,7 @@ import pytest
 
 import keras_pyconv
 from keras_pyconv.export import detection_signatures
+from tests.conformance.cases import DETECTOR
 
 LABELS = ("cat", "dog", "fox")
 
@@ -15,9 +16,7 @@ LABELS = ("cat", "dog", "fox")
 @pytest.fixture(scope="module")
 def model():
     keras.utils.set_random_seed(2)
-    model = keras_pyconv.PyConvSSD(
-        "PyConvResNetMini", input_shape=(64, 64, 3), classes=4
-    )
+    model = keras_pyconv.build_detector(DETECTOR, classes=4)
     # Random logits are all alike: sharper ones leave few detections.
     for layer in model.layers:
         if layer.name.endswith("_classes"):

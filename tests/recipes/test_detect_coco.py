@@ -1,6 +1,10 @@
 """The detection recipe trains, goes on, and its weights are judged."""
 
 import json
+import os
+import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -43,6 +47,7 @@ def test_an_epoch_is_trained_and_evaluated(run):
     assert 0 <= row["val_AP"] <= 1 and row["val_AP L"] == -1
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_where_it_was(run, folder, capsys):
     _, history = detect_coco.main(_options(folder))
     assert (
@@ -128,11 +133,6 @@ def test_two_replicas_train_as_one_does(tmp_path):
 
 
 def _in_a_process(code, folder, strategy):
-    import os
-    import pathlib
-    import subprocess
-    import sys
-
     done = subprocess.run(
         [
             sys.executable,

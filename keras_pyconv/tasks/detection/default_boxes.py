@@ -83,7 +83,8 @@ def box_layer(model: keras.Model) -> JoinBoxMaps:
     """
     for one in all_models(model):
         for layer in one.layers:
-            if isinstance(layer, JoinBoxMaps) and layer.width == 4:
+            # Both outputs' layers know it.
+            if isinstance(layer, JoinBoxMaps):
                 return layer
     raise ValueError(
         f"{model.name!r} is no detector: it has no layer `JoinBoxMaps`, with "

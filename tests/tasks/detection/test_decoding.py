@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_pyconv.models import PyConvSSD
+from keras_pyconv.models import build_detector
 from keras_pyconv.tasks.detection import (
     DecodeDetections,
     Detections,
@@ -17,15 +17,15 @@ from keras_pyconv.tasks.detection import (
     encode,
     stretch,
 )
+from tests.conformance.cases import DETECTOR
 
-MINI = "PyConvResNetMini"
 CLASSES = 4
 
 
 @pytest.fixture(scope="module")
 def model():
     keras.utils.set_random_seed(4)
-    return PyConvSSD(MINI, input_shape=(64, 64, 3), classes=CLASSES)
+    return build_detector(DETECTOR, classes=CLASSES)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_half_precision_gives_about_the_same(model):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        half = PyConvSSD(MINI, input_shape=(64, 64, 3), classes=CLASSES)
+        half = build_detector(DETECTOR, classes=CLASSES)
         half.set_weights(model.get_weights())
         layer = DecodeDetections.for_model(half)
     finally:
