@@ -66,12 +66,13 @@ def random_crop_box(height, width, seed, area=AREA, aspect=ASPECT):
     return tf.cast(tf.where(tf.reduce_any(fits), drawn, central), tf.int32)
 
 
-def decode_crop(encoded, seed):
+def decode_crop(encoded, seed, area=AREA):
     """Decodes a random crop; of a JPEG nothing but that crop.
 
     Args:
         encoded: string scalar, a JPEG or PNG file.
         seed: int64 tensor of shape `(2,)`.
+        area: least and greatest share of the picture's area.
 
     Returns:
         uint8 tensor of shape `(height, width, 3)`.
@@ -79,29 +80,30 @@ def decode_crop(encoded, seed):
 
     def of_jpeg():
         shape = tf.io.extract_jpeg_shape(encoded)
-        box = random_crop_box(shape[0], shape[1], seed)
+        box = random_crop_box(shape[0], shape[1], seed, area)
         return tf.io.decode_and_crop_jpeg(
             encoded, box, channels=3, dct_method="INTEGER_ACCURATE"
         )
 
     def of_other():
-        return _cropped(decode_picture(encoded), seed)
+        return _cropped(decode_picture(encoded), seed, area)
 
     return tf.cond(tf.io.is_jpeg(encoded), of_jpeg, of_other)
 
 
-def _cropped(picture, seed):
+def _cropped(picture, seed, area=AREA):
     shape = tf.shape(picture)
     top, left, height, width = tf.unstack(
-        random_crop_box(shape[0], shape[1], seed)
+        random_crop_box(shape[0], shape[1], seed, area)
     )
     return picture[top : top + height, left : left + width]
 
 
-def _of_training(crop, seed, preprocessing):
+def _of_training(crop, seed, preprocessing, flip):
     """Resizes a crop, flips it half of the time, shifts and scales it."""
     square = tf.image.resize(crop, [preprocessing.size] * 2, antialias=True)
-    square = tf.image.stateless_random_flip_left_right(square, seed)
+    if flip:
+        square = tf.image.stateless_random_flip_left_right(square, seed)
     square = tf.ensure_shape(square, (*[preprocessing.size] * 2, 3))
     return normalize(square, preprocessing)
 
@@ -121,6 +123,8 @@ def training_pictures(
     broken=None,
     shuffle_buffer=16384,
     shard=(0, 1),
+    area=AREA,
+    flip=True,
 ):
     """Batches to train on, which can begin at any step.
 
@@ -139,6 +143,8 @@ def training_pictures(
         shuffle_buffer: how many encoded pictures to shuffle among; of ImageNet
             16,384 are about 1.8 GB.
         shard: `(index, workers)`.
+        area: least and greatest share of a picture's area that is cropped.
+        flip: whether half of the pictures are turned left to right.
 
     Returns:
         A function `batches(first_step=0)` to a `tf.data.Dataset` of float32
@@ -153,14 +159,16 @@ def training_pictures(
 
     def prepare(example, seed):
         encoded = pictures.encoded(example)
-        crop = decode_crop(encoded, _apart(seed, _CROP))
-        prepared = _of_training(crop, _apart(seed, _FLIP), preprocessing)
+        crop = decode_crop(encoded, _apart(seed, _CROP), area)
+        turn = _apart(seed, _FLIP)
+        prepared = _of_training(crop, turn, preprocessing, flip)
         return prepared, target(example)
 
     def substitute(example, seed):
         decoded = broken.decode(pictures, example, preprocessing)
-        crop = _cropped(decoded, _apart(seed, _CROP))
-        prepared = _of_training(crop, _apart(seed, _FLIP), preprocessing)
+        crop = _cropped(decoded, _apart(seed, _CROP), area)
+        turn = _apart(seed, _FLIP)
+        prepared = _of_training(crop, turn, preprocessing, flip)
         return prepared, target(example)
 
     return training_stream(

@@ -140,6 +140,17 @@ def test_half_of_the_pictures_are_flipped():
     assert 20 < rising.sum() < 44
 
 
+def test_crops_and_flips_may_be_left_out():
+    ramp = np.tile(np.arange(256, dtype="uint8")[:, None], (256, 1, 3))
+    pictures = in_memory({str(n): encoded(ramp, "PNG") for n in range(8)})
+    made = classification.training_pictures(
+        pictures, PIXELS, batch_size=8, seed=1, area=(1.0, 1.0), flip=False
+    )
+    batch = next(iter(made()))[0].numpy()
+    np.testing.assert_array_equal(batch, batch[:1].repeat(8, axis=0))
+    assert batch[0, 0, 0, 0] < 10 and batch[0, 0, -1, 0] > 245
+
+
 @pytest.mark.parametrize("size, resize", [(224, 256), (320, 366)])
 def test_evaluation_is_within_one_gray_level_of_pillow(size, resize):
     photo = photographs()[1]

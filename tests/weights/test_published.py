@@ -4,7 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from keras_pyconv.models import build_classifier
+from keras_pyconv.models import (
+    InceptionResNetV2,
+    ResNet3D50,
+    build_classifier,
+)
 from keras_pyconv.weights import (
     PUBLISHED,
     adapt_stem,
@@ -84,12 +88,10 @@ def test_what_was_never_published_is_refused_at_once(variant, weights, known):
         build_classifier(variant, weights=weights)
 
 
-@pytest.mark.parametrize("row", ["InceptionResNetV2"])
-def test_networks_without_any_published_file_say_so(row):
-    from keras_pyconv import build_inception
-
-    with pytest.raises(ValueError, match="No weights are published for Incep"):
-        build_inception(row, weights="imagenet")
+@pytest.mark.parametrize("builder", [InceptionResNetV2, ResNet3D50])
+def test_networks_without_any_published_file_say_so(builder):
+    with pytest.raises(ValueError, match="No weights are published for"):
+        builder(weights="imagenet")
 
 
 def test_every_row_of_the_catalogue_is_a_network_of_ours():
