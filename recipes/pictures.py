@@ -130,3 +130,57 @@ def confusion(counts, classes, path, named=40):
     axis.set_xlabel("the network's answer")
     axis.set_ylabel("the truth")
     return _save(figure, path)
+
+
+def label_maps(rows, class_names, path):
+    """Pictures beside label maps of them, with a legend of what is in them.
+
+    As in the paper's Figures 3 and 4 of the supplement.
+
+    Args:
+        rows: Dictionaries, one a picture, of the same keys: `image`, uint8
+            (height, width, 3), then label maps (height, width), such as
+            `truth`; a map that is uint8 of rank 3 is shown as it is.
+        class_names: Name of every class.
+        path: The PNG file to write.
+    """
+    import numpy as np
+
+    from keras_pyconv.tasks.segmentation import color_labels, palette
+
+    colors = palette(len(class_names))
+    columns = list(rows[0])
+    figure, axes = _figure(
+        len(rows), len(columns), 1.9 * len(columns), 1.8 * len(rows) + 0.6
+    )
+    seen = set()
+    for line, row in zip(axes, rows):
+        for axis, name in zip(line, columns):
+            shown = np.asarray(row[name])
+            if shown.ndim == 2:
+                seen |= set(np.unique(shown).tolist())
+                shown = color_labels(shown, colors)
+            axis.imshow(shown)
+            if row is rows[0]:
+                axis.set_title(name, fontsize=9)
+    for axis in axes.flat:
+        axis.axis("off")
+    handles = [
+        _patch(colors[number] / 255, class_names[number])
+        for number in sorted(seen)
+        if number < len(class_names)
+    ]
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=max(4, 2 * len(columns)),
+        fontsize=7,
+        frameon=False,
+    )
+    return _save(figure, path)
+
+
+def _patch(color, label):
+    from matplotlib.patches import Patch
+
+    return Patch(color=color, label=label)

@@ -9,7 +9,7 @@ the auxiliary head; and the local branch's PyConv is not dilated, whatever
 the backbone's output stride.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keras_pyconv.architectures.levels import (
     PYRAMIDS,
@@ -150,8 +150,12 @@ def make_segmenter(
     output_stride: int = 8,
     dropout: float = 0.1,
     source: str = "the arguments of PyConvSegNet",
+    head_width: int | None = None,
 ) -> Segmenter:
     """The record of a backbone with a head at an output stride.
+
+    With `head_width` the heads are narrower, for small backbones: the main
+    one has that width, its merging convolution and the auxiliary head half.
 
     Raises:
         ValueError: if a name is unknown or a number cannot be.
@@ -167,8 +171,17 @@ def make_segmenter(
         f"got {output_stride!r}",
     )
     name += "Stride16" if output_stride == 16 else ""
+    widths = {}
+    if head_width is not None:
+        changes = {"width": head_width}
+        if isinstance(record, ParsingHead):
+            changes["merged_width"] = head_width // 2
+        record = replace(record, **changes)
+        widths["auxiliary_width"] = head_width // 2
+        name += f"Width{head_width}"
+    stride = int(output_stride)
     return Segmenter(
-        name, backbone, record, source, int(output_stride), dropout=dropout
+        name, backbone, record, source, stride, dropout=dropout, **widths
     )
 
 

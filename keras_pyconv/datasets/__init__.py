@@ -34,6 +34,7 @@ __all__ = [
 
 _WITH_TENSORFLOW = {
     "BrokenPictures": "broken_pictures",
+    "LABEL_RULES": "masks",
     "DetectionSet": "detection_record",
     "BrokenVideos": "broken_videos",
     "central_crops": "segmentation",

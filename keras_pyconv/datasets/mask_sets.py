@@ -216,6 +216,13 @@ def _builder(name, data_dir):
     return tfds_builder(name, data_dir)
 
 
+def _name(example):
+    """The picture's own name where it has one."""
+    for key in ("file_name", "image/filename", "tfds_id"):
+        if key in example:
+            return example[key]
+
+
 def _tfds_set(builder, split, classes, rule):
     import tensorflow_datasets as tfds
 
@@ -227,7 +234,9 @@ def _tfds_set(builder, split, classes, rule):
         )
     feature = features[FEATURE]
     if classes is None and isinstance(feature, tfds.features.LabeledImage):
-        classes, rule = feature.names, rule or "from_zero"
+        rule = rule or "from_zero"
+        # The first name is then that of what is no class.
+        classes = feature.names[rule == "from_one" :]
     known = list(builder.info.splits)
     base, bracket, part = split.partition("[")
     split = split_named(base, known, name) + bracket + part
@@ -251,7 +260,7 @@ def _tfds_set(builder, split, classes, rule):
             lambda example: {
                 "picture": example["image"],
                 "mask": example[FEATURE],
-                "name": example.get("file_name", example["tfds_id"]),
+                "name": _name(example),
             }
         )
 

@@ -237,11 +237,14 @@ def central_crops(
 ):
     """The middle of every picture, for the validation between epochs.
 
+    The last batch is filled up with pictures of which every pixel is ignored,
+    so that batches are equal in size and in number for all workers.
+
     Args:
         masks: the `MaskSet`.
         side: of the crops, in pixels.
         preprocessing: whose mean and deviation are taken.
-        batch_size: pictures in a batch; the last one may be smaller.
+        batch_size: pictures in a batch of this worker.
         shard: `(index, workers)`; worker `index` gets every `workers`-th.
 
     Returns:
@@ -256,9 +259,20 @@ def central_crops(
         image, labels = crop(image, labels, side, mean)
         return normalize(image, preprocessing), labels
 
-    dataset = masks.examples(None).shard(shard[1], shard[0])
-    dataset = dataset.map(prepare, tf.data.AUTOTUNE).batch(batch_size)
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    index, workers = shard
+    own = len(range(index, masks.count, workers))
+    batches = -(-masks.count // (workers * batch_size))
+    nothing = (
+        tf.zeros((side, side, 3)),
+        tf.fill((side, side), tf.constant(IGNORED, tf.uint8)),
+    )
+    filler = tf.data.Dataset.from_tensors(nothing)
+    dataset = masks.examples(None).shard(workers, index)
+    dataset = dataset.map(prepare, tf.data.AUTOTUNE)
+    dataset = dataset.concatenate(filler.repeat(batches * batch_size - own))
+    dataset = dataset.batch(batch_size, drop_remainder=True)
+    known = tf.data.experimental.assert_cardinality(batches)
+    return dataset.apply(known).prefetch(tf.data.AUTOTUNE)
 
 
 def whole_pictures(masks, shard=(0, 1)):

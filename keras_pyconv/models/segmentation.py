@@ -28,13 +28,12 @@ from keras_pyconv.layers.resizing import (
 from keras_pyconv.models.arguments import (
     check_arguments,
     image_input,
-    is_torch_file,
 )
 from keras_pyconv.models.auxiliary import AuxiliaryModel
 from keras_pyconv.models.blocks import activate, channel_axis, normalize
+from keras_pyconv.models.classifier import load
 from keras_pyconv.models.features import features
 from keras_pyconv.models.resnet import build_classifier
-from keras_pyconv.weights import from_torch
 
 
 def _uniform():
@@ -122,9 +121,7 @@ HEAD_BUILDERS = {
 def _classify(x, images, classes, dropout, *, name, output):
     """Dropout of channels, 1x1 with bias, enlargement to the images' size."""
     if dropout:
-        x = layers.SpatialDropout2D(
-            float(dropout), name=f"{name.rstrip('_12')}_dropout"
-        )(x)
+        x = layers.SpatialDropout2D(dropout, name=f"{name}_dropout")(x)
     bound = x.shape[channel_axis()] ** -0.5
     # Under a mixed policy logits have the variables' precision.
     precise = keras.config.dtype_policy().variable_dtype
@@ -189,7 +186,7 @@ def build_segmenter(
         ValueError: if an argument is none of the above.
     """
     row = get_segmenter(segmenter)
-    check_arguments(True, weights, None, classes, None, row.dropout)
+    check_arguments(True, weights, None, classes, None, row.dropout, row.name)
     images = image_input(input_tensor, input_shape, include_top=False)
     outputs = _outputs(row, images, classes, auxiliary)
     name = name or row.name.lower()
@@ -199,11 +196,7 @@ def build_segmenter(
         model = AuxiliaryModel(sources, outputs, name=name)
     else:
         model = keras.Model(sources, outputs["logits"], name=name)
-    if weights is not None and is_torch_file(weights):
-        from_torch(model, weights)
-    elif weights is not None:
-        model.load_weights(weights)
-    return model
+    return load(model, weights, row.name)
 
 
 def PyConvSegNet(
@@ -226,7 +219,8 @@ def PyConvSegNet(
     Args:
         backbone: Name of a row of `ARCHITECTURES`, such as `"ResNet50"`, or
             an `Architecture`.
-        weights: None for random ones, or the path of a file of Keras
+        weights: None for random ones; `"ade20k"` for those that the authors
+            publish, where they do; or the path of a file of Keras
             (`.weights.h5`, `.keras`) or of the authors' framework (`.npz`,
             `.safetensors`, `.pth`, `.pt`). For a classifier's weights in the
             backbone see `keras_pyconv.models.load_backbone`.
@@ -260,7 +254,7 @@ def PyConvSegNet(
     >>> print(logits.shape)
     (1, 65, 97, 21)
     """
-    check_arguments(True, weights, None, classes, None, dropout)
+    check_arguments(True, None, None, classes, None, dropout)
     row = make_segmenter(backbone, head, output_stride, float(dropout))
     return build_segmenter(
         row, weights, classes, input_shape, auxiliary, input_tensor, name

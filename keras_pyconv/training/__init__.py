@@ -8,6 +8,7 @@ several machines.
 from keras_pyconv.training.evaluation import ErrorRates
 from keras_pyconv.training.loop import fit
 from keras_pyconv.training.optimizer import SGD
+from keras_pyconv.training.region_scores import RegionScores
 from keras_pyconv.training.schedules import (
     StepDecay,
     cosine_decay,
@@ -19,6 +20,7 @@ from keras_pyconv.training.workdir import provenance, write_atomically
 
 __all__ = [
     "ErrorRates",
+    "RegionScores",
     "SGD",
     "StepDecay",
     "cosine_decay",

@@ -167,3 +167,7 @@ def test_the_digits_count_their_background(tmp_path):
     assert masks.rule == "from_zero" and len(masks.classes) == 11
     assert masks.count == 2
     assert {0} < set(np.unique(decoded(masks)[0][1])) <= set(range(11))
+    digits = mask_set(made, "test", rule="from_one")
+    assert digits.classes == tuple("0123456789")
+    labels = decoded(digits)[0][1]
+    np.testing.assert_array_equal(labels == 255, decoded(masks)[0][1] == 0)

@@ -135,9 +135,15 @@ def test_the_validation_sees_the_middle_of_every_picture(folder):
     np.testing.assert_array_equal(
         batch[1][0], np.where(wanted < 0, 255, wanted)
     )
-    second = central_crops(masks, 33, batch_size=3, shard=(1, 2))
-    (batch,) = second.as_numpy_iterator()
-    assert batch[0].shape == (1, 33, 33, 3)
+    parts = [
+        list(central_crops(masks, 33, batch_size=2, shard=(index, 2)))
+        for index in range(2)
+    ]
+    assert [len(part) for part in parts] == [1, 1]
+    empty = [
+        (labels == 255).numpy().all((1, 2)) for _, labels in sum(parts, [])
+    ]
+    np.testing.assert_array_equal(empty, [[False, False], [False, True]])
 
 
 def test_whole_pictures_keep_their_sizes(folder):

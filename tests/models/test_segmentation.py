@@ -154,7 +154,10 @@ def test_training_adds_the_auxiliary_loss_and_evaluation_does_not():
         from_logits=True, ignore_class=255
     )
     model.compile(
-        keras.optimizers.SGD(0.0), loss, ["accuracy"], run_eagerly=True
+        keras.optimizers.SGD(0.0),
+        loss,
+        metrics=["accuracy"],
+        run_eagerly=True,
     )
     x, y = images(2, 32, 32, 3), np.zeros((2, 32, 32), "uint8")
     y[0, :4] = 255
@@ -275,7 +278,7 @@ MISTAKES = {
     "stride": ({"output_stride": 4}, r"one of \(8, 16\); got 4"),
     "classes": ({"classes": 0}, "positive integer.*classes=0"),
     "dropout": ({"dropout": 1.0}, r"\[0, 1\).*dropout=1.0"),
-    "weights": ({"weights": "ade20k"}, "no weights are known by name"),
+    "weights": ({"weights": "ade20k"}, "published for PyConvSegNetTiny"),
     "shape": ({"input_shape": (32, 32)}, "height, width, channels"),
 }
 

@@ -16,6 +16,7 @@ from keras_pyconv.tasks.segmentation.losses import SegmentationLoss
 from keras_pyconv.tasks.segmentation.metrics import (
     ConfusionMatrix,
     class_iou,
+    confusion_counts,
     mean_iou,
     pixel_accuracy,
 )

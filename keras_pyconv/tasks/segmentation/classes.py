@@ -121,9 +121,9 @@ def overlay(image, labels, colors=None, opacity=0.5, ignored=IGNORED):
 
 def number_of_classes(model) -> int:
     """How many classes a segmentation network tells apart."""
-    shape = model.output_shape
-    shape = shape["logits"] if isinstance(shape, dict) else shape
-    return shape[-1]
+    output = model.output
+    output = output["logits"] if isinstance(output, dict) else output
+    return output.shape[-1]
 
 
 def names_of_classes(classes: int, names=None) -> tuple[str, ...]:

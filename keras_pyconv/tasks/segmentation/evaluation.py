@@ -6,6 +6,7 @@ answer is compared at that size, not at the network's.
 
 import dataclasses
 import pathlib
+import re
 
 import keras
 import numpy as np
@@ -168,7 +169,9 @@ def write_submission(folder, name, labels) -> pathlib.Path:
     """
     from PIL import Image
 
-    path = pathlib.Path(folder) / f"{pathlib.Path(str(name)).stem}.png"
+    # Of a name such as "train.tfrecord-00000__7" nothing may be cut off.
+    stem = re.sub(r"\.(jpe?g|png)$", "", str(name), flags=re.IGNORECASE)
+    path = pathlib.Path(folder) / f"{stem}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     labels = np.asarray(labels)
     if labels.max(initial=0) > 254:

@@ -59,6 +59,40 @@ def pixel_accuracy(matrix) -> float:
     return float(np.trace(matrix) / total) if total else float("nan")
 
 
+def confusion_counts(truth, answers, classes, ignored=IGNORED, axis=-1):
+    """Pixels by truth and prediction, without those that have no class.
+
+    Args:
+        truth: Labels `(..., height, width)`, or with an axis of 1 for the
+            classes.
+        answers: Logits or probabilities with an axis of `classes`, or labels
+            of the shape of the truth's.
+        classes: Number of classes.
+        ignored: The label that is no class; other labels outside of the
+            classes are left out too.
+        axis: Axis of the classes.
+
+    Returns:
+        int32 tensor `(classes, classes)`.
+    """
+    truth = ops.cast(ops.convert_to_tensor(truth), "int32")
+    answers = ops.convert_to_tensor(answers)
+    if "float" in keras.backend.standardize_dtype(answers.dtype):
+        answers = ops.argmax(answers, axis=axis)
+    if len(truth.shape) == len(answers.shape) + 1:
+        truth = ops.squeeze(truth, axis)
+    answers = ops.reshape(ops.cast(answers, "int32"), (-1,))
+    truth = ops.reshape(truth, (-1,))
+    inside = ops.logical_and(truth >= 0, truth < classes)
+    valid = ops.logical_and(inside, ops.not_equal(truth, ignored))
+    # What does not count goes to a place of its own behind the matrix.
+    index = ops.where(valid, truth * classes + answers, classes**2)
+    counts = ops.segment_sum(
+        ops.ones_like(index), index, num_segments=classes**2 + 1
+    )
+    return ops.reshape(counts[: classes**2], (classes, classes))
+
+
 @keras.saving.register_keras_serializable(package="keras_pyconv")
 class ConfusionMatrix(keras.metrics.Metric):
     """Counts pixels by truth and prediction, on the device, in integers.
@@ -100,23 +134,9 @@ class ConfusionMatrix(keras.metrics.Metric):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         del sample_weight
-        truth = ops.cast(ops.convert_to_tensor(y_true), "int32")
-        answer = ops.convert_to_tensor(y_pred)
-        if "float" in keras.backend.standardize_dtype(answer.dtype):
-            answer = ops.argmax(answer, axis=self.axis)
-        if len(truth.shape) == len(answer.shape) + 1:
-            truth = ops.squeeze(truth, self.axis)
-        answer = ops.reshape(ops.cast(answer, "int32"), (-1,))
-        truth = ops.reshape(truth, (-1,))
-        inside = ops.logical_and(truth >= 0, truth < self.classes)
-        valid = ops.logical_and(inside, ops.not_equal(truth, self.ignored))
-        size = self.classes**2
-        # What does not count goes to a place of its own behind the matrix.
-        index = ops.where(valid, truth * self.classes + answer, size)
-        counts = ops.segment_sum(
-            ops.ones_like(index), index, num_segments=size + 1
-        )[:size]
-        counts = ops.reshape(counts, (self.classes, self.classes))
+        counts = confusion_counts(
+            y_true, y_pred, self.classes, self.ignored, self.axis
+        )
         self.matrix.assign(self.matrix + ops.cast(counts, "int64"))
 
     def result(self):

@@ -146,5 +146,7 @@ def test_the_servers_files_count_from_one(tmp_path):
     path = write_submission(tmp_path / "a", "x.jpg", np.array([[0, 149]]))
     assert path.name == "x.png"
     np.testing.assert_array_equal(Image.open(path), [[1, 150]])
+    other = write_submission(tmp_path, "a.tfrecord-0__7", np.array([[0]]))
+    assert other.name == "a.tfrecord-0__7.png"
     with pytest.raises(ValueError, match="label 255 for y"):
         write_submission(tmp_path, "y", np.array([[255]]))
