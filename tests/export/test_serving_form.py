@@ -207,3 +207,11 @@ def test_a_form_that_computes_something_else_is_refused():
     model = keras.Model(inputs, forgetful(x), name="net")
     with pytest.raises(ValueError, match="'net' .* Export with fold=False"):
         serving_form(model)
+
+
+def test_the_copy_computes_for_machines_that_are_not_known(network):
+    pyramid = "conv2_block1_2_pyconv"
+    assert network.get_layer(pyramid).way is None
+    assert serving_form(network).get_layer(pyramid).way == "served"
+    portable = serving_form(network, way="portable")
+    assert portable.get_layer(pyramid).way == "portable"

@@ -149,6 +149,28 @@ def nodes(**options):
     return [node.op for node in function.graph.as_graph_def().node]
 
 
+@pytest.mark.parametrize("has_gradients", [True, False])
+def test_served_graphs_are_alike_on_all_machines(monkeypatch, has_gradients):
+    monkeypatch.setattr(
+        conv_ways, "_cpu_has_gradients", lambda _: has_gradients
+    )
+    served = nodes(way="served")
+    assert served.count("Conv2D") == 1
+    assert "Split" not in served
+
+
+@pytest.mark.parametrize("groups", [1, 6])
+def test_portable_graphs_convolve_images_alone(groups):
+    clips = tf.zeros((1, 3, 5, 5, 12))
+    kernel = tf.zeros((3, 3, 3, 12 // groups, 6))
+    function = tf.function(
+        lambda x: grouped_conv(x, kernel, groups=groups, way="portable")
+    ).get_concrete_function(clips)
+    made = function.graph.as_graph_def().node
+    kinds = [node.op for node in made]
+    assert kinds.count("Conv2D") == 3 and "Conv3D" not in kinds
+
+
 def test_the_call_goes_before_the_process_before_the_environment(monkeypatch):
     monkeypatch.setenv("KERAS_PYCONV_CONV", "split")
     assert nodes().count("Conv2D") == 6
