@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_pyconv.tasks.detection.decoding import DecodeDetections
+from keras_pyconv.tasks.detection.default_boxes import box_settings
 from keras_pyconv.tasks.preprocessing import (
     Preprocessing,
     decode_picture,
@@ -46,7 +47,8 @@ class Detections:
     def __str__(self):
         rows = zip(self.boxes, self.labels, self.scores)
         return "\n".join(
-            f"{self.name(label)} {score:.2f} at {box.round(1).tolist()}"
+            f"{self.name(label)} {score:.2f} at "
+            f"[{', '.join(f'{side:.1f}' for side in box)}]"
             for box, label, score in rows
         )
 
@@ -106,14 +108,16 @@ def detect(model, image, names=None, preprocessing=None, **options):
     """Finds the objects in one picture.
 
     Args:
-        model: a trained `PyConvSSD` or `SSD` of a fixed image size.
+        model: a trained `PyConvSSD` or `SSD` of a fixed image size, or what
+            `detection_model` made of one.
         image: the path of a JPEG or PNG file, a Pillow image, or an array
             `(rows, columns, 3)` in [0, 255]; of any size.
         names: of the labels, such as `keras_pyconv.datasets.COCO_NAMES`.
         preprocessing: a `Preprocessing` whose mean and deviation are taken;
             by default ImageNet's.
         **options: `score_threshold` (0.05), `iou_threshold` (0.5) and
-            `max_detections` (200) of `DecodeDetections`.
+            `max_detections` (200) of `DecodeDetections`; not for a
+            `detection_model`, which has them.
 
     Returns:
         `Detections` in pixels of the picture.
@@ -128,13 +132,19 @@ def detect(model, image, names=None, preprocessing=None, **options):
     >>> found = keras_pyconv.detect(model, "street.jpg", score_threshold=0.4)
     >>> found.boxes, found.labels, found.scores
     """
-    layer = _layer(model, options)
     pixels = _pixels(image)
-    height, width = layer.settings["image_shape"]
+    height, width = box_settings(model)["image_shape"]
     batch = stretch(pixels, height, width, preprocessing)[None]
     if keras.config.image_data_format() == "channels_first":
         batch = keras.ops.transpose(batch, (0, 3, 1, 2))
-    found = layer(model(batch, training=False))
+    found = model(batch, training=False)
+    if "offsets" in found:
+        found = _layer(model, options)(found)
+    elif options:
+        raise ValueError(
+            f"{model.name!r} decodes by the settings that it was made with. "
+            f"Received: {', '.join(options)}"
+        )
     count = int(found["count"][0])
     boxes, labels, scores = (
         np.array(found[name][0][:count])

@@ -165,6 +165,14 @@ def test_boxes_come_back_in_pixels_of_the_picture(model, picture):
     assert found.boxes[:, 2].max() <= 50 < found.boxes[:, 3].max() <= 90
 
 
+def test_a_detection_model_decodes_by_its_own_settings(model, whole, picture):
+    found = detect(whole, picture)
+    wanted = detect(model, picture, max_detections=20)
+    np.testing.assert_allclose(found.boxes, wanted.boxes, atol=1e-4)
+    with pytest.raises(ValueError, match="Received: score_threshold"):
+        detect(whole, picture, score_threshold=0.5)
+
+
 def test_a_file_a_picture_and_an_array_are_the_same(model, picture, tmp_path):
     image = pytest.importorskip("PIL.Image", reason="needs Pillow")
     image.fromarray(picture).save(tmp_path / "a.png")

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from keras_pyconv.models import PyConvSSD, build_classifier
+from keras_pyconv.models import build_detector
 from keras_pyconv.tasks.detection import default_boxes
+from tests.conformance.cases import DETECTOR
 
-MINI = "PyConvResNetMini"
 STEPS = (8, 16, 32, 64, 100, 300)
 SIZES = (21, 45, 99, 153, 207, 261, 315)
 RATIOS = ((2,), (2, 3), (2, 3), (2, 3), (2,), (2,))
@@ -81,10 +81,10 @@ def test_boxes_cover_the_same_fraction_at_other_sizes(shape):
 
 
 def test_a_model_gives_its_boxes_also_when_loaded(tmp_path):
-    model = PyConvSSD(MINI, input_shape=(48, 64, 3), classes=3)
+    model = build_detector(DETECTOR, input_shape=(48, 64, 3), classes=3)
     boxes = default_boxes(model)
     assert len(boxes) == model.output["offsets"].shape[1]
-    wanted = default_boxes(f"PyConvSSD{MINI}", (48, 64))
+    wanted = default_boxes(DETECTOR, (48, 64))
     np.testing.assert_array_equal(boxes, wanted)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -94,10 +94,10 @@ def test_a_model_gives_its_boxes_also_when_loaded(tmp_path):
 def test_what_has_no_boxes_is_refused():
     with pytest.raises(ValueError, match="Known: SSDResNet50"):
         default_boxes("YOLO")
-    classifier = build_classifier("ResNetMini", input_shape=(32, 32, 3))
+    classifier = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     with pytest.raises(ValueError, match="is no detector"):
         default_boxes(classifier)
-    model = PyConvSSD(MINI, input_shape=(None, None, 3), classes=3)
+    model = build_detector(DETECTOR, input_shape=(None, None, 3), classes=3)
     with pytest.raises(ValueError, match="whose size is open"):
         default_boxes(model)
 
