@@ -8,8 +8,9 @@ with `train` and `val` that have these; or a set of TFDS. Frozen stages compute
 as in inference, batch normalization included: its statistics stay.
 
 Paper's number: none, the paper trains its networks from nothing.
-Ours: see docs/finetuning.md, on small sets made here. The published weights
-could not be had where this was written, so what they give was not measured.
+Ours: 34.5 % top-1 error on four digits after 120 pictures, from weights of six
+others, where training from nothing stays at chance (docs/finetuning.md). The
+published weights could not be had, so what they give was not measured.
 Device: a GPU for PyConvResNet50 and some thousand pictures; a CPU does for
 some hundred.
 Command: python -m recipes.finetune_folder --data pets --weights imagenet
