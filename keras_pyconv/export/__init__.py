@@ -8,6 +8,7 @@ from keras_pyconv.export.entry_points import Signature
 from keras_pyconv.export.litert import litert
 from keras_pyconv.export.onnx import onnx
 from keras_pyconv.export.saved_model import saved_model
+from keras_pyconv.export.segmentation import segmentation_signatures
 from keras_pyconv.export.serving_form import serving_form
 from keras_pyconv.export.video import video_signatures
 
@@ -20,6 +21,7 @@ __all__ = [
     "litert",
     "onnx",
     "saved_model",
+    "segmentation_signatures",
     "serving_form",
     "video_signatures",
 ]
