@@ -232,8 +232,7 @@ def from_torch(model: keras.Model, source) -> keras.Model:
             as `PyConvResNet50` or `PyConvSegNet`.
         source: Mapping from the authors' parameter names to arrays or
             tensors, or the path of a `.npz`, `.safetensors`, `.pth` or `.pt`
-            file. No code found in a file is run. PyTorch is needed for
-            `.pth` and `.pt` alone.
+            file. No code found in a file is run, and PyTorch is not needed.
 
     Returns:
         The model.

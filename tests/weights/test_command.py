@@ -51,7 +51,15 @@ def test_a_set_keeps_it_where_its_name_finds_it(file, published, cache, capsys):
     build_classifier(VARIANT, weights="imagenet", input_shape=(32, 32, 3))
 
 
-@pytest.mark.parametrize("row", [VARIANT, "ResNetMini", "PyConvResNet18"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        VARIANT,
+        "ResNetMini",
+        pytest.param("PyConvResNet18", marks=pytest.mark.slow),
+        pytest.param("PyConvResNet18BasicBlock1", marks=pytest.mark.slow),
+    ],
+)
 def test_the_report_finds_both_networks_alike(row):
     pytest.importorskip("torch", reason="PyTorch is not installed")
     arrays = rule.weights(torch_shapes(row, classes=11))
