@@ -118,17 +118,23 @@ def schedule(args, steps_per_epoch):
     return training.StepDecay(args.learning_rate * scale, falls)
 
 
-def make_model(args, classes, rate):
-    """The network with the paper's initialization, compiled.
+def make_network(args, classes, weights=None):
+    """The network, of the paper's initialization where no file is named.
 
     Any size of frames goes in: the test's squares are larger.
     """
-    model = keras_pyconv.build_video_classifier(
+    return keras_pyconv.build_video_classifier(
         args.variant,
+        weights=weights,
         classes=classes,
         input_shape=(args.frames, None, None, 3),
         name=args.variant,
     )
+
+
+def make_model(args, classes, rate):
+    """The network, compiled."""
+    model = make_network(args, classes)
     model.compile(
         optimizer=training.SGD(rate, momentum=MOMENTUM, l2=L2),
         loss="sparse_categorical_crossentropy",
@@ -228,13 +234,13 @@ def main(argv=None):
     shard = training.shard(strategy)
     batches, evaluate, validation = load_data(args, shard)
     classes = len(validation.classes)
+    if args.only_test:
+        model = make_network(args, classes, args.only_test)
+        return [], test(model, validation, args)
     steps = SMOKE["steps"] if args.smoke else batches.steps_per_epoch
     rate = schedule(args, steps)
     with strategy.scope():
         model = make_model(args, classes, rate)
-    if args.only_test:
-        model.load_weights(args.only_test)
-        return [], test(model, validation, args)
     constants = {
         "variant": args.variant,
         "classes": classes,

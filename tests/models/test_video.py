@@ -166,7 +166,10 @@ def test_a_mistake_is_refused_with_what_was_received(options, message):
         mini(**options)
 
 
-@pytest.mark.parametrize("name", MINIS)
+ONE_SLOW = [pytest.param(MINIS[0], marks=pytest.mark.slow), MINIS[1]]
+
+
+@pytest.mark.parametrize("name", ONE_SLOW)
 def test_a_still_clip_gives_the_pictures_features(name):
     base = VIDEO_ARCHITECTURES[name].base.name
     picture = stirred(build_classifier(base, input_shape=(40, 33, 3)))
@@ -222,7 +225,7 @@ def test_another_network_of_images_is_refused_and_changes_nothing():
     np.testing.assert_array_equal(before, after)
 
 
-@pytest.mark.parametrize("name", MINIS)
+@pytest.mark.parametrize("name", ONE_SLOW)
 def test_the_network_computes_what_pytorchs_does(name):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     from benchmarks.torch_video_network import torch_video_network
