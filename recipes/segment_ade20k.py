@@ -30,7 +30,7 @@ import functools
 import keras
 
 import keras_pyconv
-from keras_pyconv import datasets, training
+from keras_pyconv import datasets, export, training
 from keras_pyconv.architectures import make_segmenter
 from keras_pyconv.models import load_backbone, load_body
 from keras_pyconv.tasks.segmentation import SegmentationLoss
@@ -232,8 +232,13 @@ def train(args):
         model.save_weights(path)
         print(f"Weights: {path}")
         if args.export_root:
-            served = keras_pyconv.models.inference_model(model)
-            print(keras_pyconv.export.saved_model(served, args.export_root))
+            exported = export.saved_model(
+                model,
+                args.export_root,
+                signatures=export.segmentation_signatures(model),
+                source=args.workdir,
+            )
+            print(f"Exported to {exported}")
     return model, history
 
 

@@ -15,7 +15,9 @@ from keras_pyconv.architectures import (
     BoxMap,
     Detector,
     ExtraLayer,
+    ParsingHead,
     Stage,
+    make_segmenter,
 )
 
 
@@ -133,5 +135,31 @@ def _detector(x):
 
 
 NETWORKS.append(Case("PyConvSSDTiny", _detector, (32, 40, 3)))
+
+# The paper's segmentation networks differ from it in the record alone too.
+SEGMENTER = make_segmenter(
+    Architecture(
+        "Tiny",
+        tuple(
+            Stage(8, 1, PYRAMIDS[1], stride, "conv") for stride in (1, 2, 2, 2)
+        ),
+        "a test",
+        expansion=2,
+        stem_width=8,
+        stem_pool=True,
+    ),
+    ParsingHead(8, PYRAMIDS[2], bins=3, merged_width=8),
+    dropout=0.0,
+)
+
+
+def _segmenter(x):
+    outputs = keras_pyconv.build_segmenter(
+        SEGMENTER, input_tensor=x, classes=3
+    ).output
+    return keras.ops.concatenate([*outputs.values()], axis=-1)
+
+
+NETWORKS.append(Case("PyConvSegNetTiny", _segmenter, (32, 40, 3)))
 
 CASES = LAYERS + NETWORKS
