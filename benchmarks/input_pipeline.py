@@ -32,8 +32,8 @@ from keras_pyconv.complexity.grid import grid
 SIDE, BATCH = 224, 64
 WIDTH, HEIGHT = 500, 375
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-FULL = {"files": 256, "batches": 16, "rounds": 3}
-SMOKE = {"files": BATCH, "batches": 1, "rounds": 1}
+FULL = {"files": 256, "batches": 20, "rounds": 3}
+SMOKE = {"files": BATCH, "batches": 2, "rounds": 1}
 
 
 def write_folder(root, count):
@@ -57,10 +57,10 @@ def write_folder(root, count):
     return root
 
 
-# The contenders: functions from a folder to endless batches ------------------
+# The contenders: functions from a folder to so many batches ------------------
 
 
-def ours(folder):
+def ours(folder, batches):
     """`training_pictures`: only the crop is decoded, antialiased resize."""
     from keras_pyconv.datasets import picture_set, training_pictures
 
@@ -69,7 +69,7 @@ def ours(folder):
     return iter(batches())
 
 
-def ours_evaluation(folder):
+def ours_evaluation(folder, batches):
     """`evaluation_pictures`: all is decoded, short side 256, centre 224."""
     from keras_pyconv.datasets import evaluation_pictures, picture_set
 
@@ -77,7 +77,7 @@ def ours_evaluation(folder):
     return iter(batches.repeat())
 
 
-def tfds_example(folder):
+def tfds_example(folder, batches):
     """TFDS as its guide shows it: pictures come decoded, are cropped by
     `sample_distorted_bounding_box`, resized without antialiasing."""
     import tensorflow as tf
@@ -106,14 +106,14 @@ def tfds_example(folder):
     return iter(dataset.prefetch(tf.data.AUTOTUNE))
 
 
-def torch_pillow(folder):
+def torch_pillow(folder, batches):
     """PyTorch's DataLoader with a worker a core, and torchvision's
     RandomResizedCrop, flip, ToTensor and Normalize in Pillow and NumPy."""
     import torch
 
     paths = sorted(pathlib.Path(folder, "train").rglob("*.jpg"))
     loader = torch.utils.data.DataLoader(
-        Folder(paths * 1000),
+        Folder([paths[n % len(paths)] for n in range(batches * BATCH)]),
         batch_size=BATCH,
         shuffle=True,
         num_workers=machine.cores(),
@@ -171,6 +171,8 @@ CONTENDERS = {
     "ours, evaluation": ours_evaluation,
 }
 
+WITH_WORKERS = ("PyTorch DataLoader with Pillow",)
+
 # Measuring -------------------------------------------------------------------
 
 
@@ -184,17 +186,22 @@ def processor_seconds():
 
 
 def run(name, folder, batches):
-    """Seconds of the clock and of the processors for so many batches."""
-    iterator = CONTENDERS[name](str(folder))
+    """Seconds for a picture, of the clock and of the processors."""
+    iterator = CONTENDERS[name](str(folder), batches + 1)
     next(iterator)
     clock, processor = time.perf_counter(), processor_seconds()
     for _ in range(batches):
         next(iterator)
     clock = time.perf_counter() - clock
-    # Ends PyTorch's workers, whose time counts from then on; so does what
-    # all of them have prepared ahead, which is little beside the rest.
+    # Ends PyTorch's workers, whose time counts from then on: all of it, that
+    # for the first batch too.
+    workers = name in WITH_WORKERS
     del iterator
-    return {"clock": clock, "processor": processor_seconds() - processor}
+    processor = processor_seconds() - processor
+    return {
+        "clock": clock / (batches * BATCH),
+        "processor": processor / ((batches + workers) * BATCH),
+    }
 
 
 def in_a_process(name, folder, batches):
@@ -210,7 +217,7 @@ def in_a_process(name, folder, batches):
 
 
 def measure(settings):
-    """`{contender: [seconds of each round]}`."""
+    """`{contender: [seconds a picture in each round]}`."""
     rows = {name: [] for name in CONTENDERS}
     with tempfile.TemporaryDirectory() as root:
         folder = write_folder(pathlib.Path(root), settings["files"])
@@ -222,12 +229,11 @@ def measure(settings):
     return rows
 
 
-def table(rows, batches, style="text"):
+def table(rows, style="text"):
     """Speeds, and how many times as fast ours is."""
 
     def speed(turns, kind):
-        seconds = statistics.median(turn[kind] for turn in turns)
-        return batches * BATCH / seconds
+        return 1 / statistics.median(turn[kind] for turn in turns)
 
     lines = []
     for name, turns in rows.items():
@@ -269,7 +275,7 @@ def main(arguments=None):
     record = {"machine": described, **settings, "batch": BATCH, "rows": rows}
     path = record_path(described, "input-pipeline", options.smoke)
     write_atomically(path, json.dumps(record, indent=1) + "\n")
-    print(table(rows, settings["batches"], "markdown"))
+    print(table(rows, "markdown"))
     print(f"\nRecord: {path}", file=sys.stderr)
     return record
 
