@@ -89,7 +89,7 @@ def test_the_built_network_costs_what_the_ledger_says(name):
 
 
 @pytest.mark.parametrize(
-    "head, stride", zip(HEADS, (8, 16, 16, 8)), ids=list(HEADS)
+    "head, stride", [*zip(HEADS, (8, 16, 16, 8))], ids=[*HEADS]
 )
 def test_any_size_gets_logits_of_its_own_size(head, stride):
     model = PyConvSegNet(TINY, classes=3, head=head, output_stride=stride)
