@@ -27,21 +27,21 @@ from benchmarks.records import record_path  # noqa: E402
 from benchmarks.run import write_atomically  # noqa: E402
 
 NETWORKS = ("PyConvResNet3DMini", "ResNet3DMini")
-FILMS = {"image_size": 48, "train_examples": 900, "test_examples": 120}
-FILMS |= {"smallest": 0.25}
+FILMS = {"image_size": 36, "train_examples": 900, "test_examples": 120}
+FILMS |= {"smallest": 0.4}
 SMOKE_FILMS = {**FILMS, "train_examples": 24, "test_examples": 12}
 OPTIONS = {
     "frames": 8,
     "stride": 2,
-    "side": 40,
-    "test-side": 40,
+    "side": 32,
+    "test-side": 32,
     "test-clips": 2,
     "batch-size": 16,
     "epochs": 6,
     "learning-rate": 0.02,  # for 64 clips
     "strategy": "one",
 }
-SHORT_SIDES = ("42", "48")
+SHORT_SIDES = ("32", "36")
 
 
 def write_films(root, films):

@@ -92,7 +92,9 @@ def main(argv=None):
         parser.error(f"{options.source} is neither a folder nor a CSV")
     if not paths:
         parser.error(f"{options.source} holds no videos")
-    bar = keras.utils.Progbar(len(paths), unit_name="video")
+    # Into a file it writes a line now and then.
+    interval = 0.1 if sys.stdout.isatty() else 30
+    bar = keras.utils.Progbar(len(paths), interval=interval, unit_name="video")
     decoders = Decoders(options.processes, options.timeout)
     try:
         rows = check_videos(paths, decoders, bar.add)
