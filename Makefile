@@ -1,5 +1,7 @@
 # Each target makes .venv and installs into it where that is not done yet.
 PYTHON := .venv/bin/python
+# Two processes, each with whole files, so that what a file prepares is shared.
+PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile
 SOURCES := keras_pyconv recipes tests benchmarks
 
 .PHONY: quickstart test test-slow benchmark format lint tables
@@ -8,10 +10,10 @@ quickstart: .venv/.recipes
 	$(PYTHON) -m recipes.quickstart
 
 test: .venv/.tests
-	$(PYTHON) -m pytest
+	$(PYTEST)
 
 test-slow: .venv/.tests
-	$(PYTHON) -m pytest -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
 
 # PyTorch joins the table where it is installed: pip install torch.
 benchmark: .venv/.recipes

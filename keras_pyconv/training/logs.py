@@ -7,6 +7,7 @@ steps that are computed again appear twice there, with the same values.
 """
 
 import csv
+import importlib.util
 import io
 import json
 
@@ -83,7 +84,11 @@ class Logs:
         import tensorflow as tf
 
         self._folder, self._say = folder, say
-        self._summary = tf.summary
+        self._summary, self._events = tf.summary, None
+        # TensorFlow's summaries need it, and from 2.21 on do not require it.
+        if importlib.util.find_spec("tensorboard") is None:
+            say("tensorboard is not installed: no logs for it.")
+            return
         self._events = tf.summary.create_file_writer(str(folder / "logs"))
         with self._events.as_default(step=0):
             text = json.dumps(constants, indent=2)
@@ -91,6 +96,8 @@ class Logs:
 
     def scalars(self, step, values):
         """One point for each value in TensorBoard."""
+        if self._events is None:
+            return
         with self._events.as_default(step=step):
             for name, value in values.items():
                 self._summary.scalar(name, value)
@@ -101,7 +108,8 @@ class Logs:
         row = history[-1]
         values = {k: v for k, v in row.items() if k not in ("epoch", "step")}
         self.scalars(row["step"], {f"epoch/{k}": v for k, v in values.items()})
-        self._events.flush()
+        if self._events is not None:
+            self._events.flush()
 
     def rewrite(self, history):
         """The table and the picture."""
@@ -113,4 +121,5 @@ class Logs:
             write_atomically(self._folder / "curves.png", picture)
 
     def close(self):
-        self._events.close()
+        if self._events is not None:
+            self._events.close()

@@ -1,6 +1,7 @@
 """A run's folder says what made it, and refuses every other run."""
 
 import csv
+import importlib.util
 import json
 
 import pytest
@@ -44,6 +45,24 @@ def test_tensorboard_finds_the_scalars(folder):
     events = event_accumulator.EventAccumulator(str(folder / "logs"))
     tags = events.Reload().Tags()["tensors"]
     assert {"loss", "accuracy", "epoch/val_accuracy", "constants"} <= {*tags}
+
+
+def test_a_run_without_tensorboard_says_so(tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        logs.importlib.util,
+        "find_spec",
+        lambda name: None if name == "tensorboard" else find(name),
+    )
+    said = []
+    run = logs.Logs(tmp_path, {}, said.append)
+    run.epoch([{"epoch": 1, "step": 4, "loss": 2.0}])
+    run.close()
+    assert "tensorboard is not installed" in said[0]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "log.csv",
+        "curves.png",
+    }
 
 
 def test_the_curves_are_drawn_and_grow(folder, draws, tmp_path):
