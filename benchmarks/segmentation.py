@@ -1,6 +1,6 @@
 """How long do PyConvSegNet and its rivals take for a crop and for a picture?
 
-    python -m benchmarks.segmentation            about 4 minutes on two cores
+    python -m benchmarks.segmentation            over 4 minutes on two cores
     python -m benchmarks.segmentation --smoke    a minute, small and untrained
 
 Question: is PyConvSegNet cheaper than PSPNet and DeepLabv3 (ASPP), as the
@@ -118,6 +118,7 @@ def crops(options):
             begin = time.perf_counter()
             step()
             seconds[key].append(round(time.perf_counter() - begin, 4))
+            print(f"crop, {', '.join(key)}: {seconds[key][-1]} s", flush=True)
     return seconds, costs
 
 
@@ -126,6 +127,7 @@ def rows_of(options):
     seconds, costs = crops(options)
     rows = []
     for network, head in NETWORKS.items():
+        print(f"picture, {network} ...", flush=True)
         taken = picture_seconds(
             options.backbone, head, options.side, options.picture
         )
