@@ -192,6 +192,6 @@ def test_the_readme_shows_the_record_it_names():
     current = [
         record
         for record in records
-        if "rows" in record and report.tables(record) in shown
+        if "rounds" in record and report.tables(record) in shown
     ]
     assert current or "**Targets**" not in shown
