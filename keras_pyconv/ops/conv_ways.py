@@ -225,7 +225,8 @@ def _taps(inputs, kernel, window, groups):
         rows = inputs[:, phase::stride] if stride > 1 else inputs
         some = tf.stack([kernel[t] for t in taps])
         tapped = _tapped(rows, some, window.trailing(), groups)
-        terms += _shifted(tapped, [starts[t] // stride for t in taps], steps)
+        shifts = [starts[t] // stride for t in taps]
+        terms.append(_shifted_sum(tapped, shifts, steps))
     outputs = tf.add_n(terms)
     return tf.reshape(outputs, (*sizes_of(outputs)[:-2], kernel.shape[-1]))
 
@@ -244,20 +245,48 @@ def _tapped(rows, kernel, window, groups):
     return tf.reshape(outputs, (*leading, *sizes_of(outputs)[1:-1], *channels))
 
 
-def _shifted(tapped, shifts, steps):
-    """`steps` rows of every tap, from its shift on, with zeros outside."""
+def _shifted_sum(tapped, shifts, steps):
+    """The sum over the taps, each moved up by its shift: `steps` rows."""
+    rows = sizes_of(tapped)[1]
+
+    @tf.custom_gradient
+    def differentiable(tapped):
+        # Unstacking first and moving afterwards copies least; TensorFlow's
+        # gradient of the two would copy every tap once more than this one.
+        taps = tf.unstack(tapped, axis=-2)
+        total = tf.add_n([_shifted(t, s, steps) for t, s in zip(taps, shifts)])
+
+        def gradient(upstream):
+            back = [_shifted(upstream, -shift, rows) for shift in shifts]
+            return tf.stack(back, axis=-2)
+
+        return total, gradient
+
+    return differentiable(tapped)
+
+
+def _shifted(tensor, shift, steps):
+    """Rows `shift` to `shift + steps` of axis 1, zeros where there are none."""
+    rows = sizes_of(tensor)[1]
+    last = _least(rows, _most(0, steps + shift))
+    first = _least(max(0, shift), last)
+    before = _least(max(0, -shift), steps)
+    after = steps - before - (last - first)
     # Zeros convolve to zeros: padding afterwards saves convolving them.
-    before = max(0, -min(shifts))
-    after = steps + max(shifts) - sizes_of(tapped)[1]
-    after = max(0, after) if isinstance(after, int) else tf.maximum(0, after)
-    edges = [(0, 0)] * len(tapped.shape)
+    edges = [(0, 0)] * len(tensor.shape)
     edges[1] = (before, after)
-    # Unstacked first: the gradient of a slice is as large as its source.
-    taps = tf.unstack(tf.pad(tapped, edges), axis=-2)
-    return [
-        tap[:, before + shift : before + shift + steps]
-        for tap, shift in zip(taps, shifts)
-    ]
+    return tf.pad(tensor[:, first:last], edges)
+
+
+def _least(*numbers):
+    """The least of integers that are known, or not before the graph runs."""
+    known = all(isinstance(number, int) for number in numbers)
+    return min(numbers) if known else tf.minimum(*numbers)
+
+
+def _most(*numbers):
+    known = all(isinstance(number, int) for number in numbers)
+    return max(numbers) if known else tf.maximum(*numbers)
 
 
 def _folded(inputs, kernel, window, groups):
@@ -382,6 +411,8 @@ class _Rule:
 
 # The first that fits is taken. Measured by benchmarks/grouped_conv.py.
 _RULES = (
+    _Rule("taps", ranks=(3,), channels=32),
+    _Rule("split", ranks=(3,), gpu=False, gradients=True),
     _Rule("taps", ranks=(3,)),
     _Rule("native", gpu=True),
     _Rule("merged", ranks=(1,), gradients=False),
