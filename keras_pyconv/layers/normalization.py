@@ -12,6 +12,8 @@ import math
 import keras
 from keras import ops
 
+from keras_pyconv.ops.conv_ways import on_gpu
+
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 
@@ -44,7 +46,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     The fused kernel takes float16, bfloat16 and float32, with float32
     statistics, and channels in the last axis or in axis 1. Everything else
     (float64, masks in training, statistics synchronized over several replicas,
-    other backends) is computed in separate operations to the same result, and
+    other backends; float32 at inference on a CPU, where that is the faster
+    way) is computed in separate operations to the same result, and
     `renorm=True` by Keras itself.
 
     Args:
@@ -100,6 +103,10 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         if training and mask is not None:
             return False
         if training and self._is_shared():
+            return False
+        if not training and inputs.dtype == "float32" and not on_gpu(inputs):
+            # TensorFlow fuses the kernel with the convolution before it, and
+            # oneDNN computes that of a single image without vectors.
             return False
         rank = len(inputs.shape)
         return (

@@ -275,7 +275,8 @@ def _shifted(tensor, shift, steps):
     # Zeros convolve to zeros: padding afterwards saves convolving them.
     edges = [(0, 0)] * len(tensor.shape)
     edges[1] = (before, after)
-    return tf.pad(tensor[:, first:last], edges)
+    # Graph optimization would add in another order than eager code does.
+    return _barrier(tf.pad(tensor[:, first:last], edges))
 
 
 def _least(*numbers):
@@ -427,7 +428,8 @@ _RULES = (
 )
 
 
-def _on_gpu(inputs) -> bool:
+def on_gpu(inputs) -> bool:
+    """Whether `inputs` are, or will be, computed with on a GPU."""
     device = inputs.device or ""
     if "CPU" in device:
         return False
@@ -463,7 +465,7 @@ def _cpu_has_gradients(dtype: str) -> bool:
 def _native_has_gradients(inputs) -> bool:
     if _PURPOSE.get():
         return True
-    return _on_gpu(inputs) or _cpu_has_gradients(inputs.dtype.name)
+    return on_gpu(inputs) or _cpu_has_gradients(inputs.dtype.name)
 
 
 def can(way, window) -> bool:
@@ -480,11 +482,11 @@ def _choose(inputs, kernel, window, groups) -> str:
     width = kernel.shape[-1] // groups
     rank, channels = len(window.strides), max(kernel.shape[-2], width)
     growth = kernel.shape[0] * width / kernel.shape[-2]
-    on_gpu = _on_gpu(inputs) and not _PURPOSE.get()
+    gpu = on_gpu(inputs) and not _PURPOSE.get()
     for rule in _RULES:
         if (
             rank in rule.ranks
-            and rule.gpu in (None, on_gpu)
+            and rule.gpu in (None, gpu)
             and rule.gradients in (None, _native_has_gradients(inputs))
             and inputs.dtype.size * 8 in rule.bits
             and rule.stride in (None, max(window.strides))

@@ -206,14 +206,25 @@ def test_static_sizes_stay_known():
     assert graph.output_shapes == (2, None, 4, 5, 8)
 
 
-def test_the_fused_kernel_is_what_runs():
-    layer, _ = _pair((4, 5, 6, 8))
-    for training in (True, False):
-        graph = tf.function(layer).get_concrete_function(
-            tf.TensorSpec((4, 5, 6, 8)), training=training
-        )
-        types = [node.op for node in graph.graph.as_graph_def().node]
-        assert "FusedBatchNormV3" in types
+@pytest.mark.parametrize(
+    "dtype, training, fused",
+    [
+        ("float32", True, True),
+        ("bfloat16", True, True),
+        ("bfloat16", False, True),
+        # On a CPU, where oneDNN is slow once this is fused into a convolution.
+        ("float32", False, False),
+    ],
+)
+def test_the_fused_kernel_runs_where_it_is_fast(dtype, training, fused):
+    if tf.config.list_physical_devices("GPU"):
+        fused = True
+    layer, _ = _pair((4, 5, 6, 8), dtype=dtype)
+    graph = tf.function(layer).get_concrete_function(
+        tf.TensorSpec((4, 5, 6, 8), dtype), training=training
+    )
+    types = [node.op for node in graph.graph.as_graph_def().node]
+    assert ("FusedBatchNormV3" in types) == fused
 
 
 def test_the_small_epsilon_of_the_paper_is_kept():
