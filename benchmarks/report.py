@@ -9,8 +9,10 @@ import statistics
 
 from benchmarks.plan import MEASURES, PRECISIONS, TARGETS
 
-BEGIN = "<!-- begin: written by `python -m benchmarks.run --write` -->"
-END = "<!-- end -->"
+MARKERS = (
+    "<!-- begin: written by `python -m benchmarks.run --write` -->",
+    "<!-- end -->",
+)
 PARTS = {
     "network": "images/s",
     "video": "ms a call",
@@ -215,12 +217,3 @@ def tables(record):
     lines += [_line(head), _line(["---"] * len(head))]
     lines += [_line(verdict.values()) for verdict in found]
     return "\n".join(lines) + "\n"
-
-
-def insert(document, text):
-    """`document` with `text` between its two markers."""
-    head, begin, rest = document.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"The document lacks the lines {BEGIN!r} and {END!r}")
-    return f"{head}{BEGIN}\n\n{text}\n{END}{tail}"

@@ -10,7 +10,6 @@ this folder; `--table FILE` does so from a record, without measuring.
 import argparse
 import dataclasses
 import json
-import os
 import pathlib
 import re
 import sys
@@ -26,6 +25,7 @@ from benchmarks.plan import (
 )
 from benchmarks.processes import Conductor, row_of
 from benchmarks.progress import Progress
+from keras_pyconv.writing import renewed, write_atomically
 
 HERE = pathlib.Path(__file__).parent
 README = HERE / "README.md"
@@ -70,14 +70,6 @@ def _command_line():
         "--write", action="store_true", help="put the tables into README.md"
     )
     return parser
-
-
-def write_atomically(path, text):
-    """Writes `text` beside `path`, then renames: whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
 
 
 def _place(options, described):
@@ -145,8 +137,8 @@ def main(arguments=None):
     text = report.tables(record)
     print(text)
     if options.write:
-        document = README.read_text(encoding="utf-8")
-        write_atomically(README, report.insert(document, text))
+        page = renewed(README, report.MARKERS, text.strip())
+        write_atomically(README, page)
     return record
 
 

@@ -25,14 +25,14 @@ from keras import layers
 import keras_pyconv
 from keras_pyconv.complexity import Cost, conv_cost
 from keras_pyconv.complexity.grid import grid
-from recipes import common
+from keras_pyconv.writing import renewed, write_atomically
 
 CHANNELS = 64
 SIDE = 56
 POSITIONS = SIDE * SIDE
 MARKERS = (
     "<!-- begin: written by `python -m recipes.compare_convolutions --write` "
-    "-->\n",
+    "-->",
     "<!-- end -->",
 )
 
@@ -242,15 +242,6 @@ def multiply_adds(model):
     )
 
 
-def renewed(text):
-    """`text` with the present table between its two markers."""
-    before, begin, rest = text.partition(MARKERS[0])
-    _, end, after = rest.partition(MARKERS[1])
-    if not (begin and end):
-        raise ValueError(f"The file must hold the markers {MARKERS}")
-    return f"{before}{begin}\n{table('markdown')}\n\n{end}{after}"
-
-
 def main(argv=None):
     """Prints the table, or renews it in a file."""
     parser = argparse.ArgumentParser(
@@ -267,7 +258,8 @@ def main(argv=None):
         if (cost.parameters, cost.multiply_adds) != counts:
             raise AssertionError(f"{name}: {cost} is not {counts}")
     if args.write:
-        common.write_atomically(args.write, renewed(args.write.read_text()))
+        page = renewed(args.write, MARKERS, table("markdown"))
+        write_atomically(args.write, page)
     else:
         print(table())
 

@@ -22,6 +22,7 @@ from keras_pyconv import datasets, tasks
 from keras_pyconv.tables.supplement import TABLE_S1
 from keras_pyconv.tasks import detection
 from keras_pyconv.tasks.preprocessing import decode_picture
+from keras_pyconv.writing import write_atomically
 from recipes import common
 
 HEAD = "PyConvSSD"
@@ -145,7 +146,7 @@ def main(argv=None):
         data=scenes.name,
         numbers=numbers,
     )
-    common.write_atomically(
+    write_atomically(
         args.workdir / "detections.json",
         json.dumps(found.rows(scenes.truth())),
     )

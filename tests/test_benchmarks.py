@@ -175,14 +175,6 @@ def test_targets_are_judged_by_what_was_measured(seconds, first, reached):
     assert ("missed" in sentence) == ("no" in reached)
 
 
-def test_tables_stand_between_the_markers():
-    document = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
-    once = report.insert(document, "new\n")
-    assert once.startswith("before\n") and once.endswith("\nafter\n")
-    assert "new" in once and "old" not in once
-    assert report.insert(once, "new\n") == once
-
-
 def test_the_readme_shows_the_record_it_names():
     records = [
         json.loads(path.read_text())

@@ -5,20 +5,22 @@ import re
 
 import pytest
 
-from keras_pyconv.complexity.__main__ import MARKERS, main, renewed
+from keras_pyconv.complexity.__main__ import MARKERS, main
 from keras_pyconv.complexity.tables import COUNTING_RULE, networks_table
+from keras_pyconv.writing import renewed
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
 
 
 def test_the_table_of_networks_is_current():
     report = f"{networks_table()}\n\n{COUNTING_RULE}"
-    assert renewed(README, report) == README.read_text(), "run `make tables`"
+    current = renewed(README, MARKERS, report)
+    assert current == README.read_text(), "run `make tables`"
 
 
 def test_a_stale_table_is_renewed_in_place(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text(f"above\n{MARKERS[0]}stale\n{MARKERS[1]}\nbelow\n")
+    page.write_text(f"above\n{MARKERS[0]}\nstale\n{MARKERS[1]}\nbelow\n")
     main(["ResNet50", "--write", str(page)])
     text = page.read_text()
     assert "stale" not in text and "| ResNet50 " in text

@@ -1,17 +1,17 @@
 """Prints what networks cost: `python -m keras_pyconv.complexity --help`."""
 
 import argparse
-import os
 import pathlib
 
 from keras_pyconv.architectures import ARCHITECTURES
 from keras_pyconv.complexity.grid import STYLES
 from keras_pyconv.complexity.network import complexity
 from keras_pyconv.complexity.tables import COUNTING_RULE, networks_table
+from keras_pyconv.writing import renewed, write_atomically
 
 OTHERS = "Networks of other kinds: `python -m keras_pyconv.tables`."
 MARKERS = (
-    "<!-- begin: written by `make tables` -->\n",
+    "<!-- begin: written by `make tables` -->",
     "<!-- end: written by `make tables` -->",
 )
 
@@ -42,7 +42,8 @@ def main(argv=None):
     try:
         if options.write:
             options.format = "markdown"
-            _write(options.write, renewed(options.write, _report(options)))
+            page = renewed(options.write, MARKERS, _report(options))
+            write_atomically(options.write, page)
         else:
             print(_report(options))
     except OSError as error:
@@ -64,25 +65,6 @@ def _report(options):
             for name in names
         ]
     return "\n\n".join([*tables, COUNTING_RULE])
-
-
-def renewed(path: pathlib.Path, report: str) -> str:
-    """The text of `path`, with `report` between its two markers.
-
-    Raises:
-        ValueError: if the file does not hold each marker once, in order.
-    """
-    before, begin, rest = path.read_text().partition(MARKERS[0])
-    _, end, after = rest.partition(MARKERS[1])
-    if not (begin and end):
-        raise ValueError(f"{path} must hold the markers {MARKERS}")
-    return f"{before}{begin}\n{report}\n\n{end}{after}"
-
-
-def _write(path, text):
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text)
-    os.replace(beside, path)
 
 
 if __name__ == "__main__":

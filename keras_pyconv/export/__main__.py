@@ -8,6 +8,7 @@ import sys
 import keras_pyconv.export
 from keras_pyconv.export import bench as timing
 from keras_pyconv.export import ledger
+from keras_pyconv.writing import write_atomically
 
 
 def _check_arguments(parser):
@@ -89,7 +90,7 @@ def _bench(options):
     print(timing.table(rows))
     if options.json:
         figures = timing.record(options.path, options.signature, rows, onednn)
-        ledger.replace_file(options.json, json.dumps(figures, indent=1) + "\n")
+        write_atomically(options.json, json.dumps(figures, indent=1) + "\n")
     return 0
 
 

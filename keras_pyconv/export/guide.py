@@ -6,8 +6,8 @@ import pathlib
 
 import numpy as np
 
-from keras_pyconv.export.ledger import replace_file
 from keras_pyconv.export.server_files import BATCHING, MODELS, MONITORING
+from keras_pyconv.writing import write_atomically
 
 FILE = "README.md"
 MOST_NUMBERS = 64  # in an example of a request
@@ -166,7 +166,7 @@ def write_guide(root, text):
     """
     file = pathlib.Path(root, FILE)
     if not file.exists() or MARK in file.read_text(encoding="utf-8"):
-        replace_file(file, text)
+        write_atomically(file, text)
 
 
 def guide(entry, signatures, specs, preprocessing=None):

@@ -10,9 +10,10 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import pathlib
 import re
+
+from keras_pyconv.writing import write_atomically
 
 FILE = "ledger.json"
 LOCK = ".ledger.lock"
@@ -44,22 +45,6 @@ class Entry:
     signatures: tuple = ()
     size_bytes: int = 0
     made_with: dict = dataclasses.field(default_factory=dict)
-
-
-def replace_file(path, text):
-    """Writes a small file whole or not at all.
-
-    Args:
-        path: of the file.
-        text: its new content.
-    """
-    path = pathlib.Path(path)
-    beside = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def checksum(folder):
@@ -144,7 +129,7 @@ def add_entry(folder, entry):
     ]
     rows = sorted([*entries, entry], key=lambda e: (e.name, e.version))
     text = json.dumps([dataclasses.asdict(row) for row in rows], indent=2)
-    replace_file(pathlib.Path(folder, FILE), text + "\n")
+    write_atomically(pathlib.Path(folder, FILE), text + "\n")
 
 
 def versions_below(folder):

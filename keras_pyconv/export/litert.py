@@ -7,6 +7,7 @@ and every file is run in the interpreter before it takes its place.
 
 import dataclasses
 import importlib
+import pathlib
 import re
 import tempfile
 import warnings
@@ -15,7 +16,6 @@ import numpy as np
 
 from keras_pyconv.export.portable import (
     Exported,
-    Staged,
     compare,
     exported_function,
     named_outputs,
@@ -23,6 +23,7 @@ from keras_pyconv.export.portable import (
     sized_specs,
 )
 from keras_pyconv.export.serving_form import call
+from keras_pyconv.writing import replacing
 
 SIGNATURE = "serving_default"
 # Largest difference that passes, as a share of the largest output. That of
@@ -283,7 +284,7 @@ def litert(
     if precision == "int8":
         examples = _examples(calibration, specs)
     data = _converted(form, specs, precision, examples)
-    with Staged(path) as file:
+    with replacing(path) as file:
         file.write_bytes(data)
         runtime, ask = _opened(form, file)
         batches = (batch,) if batch else (1, 2)
@@ -295,8 +296,7 @@ def litert(
                 asked = _examples(evaluation[0], specs)
                 truth = np.asarray(evaluation[1])[: len(asked)]
             accuracy = _accuracy(form, specs, ask, asked, truth)
-    exported = Staged(path).path
-    return Exported(exported, precision, len(data), rows, accuracy)
+    return Exported(pathlib.Path(path), precision, len(data), rows, accuracy)
 
 
 def _opened(form, file):

@@ -9,16 +9,17 @@ that is installed.
 import importlib.metadata
 import importlib.util
 import inspect
+import pathlib
 
 from keras_pyconv.export.audit import MUST_COMPILE
 from keras_pyconv.export.portable import (
     Exported,
-    Staged,
     compare,
     exported_function,
     portable_form,
     sized_specs,
 )
+from keras_pyconv.writing import replacing
 
 OPSET = 18
 ALLOWED = 1e-4  # largest difference, as a share of the largest output
@@ -162,12 +163,12 @@ def onnx(model, path, *, opset=OPSET, fold=True):
     specs = sized_specs(form, None, None)
     function, concrete = exported_function(form, specs)
     _check_graph(form, concrete)
-    with Staged(path) as file:
+    with replacing(path) as file:
         _converted(form, function, specs, opset, file)
         opened = _open_all(form, file)
         rows = compare(form, specs, dict(opened), ALLOWED, (1, 2))
         size = file.stat().st_size
-    return Exported(Staged(path).path, "float32", size, rows)
+    return Exported(pathlib.Path(path), "float32", size, rows)
 
 
 def _open_all(form, file):

@@ -6,7 +6,6 @@ end well and to leave a file that no runtime takes.
 """
 
 import dataclasses
-import os
 import pathlib
 
 import keras
@@ -203,28 +202,3 @@ def _difference(form, wanted, answer):
         error = np.abs(expected - received.astype(expected.dtype))
         worst = max(worst, float(error.max(initial=0.0) / largest))
     return worst
-
-
-class Staged:
-    """A file beside its place: `with Staged(path) as file: write it`.
-
-    It takes its place when the block ends well and is removed otherwise.
-    """
-
-    def __init__(self, path):
-        self.path = pathlib.Path(path)
-        if self.path.is_dir():
-            raise IsADirectoryError(
-                f"{self.path} is a folder; give the name of a file in it."
-            )
-
-    def __enter__(self):
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        name = f".{self.path.stem}-{os.getpid()}{self.path.suffix}"
-        self.beside = self.path.with_name(name)
-        return self.beside
-
-    def __exit__(self, kind, *_):
-        if kind is None:
-            os.replace(self.beside, self.path)
-        self.beside.unlink(missing_ok=True)

@@ -10,12 +10,8 @@ import pathlib
 import re
 
 from keras_pyconv.export.ledger import FILE as LEDGER
-from keras_pyconv.export.ledger import (
-    add_entry,
-    locked,
-    read_ledger,
-    replace_file,
-)
+from keras_pyconv.export.ledger import add_entry, locked, read_ledger
+from keras_pyconv.writing import write_atomically
 
 MOUNTED = "/models"  # where the container has the folder
 MODELS, BATCHING, MONITORING = (
@@ -152,11 +148,11 @@ def write_server_files(root, batch_sizes, entry):
         before = _models_text(folder)
         after = with_model(before, entry.name)
         if after != before:
-            replace_file(folder / MODELS, after)
+            write_atomically(folder / MODELS, after)
         others = {
             BATCHING: batching(batch_sizes),
             MONITORING: _MONITORING.format(path=METRICS),
         }
         for file, text in others.items():
             if not (folder / file).exists():
-                replace_file(folder / file, text)
+                write_atomically(folder / file, text)

@@ -16,7 +16,7 @@ from keras_pyconv.training.schedules import (
     step_decay,
 )
 from keras_pyconv.training.strategies import make_strategy, shard
-from keras_pyconv.training.workdir import provenance, write_atomically
+from keras_pyconv.training.workdir import provenance
 
 __all__ = [
     "ErrorRates",
@@ -30,5 +30,4 @@ __all__ = [
     "provenance",
     "shard",
     "step_decay",
-    "write_atomically",
 ]

@@ -11,7 +11,7 @@ import importlib.util
 import io
 import json
 
-from keras_pyconv.training.workdir import write_atomically
+from keras_pyconv.writing import write_atomically
 
 
 def table(history):

@@ -18,24 +18,10 @@ import shutil
 import subprocess
 
 from keras_pyconv.training import checkpoints
+from keras_pyconv.writing import write_atomically
 
 PACKAGES = ("tensorflow", "keras", "numpy", "keras_pyconv")
 CONSTANTS = "constants.json"
-
-
-def write_atomically(path, content):
-    """Writes text or bytes beside `path`, then renames: whole or not at all."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    if isinstance(content, str):
-        content = content.encode()
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def _version(package):

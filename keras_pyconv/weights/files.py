@@ -21,6 +21,7 @@ import numpy as np
 from keras_pyconv.weights.catalog import Published
 from keras_pyconv.weights.torch_files import read_arrays
 from keras_pyconv.weights.torch_shapes import find_variant
+from keras_pyconv.writing import replacing
 
 _COUNTER = ".num_batches_tracked"
 _CHUNK = 1 << 20
@@ -45,19 +46,6 @@ def checksum(path) -> str:
     return digest.hexdigest()
 
 
-@contextlib.contextmanager
-def _replacing(path):
-    """A path beside `path`, renamed to it at the end: whole or not at all."""
-    beside = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        yield beside
-        with open(beside, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def write_arrays(path, arrays, **about) -> pathlib.Path:
     """Writes arrays as `.npz`, and a `.json` with their checksum beside it.
 
@@ -79,13 +67,13 @@ def write_arrays(path, arrays, **about) -> pathlib.Path:
         for name, array in arrays.items()
         if not name.endswith(_COUNTER)
     }
-    with _replacing(path) as beside:
+    with replacing(path) as beside:
         with open(beside, "wb") as file:
             np.savez(file, **kept)
         digest = checksum(beside)
     note = {**about, "arrays": len(kept), "sha256": digest}
     note["date"] = datetime.date.today().isoformat()
-    with _replacing(path.with_suffix(".json")) as beside:
+    with replacing(path.with_suffix(".json")) as beside:
         beside.write_text(json.dumps(note, indent=2) + "\n")
     return path
 
