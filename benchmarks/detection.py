@@ -18,10 +18,7 @@ The fact a reader would get wrong: decoding depends on how much is found. A
 crowded picture takes longer than an empty one; the number is in the record.
 """
 
-import argparse
-import json
 import os
-import pathlib
 import statistics
 import time
 
@@ -31,8 +28,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import numpy as np  # noqa: E402
 
 from benchmarks import machine  # noqa: E402
-from benchmarks.records import record_path  # noqa: E402
-from benchmarks.run import write_atomically  # noqa: E402
+from benchmarks.records import command_line, write_record  # noqa: E402
 
 NETWORKS = {
     "PyConvSSD-50": ("PyConvSSD", "PyConvResNet50"),
@@ -205,14 +201,9 @@ def conclusion(rows):
 
 def main(arguments=None):
     """Entry point; returns the record."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--smoke", action="store_true")
+    parser = command_line(__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--batch", type=int, default=BATCH)
-    parser.add_argument("--results", type=pathlib.Path, help="file to write")
     options = parser.parse_args(arguments)
     networks, batch, rounds = NETWORKS, options.batch, options.rounds
     if options.smoke:
@@ -227,9 +218,7 @@ def main(arguments=None):
         "conclusion": conclusion(rows),
     }
     print(f"\n{table(rows)}\n\n{record['conclusion']}")
-    path = options.results or record_path(described, "detection", options.smoke)
-    write_atomically(path, json.dumps(record, indent=1) + "\n")
-    print(f"\nRecord: {path}")
+    write_record(record, "detection", options)
     return record
 
 

@@ -17,8 +17,6 @@ three parts of about the same number of digits.
 Writes a record beside the other results, and with `--pictures` drawings.
 """
 
-import argparse
-import json
 import os
 import pathlib
 import time
@@ -26,8 +24,7 @@ import time
 import numpy as np
 
 from benchmarks import machine
-from benchmarks.records import record_path
-from benchmarks.run import write_atomically
+from benchmarks.records import command_line, write_record
 
 NETWORKS = {"PyConvSSD": "PyConvResNetMini", "SSD": "ResNetMini"}
 SIDE = 64
@@ -183,15 +180,10 @@ def show(rows):
 
 def main(argv=None):
     """Trains and judges both; returns the record."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--smoke", action="store_true", help="a few pictures")
+    parser = command_line(__doc__)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--examples", type=int, nargs=2, default=EXAMPLES)
     parser.add_argument("--data-dir", help="where TFDS keeps its sets")
-    parser.add_argument("--results", type=pathlib.Path, help="file to write")
     parser.add_argument("--pictures", type=pathlib.Path, help="folder")
     options = parser.parse_args(argv)
     examples, epochs = options.examples, options.epochs
@@ -221,10 +213,7 @@ def main(argv=None):
     print(f"\n{record['conclusion']}")
     if options.pictures:
         print(*draw(models, test, options.pictures), sep="\n")
-    path = options.results or record_path(
-        described, "detection-learning", options.smoke
-    )
-    write_atomically(path, json.dumps(record, indent=1) + "\n")
+    write_record(record, "detection-learning", options)
     return record
 
 

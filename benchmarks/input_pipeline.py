@@ -25,8 +25,7 @@ import time
 import numpy as np
 
 from benchmarks import machine
-from benchmarks.records import record_path
-from benchmarks.run import write_atomically
+from benchmarks.records import command_line, write_record
 from keras_pyconv.complexity.grid import grid
 
 SIDE, BATCH = 224, 64
@@ -258,11 +257,7 @@ def table(rows, style="text"):
 
 def main(arguments=None):
     """Entry point; returns the record."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--smoke", action="store_true", help="few pictures")
+    parser = command_line(__doc__)
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.one:
@@ -273,10 +268,8 @@ def main(arguments=None):
     described = machine.description()
     rows = measure(settings)
     record = {"machine": described, **settings, "batch": BATCH, "rows": rows}
-    path = record_path(described, "input-pipeline", options.smoke)
-    write_atomically(path, json.dumps(record, indent=1) + "\n")
+    write_record(record, "input-pipeline", options)
     print(table(rows, "markdown"))
-    print(f"\nRecord: {path}", file=sys.stderr)
     return record
 
 

@@ -11,7 +11,6 @@ is the recipe's. One seed, and some hundred steps before the rate would fall
 for the first time: this shows that the networks learn, not which is better.
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -21,8 +20,8 @@ import time
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from benchmarks import machine  # noqa: E402
-from benchmarks.records import record_path  # noqa: E402
-from benchmarks.run import write_atomically  # noqa: E402
+from benchmarks.records import command_line, write_record  # noqa: E402
+from keras_pyconv.writing import write_atomically  # noqa: E402
 
 NETWORKS = ("PyConvResNet50", "ResNet50")
 SMOKE_NETWORKS = ("PyConvResNetMini", "ResNetMini")
@@ -124,11 +123,7 @@ def draw(runs, path):
 
 def main(arguments=None):
     """Entry point; returns the record."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--smoke", action="store_true")
+    parser = command_line(__doc__)
     parser.add_argument("--steps", type=int, help="updates of each network")
     parser.add_argument(
         "--workdir", type=pathlib.Path, default=pathlib.Path("runs/learning")
@@ -142,8 +137,7 @@ def main(arguments=None):
     ]
     described = machine.description()
     record = {"machine": described, "crops": COUNTS, "runs": runs}
-    path = record_path(described, "learning", options.smoke)
-    write_atomically(path, json.dumps(record, indent=1) + "\n")
+    path = write_record(record, "learning", options)
     draw(runs, path.with_suffix(".png"))
     for run in runs:
         first, last = run["epochs"][0], run["epochs"][-1]
@@ -152,7 +146,6 @@ def main(arguments=None):
             f"{last['loss']:.3f}, top-1 error {last['val_top1_error']:.1%} "
             f"after {last['step']} steps"
         )
-    print(f"Record: {path}")
     return record
 
 

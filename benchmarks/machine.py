@@ -82,7 +82,11 @@ def description():
     """The machine, the versions, the date and the commit."""
     model, instruction_sets = _cpu()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    changes = _output("git", "status", "--porcelain", "-uno", cwd=ROOT)
+    # What earlier measurements wrote changes nothing that is measured.
+    code = (".", ":!benchmarks/results", ":!*.md")
+    changes = _output(
+        "git", "status", "--porcelain", "-uno", "--", *code, cwd=ROOT
+    )
     commit = _output("git", "rev-parse", "--short=12", "HEAD", cwd=ROOT)
     return {
         "date": datetime.date.today().isoformat(),

@@ -71,6 +71,7 @@ CONTENDERS = {
 MEASURES = {
     "network": ("inference", "training"),
     "video": ("forward", "gradients"),
+    "video_network": ("inference", "training"),
     "serving": ("inference",),
 }
 PRECISIONS = ("fp32", "bf16")

@@ -90,6 +90,7 @@ def row_of(case):
         title=contender.title,
         environment=contender.environment,
         peak_rss_mib=None,
+        peak_rss_mib_after={},
         first_seconds={},
         turns={measure: [] for measure in MEASURES[case.part]},
         problems={},
@@ -139,7 +140,7 @@ class Conductor:
             answer = self._try(index, f"first {measure}", process, cap)
             if answer:
                 row["first_seconds"][measure] = answer["seconds"][0]
-                row["peak_rss_mib"] = answer["peak_rss_mib"]
+                self._note_peak(row, measure, answer)
 
     def _round(self, measure, number):
         """One turn of everyone; whether another round may follow."""
@@ -151,8 +152,12 @@ class Conductor:
             answer = self._try(index, what, process, cap)
             if answer:
                 row["turns"][measure].append(answer["seconds"])
-                row["peak_rss_mib"] = answer["peak_rss_mib"]
+                self._note_peak(row, measure, answer)
         return number < 2 or not self.progress.is_late()
+
+    def _note_peak(self, row, measure, answer):
+        row["peak_rss_mib"] = answer["peak_rss_mib"]
+        row["peak_rss_mib_after"][measure] = answer["peak_rss_mib"]
 
     def _try(self, index, what, process, cap):
         row = self.rows[index]

@@ -17,10 +17,7 @@ The fact a reader would get wrong: the auxiliary head takes no time here; the
 paper's GFLOPs count it.
 """
 
-import argparse
-import json
 import os
-import pathlib
 import statistics
 import time
 
@@ -30,8 +27,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import numpy as np  # noqa: E402
 
 from benchmarks import machine  # noqa: E402
-from benchmarks.records import record_path  # noqa: E402
-from benchmarks.run import write_atomically  # noqa: E402
+from benchmarks.records import command_line, write_record  # noqa: E402
 
 BACKBONE = "ResNet50"
 NETWORKS = {
@@ -186,13 +182,8 @@ def table(rows):
 
 def main(arguments=None):
     """Entry point; returns the record."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--smoke", action="store_true")
+    parser = command_line(__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--results", type=pathlib.Path, help="file to write")
     options = parser.parse_args(arguments)
     options.backbone, options.side = BACKBONE, SIDE
     options.picture = PICTURE
@@ -208,12 +199,8 @@ def main(arguments=None):
         "picture": options.picture,
         "rows": rows,
     }
-    path = options.results or record_path(
-        described, "segmentation", options.smoke
-    )
-    write_atomically(path, json.dumps(record, indent=1) + "\n")
+    write_record(record, "segmentation", options)
     print(table(rows))
-    print(f"Record: {path}")
     return record
 
 

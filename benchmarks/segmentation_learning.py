@@ -14,9 +14,7 @@ The fact a reader would get wrong: by ADE20K's rule, under which 0 is no class,
 the photograph is ignored. Digits must be told apart, not found.
 """
 
-import argparse
 import dataclasses
-import json
 import math
 import os
 import pathlib
@@ -27,8 +25,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import numpy as np  # noqa: E402
 
 from benchmarks import machine  # noqa: E402
-from benchmarks.records import record_path  # noqa: E402
-from benchmarks.run import write_atomically  # noqa: E402
+from benchmarks.records import command_line, write_record  # noqa: E402
 
 NETWORKS = {
     "pyconv": "PyConvSegNet",
@@ -205,11 +202,7 @@ def measure(head, data, examples, options):
 
 def main(arguments=None):
     """Entry point; returns the record."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--smoke", action="store_true")
+    parser = command_line(__doc__)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--heads", nargs="+", default=list(NETWORKS))
     parser.add_argument(
@@ -235,10 +228,8 @@ def main(arguments=None):
         print(table(rows), flush=True)
     described = machine.description()
     record = {"machine": described, "pictures": pictures, "rows": rows}
-    path = record_path(described, "segmentation-learning", options.smoke)
-    write_atomically(path, json.dumps(record, indent=1) + "\n")
+    path = write_record(record, "segmentation-learning", options)
     draw(examples, answers, path.with_suffix(".png"))
-    print(f"Record: {path}")
     return record
 
 

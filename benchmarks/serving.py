@@ -10,7 +10,6 @@ and bf16. Prints the tables and writes one record.
 
 import argparse
 import dataclasses
-import json
 import os
 import subprocess
 import sys
@@ -20,8 +19,7 @@ from benchmarks import machine, report
 from benchmarks.plan import Case, Group, Settings
 from benchmarks.processes import Conductor
 from benchmarks.progress import Progress
-from benchmarks.records import record_path
-from benchmarks.run import write_atomically
+from benchmarks.records import command_line, write_record
 from benchmarks.serving_runtimes import FILES
 
 CONTENDERS = (
@@ -178,11 +176,7 @@ def _sentence(verdict):
 
 
 def _command_line():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--smoke", action="store_true", help="tiny, one round")
+    parser = command_line(__doc__)
     parser.add_argument("--threads", type=int, default=machine.cores())
     parser.add_argument("--minutes", type=float, default=12)
     parser.add_argument("--rounds", type=int)
@@ -248,9 +242,7 @@ def main(arguments=None):
     with tempfile.TemporaryDirectory() as folder:
         record = measure(options, settings, folder)
     print("\n".join(map(_sentence, record["targets"])))
-    path = record_path(record["machine"], "serving", options.smoke)
-    write_atomically(path, json.dumps(record, indent=1) + "\n")
-    print(f"\nRecord: {path}", file=sys.stderr)
+    write_record(record, "serving", options)
     return record
 
 

@@ -29,8 +29,7 @@ import time
 import numpy as np
 
 from benchmarks import machine
-from benchmarks.records import record_path
-from benchmarks.run import write_atomically
+from benchmarks.records import command_line, write_record
 from recipes import serve_client
 
 NETWORK, SIDE, CLASSES = "PyConvResNetMini", 64, 10
@@ -346,11 +345,7 @@ def summary(figures):
 
 def main(arguments=None):
     """Entry point; returns the record."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--smoke", action="store_true", help="five seconds")
+    parser = command_line(__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clients", type=int, default=CLIENTS)
     parser.add_argument("--write-model", help=argparse.SUPPRESS)
@@ -374,9 +369,7 @@ def main(arguments=None):
         "side": SIDE,
         **figures,
     }
-    path = record_path(described, "serving-load", options.smoke)
-    write_atomically(path, json.dumps(record, indent=1) + "\n")
-    print(f"\nRecord: {path}", file=sys.stderr)
+    write_record(record, "serving-load", options)
     return record
 
 

@@ -12,9 +12,7 @@ processes and the test by clips and crops included. One seed: this shows that
 the networks learn, and not which is better.
 """
 
-import argparse
 import dataclasses
-import json
 import os
 import pathlib
 import time
@@ -23,8 +21,7 @@ import time
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from benchmarks import machine  # noqa: E402
-from benchmarks.records import record_path  # noqa: E402
-from benchmarks.run import write_atomically  # noqa: E402
+from benchmarks.records import command_line, write_record  # noqa: E402
 
 NETWORKS = ("PyConvResNet3DMini", "ResNet3DMini")
 FILMS = {"image_size": 36, "train_examples": 900, "test_examples": 120}
@@ -125,16 +122,11 @@ def table(runs):
 
 def main(arguments=None):
     """Entry point; returns the record."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--smoke", action="store_true")
+    parser = command_line(__doc__)
     parser.add_argument("--epochs", type=int, default=OPTIONS["epochs"])
     parser.add_argument(
         "--workdir", type=pathlib.Path, default=pathlib.Path("runs/video")
     )
-    parser.add_argument("--results", type=pathlib.Path, help="file to write")
     options = parser.parse_args(arguments)
     films = write_films(
         options.workdir, SMOKE_FILMS if options.smoke else FILMS
@@ -145,12 +137,8 @@ def main(arguments=None):
         runs.append(train(network, films, options.workdir, epochs))
         print(table(runs), flush=True)
     described = machine.description()
-    path = options.results or record_path(
-        described, "video-learning", options.smoke
-    )
     record = {"machine": described, "films": FILMS, "runs": runs}
-    write_atomically(path, json.dumps(record, indent=1, default=str) + "\n")
-    print(f"Record: {path}")
+    write_record(record, "video-learning", options)
     return record
 
 

@@ -81,13 +81,12 @@ def test_every_good_answer_under_load_is_right(tmp_path):
 
 
 @pytest.mark.slow
-def test_all_runtimes_are_measured_side_by_side(tmp_path, monkeypatch):
+def test_all_runtimes_are_measured_side_by_side(tmp_path):
     for package in ("openvino", "onnxruntime", "torch"):
         pytest.importorskip(package, reason="one of the contenders")
-    monkeypatch.setattr(
-        serving, "record_path", lambda *_: tmp_path / "record.json"
-    )
-    serving.main(["--smoke", "--precisions", "fp32", "--batches", "16"])
-    (group,) = json.loads((tmp_path / "record.json").read_text())["groups"]
+    record = tmp_path / "record.json"
+    options = ["--smoke", "--precisions", "fp32", "--batches", "16"]
+    serving.main([*options, "--results", str(record)])
+    (group,) = json.loads(record.read_text())["groups"]
     for found in group:
         assert found["turns"]["inference"], found["problems"]

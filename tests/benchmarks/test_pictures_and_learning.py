@@ -1,10 +1,11 @@
 """The measurements of reading and of learning compare like with like."""
 
+import json
+
 import numpy as np
 import pytest
 
-from benchmarks import input_pipeline, learning
-from benchmarks.records import record_path
+from benchmarks import input_pipeline, learning, records
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +51,20 @@ def test_the_table_gives_speeds_a_core_and_ratios():
     assert "not measured" in lines[4]
 
 
-def test_a_record_is_named_by_machine_and_measurement():
-    described = {"cpu": "Some CPU (R)", "cores": 4}
-    path = record_path(described, "learning")
-    assert path.name == "some-cpu-r-4-cores-learning.json"
-    assert path.parent.name == "results"
-    assert record_path(described, "learning", smoke=True).parts[-3] == "runs"
+def test_a_record_is_named_by_machine_and_measurement(monkeypatch, tmp_path):
+    monkeypatch.setattr(records, "HERE", tmp_path / "benchmarks")
+    record = {"machine": {"cpu": "Some CPU (R)", "cores": 4}}
+    parser = records.command_line("What for.")
+    places = {
+        (): "benchmarks/results/some-cpu-r-4-cores-learning.json",
+        ("--smoke",): "runs/benchmarks/some-cpu-r-4-cores-learning.json",
+        (f"--results={tmp_path / 'mine.json'}",): "mine.json",
+    }
+    for words, place in places.items():
+        options = parser.parse_args(words)
+        written = records.write_record(record, "learning", options)
+        assert written == tmp_path / place
+        assert json.loads(written.read_text()) == record
 
 
 def test_the_curves_of_both_networks_are_drawn(tmp_path):
