@@ -22,6 +22,7 @@ from keras_pyconv.architectures.levels import (
     check_row,
     split,
 )
+from keras_pyconv.architectures.lookup import find
 
 
 @dataclass(frozen=True)
@@ -309,11 +310,4 @@ def get_inception(inception: Inception | str) -> Inception:
     Raises:
         ValueError: if the name is unknown; the message lists the known ones.
     """
-    if isinstance(inception, Inception):
-        return inception
-    if inception not in INCEPTIONS:
-        raise ValueError(
-            f"Unknown architecture {inception!r}. Known: "
-            f"{', '.join(INCEPTIONS)}; or pass an `Inception` record."
-        )
-    return INCEPTIONS[inception]
+    return find(inception, Inception, INCEPTIONS)

@@ -26,6 +26,7 @@ from keras_pyconv.architectures.levels import (
     check_row,
     split,
 )
+from keras_pyconv.architectures.lookup import find
 
 BLOCKS = {
     "bottleneck": "1x1, PyConv, 1x1 (paper, Figure 4)",
@@ -303,13 +304,8 @@ def get_architecture(architecture: "Architecture | str") -> Architecture:
     Raises:
         ValueError: if the name is unknown; the message lists the known ones.
     """
-    if isinstance(architecture, Architecture):
-        return architecture
-    if architecture not in ARCHITECTURES:
-        raise ValueError(
-            f"Unknown architecture {architecture!r}. Known: "
-            f"{', '.join(ARCHITECTURES)}; or pass an `Architecture` record. "
-            "Inception, segmentation, detection and video networks have "
-            "builders and counts of their own."
-        )
-    return ARCHITECTURES[architecture]
+    others = (
+        "Inception, segmentation, detection and video networks have builders "
+        "and counts of their own."
+    )
+    return find(architecture, Architecture, ARCHITECTURES, others)

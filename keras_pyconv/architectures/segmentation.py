@@ -19,6 +19,7 @@ from keras_pyconv.architectures.levels import (
     check_pyramid,
     check_row,
 )
+from keras_pyconv.architectures.lookup import find
 from keras_pyconv.architectures.residual import Architecture, get_architecture
 
 
@@ -205,11 +206,4 @@ def get_segmenter(segmenter: Segmenter | str) -> Segmenter:
     Raises:
         ValueError: if the name is unknown; the message lists the known ones.
     """
-    if isinstance(segmenter, Segmenter):
-        return segmenter
-    if segmenter not in SEGMENTERS:
-        raise ValueError(
-            f"Unknown segmenter {segmenter!r}. Known: "
-            f"{', '.join(SEGMENTERS)}; or pass a `Segmenter` record."
-        )
-    return SEGMENTERS[segmenter]
+    return find(segmenter, Segmenter, SEGMENTERS)

@@ -16,6 +16,7 @@ from keras_pyconv.architectures.levels import (
     check_positive,
     check_row,
 )
+from keras_pyconv.architectures.lookup import find
 from keras_pyconv.architectures.residual import ARCHITECTURES, Architecture
 
 # Frames that a kernel of each side spans.
@@ -120,12 +121,4 @@ def get_video_architecture(
     Raises:
         ValueError: if the name is unknown; the message lists the known ones.
     """
-    if isinstance(architecture, VideoArchitecture):
-        return architecture
-    if architecture not in VIDEO_ARCHITECTURES:
-        raise ValueError(
-            f"Unknown video architecture {architecture!r}. Known: "
-            f"{', '.join(VIDEO_ARCHITECTURES)}; or pass a "
-            "`VideoArchitecture` record."
-        )
-    return VIDEO_ARCHITECTURES[architecture]
+    return find(architecture, VideoArchitecture, VIDEO_ARCHITECTURES)

@@ -8,13 +8,14 @@ much as its weights. By plain multiply-adds those networks are far cheaper.
 from dataclasses import replace
 
 from keras_pyconv.architectures import COMPARISONS, Comparison
+from keras_pyconv.architectures.lookup import find
 from keras_pyconv.complexity.cost import (
     Cost,
     adaptive_pool_cost,
     dense_cost,
     relu_cost,
 )
-from keras_pyconv.complexity.network import Complexity, complexity, find
+from keras_pyconv.complexity.network import Complexity, complexity
 from keras_pyconv.complexity.walk import PartCost, Shape, Walk
 
 REDUCTION = 16

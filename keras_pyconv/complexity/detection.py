@@ -7,7 +7,8 @@ the paper's convention.
 
 from keras_pyconv.architectures import DETECTORS, Detector
 from keras_pyconv.architectures.levels import split
-from keras_pyconv.complexity.network import Complexity, complexity, find
+from keras_pyconv.architectures.lookup import find
+from keras_pyconv.complexity.network import Complexity, complexity
 from keras_pyconv.complexity.walk import PartCost, Walk
 
 # Coordinates of a box.

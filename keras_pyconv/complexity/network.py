@@ -7,7 +7,6 @@ The fact a reader would get wrong: max pooling on the shortcuts costs no
 multiply-adds, yet the paper's GFLOPs contain it, three operations an output.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,18 +138,6 @@ def complexity(
     if include_top:
         parts.append(classifier(parts[-1].output_shape, classes))
     return Complexity(record, tuple(input_shape), tuple(parts))
-
-
-def find(row: Any, kind: type, rows: Mapping[str, Any]) -> Any:
-    """The record itself, or the one of that name among `rows`."""
-    if isinstance(row, kind):
-        return row
-    if row not in rows:
-        raise ValueError(
-            f"Unknown {kind.__name__.lower()} {row!r}. Known: "
-            f"{', '.join(rows)}; or pass a `{kind.__name__}` record."
-        )
-    return rows[row]
 
 
 def check_shape(input_shape: Shape):

@@ -14,7 +14,8 @@ from keras_pyconv.architectures import (
     Segmenter,
 )
 from keras_pyconv.architectures.levels import split
-from keras_pyconv.complexity.network import Complexity, complexity, find
+from keras_pyconv.architectures.lookup import find
+from keras_pyconv.complexity.network import Complexity, complexity
 from keras_pyconv.complexity.walk import PartCost, Shape, Walk
 
 

@@ -9,8 +9,9 @@ from keras_pyconv.architectures import (
     VIDEO_ARCHITECTURES,
     VideoArchitecture,
 )
+from keras_pyconv.architectures.lookup import find
 from keras_pyconv.complexity.cost import Cost
-from keras_pyconv.complexity.network import Complexity, classifier, find
+from keras_pyconv.complexity.network import Complexity, classifier
 from keras_pyconv.complexity.walk import PartCost, Shape, Walk
 
 

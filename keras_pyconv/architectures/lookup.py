@@ -1,0 +1,35 @@
+"""A record by its name, or as it is."""
+
+import re
+from collections.abc import Mapping
+from typing import TypeVar
+
+Record = TypeVar("Record")
+
+
+def find(
+    row: Record | str,
+    kind: type[Record],
+    rows: Mapping[str, Record],
+    hint: str = "",
+) -> Record:
+    """The record itself, or the one of that name among `rows`.
+
+    Args:
+        row: a record, or a name.
+        kind: the class of the records.
+        rows: the records by name.
+        hint: what the message of an unknown name ends with.
+
+    Raises:
+        ValueError: if the name is unknown; the message lists the known ones.
+    """
+    if isinstance(row, kind):
+        return row
+    if isinstance(row, str) and row in rows:
+        return rows[row]
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
+    raise ValueError(
+        f"Unknown {words} {row!r}. Known: {', '.join(rows)}; or pass a record, "
+        f"`{kind.__name__}`.{hint and ' '}{hint}"
+    )
