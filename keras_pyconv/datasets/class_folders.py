@@ -9,9 +9,8 @@ import hashlib
 import os
 import pathlib
 
-import tensorflow as tf
-
 from keras_pyconv.datasets.picture_sets import EXTENSIONS, PictureSet
+from keras_pyconv.datasets.splits import in_order
 
 
 def _order(name):
@@ -42,15 +41,13 @@ def _set(root, title, classes, names):
     numbers = {one: number for number, one in enumerate(classes)}
     labels = [numbers[name.partition("/")[0]] for name in names]
 
-    def examples(order=None):
-        columns = {"picture": paths, "label": labels, "name": paths}
-        dataset = tf.data.Dataset.from_tensor_slices(columns)
-        if order is None:
-            return dataset
-        return dataset.shuffle(len(paths), order, False)
-
+    columns = {"picture": paths, "label": labels, "name": paths}
     return PictureSet(
-        f"{root}, {title}", tuple(classes), len(paths), examples, are_files=True
+        f"{root}, {title}",
+        tuple(classes),
+        len(paths),
+        in_order(columns),
+        are_files=True,
     )
 
 

@@ -13,7 +13,11 @@ import tensorflow as tf
 from keras_pyconv.datasets.coco_files import coco_files
 from keras_pyconv.datasets.coco_labels import COCO_IDS
 from keras_pyconv.datasets.detection_record import DetectionSet
-from keras_pyconv.datasets.picture_sets import split_named, tfds_builder
+from keras_pyconv.datasets.splits import (
+    tfds_builder,
+    tfds_examples,
+    tfds_split,
+)
 
 
 def detection_set(
@@ -80,8 +84,6 @@ def tfds_objects(name, split="train", data_dir=None) -> DetectionSet:
     Raises:
         ValueError: if the data set has no boxes.
     """
-    import tensorflow_datasets as tfds
-
     builder = tfds_builder(name, data_dir) if isinstance(name, str) else name
     features = builder.info.features
     objects = features["objects"] if "objects" in features else None
@@ -91,27 +93,15 @@ def tfds_objects(name, split="train", data_dir=None) -> DetectionSet:
             f"{builder.info.full_name} has no boxes with labels: `objects` "
             f"needs `bbox` and `label`. Its features: {', '.join(features)}"
         )
-    base, bracket, part = split.partition("[")
-    known = list(builder.info.splits)
-    chosen = split_named(base, known, builder.info.full_name)
+    split = tfds_split(builder, split)
     names = tuple(inner["label"].names)
 
-    def examples(order=None):
-        dataset = builder.as_dataset(
-            split=chosen + bracket + part,
-            decoders={"image": tfds.decode.SkipDecoding()},
-            shuffle_files=order is not None,
-            read_config=tfds.ReadConfig(
-                shuffle_seed=order,
-                shuffle_reshuffle_each_iteration=False,
-                add_tfds_id=True,
-                try_autocache=False,
-            ),
-        )
+    def read(dataset):
         return dataset.enumerate().map(_standard)
 
+    examples = tfds_examples(builder, split, ["image"], read)
     return DetectionSet(
-        f"{builder.info.full_name}, {chosen + bracket + part}",
+        f"{builder.info.full_name}, {split}",
         names,
         _category_ids(builder, names),
         len(examples()),

@@ -15,7 +15,7 @@ import csv
 import tensorflow_datasets as tfds
 
 from keras_pyconv.datasets.ahead import ahead
-from keras_pyconv.datasets.picture_sets import TRAINING, VALIDATION
+from keras_pyconv.datasets.splits import TRAINING, VALIDATION
 from keras_pyconv.datasets.video_sets import video_set
 from keras_pyconv.tasks.video import Decoders, UnreadableVideo
 

@@ -15,10 +15,13 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from keras_pyconv.datasets.masks import check_rule, decode_mask, fault
-from keras_pyconv.datasets.picture_sets import (
-    EXTENSIONS,
+from keras_pyconv.datasets.picture_sets import EXTENSIONS
+from keras_pyconv.datasets.splits import (
+    in_order,
     split_named,
     tfds_builder,
+    tfds_examples,
+    tfds_split,
 )
 from keras_pyconv.tasks.preprocessing import decode_picture
 from keras_pyconv.tasks.segmentation.classes import ADE20K_CLASSES
@@ -164,19 +167,12 @@ def _folder_set(root, split, classes, rule):
         "mask": [found[stem] for stem in stems],
         "name": [os.path.basename(pictures[stem]) for stem in stems],
     }
-
-    def examples(order=None):
-        dataset = tf.data.Dataset.from_tensor_slices(columns)
-        if order is None:
-            return dataset
-        return dataset.shuffle(len(stems), order, False)
-
     return MaskSet(
         f"{root}, {split}",
         _names(classes),
         rule or "from_one",
         len(stems),
-        examples,
+        in_order(columns),
         are_files=True,
     )
 
@@ -237,25 +233,9 @@ def _tfds_set(builder, split, classes, rule):
         rule = rule or "from_zero"
         # The first name is then that of what is no class.
         classes = feature.names[rule == "from_one" :]
-    known = list(builder.info.splits)
-    base, bracket, part = split.partition("[")
-    split = split_named(base, known, name) + bracket + part
+    split = tfds_split(builder, split)
 
-    def examples(order=None):
-        dataset = builder.as_dataset(
-            split=split,
-            decoders={
-                key: tfds.decode.SkipDecoding() for key in ("image", FEATURE)
-            },
-            shuffle_files=order is not None,
-            read_config=tfds.ReadConfig(
-                shuffle_seed=order,
-                shuffle_reshuffle_each_iteration=False,
-                add_tfds_id=True,
-                # The cache would keep the order of the first epoch.
-                try_autocache=False,
-            ),
-        )
+    def read(dataset):
         return dataset.map(
             lambda example: {
                 "picture": example["image"],
@@ -264,6 +244,7 @@ def _tfds_set(builder, split, classes, rule):
             }
         )
 
+    examples = tfds_examples(builder, split, ("image", FEATURE), read)
     return MaskSet(
         f"{name}, {split}",
         _names(classes),

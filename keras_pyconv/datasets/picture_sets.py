@@ -7,15 +7,21 @@ are named by wnids, so all three number its classes the same, as Keras does.
 """
 
 import dataclasses
-import functools
 import os
 import pathlib
 from collections.abc import Callable
 
 import tensorflow as tf
 
-TRAINING = ("train", "training")
-VALIDATION = ("val", "validation", "valid", "test")
+from keras_pyconv.datasets.splits import (
+    TRAINING,
+    in_order,
+    split_named,
+    tfds_builder,
+    tfds_examples,
+    tfds_split,
+)
+
 # What Pillow can read of what is found in such folders.
 EXTENSIONS = (
     ".bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".upper().split()
@@ -103,18 +109,11 @@ def _folder_set(root, split):
             f"{', '.join(EXTENSIONS).lower()}"
         )
 
-    def examples(order=None):
-        columns = {"picture": names, "label": labels, "name": names}
-        dataset = tf.data.Dataset.from_tensor_slices(columns)
-        if order is None:
-            return dataset
-        return dataset.shuffle(len(names), order, False)
-
     return PictureSet(
         f"{root}, {folder.name}",
         tuple(classes),
         len(names),
-        examples,
+        in_order({"picture": names, "label": labels, "name": names}),
         are_files=True,
     )
 
@@ -143,56 +142,7 @@ def _pictures_of(folder):
     )
 
 
-def split_named(split, known, where):
-    """The split of that name, or the one that stands for it.
-
-    Args:
-        split: as the user says it.
-        known: names of the splits that there are.
-        where: what they are splits of, for the message.
-
-    Raises:
-        ValueError: if there is none.
-    """
-    if split in known:
-        return split
-    for group in (TRAINING, VALIDATION):
-        if split in group:
-            for other in group:
-                if other in known:
-                    return other
-    raise ValueError(f"{where} has no split {split!r}. Known: {known}")
-
-
 # TFDS ------------------------------------------------------------------------
-
-
-@functools.cache
-def tfds_builder(name, data_dir):
-    """The prepared builder of TFDS; asked for once for all splits.
-
-    Args:
-        name: of the data set, also with its config.
-        data_dir: where TFDS keeps its data sets, a string or None.
-
-    Raises:
-        ValueError: if TFDS has no such data set.
-    """
-    import tensorflow_datasets as tfds
-
-    if name.partition("/")[0] == "digits_in_photos":
-        from keras_pyconv.datasets.digits import builder_module
-
-        builder_module()
-    try:
-        builder = tfds.builder(name, data_dir=data_dir)
-    except tfds.core.DatasetNotFoundError as error:
-        raise ValueError(
-            f"{name!r} is neither an existing folder nor a data set of TFDS: "
-            f"{str(error).splitlines()[0]}"
-        ) from None
-    builder.download_and_prepare()
-    return builder
 
 
 def _tfds_set(builder, split):
@@ -212,25 +162,9 @@ def _tfds_set(builder, split):
             f"{type(features[label]).__name__}."
         )
     own_name = "file_name" if "file_name" in features else "tfds_id"
-    known = list(builder.info.splits)
-    base, bracket, part = split.partition("[")
-    if known:
-        split = split_named(base, known, name) + bracket + part
+    split = tfds_split(builder, split)
 
-    @tf.autograph.experimental.do_not_convert
-    def examples(order=None):
-        dataset = builder.as_dataset(
-            split=split,
-            decoders={picture: tfds.decode.SkipDecoding()},
-            shuffle_files=order is not None,
-            read_config=tfds.ReadConfig(
-                shuffle_seed=order,
-                shuffle_reshuffle_each_iteration=False,
-                add_tfds_id=own_name == "tfds_id",
-                # The cache would keep the order of the first epoch.
-                try_autocache=False,
-            ),
-        )
+    def read(dataset):
         return dataset.map(
             lambda example: {
                 "picture": example[picture],
@@ -239,6 +173,9 @@ def _tfds_set(builder, split):
             }
         )
 
+    examples = tfds_examples(
+        builder, split, [picture], read, add_tfds_id=own_name == "tfds_id"
+    )
     return PictureSet(
         f"{name}, {split}",
         tuple(features[label].names),

@@ -13,11 +13,13 @@ import os
 import pathlib
 from collections.abc import Callable
 
-from keras_pyconv.datasets.picture_sets import (
+from keras_pyconv.datasets.splits import (
     TRAINING,
     VALIDATION,
     split_named,
     tfds_builder,
+    tfds_examples,
+    tfds_split,
 )
 from keras_pyconv.tasks.video.files import PICTURES
 
@@ -198,24 +200,9 @@ def _tfds_set(builder, split):
             f"{name!r} is no set of videos: its {video!r} is a "
             f"{type(features[video]).__name__}."
         )
-    known = list(builder.info.splits)
-    base, bracket, part = split.partition("[")
-    if known:
-        split = split_named(base, known, name) + bracket + part
+    split = tfds_split(builder, split)
 
-    def examples(order=None):
-        dataset = builder.as_dataset(
-            split=split,
-            # Frames stay encoded: only those of a clip are decoded.
-            decoders={video: tfds.decode.SkipDecoding()},
-            shuffle_files=order is not None,
-            read_config=tfds.ReadConfig(
-                shuffle_seed=order,
-                shuffle_reshuffle_each_iteration=False,
-                add_tfds_id=True,
-                try_autocache=False,
-            ),
-        )
+    def read(dataset):
         return dataset.map(
             lambda example: {
                 "video": example[video],
@@ -224,6 +211,8 @@ def _tfds_set(builder, split):
             }
         )
 
+    # Frames stay encoded: only those of a clip are decoded.
+    examples = tfds_examples(builder, split, [video], read)
     classes = tuple(features[label].names)
     count = len(examples())
     return VideoSet(f"{name}, {split}", classes, count, examples=examples)

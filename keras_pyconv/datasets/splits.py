@@ -1,0 +1,137 @@
+"""Splits of data sets: what they are called, and the order of their examples.
+
+The fact a reader would get wrong: an order is a number, such as an epoch, and
+the same number is the same order in every process; TFDS's own cache would keep
+the order of the first one.
+"""
+
+import functools
+
+import tensorflow as tf
+
+TRAINING = ("train", "training")
+VALIDATION = ("val", "validation", "valid", "test")
+
+
+def split_named(split, known, where):
+    """The split of that name, or the one that stands for it.
+
+    Args:
+        split: as the user says it.
+        known: names of the splits that there are.
+        where: what they are splits of, for the message.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if split in known:
+        return split
+    for group in (TRAINING, VALIDATION):
+        if split in group:
+            for other in group:
+                if other in known:
+                    return other
+    raise ValueError(f"{where} has no split {split!r}. Known: {known}")
+
+
+def in_order(columns):
+    """The examples of a split that lies in lists.
+
+    Args:
+        columns: `{name: list}`, lists of one length.
+
+    Returns:
+        A function of an order, an int64 scalar tensor, to a `tf.data.Dataset`
+        of dicts; without an order they come as they lie.
+    """
+    count = len(next(iter(columns.values())))
+
+    def examples(order=None):
+        dataset = tf.data.Dataset.from_tensor_slices(columns)
+        if order is None:
+            return dataset
+        return dataset.shuffle(count, order, reshuffle_each_iteration=False)
+
+    return examples
+
+
+# TFDS ------------------------------------------------------------------------
+
+
+@functools.cache
+def tfds_builder(name, data_dir):
+    """The prepared builder of TFDS; asked for once for all splits.
+
+    Args:
+        name: of the data set, also with its config.
+        data_dir: where TFDS keeps its data sets, a string or None.
+
+    Raises:
+        ValueError: if TFDS has no such data set.
+    """
+    import tensorflow_datasets as tfds
+
+    if name.partition("/")[0] == "digits_in_photos":
+        from keras_pyconv.datasets.digits import builder_module
+
+        builder_module()
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError as error:
+        raise ValueError(
+            f"{name!r} is neither an existing folder nor a data set of TFDS: "
+            f"{str(error).splitlines()[0]}"
+        ) from None
+    builder.download_and_prepare()
+    return builder
+
+
+def tfds_split(builder, split):
+    """The name by which a set of TFDS knows a split or a part of one.
+
+    Args:
+        builder: of TFDS, prepared.
+        split: as the user says it, such as "validation" or "train[:10%]".
+
+    Raises:
+        ValueError: if there is none.
+    """
+    base, bracket, part = split.partition("[")
+    known = list(builder.info.splits)
+    if not known:
+        # A builder that was made by hand may not say what it has.
+        return split
+    return split_named(base, known, builder.info.full_name) + bracket + part
+
+
+def tfds_examples(builder, split, encoded, read, add_tfds_id=True):
+    """The examples of a split of TFDS.
+
+    Args:
+        builder: of TFDS, prepared.
+        split: as `tfds_split` gives it.
+        encoded: names of the features that stay as they are stored.
+        read: function of TFDS's datasets to ours.
+        add_tfds_id: whether examples get TFDS's name for each.
+
+    Returns:
+        A function of an order, as `in_order` gives it.
+    """
+    import tensorflow_datasets as tfds
+
+    @tf.autograph.experimental.do_not_convert
+    def examples(order=None):
+        dataset = builder.as_dataset(
+            split=split,
+            decoders={name: tfds.decode.SkipDecoding() for name in encoded},
+            shuffle_files=order is not None,
+            read_config=tfds.ReadConfig(
+                shuffle_seed=order,
+                shuffle_reshuffle_each_iteration=False,
+                add_tfds_id=add_tfds_id,
+                try_autocache=False,
+            ),
+        )
+        return read(dataset)
+
+    return examples
