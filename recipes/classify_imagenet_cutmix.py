@@ -27,8 +27,6 @@ Deviations, where the sources leave something open:
 - Batch normalization sees the pictures of one device, as in the authors' code.
 """
 
-import functools
-
 import keras_pyconv
 from keras_pyconv import datasets, training
 from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
@@ -53,30 +51,19 @@ SMOKE = {"variant": "PyConvResNetMini", "side": 64, "batch": 8, "steps": 2}
 # Data ----------------------------------------------------------------------
 
 
-def load_data(args, side, shard):
+def load_data(args, shard):
     """Batches to train on, the evaluation, and the names of the classes."""
-    source = common.few_digits(args.data_dir) if args.smoke else args.data
-    train, validation = (
-        datasets.picture_set(source, split, args.data_dir)
-        for split in ("train", "validation")
-    )
-    preprocessing = imagenet_preprocessing(side)
+    train, validation = common.open_pictures(args)
     batches = datasets.training_pictures(
         train,
-        preprocessing,
+        imagenet_preprocessing(args.side),
         batch_size=args.batch_size,
         seed=args.seed,
         shard=shard,
         one_hot=True,
         batch_map=datasets.cutmix(CUTMIX_ALPHA, CUTMIX_PROBABILITY),
     )
-    evaluate = training.ErrorRates(
-        functools.partial(
-            datasets.evaluation_pictures, validation, preprocessing
-        ),
-        args.batch_size,
-    )
-    return batches, evaluate, train.classes
+    return batches, common.error_rates(validation, args), train.classes
 
 
 # Schedule, model, optimizer, loss ------------------------------------------
@@ -110,25 +97,14 @@ def make_model(variant, classes, side, rate):
 def parse(argv):
     """The command line, with the small values of `--smoke` in place."""
     parser = common.command_line(__doc__, "runs/classify_imagenet_cutmix")
-    parser.add_argument("--variant", default=VARIANT, help="(%(default)s)")
-    parser.add_argument(
-        "--data", default=DATA, help="TFDS name or folder (%(default)s)"
+    common.add_classifier_arguments(
+        parser,
+        variant=VARIANT,
+        data=DATA,
+        side=SIDE,
+        rate=LEARNING_RATE,
+        rate_batch=RATE_BATCH,
     )
-    parser.add_argument(
-        "--side", type=int, default=SIDE, help="crop in pixels (%(default)s)"
-    )
-    parser.add_argument(
-        "--learning-rate",
-        type=float,
-        default=LEARNING_RATE,
-        help=f"for {RATE_BATCH} pictures (%(default)s)",
-    )
-    parser.add_argument(
-        "--no-scaled-rate",
-        action="store_true",
-        help="take the rate as it is, whatever the size of the batch",
-    )
-    parser.add_argument("--export-root", help="where to export; default: no")
     common.add_training_arguments(
         parser, batch_size=BATCH, epochs=EPOCHS, seed=SEED
     )
@@ -146,7 +122,7 @@ def main(argv=None):
     args = parse(argv)
     strategy = common.begin(args)
     shard = training.shard(strategy)
-    batches, evaluate, classes = load_data(args, args.side, shard)
+    batches, evaluate, classes = load_data(args, shard)
     steps = SMOKE["steps"] if args.smoke else batches.steps_per_epoch
     rate = schedule(args, steps)
     with strategy.scope():
@@ -169,8 +145,7 @@ def main(argv=None):
         },
         **common.fit_options(args),
     )
-    if shard[0] == 0:
-        common.keep(model, args, classes, imagenet_preprocessing(args.side))
+    common.keep_classifier(model, args, classes)
     return model, history
 
 

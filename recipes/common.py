@@ -4,6 +4,7 @@ The command line, the record of a run, and the timing of its steps.
 """
 
 import argparse
+import functools
 import json
 import pathlib
 import statistics
@@ -13,11 +14,9 @@ import time
 import keras
 
 from keras_pyconv import datasets, export, training
-from keras_pyconv.training.workdir import (
-    PACKAGES,
-    provenance,
-    write_atomically,
-)
+from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
+from keras_pyconv.training.workdir import PACKAGES, provenance
+from keras_pyconv.writing import write_atomically
 
 
 def command_line(doc, workdir):
@@ -48,6 +47,42 @@ def command_line(doc, workdir):
         help="the same steps on very little data, to see that all works",
     )
     return parser
+
+
+def add_classifier_arguments(parser, *, variant, data, side, rate, rate_batch):
+    """Options of recipes that train a classifier of pictures.
+
+    Args:
+        parser: as `command_line` gives it.
+        variant: default of `--variant`.
+        data: default of `--data`; None where there is none.
+        side: default of `--side`, in pixels.
+        rate: default of `--learning-rate`.
+        rate_batch: the pictures of an update that `rate` is for.
+    """
+    options = {
+        "variant": {"default": variant, "help": "a classifier's name"},
+        "data": {"default": data, "help": "folder of classes, or TFDS name"},
+        "side": {"type": int, "default": side, "help": "of a crop, in pixels"},
+        "learning-rate": {
+            "type": float,
+            "default": rate,
+            "help": f"for {rate_batch} pictures of an update",
+        },
+        "no-scaled-rate": {
+            "action": "store_true",
+            "help": "take the rate as it is, whatever the size of the batch",
+        },
+    }
+    _add(parser, options)
+    add_export_argument(parser)
+
+
+def add_export_argument(parser):
+    """Where `keep` exports to."""
+    parser.add_argument(
+        "--export-root", help="folder to export the model to; default: do not"
+    )
 
 
 def add_training_arguments(parser, *, batch_size, epochs, seed=1):
@@ -101,11 +136,33 @@ def add_training_arguments(parser, *, batch_size, epochs, seed=1):
             "goes on. Default: run to the end",
         },
     }
-    group = parser.add_argument_group("training")
+    _add(parser.add_argument_group("training"), options)
+
+
+def _add(parser, options):
     for name, option in options.items():
-        default = "" if option.get("default") is None else " (%(default)s)"
-        option["help"] += default
-        group.add_argument(f"--{name}", **option)
+        if option.get("default") is not None:
+            option["help"] += " (%(default)s)"
+        parser.add_argument(f"--{name}", **option)
+
+
+def open_pictures(args):
+    """The labelled pictures to train on, and those to be judged on."""
+    source = few_digits(args.data_dir) if args.smoke else args.data
+    return tuple(
+        datasets.picture_set(source, split, args.data_dir)
+        for split in ("train", "validation")
+    )
+
+
+def error_rates(pictures, args):
+    """Judges a classifier on `pictures` after an epoch, as the paper does."""
+    batches = functools.partial(
+        datasets.evaluation_pictures,
+        pictures,
+        imagenet_preprocessing(args.side),
+    )
+    return training.ErrorRates(batches, args.batch_size)
 
 
 def begin(args):
@@ -139,24 +196,36 @@ def few_digits(data_dir):
     )
 
 
-def keep(model, args, classes, preprocessing):
-    """Writes the weights, and exports the model where that was asked for."""
+def keep(model, args, **options):
+    """Writes the weights, and exports the model where that was asked for.
+
+    Args:
+        model: whose name the file of weights gets.
+        args: the command line, with `workdir` and `export_root`.
+        **options: of `keras_pyconv.export.saved_model`.
+    """
     index, _ = training.shard(model.distribute_strategy)
     if index:
         # All machines hold the same weights; the first one writes.
         return
-    path = args.workdir / f"{args.variant}.weights.h5"
+    path = args.workdir / f"{model.name}.weights.h5"
     model.save_weights(path)
     print(f"Weights: {path}")
     if args.export_root:
         exported = export.saved_model(
-            model,
-            args.export_root,
-            labels=list(classes),
-            preprocessing=preprocessing,
-            source=args.workdir,
+            model, args.export_root, source=args.workdir, **options
         )
         print(f"Exported to {exported}")
+
+
+def keep_classifier(model, args, classes):
+    """`keep`, with labels and preprocessing in the export."""
+    keep(
+        model,
+        args,
+        labels=list(classes),
+        preprocessing=imagenet_preprocessing(args.side),
+    )
 
 
 def verbosity():

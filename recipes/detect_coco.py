@@ -111,6 +111,7 @@ def make_model(args, classes, rate):
         backbone_weights=args.backbone_weights,
         input_shape=(args.side, args.side, 3),
         classes=classes + 1,  # and the background
+        name=f"{args.head}-{args.backbone}",
     )
     model.compile(
         optimizer=training.SGD(
@@ -138,10 +139,10 @@ def parse(argv):
             "default": EVALUATE_EVERY,
             "help": "epochs from one evaluation to the next (%(default)s)",
         },
-        "export-root": {"help": "where to export; default: no"},
     }
     for name, option in options.items():
         parser.add_argument(f"--{name}", **option)
+    common.add_export_argument(parser)
     common.add_training_arguments(
         parser, batch_size=BATCH, epochs=EPOCHS, seed=SEED
     )
@@ -170,22 +171,6 @@ def constants(args, classes, rate):
         "l2": L2,
         "l2_excludes": L2_EXCLUDES,
     }
-
-
-def keep(model, args, classes):
-    """Writes the weights, and exports the model where that was asked for."""
-    path = args.workdir / f"{args.head}-{args.backbone}.weights.h5"
-    model.save_weights(path)
-    print(f"Weights: {path}")
-    if args.export_root:
-        signatures = export.detection_signatures(model, classes)
-        exported = export.saved_model(
-            model,
-            args.export_root,
-            signatures=signatures,
-            source=args.workdir,
-        )
-        print(f"Exported to {exported}")
 
 
 def main(argv=None):
@@ -218,8 +203,8 @@ def main(argv=None):
         constants=constants(args, len(train.classes), rate),
         **common.fit_options(args),
     )
-    if shard[0] == 0:
-        keep(model, args, train.classes)
+    signatures = export.detection_signatures(model, train.classes)
+    common.keep(model, args, signatures=signatures)
     return model, history
 
 

@@ -20,13 +20,12 @@ Deviations from the paper: momentum and L2 are its own; the rate is low, with a
 cosine, crops are larger, and everything else is not in it.
 """
 
-import functools
 import math
 import pathlib
 
 import keras_pyconv
 from keras_pyconv import datasets, training
-from keras_pyconv.datasets.picture_sets import TRAINING
+from keras_pyconv.datasets.splits import TRAINING
 from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
 from recipes import common
 
@@ -51,14 +50,12 @@ SMOKE = {"variant": "PyConvResNetMini", "side": 64, "batch": 8, "steps": 2}
 
 def open_data(args):
     """The training and validation pictures that the command line names."""
-    source = common.few_digits(args.data_dir) if args.smoke else args.data
-    folder = pathlib.Path(str(source))
-    if folder.is_dir() and not any((folder / one).is_dir() for one in TRAINING):
-        return datasets.split_class_folder(folder, HELD_BACK)
-    return (
-        datasets.picture_set(source, split, args.data_dir)
-        for split in ("train", "validation")
-    )
+    folder = pathlib.Path(str(args.data))
+    if args.smoke or not folder.is_dir():
+        return common.open_pictures(args)
+    if any((folder / split).is_dir() for split in TRAINING):
+        return common.open_pictures(args)
+    return datasets.split_class_folder(folder, HELD_BACK)
 
 
 def load_data(args, shard):
@@ -68,23 +65,16 @@ def load_data(args, shard):
         f"{len(train.classes)} classes; {train.count} pictures to train on, "
         f"{validation.count} held back."
     )
-    preprocessing = imagenet_preprocessing(args.side)
     batches = datasets.training_pictures(
         train,
-        preprocessing,
+        imagenet_preprocessing(args.side),
         batch_size=args.batch_size,
         seed=args.seed,
         shard=shard,
         area=(args.smallest_crop, 1.0),
         flip=not args.no_flips,
     )
-    evaluate = training.ErrorRates(
-        functools.partial(
-            datasets.evaluation_pictures, validation, preprocessing
-        ),
-        args.batch_size,
-    )
-    return batches, evaluate, train.classes
+    return batches, common.error_rates(validation, args), train.classes
 
 
 # Model, optimizer, loss ----------------------------------------------------
@@ -133,8 +123,14 @@ def make_model(args, classes, rate):
 def parse(argv):
     """The command line, with the small values of `--smoke` in place."""
     parser = common.command_line(__doc__, "runs/finetune_folder")
-    parser.add_argument("--data", help="folder of classes, or TFDS name")
-    parser.add_argument("--variant", default=VARIANT, help="(%(default)s)")
+    common.add_classifier_arguments(
+        parser,
+        variant=VARIANT,
+        data=None,
+        side=SIDE,
+        rate=LEARNING_RATE,
+        rate_batch=BATCH,
+    )
     parser.add_argument(
         "--weights",
         default=WEIGHTS,
@@ -150,9 +146,6 @@ def parse(argv):
         "classifier alone to learn (%(default)s)",
     )
     parser.add_argument(
-        "--side", type=int, default=SIDE, help="crop in pixels (%(default)s)"
-    )
-    parser.add_argument(
         "--smallest-crop",
         type=float,
         default=SMALLEST_CROP,
@@ -163,13 +156,6 @@ def parse(argv):
         action="store_true",
         help="for pictures whose left and right mean something, such as text",
     )
-    parser.add_argument(
-        "--learning-rate",
-        type=float,
-        default=LEARNING_RATE,
-        help=f"for {BATCH} pictures; scaled with the batch (%(default)s)",
-    )
-    parser.add_argument("--export-root", help="where to export; default: no")
     common.add_training_arguments(
         parser, batch_size=BATCH, epochs=EPOCHS, seed=SEED
     )
@@ -192,7 +178,8 @@ def main(argv=None):
     shard = training.shard(strategy)
     batches, evaluate, classes = load_data(args, shard)
     steps = SMOKE["steps"] if args.smoke else batches.steps_per_epoch
-    peak = args.learning_rate * args.batch_size / BATCH
+    scale = 1.0 if args.no_scaled_rate else args.batch_size / BATCH
+    peak = args.learning_rate * scale
     warmup = 0 if args.smoke else min(WARMUP_EPOCHS, args.epochs - 1) * steps
     rate = training.cosine_decay(peak, args.epochs * steps, warmup)
     with strategy.scope():
@@ -219,8 +206,7 @@ def main(argv=None):
         },
         **common.fit_options(args),
     )
-    if shard[0] == 0:
-        common.keep(model, args, classes, imagenet_preprocessing(args.side))
+    common.keep_classifier(model, args, classes)
     return model, history
 
 

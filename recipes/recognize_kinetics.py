@@ -31,7 +31,7 @@ import dataclasses
 import functools
 
 import keras_pyconv
-from keras_pyconv import datasets, tasks, training
+from keras_pyconv import datasets, export, tasks, training
 from recipes import common
 
 VARIANT = "PyConvResNet3D50"
@@ -111,23 +111,24 @@ def broken_videos(videos, args, split):
 
 def schedule(args, steps_per_epoch):
     """The rate over the run, which falls at three parts of its length."""
-    scale = args.batch_size / RATE_BATCH
+    scale = 1.0 if args.no_scaled_rate else args.batch_size / RATE_BATCH
     steps = args.epochs * steps_per_epoch
     # In a very short run two falls may meet in one step.
     falls = sorted({round(fall / EPOCHS * steps) for fall in FALLS})
     return training.StepDecay(args.learning_rate * scale, falls)
 
 
-def make_network(args, classes, weights=None):
+def make_network(args, classes, weights=None, side=None):
     """The network, of the paper's initialization where no file is named.
 
-    Any size of frames goes in: the test's squares are larger.
+    Any size of frames goes in where none is named: the test's squares are
+    larger than those of training.
     """
     return keras_pyconv.build_video_classifier(
         args.variant,
         weights=weights,
         classes=classes,
-        input_shape=(args.frames, None, None, 3),
+        input_shape=(args.frames, side, side, 3),
         name=args.variant,
     )
 
@@ -172,6 +173,19 @@ def test(model, videos, args):
 # Training ------------------------------------------------------------------
 
 
+def keep(model, args, classes):
+    """Writes the weights, and exports the model where that was asked for."""
+    options = {}
+    if args.export_root:
+        # A server takes clips of one size.
+        served = make_network(args, len(classes), side=args.side)
+        served.set_weights(model.get_weights())
+        model = served
+        signatures = export.video_signatures(model, list(classes))
+        options = {"signatures": signatures, "batch_sizes": (1, 2)}
+    common.keep(model, args, **options)
+
+
 def parse(argv):
     """The command line, with the small values of `--smoke` in place."""
     parser = common.command_line(__doc__, "runs/recognize_kinetics")
@@ -209,11 +223,17 @@ def parse(argv):
         "--learning-rate",
         type=float,
         default=LEARNING_RATE,
-        help=f"for {RATE_BATCH} clips (%(default)s)",
+        help=f"for {RATE_BATCH} clips of an update (%(default)s)",
+    )
+    parser.add_argument(
+        "--no-scaled-rate",
+        action="store_true",
+        help="take the rate as it is, whatever the size of the batch",
     )
     parser.add_argument(
         "--only-test", metavar="WEIGHTS", help="of this file, and train nothing"
     )
+    common.add_export_argument(parser)
     common.add_training_arguments(
         parser, batch_size=BATCH, epochs=EPOCHS, seed=SEED
     )
@@ -233,17 +253,17 @@ def main(argv=None):
     strategy = common.begin(args)
     shard = training.shard(strategy)
     batches, evaluate, validation = load_data(args, shard)
-    classes = len(validation.classes)
+    classes = validation.classes
     if args.only_test:
-        model = make_network(args, classes, args.only_test)
+        model = make_network(args, len(classes), args.only_test)
         return [], test(model, validation, args)
     steps = SMOKE["steps"] if args.smoke else batches.steps_per_epoch
     rate = schedule(args, steps)
     with strategy.scope():
-        model = make_model(args, classes, rate)
+        model = make_model(args, len(classes), rate)
     constants = {
         "variant": args.variant,
-        "classes": classes,
+        "classes": len(classes),
         "clips": str(make_clips(args)),
         "batch_size": args.batch_size,
         "precision": args.precision,
@@ -262,7 +282,7 @@ def main(argv=None):
     errors = None
     # All machines hold the same weights; the first one tests and writes.
     if shard[0] == 0:
-        model.save_weights(args.workdir / f"{args.variant}.weights.h5")
+        keep(model, args, classes)
         errors = test(model, validation, args)
     return history, errors
 

@@ -165,7 +165,7 @@ def parse(argv):
         action="store_true",
         help="no mirror images, where those are of other classes",
     )
-    parser.add_argument("--export-root", help="where to export; default: no")
+    common.add_export_argument(parser)
     common.add_training_arguments(
         parser, batch_size=BATCH, epochs=EPOCHS, seed=SEED
     )
@@ -227,18 +227,8 @@ def train(args):
         constants=constants(args, classes),
         **common.fit_options(args),
     )
-    if shard[0] == 0:
-        path = args.workdir / f"{model.name}.weights.h5"
-        model.save_weights(path)
-        print(f"Weights: {path}")
-        if args.export_root:
-            exported = export.saved_model(
-                model,
-                args.export_root,
-                signatures=export.segmentation_signatures(model),
-                source=args.workdir,
-            )
-            print(f"Exported to {exported}")
+    signatures = export.segmentation_signatures(model)
+    common.keep(model, args, signatures=signatures)
     return model, history
 
 

@@ -3,7 +3,9 @@
 import csv
 import json
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from recipes import recognize_kinetics as recipe
 
@@ -16,6 +18,7 @@ def run(tmp_path_factory):
     options = [
         *("--smoke", f"--workdir={folder / 'run'}", f"--data-dir={folder}"),
         *("--strategy=one", "--decoders=1"),
+        f"--export-root={folder / 'served'}",
     ]
     return folder, options, *recipe.main(options)
 
@@ -35,6 +38,25 @@ def test_written_weights_have_the_same_errors(run):
     weights = folder / "run" / "PyConvResNet3DMini.weights.h5"
     history, again = recipe.main([*options, f"--only-test={weights}"])
     assert history == [] and again == errors
+
+
+def test_the_export_answers_frames_as_the_weights_do(run):
+    folder, options, *_ = run
+    served = tf.saved_model.load(folder / "served" / "1").signatures
+    assert {"serving_default", "serve_frames"} <= set(served)
+    args = recipe.parse(options)
+    clip = np.random.default_rng(1).normal(
+        size=(1, args.frames, args.side, args.side, 3)
+    )
+    weights = folder / "run" / "PyConvResNet3DMini.weights.h5"
+    names = json.loads((folder / "run" / "constants.json").read_text())
+    classes = names["constants"]["classes"]
+    model = recipe.make_network(args, classes, weights)
+    answer = served["serving_default"](tf.constant(clip, tf.float32))
+    probabilities = answer["probabilities"].numpy()
+    np.testing.assert_allclose(
+        probabilities, model.predict(clip, verbose=0), atol=1e-5
+    )
 
 
 def test_the_settings_are_the_papers():
