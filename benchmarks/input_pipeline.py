@@ -97,7 +97,11 @@ def tfds_example(folder, batches):
 
     builder = tfds.folder_dataset.ImageFolder(folder)
     dataset = builder.as_dataset(
-        split="train", shuffle_files=True, as_supervised=True
+        split="train",
+        shuffle_files=True,
+        as_supervised=True,
+        # Decoded pictures in memory would be another question.
+        read_config=tfds.ReadConfig(try_autocache=False),
     )
     dataset = dataset.repeat().shuffle(64)
     dataset = dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
