@@ -12,7 +12,7 @@ import math
 import keras
 from keras import ops
 
-from keras_pyconv.ops.conv_ways import on_gpu
+from keras_pyconv.ops.dense_conv import on_gpu
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf

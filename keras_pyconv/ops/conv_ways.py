@@ -5,129 +5,28 @@ fastest depends on rank, dtype, groups, strides and on what the installed
 TensorFlow can do: `_RULES`. All see channels last, and more than one group.
 """
 
-import contextvars
 import dataclasses
 import functools
 import math
-from typing import NamedTuple
 
 import keras
+
+from keras_pyconv.ops.dense_conv import (
+    PURPOSE,
+    Window,
+    barrier,
+    convolve,
+    dense,
+    frame_by_frame,
+    on_gpu,
+    sizes_of,
+)
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 
-# The way whose graph is in the making: "served", "portable", or another.
-_PURPOSE = contextvars.ContextVar("purpose", default=None)
-
 # The widest dense block that merging groups makes: channels in, and out.
 _MERGED_CHANNELS = (16, 32)
-
-
-class Window(NamedTuple):
-    """How a kernel moves: one number an axis, padding alike on both sides."""
-
-    pads: tuple[int, ...]
-    strides: tuple[int, ...]
-    dilations: tuple[int, ...]
-
-    def trailing(self) -> "Window":
-        return Window(*(axes[1:] for axes in self))
-
-
-def sizes_of(tensor) -> list:
-    """The sizes of `tensor`, as integers where they are known."""
-    sizes = tensor.shape.as_list()
-    if None in sizes:
-        dynamic = tf.shape(tensor)
-        sizes = [dynamic[i] if n is None else n for i, n in enumerate(sizes)]
-    return sizes
-
-
-def frame_by_frame(function, clips):
-    """What `function` of images makes of every frame of `clips`.
-
-    Args:
-        function: From `(images, height, width, channels)` to the like.
-        clips: A tensor `(batch, frames, height, width, channels)`.
-    """
-    batch, frames, *image = sizes_of(clips)
-    outputs = function(tf.reshape(clips, (batch * frames, *image)))
-    return tf.reshape(outputs, (batch, frames, *sizes_of(outputs)[1:]))
-
-
-def _barrier(tensor):
-    """Keeps graph optimization from fusing what stands on its two sides."""
-    return tf.ensure_shape(tensor, tensor.shape)
-
-
-def _pad(inputs, pads):
-    if not any(pads):
-        return inputs
-    padded = tf.pad(inputs, [(0, 0), *((p, p) for p in pads), (0, 0)])
-    # With oneDNN the fusion of a padding and its convolution breaks the
-    # optimization of graphs with gradients and unknown sizes.
-    return _barrier(padded)
-
-
-def _same_is_symmetric(inputs, kernel, window) -> bool:
-    """Whether TensorFlow's SAME pads as `window` says."""
-    sizes = inputs.shape[1:-1]
-    return all(
-        2 * pad == (taps - 1) * dilation
-        and (stride == 1 or (size is not None and (size - 1) % stride == 0))
-        for size, taps, pad, stride, dilation in zip(
-            sizes, kernel.shape, *window
-        )
-    )
-
-
-def _convolve(inputs, kernel, window):
-    """One TensorFlow convolution; a kernel of less depth means groups."""
-    rank = len(window.strides)
-    if rank == 3 and kernel.shape[0] == 1 and not window.pads[0]:
-        # A frame alone is an image, and 2-D kernels are the faster ones.
-        image = functools.partial(
-            _convolve, kernel=kernel[0], window=window.trailing()
-        )
-        return frame_by_frame(image, inputs[:, :: window.strides[0]])
-    if rank == 1:
-        image = tf.expand_dims(inputs, 1), tf.expand_dims(kernel, 0)
-        (pad,), (stride,), (dilation,) = window
-        window = Window((0, pad), (1, stride), (1, dilation))
-        return tf.squeeze(_convolve(*image, window), 1)
-    padding = "SAME"
-    if not _same_is_symmetric(inputs, kernel, window):
-        if _PURPOSE.get() == "served" and rank == 2 and any(window.pads):
-            # Explicit padding saves a copy; not every CPU has its gradients.
-            padding = [(0, 0), *((p, p) for p in window.pads), (0, 0)]
-        else:
-            inputs, padding = _pad(inputs, window.pads), "VALID"
-    convolution = tf.nn.conv2d if rank == 2 else tf.nn.conv3d
-    return convolution(
-        inputs,
-        kernel,
-        strides=(1, *window.strides, 1),
-        padding=padding,
-        dilations=(1, *window.dilations, 1),
-    )
-
-
-def _dense(inputs, kernel, window):
-    """A convolution without groups whose gradients work everywhere."""
-    if max(window.dilations) == 1:
-        return _convolve(inputs, kernel, window)
-    # TensorFlow's own CPU gradients know no dilation; tf.nn.convolution
-    # works around it, but only at stride 1.
-    outputs = tf.nn.convolution(
-        _pad(inputs, window.pads),
-        kernel,
-        padding="VALID",
-        dilations=window.dilations,
-    )
-    if max(window.strides) == 1:
-        return outputs
-    steps = (slice(None, None, stride) for stride in window.strides)
-    return outputs[(slice(None), *steps)]
 
 
 def _native(inputs, kernel, window, groups):
@@ -140,7 +39,7 @@ def _native(inputs, kernel, window, groups):
     def forward(inputs, kernel):
         # Without oneDNN, graph optimization would fuse this with a bias or a
         # batch normalization behind it into a kernel that refuses groups.
-        return _barrier(_convolve(inputs, kernel, window))
+        return barrier(convolve(inputs, kernel, window))
 
     if _native_has_gradients(inputs):
         return forward(inputs, kernel)
@@ -168,7 +67,7 @@ def _split(inputs, kernel, window, groups):
     inputs = tf.split(inputs, groups, axis=-1)
     kernels = tf.split(kernel, groups, axis=-1)
     return tf.concat(
-        [_dense(x, k, window) for x, k in zip(inputs, kernels)], axis=-1
+        [dense(x, k, window) for x, k in zip(inputs, kernels)], axis=-1
     )
 
 
@@ -194,7 +93,7 @@ def _merged(inputs, kernel, window, groups):
     eye = tf.reshape(tf.eye(merge, dtype=kernel.dtype), (merge, 1, 1, merge, 1))
     kernel = tf.reshape(kernel * eye, (*spatial, merge * depth, filters))
     if groups == 1:
-        return _dense(inputs, kernel, window)
+        return dense(inputs, kernel, window)
     native = can("native", window) and _native_has_gradients(inputs)
     way = _native if native else _split
     return way(inputs, kernel, window, groups)
@@ -276,7 +175,7 @@ def _shifted(tensor, shift, steps):
     edges = [(0, 0)] * len(tensor.shape)
     edges[1] = (before, after)
     # Graph optimization would add in another order than eager code does.
-    return _barrier(tf.pad(tensor[:, first:last], edges))
+    return barrier(tf.pad(tensor[:, first:last], edges))
 
 
 def _least(*numbers):
@@ -336,11 +235,11 @@ def _for_others(purpose, compute, inputs, kernel, window, groups):
     """A graph for other machines, with gradients that work on this one."""
 
     def forward(inputs, kernel):
-        token = _PURPOSE.set(purpose)
+        token = PURPOSE.set(purpose)
         try:
             return compute(inputs, kernel, window, groups)
         finally:
-            _PURPOSE.reset(token)
+            PURPOSE.reset(token)
 
     return _with_gradients(forward, inputs, kernel, window, groups)
 
@@ -356,7 +255,7 @@ def _served(*arguments):
 def _flat(inputs, kernel, window, groups):
     """Convolutions of images alone, over tensors of five axes at most."""
     if groups == 1 and len(window.strides) < 3:
-        return _dense(inputs, kernel, window)
+        return dense(inputs, kernel, window)
     if len(window.strides) < 3:
         return _native(inputs, kernel, window, groups)
     size, (pad, *_), (stride, *_), (dilation, *_) = kernel.shape[0], *window
@@ -428,14 +327,6 @@ _RULES = (
 )
 
 
-def on_gpu(inputs) -> bool:
-    """Whether `inputs` are, or will be, computed with on a GPU."""
-    device = inputs.device or ""
-    if "CPU" in device:
-        return False
-    return bool(tf.config.list_logical_devices("GPU"))
-
-
 @functools.cache
 def _cpu_has_gradients(dtype: str) -> bool:
     """Whether the CPU differentiates its own grouped convolution."""
@@ -463,7 +354,7 @@ def _cpu_has_gradients(dtype: str) -> bool:
 
 
 def _native_has_gradients(inputs) -> bool:
-    if _PURPOSE.get():
+    if PURPOSE.get():
         return True
     return on_gpu(inputs) or _cpu_has_gradients(inputs.dtype.name)
 
@@ -482,7 +373,7 @@ def _choose(inputs, kernel, window, groups) -> str:
     width = kernel.shape[-1] // groups
     rank, channels = len(window.strides), max(kernel.shape[-2], width)
     growth = kernel.shape[0] * width / kernel.shape[-2]
-    gpu = on_gpu(inputs) and not _PURPOSE.get()
+    gpu = on_gpu(inputs) and not PURPOSE.get()
     for rule in _RULES:
         if (
             rank in rule.ranks
@@ -501,6 +392,6 @@ def _choose(inputs, kernel, window, groups) -> str:
 
 def best(inputs, kernel, window, groups):
     if groups == 1:
-        return _dense(inputs, kernel, window)
+        return dense(inputs, kernel, window)
     way = _choose(inputs, kernel, window, groups)
     return WAYS[way](inputs, kernel, window, groups)

@@ -12,7 +12,8 @@ import os
 
 import keras
 
-from keras_pyconv.ops.conv_ways import WAYS, Window, best, can
+from keras_pyconv.ops.conv_ways import WAYS, best, can
+from keras_pyconv.ops.dense_conv import Window
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf

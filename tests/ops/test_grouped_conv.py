@@ -47,6 +47,12 @@ def test_every_way_equals_the_loop(rank, other_process):
     assert grid.wrong(windows=windows) == []
 
 
+def test_a_dilation_beyond_the_map_leaves_the_taps_that_see_it():
+    # Maps of 7 x 8 x 5; of a kernel of 5 taps three, of one of 3 one is left.
+    windows = [(2, 1, 9, 1), (2, 1, 4, 6), (2, 2, 4, 1), (3, 1, 5, 2)]
+    assert grid.wrong(windows=windows) == []
+
+
 def test_groups_merge_into_several_blocks():
     assert grid.wide_wrong() == []
 

@@ -1,0 +1,150 @@
+"""One dense convolution, and what all ways of convolving stand on.
+
+The fact a reader would get wrong: TensorFlow's CPU has no gradients for a
+dilated convolution, and grouped ones only with oneDNN; `dense` always has.
+"""
+
+import contextvars
+import functools
+from typing import NamedTuple
+
+import keras
+
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+
+# The way whose graph is in the making: "served", "portable", or another.
+PURPOSE = contextvars.ContextVar("purpose", default=None)
+
+
+class Window(NamedTuple):
+    """How a kernel moves: one number an axis, padding alike on both sides."""
+
+    pads: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+
+    def trailing(self) -> "Window":
+        return Window(*(axes[1:] for axes in self))
+
+
+def on_gpu(inputs) -> bool:
+    """Whether `inputs` are, or will be, computed with on a GPU."""
+    device = inputs.device or ""
+    if "CPU" in device:
+        return False
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
+def sizes_of(tensor) -> list:
+    """The sizes of `tensor`, as integers where they are known."""
+    sizes = tensor.shape.as_list()
+    if None in sizes:
+        dynamic = tf.shape(tensor)
+        sizes = [dynamic[i] if n is None else n for i, n in enumerate(sizes)]
+    return sizes
+
+
+def frame_by_frame(function, clips):
+    """What `function` of images makes of every frame of `clips`.
+
+    Args:
+        function: From `(images, height, width, channels)` to the like.
+        clips: A tensor `(batch, frames, height, width, channels)`.
+    """
+    batch, frames, *image = sizes_of(clips)
+    outputs = function(tf.reshape(clips, (batch * frames, *image)))
+    return tf.reshape(outputs, (batch, frames, *sizes_of(outputs)[1:]))
+
+
+def barrier(tensor):
+    """Keeps graph optimization from fusing what stands on its two sides."""
+    return tf.ensure_shape(tensor, tensor.shape)
+
+
+def _pad(inputs, pads):
+    if not any(pads):
+        return inputs
+    padded = tf.pad(inputs, [(0, 0), *((p, p) for p in pads), (0, 0)])
+    # With oneDNN the fusion of a padding and its convolution breaks the
+    # optimization of graphs with gradients and unknown sizes.
+    return barrier(padded)
+
+
+def _same_is_symmetric(inputs, kernel, window) -> bool:
+    """Whether TensorFlow's SAME pads as `window` says."""
+    sizes = inputs.shape[1:-1]
+    return all(
+        2 * pad == (taps - 1) * dilation
+        and (stride == 1 or (size is not None and (size - 1) % stride == 0))
+        for size, taps, pad, stride, dilation in zip(
+            sizes, kernel.shape, *window
+        )
+    )
+
+
+def convolve(inputs, kernel, window):
+    """One TensorFlow convolution; a kernel of less depth means groups."""
+    rank = len(window.strides)
+    if rank == 3 and kernel.shape[0] == 1 and not window.pads[0]:
+        # A frame alone is an image, and 2-D kernels are the faster ones.
+        image = functools.partial(
+            convolve, kernel=kernel[0], window=window.trailing()
+        )
+        return frame_by_frame(image, inputs[:, :: window.strides[0]])
+    if rank == 1:
+        image = tf.expand_dims(inputs, 1), tf.expand_dims(kernel, 0)
+        (pad,), (stride,), (dilation,) = window
+        window = Window((0, pad), (1, stride), (1, dilation))
+        return tf.squeeze(convolve(*image, window), 1)
+    padding = "SAME"
+    if not _same_is_symmetric(inputs, kernel, window):
+        if PURPOSE.get() == "served" and rank == 2 and any(window.pads):
+            # Explicit padding saves a copy; not every CPU has its gradients.
+            padding = [(0, 0), *((p, p) for p in window.pads), (0, 0)]
+        else:
+            inputs, padding = _pad(inputs, window.pads), "VALID"
+    convolution = tf.nn.conv2d if rank == 2 else tf.nn.conv3d
+    return convolution(
+        inputs,
+        kernel,
+        strides=(1, *window.strides, 1),
+        padding=padding,
+        dilations=(1, *window.dilations, 1),
+    )
+
+
+def _seeing(inputs, kernel, window):
+    """The kernel without the outer taps that meet nothing but padding.
+
+    Dilations beyond the size of a map would cost the square of their own.
+    """
+    pads, dilations = list(window.pads), list(window.dilations)
+    for axis, size in enumerate(inputs.shape[1:-1]):
+        taps, dilation = kernel.shape[axis], dilations[axis]
+        is_same = 2 * pads[axis] == (taps - 1) * dilation and taps % 2
+        if size and dilation > 1 and is_same:
+            arm = min(taps // 2, (size - 1) // dilation)
+            some = slice(taps // 2 - arm, taps // 2 + arm + 1)
+            kernel = kernel[(slice(None),) * axis + (some,)]
+            pads[axis], dilations[axis] = arm * dilation, dilation if arm else 1
+    return kernel, Window(tuple(pads), window.strides, tuple(dilations))
+
+
+def dense(inputs, kernel, window):
+    """A convolution without groups whose gradients work everywhere."""
+    kernel, window = _seeing(inputs, kernel, window)
+    if max(window.dilations) == 1:
+        return convolve(inputs, kernel, window)
+    # TensorFlow's own CPU gradients know no dilation; tf.nn.convolution
+    # works around it, but only at stride 1.
+    outputs = tf.nn.convolution(
+        _pad(inputs, window.pads),
+        kernel,
+        padding="VALID",
+        dilations=window.dilations,
+    )
+    if max(window.strides) == 1:
+        return outputs
+    steps = (slice(None, None, stride) for stride in window.strides)
+    return outputs[(slice(None), *steps)]
