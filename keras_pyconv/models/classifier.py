@@ -11,7 +11,11 @@ import keras
 from keras import layers
 
 from keras_pyconv.models.arguments import is_published, is_torch_file
-from keras_pyconv.weights import from_torch, load_published
+from keras_pyconv.weights import (
+    from_torch,
+    load_keras_weights,
+    load_published,
+)
 
 # By the rank of the feature map, and by what users call them.
 _GLOBAL_POOLINGS = {
@@ -69,8 +73,7 @@ def load(model, weights, variant=None):
         return load_published(model, variant, weights)
     if is_torch_file(weights):
         return from_torch(model, weights)
-    model.load_weights(weights)
-    return model
+    return load_keras_weights(model, weights)
 
 
 def finish(images, outputs, name, weights, variant=None):
