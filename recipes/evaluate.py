@@ -26,6 +26,7 @@ import numpy as np
 import keras_pyconv
 from keras_pyconv import datasets
 from keras_pyconv.complexity.grid import grid
+from keras_pyconv.export import recorded
 from keras_pyconv.tasks import error_rates
 from keras_pyconv.tasks.preprocessing import (
     imagenet_preprocessing,
@@ -55,9 +56,15 @@ def of_builder(args, classes):
 
 
 def of_export(path):
-    """The export's entry point: scores, and the side it takes or None."""
+    """The export's entry point: scores, the side it takes or None, classes."""
     import tensorflow as tf
 
+    if not (path / "saved_model.pb").is_file():
+        versions = sorted(one.parent.name for one in path.glob("*/*.pb"))
+        raise ValueError(
+            f"{path} holds no SavedModel. "
+            f"Versions in it: {', '.join(versions) or 'none'}"
+        )
     loaded = tf.saved_model.load(str(path))
     signature = loaded.signatures["serving_default"]
     _, inputs = signature.structured_input_signature
@@ -72,29 +79,40 @@ def of_export(path):
         return signature(**{name: batch})["probabilities"]
 
     scores.keeps = loaded  # its variables go when nothing holds it
-    return scores, spec.shape[1]
+    units = signature.structured_outputs["probabilities"].shape[-1]
+    return scores, spec.shape[1], units
 
 
 def load(args, classes):
     """The model as a function of a batch, its side or None, and its name."""
-    path = args.model
-    if path is None:
-        model, name = of_builder(args, classes), args.variant
-    elif path.is_dir():
-        return *of_export(path), str(path)
+    path, labels = args.model, None
+    if path is not None and not path.exists():
+        raise FileNotFoundError(f"There is no {path}.")
+    if path is not None and path.is_dir():
+        scores, side, units = of_export(path)
+        name, about = str(path), recorded.read(path)
+        labels = about and about.labels
     else:
-        model, name = keras.models.load_model(path), path.stem
-    units = model.output_shape[-1]
-    if units != classes:
+        if path is None:
+            model, name = of_builder(args, len(classes)), args.variant
+        else:
+            model, name = keras.models.load_model(path), path.stem
+        side, units = model.input_shape[1], model.output_shape[-1]
+
+        def scores(batch):
+            return model(batch, training=False)
+
+    if units != len(classes):
         raise ValueError(
             f"{name} tells {units} classes apart, and the pictures are of "
-            f"{classes}."
+            f"{len(classes)}."
         )
-    return (
-        lambda batch: model(batch, training=False),
-        model.input_shape[1],
-        name,
-    )
+    if labels and list(labels) != list(classes):
+        print(
+            f"Careful: {name} calls its classes {', '.join(labels[:3])}, ...; "
+            f"the pictures are of {', '.join(classes[:3])}, ..."
+        )
+    return scores, side, name
 
 
 # Counting -------------------------------------------------------------------
@@ -232,7 +250,7 @@ def main(argv=None):
     source = common.few_digits(args.data_dir) if args.smoke else args.data
     validation = datasets.picture_set(source, args.split, args.data_dir)
     classes = validation.classes
-    scores, only, name = load(args, len(classes))
+    scores, only, name = load(args, classes)
     sides = args.sides or (SMOKE["sides"] if args.smoke else SIDES)
     if only and set(sides) != {only}:
         print(f"{name} takes pictures of {only} pixels and is shown no others.")

@@ -91,6 +91,11 @@ def picture_set(name, split="train", data_dir=None) -> PictureSet:
 
 def _folder_set(root, split):
     known = sorted(path.name for path in root.iterdir() if path.is_dir())
+    if not known:
+        raise ValueError(
+            f"{root} has no folders. It should have one for each split, train "
+            "and val, and in each of these one for each class."
+        )
     training = root / split_named(TRAINING[0], known, root)
     folder = root / split_named(split, known, root)
     classes = _class_folders(training)

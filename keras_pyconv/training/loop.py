@@ -219,6 +219,7 @@ class _Run:
             if asked:
                 self._stop()
             if self.step == stop_at:
+                self._say_stopped()
                 return
             if every and self.step % every == 0:
                 self.save(keep)
@@ -256,12 +257,15 @@ class _Run:
             values = {"images_per_second": speed} if speed else {}
             logs.scalars(self.step, {**self._read_logs(), **values})
 
-    def _stop(self):
-        """Ends the process after a signal; all is saved."""
+    def _say_stopped(self):
         self.progress.say(
             f"Stopped after step {self.step} of {self.total} and saved to "
             f"{self.workdir.path}. Start the same command again to go on."
         )
+
+    def _stop(self):
+        """Ends the process after a signal; all is saved."""
+        self._say_stopped()
         # Another machine's signal was none here.
         raise SystemExit(128 + (self.stopping.signal or signal.SIGTERM))
 
@@ -315,7 +319,7 @@ def fit(
         keep: int, how many checkpoints stay.
         callbacks: Keras callbacks. Their own state is not saved.
         stop_after_steps: int; after so many steps of this call it saves and
-            returns.
+            returns; the last row is then not that of the last step.
         accumulate: int, into how many small batches each device's part is
             cut, whose gradients make one update. Costs no memory; the graph
             of the step grows with it.
@@ -325,7 +329,8 @@ def fit(
 
     Returns:
         A list with a dictionary for every epoch: `epoch`, `step`,
-        `learning_rate`, the model's logs, and the evaluation's.
+        `learning_rate` (that of the step that follows), the model's logs, and
+        the evaluation's.
 
     Raises:
         ValueError: an argument or a batch that cannot be used, or a folder

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_pyconv.export import recorded
 from recipes import classify_imagenet, classify_imagenet_cutmix, evaluate
 
 RECIPES = {
@@ -129,6 +130,28 @@ def test_the_export_answers_as_its_weights_do(trained, folder, capsys):
         history[-1]["val_top1_error"]
     )
     assert "takes pictures of 64 pixels" in capsys.readouterr().out
+
+
+def test_an_export_without_its_version_names_those_there_are(trained, folder):
+    with pytest.raises(ValueError, match="no SavedModel. Versions in it: 1"):
+        evaluated(folder, f"--model={folder / 'exports'}")
+    with pytest.raises(FileNotFoundError, match="There is no .*/nowhere"):
+        evaluated(folder, f"--model={folder / 'nowhere'}")
+
+
+def test_an_export_whose_classes_are_called_otherwise_is_told(
+    trained, folder, capsys
+):
+    path = folder / "exports" / "1" / recorded.FILE
+    kept = path.read_text()
+    about = json.loads(kept)
+    about["labels"][0] = "nought"
+    path.write_text(json.dumps(about))
+    try:
+        evaluated(folder, f"--model={folder / 'exports' / '1'}")
+    finally:
+        path.write_text(kept)
+    assert "Careful" in (said := capsys.readouterr().out) and "nought" in said
 
 
 def test_a_keras_file_of_other_classes_is_refused(folder):
