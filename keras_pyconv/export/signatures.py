@@ -165,6 +165,7 @@ def _check_labels(labels, task, classes):
 
 def _output_names(model):
     """A name for each flat output: dictionary keys, or the layers' names."""
+    model = as_functional(model)
     names = list(model.output_names)
     if isinstance(model.output, dict):
         paths = keras.tree.flatten_with_path(model.output)

@@ -203,6 +203,29 @@ def test_stock_grouped_convolution_is_refused_by_name(tmp_path):
     assert not files(tmp_path)
 
 
+def test_a_sequential_model_that_is_no_classifier_is_written(tmp_path):
+    stack = [keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="maps")]
+    model = keras.Sequential(stack)
+    path = saved_model(model, tmp_path / "net")
+    signature = read_signatures(path)["serving_default"]
+    assert signature.outputs == {
+        "maps": TensorSpec("float32", (None, 6, 6, 4))
+    }
+    images = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("f4")
+    served = tf.saved_model.load(path).signatures["serving_default"]
+    np.testing.assert_allclose(
+        served(images=images)["maps"], model(images), atol=1e-5
+    )
+
+
+def test_stock_groups_in_a_sequential_model_are_refused_by_name(tmp_path):
+    stock = keras.layers.Conv2D(4, 3, groups=2, name="stock")
+    model = keras.Sequential([keras.Input((8, 8, 4)), stock])
+    with pytest.raises(ValueError, match="'stock' .Conv2D, groups=2.*PyConv"):
+        saved_model(model, tmp_path / "net")
+    assert not files(tmp_path)
+
+
 def test_a_bfloat16_model_is_written_in_float32(tmp_path, randomized):
     inputs = keras.Input((None, None, 3))
     policy = keras.DTypePolicy("mixed_bfloat16")
