@@ -118,7 +118,8 @@ def main(arguments=None):
 
     Returns:
         0 where all is well, 1 where a check failed or a model of the ledger
-        is not as it should be, 2 where the path holds no SavedModel.
+        is not as it should be, 2 where the path holds no SavedModel, or is
+        no folder of models.
     """
     parser = argparse.ArgumentParser(prog="python -m keras_pyconv.export")
     commands = parser.add_subparsers(dest="command", required=True)

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import re
 
@@ -151,6 +152,25 @@ def _state(folder, entry, verify):
     return ""
 
 
+def _refuse_other_folders(folder):
+    """Refuses folders that stand in a folder of models, and empty ones."""
+    if not folder.is_dir():
+        raise ValueError(f"There is no folder of models at {folder}.")
+    if (folder / FILE).exists() or versions_below(folder):
+        return
+    if any(folder.glob("[0-9]*/saved_model.pb")):
+        raise ValueError(
+            f"{folder} is the folder of one model. Give the folder in which "
+            f"the models stand: {os.path.normpath(folder / '..')}"
+        )
+    if (folder / "saved_model.pb").exists():
+        raise ValueError(
+            f"{folder} is one version of a model. Give the folder in which "
+            f"the models stand: {os.path.normpath(folder / '../..')}"
+        )
+    raise ValueError(f"There is no model in {folder}, and no {FILE}.")
+
+
 def listing(folder, verify=False):
     """What a folder of models holds.
 
@@ -163,11 +183,11 @@ def listing(folder, verify=False):
         "missing", "changed", or "not in the ledger".
 
     Raises:
-        ValueError: the ledger is damaged, or there is no such folder.
+        ValueError: the ledger is damaged, or the folder is missing, that of
+            one model or of a version, or without any model.
     """
     folder = pathlib.Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"There is no folder of models at {folder}.")
+    _refuse_other_folders(folder)
     entries = read_ledger(folder)
     rows = [(entry, _state(folder, entry, verify)) for entry in entries]
     known = {(entry.name, entry.version) for entry in entries}

@@ -72,6 +72,27 @@ def test_the_command_says_where_no_folder_is(tmp_path, capsys):
     assert "no folder of models" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "inner, message",
+    [
+        ("net", "is the folder of one model. Give"),
+        ("net/7", "is one version of a model. Give"),
+    ],
+)
+def test_the_command_asks_for_the_folder_of_models(
+    folder, capsys, inner, message
+):
+    assert command.main(["list", str(folder / inner)]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.endswith(f"stand: {folder}\n")
+
+
+def test_the_command_says_that_a_folder_holds_no_model(tmp_path, capsys):
+    (tmp_path / "net").mkdir()
+    assert command.main(["list", str(tmp_path)]) == 2
+    assert f"no model in {tmp_path}, and no ledger" in capsys.readouterr().err
+
+
 def test_a_damaged_ledger_is_refused_before_writing(folder, small):
     (folder / ledger.FILE).write_text("[{}]")
     with pytest.raises(ValueError, match="ledger.json is damaged"):
