@@ -81,7 +81,10 @@ def add_classifier_arguments(parser, *, variant, data, side, rate, rate_batch):
 def add_export_argument(parser):
     """Where `keep` exports to."""
     parser.add_argument(
-        "--export-root", help="folder to export the model to; default: do not"
+        "--export-root",
+        metavar="FOLDER",
+        help="export to saved_models/NAME; the server's files go beside NAME; "
+        "default: do not",
     )
 
 

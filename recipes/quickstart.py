@@ -213,7 +213,8 @@ def main(argv=None):
         "--export-root",
         type=pathlib.Path,
         default=pathlib.Path("saved_models/quickstart"),
-        help="folder of the exported versions (default: %(default)s)",
+        help="saved_models/NAME; the server's files go beside NAME "
+        "(default: %(default)s)",
     )
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     args = parser.parse_args(argv)

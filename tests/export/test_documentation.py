@@ -30,11 +30,12 @@ def test_it_shows_the_files_that_an_export_writes(small, tmp_path):
     path = saved_model(small, tmp_path / "saved_models" / "pets")
     text = PAGE.read_text()
     written = [p.name for p in (tmp_path / "saved_models").iterdir()]
-    assert {name for name in written if name[0] != "."} == {
-        *("ledger.json", "models.config", "batching.config"),
+    assert set(written) == {
+        *("ledger.json", ".ledger.lock", "models.config", "batching.config"),
         *("monitoring.config", "pets"),
     }
-    assert all(name in text for name in written if name[0] != ".")
+    (tree,) = re.findall(r"```\nsaved_models/\n(.*?)```", text, re.S)
+    assert set(re.findall(r"^  ([\w.]+)", tree, re.M)) == set(written)
     assert (path / warmup.FILE).exists() and warmup.FILE in text
 
 

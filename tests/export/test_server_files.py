@@ -6,6 +6,7 @@ import pytest
 
 from keras_pyconv.export import saved_model, server_files
 from keras_pyconv.export.server_files import batching, with_model
+from recipes import common
 
 
 def names(text):
@@ -41,6 +42,13 @@ def test_what_its_owner_edited_is_kept(small, tmp_path):
 def test_nothing_is_written_above_where_that_is_not_wanted(small, tmp_path):
     saved_model(small, tmp_path / "net", server_files=False)
     assert [path.name for path in tmp_path.iterdir()] == ["net"]
+
+
+def test_the_recipes_say_that_files_go_beside_the_model(tmp_path):
+    parser = common.command_line("A recipe.", tmp_path)
+    common.add_export_argument(parser)
+    text = " ".join(parser.format_help().split())
+    assert "saved_models/NAME; the server's files go beside NAME" in text
 
 
 @pytest.mark.parametrize("name", ["a b", 'a"b', "a:1"])
