@@ -227,7 +227,7 @@ def train(args):
         constants=constants(args, classes),
         **common.fit_options(args),
     )
-    signatures = export.segmentation_signatures(model)
+    signatures = export.segmentation_signatures(model, labels=classes)
     common.keep(model, args, signatures=signatures)
     return model, history
 

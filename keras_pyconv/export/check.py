@@ -64,9 +64,8 @@ def _records(candidate, specs):
     if "probabilities" not in specs["serving_default"].outputs:
         return raw_signatures(model)
     note = note or recorded.Recorded()
-    return classifier_signatures(
-        model, note.labels, note.top_k, note.preprocessing
-    )
+    made = note.preprocessing if "serve_bytes" in specs else None
+    return classifier_signatures(model, note.labels, note.top_k, made)
 
 
 def _keras_answers(candidate, specs, asked):

@@ -7,10 +7,13 @@ are always as many rows as a picture may have detections; `num_detections`
 says how many of them are some.
 """
 
+import dataclasses
+
 from keras_pyconv.export.entry_points import Signature, input_specs
 from keras_pyconv.export.pictures import example_pictures, map_strings
+from keras_pyconv.export.recorded import Recorded
 from keras_pyconv.tasks.detection import DecodeDetections, stretch
-from keras_pyconv.tasks.preprocessing import decode_picture
+from keras_pyconv.tasks.preprocessing import Preprocessing, decode_picture
 
 _MEANINGS = {
     "scores": "from 0 to 1, descending",
@@ -108,6 +111,12 @@ def detection_signatures(model, labels=None, preprocessing=None, **options):
     layer = DecodeDetections.for_model(model, **options)
     height, width = shape = tuple(layer.settings["image_shape"])
     (images,) = input_specs(model)
+    preprocessing = preprocessing or Preprocessing()
+    record = Recorded(
+        dataclasses.replace(preprocessing, size=height, resize=height),
+        None if labels is None else tuple(labels),
+        steps=f"stretched to {height} x {width} pixels with antialiasing",
+    )
 
     def serve(served, tensors):
         return _answer(layer(served(tensors[images.name])), labels)
@@ -131,7 +140,8 @@ def detection_signatures(model, labels=None, preprocessing=None, **options):
             "serving_default",
             {images.name: images},
             serve,
-            meaning="Prepared images: what the network itself takes.",
+            meaning="Prepared images: what the network itself takes, see "
+            "Pictures.",
             outputs={"boxes": f"{corners} as fractions", **_MEANINGS},
         ),
         Signature(
@@ -142,5 +152,6 @@ def detection_signatures(model, labels=None, preprocessing=None, **options):
             meaning="Files of pictures, JPEG or PNG, of any size. One that "
             "cannot be read has -1 detections.",
             outputs={"boxes": f"{corners} in pixels of it", **_MEANINGS},
+            recorded=record,
         ),
     ]

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import keras
 
+from keras_pyconv.export.recorded import Recorded
 from keras_pyconv.export.serving_form import LOW_PRECISION
 from keras_pyconv.models.nesting import as_functional
 
@@ -44,6 +45,9 @@ class Signature:
         batch_sizes: of the warm-up requests; None for those of the export.
         meaning: one sentence for readers.
         outputs: what each output is, by its name, for readers.
+        recorded: `Recorded`, what clients and the checker must know of how
+            the answers are made, or None; of several signatures the first
+            one's is kept.
     """
 
     name: str
@@ -54,6 +58,7 @@ class Signature:
     batch_sizes: tuple | None = None
     meaning: str = ""
     outputs: dict = dataclasses.field(default_factory=dict)
+    recorded: Recorded | None = None
 
     def __post_init__(self):
         if not re.fullmatch(r"[A-Za-z][\w.-]*", self.name):

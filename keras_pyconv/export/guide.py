@@ -11,6 +11,10 @@ from keras_pyconv.writing import write_atomically
 
 FILE = "README.md"
 MOST_NUMBERS = 64  # in an example of a request
+BROKEN = """\
+A file that cannot be read gives class -1, an empty label and score 0; the
+others of its batch get their answers.
+"""
 MARK = "<!-- written by keras_pyconv.export; without this line it is kept -->"
 
 
@@ -137,23 +141,27 @@ def _examples(name, signatures, specs):
     return "\n".join(parts)
 
 
-def _pictures(preprocessing):
+def _pictures(record):
     """What happens to a picture before the network sees it."""
-    if preprocessing is None:
+    made = record.preprocessing
+    if made is None:
         return ""
-    made = preprocessing
     mean = tuple(round(x, 6) for x in made.mean)
     deviation = tuple(round(x, 6) for x in made.deviation)
+    steps = record.steps or (
+        f"its short side resized to {made.resize} pixels with antialiasing, "
+        f"the central {made.size} x {made.size} cut out"
+    )
+    # Signatures with steps of their own say themselves what is broken.
+    broken = "" if record.steps else BROKEN
     return f"""
 ## Pictures
 
-A file is decoded (JPEG or PNG), its short side resized to {made.resize} pixels
-with antialiasing, the central {made.size} x {made.size} cut out, and each
-channel made `(pixel / 255 - mean) / deviation` with the mean {mean}
+A file is decoded (JPEG or PNG),
+{steps},
+and each channel made `(pixel / 255 - mean) / deviation` with the mean {mean}
 and the deviation {deviation}. Turns noted by cameras (EXIF) are not applied.
-A file that cannot be read gives class -1, an empty label and score 0; the
-others of its batch get their answers. `serving_default` takes what comes out
-of these steps.
+{broken}`serving_default` takes what comes out of these steps, as float32.
 """
 
 
@@ -169,15 +177,14 @@ def write_guide(root, text):
         write_atomically(file, text)
 
 
-def guide(entry, signatures, specs, preprocessing=None):
+def guide(entry, signatures, specs, record):
     """The page of one model.
 
     Args:
         entry: the `Entry` of the version that is described.
         signatures: sequence of `Signature`.
         specs: what `read_signatures` says of the export.
-        preprocessing: `Preprocessing` of the signatures that take files, or
-            None.
+        record: `Recorded` of the version.
 
     Returns:
         Text in Markdown.
@@ -213,7 +220,7 @@ On processors without AVX512-VNNI or AMX add `-e TF_ENABLE_ONEDNN_OPTS=1` after
 {_examples(name, signatures, specs)}
 State and signatures: `curl localhost:8501/v1/models/{name}` and
 `curl localhost:8501/v1/models/{name}/metadata`.
-{_pictures(preprocessing)}
+{_pictures(record)}
 ## Signatures
 
 {sections}"""

@@ -18,16 +18,20 @@ class Recorded:
     """The arguments of an export that its answers depend on.
 
     Attributes:
-        preprocessing: `Preprocessing`, or None.
+        preprocessing: `Preprocessing`, or None. Where there are `steps`, its
+            mean and deviation count alone.
         labels: tuple of class names, or None.
         top_k: number of best classes.
         size: pixels of a side at which the model runs, where any will do.
+        steps: how the sides of a picture become those of the model's input,
+            in words; empty where `preprocessing` says it.
     """
 
     preprocessing: Preprocessing | None = None
     labels: tuple | None = None
     top_k: int = 5
     size: int = 64
+    steps: str = ""
 
 
 def write(folder, record):
@@ -67,6 +71,7 @@ def read(path):
             }
             made = Preprocessing(**made)
         labels = None if labels is None else tuple(labels)
-        return Recorded(made, labels, row["top_k"], row["size"])
+        sizes = row["top_k"], row["size"], row.get("steps", "")
+        return Recorded(made, labels, *sizes)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{file} is damaged: {error!r}") from error

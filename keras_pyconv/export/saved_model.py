@@ -6,6 +6,7 @@ servers choose bfloat16 by a flag where their processor has it.
 """
 
 import contextlib
+import dataclasses
 import errno
 import importlib.metadata
 import os
@@ -148,7 +149,7 @@ def _check_freezing(model, freeze):
 
 
 def _own_signatures(model, labels, top_k, task, preprocessing):
-    """The signatures of a model by itself, and what prepares its pictures."""
+    """The signatures of a model by itself, and what is recorded of them."""
     task = choose_task(model, task, labels)
     if preprocessing == "auto" and task == "raw":
         preprocessing = None
@@ -156,18 +157,23 @@ def _own_signatures(model, labels, top_k, task, preprocessing):
         model, preprocessing, scales_pixels(model)
     )
     if task == "raw":
-        return raw_signatures(model), None
+        return raw_signatures(model), recorded.Recorded(top_k=top_k)
     made = classifier_signatures(model, labels, top_k, preprocessing)
-    return made, preprocessing
+    names = None if labels is None else tuple(labels)
+    return made, recorded.Recorded(preprocessing, names, top_k)
 
 
-def _given_signatures(signatures, labels, task):
+def _given_signatures(signatures, labels, top_k, task):
+    """The signatures of the caller, and what is recorded of them."""
     if labels is not None or task is not None:
         raise ValueError(
             "`labels` and `task` belong to the signatures that are made "
             "here; with `signatures` the given ones are written as they are."
         )
-    return check_signatures(signatures)
+    signatures = check_signatures(signatures)
+    records = (signature.recorded for signature in signatures)
+    default = recorded.Recorded(top_k=top_k)
+    return signatures, next(filter(None, records), default)
 
 
 @contextlib.contextmanager
@@ -318,10 +324,10 @@ def saved_model(
     name = pathlib.Path(os.path.abspath(root)).name
     if signatures is None:
         own = model, labels, top_k, task, preprocessing
-        signatures, preprocessing = _own_signatures(*own)
+        signatures, record = _own_signatures(*own)
     else:
-        signatures = _given_signatures(signatures, labels, task)
-        preprocessing = None
+        given = signatures, labels, top_k, task
+        signatures, record = _given_signatures(*given)
     check_examples(signatures)
     _check_freezing(model, freeze)
     size_bytes = 4 * model.count_params() + GRAPH_BYTES
@@ -333,8 +339,7 @@ def saved_model(
     served = serving_form(model, fold)
     module, functions = serving_module(served, signatures, freeze)
     size = running_size(served)
-    names = None if labels is None else tuple(labels)
-    record = recorded.Recorded(preprocessing, names, top_k, size)
+    record = dataclasses.replace(record, size=size)
 
     def write(folder):
         import tensorflow as tf
@@ -349,7 +354,7 @@ def saved_model(
     place = publish(root, version, write)
     entry = _entry(place, name, model, signatures, source)
     specs = read_signatures(place)
-    write_guide(root, guide(entry, signatures, specs, preprocessing))
+    write_guide(root, guide(entry, signatures, specs, record))
     if server_files:
         write_server_files(root, batch_sizes, entry)
     return place

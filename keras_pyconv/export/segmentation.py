@@ -6,15 +6,22 @@ from 0; and a picture is shown whole, fitted into the square that the network
 sees, not in windows at many scales, which is for `evaluate_segmentation`.
 """
 
+import dataclasses
+
 from keras_pyconv.export.entry_points import Signature, input_specs
 from keras_pyconv.export.pictures import example_pictures, map_strings
+from keras_pyconv.export.recorded import FILE as RECORD
+from keras_pyconv.export.recorded import Recorded
 from keras_pyconv.models.auxiliary import inference_model
 from keras_pyconv.tasks.preprocessing import (
     Preprocessing,
     decode_picture,
     normalize,
 )
-from keras_pyconv.tasks.segmentation.classes import number_of_classes
+from keras_pyconv.tasks.segmentation.classes import (
+    names_of_classes,
+    number_of_classes,
+)
 
 SIDE = 473
 LARGEST = 1024  # pixels to which logits are enlarged; beyond, labels are
@@ -99,7 +106,16 @@ def _check(model):
     return shape[0] or SIDE
 
 
-def segmentation_signatures(model, preprocessing=None):
+def _record(side, preprocessing, labels):
+    steps = (
+        f"its long side resized to {side} pixels with antialiasing (what a "
+        "square then lacks below or on the right is 0 after the rest)"
+    )
+    made = dataclasses.replace(preprocessing, size=side, resize=side)
+    return Recorded(made, labels, steps=steps)
+
+
+def segmentation_signatures(model, preprocessing=None, labels=None):
     """What a server of label maps takes and gives.
 
     Args:
@@ -107,6 +123,8 @@ def segmentation_signatures(model, preprocessing=None):
             size; of any size or of a square.
         preprocessing: a `Preprocessing` whose mean and deviation are taken;
             by default ImageNet's.
+        labels: name of every class, which clients find in the version's
+            `assets.extra/keras_pyconv.json`, or None.
 
     Returns:
         List of `Signature`: `serving_default` takes prepared images and
@@ -116,7 +134,7 @@ def segmentation_signatures(model, preprocessing=None):
 
     Raises:
         ValueError: the model takes no colour images, or has more than 256
-            classes.
+            classes, or there is not one label for each.
 
     Example:
 
@@ -130,6 +148,10 @@ def segmentation_signatures(model, preprocessing=None):
     model = inference_model(model)
     side = _check(model)
     preprocessing = preprocessing or Preprocessing()
+    meaning = "classes from 0"
+    if labels is not None:
+        labels = names_of_classes(number_of_classes(model), labels)
+        meaning += f", named in `{RECORD}`"
     (images,) = input_specs(model)
 
     def serve(served, tensors):
@@ -151,8 +173,10 @@ def segmentation_signatures(model, preprocessing=None):
             "serving_default",
             {images.name: images},
             serve,
-            meaning="Prepared images to the class of every pixel.",
-            outputs={"labels": "classes from 0"},
+            meaning="Prepared images, see Pictures, to the class of every "
+            "pixel.",
+            outputs={"labels": meaning},
+            recorded=_record(side, preprocessing, labels),
         ),
         Signature(
             "serve_bytes",
@@ -161,7 +185,7 @@ def segmentation_signatures(model, preprocessing=None):
             examples=examples,
             meaning="JPEG or PNG files to masks of the same size.",
             outputs={
-                "mask_bytes": "a gray PNG of classes from 0 for each, empty "
+                "mask_bytes": f"a gray PNG for each, of {meaning}; empty "
                 "where the file cannot be read"
             },
         ),

@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_pyconv.export.entry_points import Signature
 from keras_pyconv.export.pictures import decode_prepared, example_pictures
+from keras_pyconv.export.recorded import Recorded
 from keras_pyconv.export.signatures import (
     OUTPUTS,
     class_outputs,
@@ -64,6 +65,11 @@ def video_signatures(model, labels=None, top_k=5, preprocessing=None):
     frames, side = _sizes(model)
     preprocessing = preprocessing or imagenet_preprocessing(side)
     decode = class_outputs(model, labels, top_k)
+    names = None if labels is None else tuple(labels)
+    steps = (
+        f"a frame's short side resized to {preprocessing.resize} pixels with "
+        f"antialiasing, the central {side} x {side} cut out"
+    )
     spec = tf.TensorSpec((None, frames), tf.string, "frame_bytes")
 
     def serve_frames(served, tensors):
@@ -86,7 +92,9 @@ def video_signatures(model, labels=None, top_k=5, preprocessing=None):
             serve_frames,
             examples=files,
             batch_sizes=(1, 2),
-            meaning="The frames of clips in their order, JPEG or PNG files.",
+            meaning="The frames of clips in their order, JPEG or PNG files. A "
+            "clip of which one cannot be read has class -1.",
             outputs={key: OUTPUTS[key] for key in OUTPUTS if key[0] != "p"},
+            recorded=Recorded(preprocessing, names, top_k, steps=steps),
         ),
     ]

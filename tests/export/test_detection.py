@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import keras_pyconv
-from keras_pyconv.export import detection_signatures
+from keras_pyconv.export import detection_signatures, recorded
+from keras_pyconv.tasks.preprocessing import IMAGENET_DEVIATION
 from tests.conformance.cases import DETECTOR
 
 LABELS = ("cat", "dog", "fox")
@@ -92,6 +93,15 @@ def test_prepared_images_get_fractions(model, served):
     wanted = whole(images)
     np.testing.assert_array_equal(answer["num_detections"], wanted["count"])
     np.testing.assert_allclose(answer["scores"], wanted["scores"], atol=1e-4)
+
+
+def test_an_export_records_how_its_images_are_prepared(exported):
+    note = recorded.read(exported)
+    assert note.preprocessing.deviation == IMAGENET_DEVIATION
+    assert note.labels == LABELS
+    page = (exported.parent / "README.md").read_text()
+    assert "stretched to 64 x 64 pixels" in page
+    assert f"the deviation {IMAGENET_DEVIATION}" in page
 
 
 @pytest.mark.slow

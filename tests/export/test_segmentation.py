@@ -9,11 +9,13 @@ import tensorflow as tf
 from PIL import Image
 
 import keras_pyconv
-from keras_pyconv.export import segmentation_signatures
+from keras_pyconv.export import recorded, segmentation_signatures
+from keras_pyconv.tasks.preprocessing import IMAGENET_MEAN
 from keras_pyconv.tasks.segmentation import Protocol, SlidingWindows
 from tests.tasks.segmentation.small import network
 
 SIDE = 32
+LABELS = ("wall", "sky", "tree", "road", "bed")
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +24,20 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def served(model, tmp_path_factory):
+def exported(model, tmp_path_factory):
     fixed = network(classes=5, size=SIDE)
     fixed.set_weights(model.get_weights())
-    path = keras_pyconv.export.saved_model(
+    return keras_pyconv.export.saved_model(
         fixed,
         tmp_path_factory.mktemp("root") / "segnet",
-        signatures=segmentation_signatures(fixed),
+        signatures=segmentation_signatures(fixed, labels=LABELS),
         batch_sizes=(1, 2),
     )
-    return tf.saved_model.load(path)
+
+
+@pytest.fixture(scope="module")
+def served(exported):
+    return tf.saved_model.load(exported)
 
 
 def encoded(height, width, kind="PNG"):
@@ -77,6 +83,22 @@ def test_a_large_picture_gets_a_mask_of_its_own_size(served):
     answer = served.signatures["serve_bytes"](image_bytes=tf.constant([file]))
     found = Image.open(io.BytesIO(answer["mask_bytes"].numpy()[0]))
     assert found.size == (1500, 20)
+
+
+def test_an_export_records_how_its_images_are_prepared(exported):
+    note = recorded.read(exported)
+    assert note.preprocessing.mean == IMAGENET_MEAN
+    assert note.labels == LABELS
+    page = (exported.parent / "README.md").read_text()
+    assert "long side resized to 32 pixels" in page
+    assert f"the mean {IMAGENET_MEAN}" in page
+    assert "classes from 0, named in `assets.extra/" in page
+    assert "class -1" not in page
+
+
+def test_a_label_too_few_is_refused(model):
+    with pytest.raises(ValueError, match="has 5 classes. Received: 4 names"):
+        segmentation_signatures(model, labels=LABELS[:4])
 
 
 def test_a_model_that_cannot_be_served_so_is_refused():

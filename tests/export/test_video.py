@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_pyconv
-from keras_pyconv.export import video_signatures
+from keras_pyconv.export import recorded, video_signatures
 from keras_pyconv.tasks.preprocessing import (
     imagenet_preprocessing,
     prepare_picture,
@@ -25,16 +25,20 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def served(model, tmp_path_factory):
-    import tensorflow as tf
-
-    path = keras_pyconv.export.saved_model(
+def exported(model, tmp_path_factory):
+    return keras_pyconv.export.saved_model(
         model,
         tmp_path_factory.mktemp("root") / "actions",
         signatures=video_signatures(model, LABELS, top_k=2),
         batch_sizes=(1, 2),
     )
-    return tf.saved_model.load(path)
+
+
+@pytest.fixture(scope="module")
+def served(exported):
+    import tensorflow as tf
+
+    return tf.saved_model.load(exported)
 
 
 def pictures(number):
@@ -78,6 +82,21 @@ def test_a_clip_with_a_broken_frame_has_no_answer_and_others_have(served):
     assert answer["classes"].numpy()[0].tolist() == [-1, -1]
     assert answer["labels"].numpy()[0].tolist() == [b"", b""]
     assert answer["classes"].numpy()[1].min() >= 0
+
+
+def test_an_export_records_how_its_frames_are_prepared(exported):
+    note = recorded.read(exported)
+    assert note.preprocessing == imagenet_preprocessing(32)
+    assert (note.labels, note.top_k) == (LABELS, 2)
+    page = (exported.parent / "README.md").read_text()
+    assert "short side resized to 37 pixels" in page
+    assert "clip of which one cannot be read has class -1" in page
+
+
+@pytest.mark.slow
+def test_the_checker_knows_the_names_of_an_export(exported, model):
+    report = keras_pyconv.export.check(exported, model=model)
+    assert report.passed, str(report)
 
 
 def test_a_model_of_open_sizes_is_refused():
