@@ -12,9 +12,11 @@ import dataclasses
 from keras_pyconv.export.entry_points import Signature, input_specs
 from keras_pyconv.export.pictures import example_pictures, map_strings
 from keras_pyconv.export.recorded import Recorded
+from keras_pyconv.models.nesting import as_functional
 from keras_pyconv.tasks.detection import DecodeDetections, stretch
 from keras_pyconv.tasks.preprocessing import Preprocessing, decode_picture
 
+OUTPUTS = {"offsets", "logits"}
 _MEANINGS = {
     "scores": "from 0 to 1, descending",
     "classes": "labels from 0, -1 behind the last detection",
@@ -23,7 +25,15 @@ _MEANINGS = {
 }
 
 
-def _check_labels(model, labels):
+def _check(model, labels):
+    """Refuses what is no detector, and labels that are not its own."""
+    output = as_functional(model).output
+    if not isinstance(output, dict) or not OUTPUTS <= set(output):
+        raise ValueError(
+            "A detector gives 'offsets' and 'logits' for its default boxes, "
+            f"as PyConvSSD does. {model.name!r} gives outputs of shape "
+            f"{[tuple(tensor.shape) for tensor in model.outputs]}."
+        )
     classes = model.output["logits"].shape[-1] - 1
     if labels is not None and len(labels) != classes:
         raise ValueError(
@@ -107,7 +117,7 @@ def detection_signatures(model, labels=None, preprocessing=None, **options):
     """
     import tensorflow as tf
 
-    _check_labels(model, labels)
+    _check(model, labels)
     layer = DecodeDetections.for_model(model, **options)
     height, width = shape = tuple(layer.settings["image_shape"])
     (images,) = input_specs(model)

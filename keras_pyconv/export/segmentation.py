@@ -8,6 +8,8 @@ sees, not in windows at many scales, which is for `evaluate_segmentation`.
 
 import dataclasses
 
+import keras
+
 from keras_pyconv.export.entry_points import Signature, input_specs
 from keras_pyconv.export.pictures import example_pictures, map_strings
 from keras_pyconv.export.recorded import FILE as RECORD
@@ -18,10 +20,7 @@ from keras_pyconv.tasks.preprocessing import (
     decode_picture,
     normalize,
 )
-from keras_pyconv.tasks.segmentation.classes import (
-    names_of_classes,
-    number_of_classes,
-)
+from keras_pyconv.tasks.segmentation.classes import names_of_classes
 
 SIDE = 473
 LARGEST = 1024  # pixels to which logits are enlarged; beyond, labels are
@@ -90,8 +89,23 @@ def _masks(logits, sides, readable):
     )
 
 
+def _check_outputs(model):
+    """Refuses a model whose output is not the logits of every pixel."""
+    shapes = [tuple(tensor.shape) for tensor in model.outputs]
+    given = tuple(model.inputs[0].shape)
+    sides = zip(given[1:3], shapes[0][1:3])
+    same = all(None in pair or pair[0] == pair[1] for pair in sides)
+    if len(shapes) != 1 or len(shapes[0]) != 4 or not same:
+        raise ValueError(
+            "A segmentation network has one output, the logits of every pixel, "
+            "of shape (batch, height, width, classes) and the image's size. "
+            f"{model.name!r} takes {given} and gives outputs of shape {shapes}."
+        )
+
+
 def _check(model):
-    classes = number_of_classes(model)
+    _check_outputs(model)
+    classes = model.outputs[0].shape[-1]
     shape = tuple(model.inputs[0].shape)[1:]
     if classes > MOST_CLASSES:
         raise ValueError(
@@ -133,8 +147,8 @@ def segmentation_signatures(model, preprocessing=None, labels=None):
         where the file cannot be read.
 
     Raises:
-        ValueError: the model takes no colour images, or has more than 256
-            classes, or there is not one label for each.
+        ValueError: the model takes no colour images, gives anything but
+            logits at their size, or has more than 256 classes, or there is not one label for each.
 
     Example:
 
@@ -150,12 +164,16 @@ def segmentation_signatures(model, preprocessing=None, labels=None):
     preprocessing = preprocessing or Preprocessing()
     meaning = "classes from 0"
     if labels is not None:
-        labels = names_of_classes(number_of_classes(model), labels)
+        labels = names_of_classes(model.outputs[0].shape[-1], labels)
         meaning += f", named in `{RECORD}`"
     (images,) = input_specs(model)
 
+    def logits_of(served, batch):
+        (logits,) = keras.tree.flatten(served(batch))
+        return logits
+
     def serve(served, tensors):
-        logits = served(tensors[images.name])
+        logits = logits_of(served, tensors[images.name])
         labels = tf.argmax(logits, axis=-1, output_type=tf.int32)
         return {"labels": tf.cast(labels, tf.uint8)}
 
@@ -163,7 +181,8 @@ def segmentation_signatures(model, preprocessing=None, labels=None):
         squares, sides, readable = _of_files(
             tensors["image_bytes"], side, preprocessing
         )
-        return {"mask_bytes": _masks(served(squares), sides, readable)}
+        logits = logits_of(served, squares)
+        return {"mask_bytes": _masks(logits, sides, readable)}
 
     def examples(count):
         return {"image_bytes": example_pictures(count, side, side * 4 // 3)}

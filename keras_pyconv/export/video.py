@@ -15,6 +15,7 @@ from keras_pyconv.export.pictures import decode_prepared, example_pictures
 from keras_pyconv.export.recorded import Recorded
 from keras_pyconv.export.signatures import (
     OUTPUTS,
+    choose_task,
     class_outputs,
     classifier_signatures,
     only_readable,
@@ -50,7 +51,8 @@ def video_signatures(model, labels=None, top_k=5, preprocessing=None):
         `serve_frames` takes `frame_bytes`, `(batch, frames)` files.
 
     Raises:
-        ValueError: the model is no classifier of clips of a fixed size.
+        ValueError: the model is no classifier of clips of a fixed size, or
+            there is not one label for each class.
 
     Example:
 
@@ -63,6 +65,7 @@ def video_signatures(model, labels=None, top_k=5, preprocessing=None):
     import tensorflow as tf
 
     frames, side = _sizes(model)
+    choose_task(model, "classification", labels)
     preprocessing = preprocessing or imagenet_preprocessing(side)
     decode = class_outputs(model, labels, top_k)
     names = None if labels is None else tuple(labels)

@@ -112,6 +112,14 @@ def test_the_checker_takes_the_export(exported, model, signatures):
     assert report.passed, str(report)
 
 
+def test_a_model_that_is_no_detector_is_refused():
+    images = keras.Input((8, 8, 3))
+    maps = keras.layers.Conv2D(4, 1)(images)
+    for outputs in (maps, {"logits": maps}):
+        with pytest.raises(ValueError, match="gives 'offsets' and 'logits'"):
+            detection_signatures(keras.Model(images, outputs))
+
+
 def test_a_label_too_few_is_refused(model):
     with pytest.raises(ValueError, match="tells 3 classes .* 2 labels"):
         detection_signatures(model, LABELS[:2])

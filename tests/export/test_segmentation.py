@@ -110,6 +110,31 @@ def test_a_model_that_cannot_be_served_so_is_refused():
         segmentation_signatures(network(classes=300))
 
 
+def test_a_model_without_logits_for_every_pixel_is_refused():
+    images = keras.Input((SIDE, SIDE, 3))
+    halves = keras.layers.Conv2D(5, 2, strides=2)(images)
+    classes = keras.layers.GlobalAveragePooling2D()(halves)
+    for outputs in (classes, halves, [halves, classes]):
+        with pytest.raises(ValueError, match="the logits of every pixel"):
+            segmentation_signatures(keras.Model(images, outputs))
+
+
+def test_a_sequential_network_is_served(tmp_path):
+    stack = [keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 1)]
+    model = keras.Sequential(stack)
+    path = keras_pyconv.export.saved_model(
+        model,
+        tmp_path / "net",
+        signatures=segmentation_signatures(model),
+        batch_sizes=(1,),
+    )
+    images = np.random.default_rng(1).normal(size=(2, 8, 8, 3)).astype("f4")
+    served = tf.saved_model.load(path).signatures["serving_default"]
+    np.testing.assert_array_equal(
+        served(images=images)["labels"], np.argmax(model(images), axis=-1)
+    )
+
+
 @pytest.mark.slow
 def test_pyconvsegnet_is_exported_without_its_auxiliary_head(tmp_path):
     segnet = keras_pyconv.PyConvSegNet("ResNetMini", classes=5, head="conv")

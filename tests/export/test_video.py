@@ -99,6 +99,15 @@ def test_the_checker_knows_the_names_of_an_export(exported, model):
     assert report.passed, str(report)
 
 
+def test_a_model_that_is_no_classifier_is_refused(model):
+    clips = keras.Input((3, 8, 8, 3))
+    maps = keras.layers.Conv3D(4, 1)(clips)
+    with pytest.raises(ValueError, match="A classifier has one output"):
+        video_signatures(keras.Model(clips, maps))
+    with pytest.raises(ValueError, match="3 classes. Received 2 labels"):
+        video_signatures(model, LABELS[:2])
+
+
 def test_a_model_of_open_sizes_is_refused():
     model = keras_pyconv.build_video_classifier(
         "ResNet3DMini", input_shape=(None, 32, 32, 3), classes=3
