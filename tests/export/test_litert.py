@@ -66,6 +66,8 @@ def test_eight_bits_say_what_they_cost(images, tmp_path):
     assert accuracy.after == accuracy.agreement > 0.5
     assert 0 < accuracy.mean_difference < 0.05
     assert "the best class agrees in" in str(exported)
+    text = str(exported.comparisons[0])
+    assert text.endswith("without a bound: the accuracy says what int8 costs")
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
