@@ -31,7 +31,8 @@ class Comparison:
     Attributes:
         runtime: its name and version.
         batch: how many examples were asked at once.
-        difference: the largest, as a share of the largest output.
+        difference: the largest, as a share of the largest output; infinite
+            for answers that cannot be compared.
         allowed: the most that passes; infinite for int8, which has no bound.
     """
 
@@ -41,12 +42,15 @@ class Comparison:
     allowed: float
 
     def __str__(self):
+        asked = f"{self.runtime}, batch {self.batch}"
+        if np.isinf(self.difference):
+            return f"{asked}: answers of another shape, or not of numbers"
         bound = f"allowed are {self.allowed:.0e}"
         if np.isinf(self.allowed):
             bound = "without a bound: the accuracy says what int8 costs"
         return (
-            f"{self.runtime}, batch {self.batch}: differs by "
-            f"{self.difference:.1e} of the largest output, {bound}"
+            f"{asked}: differs by {self.difference:.1e} of the largest "
+            f"output, {bound}"
         )
 
 
@@ -178,7 +182,7 @@ def compare(form, specs, runtimes, allowed, batches):
                 ) from error
             difference = _difference(form, wanted, answer)
             row = Comparison(runtime, batch, difference, allowed)
-            if not difference <= allowed:
+            if np.isinf(difference) or not difference <= allowed:
                 raise ValueError(f"The file of {form.name!r} is wrong. {row}")
             found.append(row)
     return tuple(found)

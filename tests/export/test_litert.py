@@ -6,7 +6,8 @@ import pytest
 
 import keras_pyconv
 from keras_pyconv.export import litert
-from keras_pyconv.export.litert import open_litert
+from keras_pyconv.export.litert import ALLOWED, open_litert
+from keras_pyconv.export.portable import compare, portable_form, sized_specs
 
 pytest.importorskip("ai_edge_litert", reason="the runtime of LiteRT files")
 
@@ -68,6 +69,14 @@ def test_eight_bits_say_what_they_cost(images, tmp_path):
     assert "the best class agrees in" in str(exported)
     text = str(exported.comparisons[0])
     assert text.endswith("without a bound: the accuracy says what int8 costs")
+
+
+def test_an_answer_without_numbers_is_wrong_in_eight_bits_too(images):
+    form = portable_form(images)
+    specs = sized_specs(form, 1, None)
+    runtimes = {"broken": lambda _: {"kinds": np.full((1, 3), np.nan)}}
+    with pytest.raises(ValueError, match="is wrong. broken.* not of numbers"):
+        compare(form, specs, runtimes, ALLOWED["int8"], [1])
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
