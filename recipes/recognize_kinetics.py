@@ -75,20 +75,21 @@ def make_clips(args):
 
 
 def load_data(args, shard):
-    """Batches to train on, a quick evaluation, and the validation videos."""
+    """Batches, a quick evaluation, the validation videos, what is broken."""
     source = few_films(args.data_dir) if args.smoke else args.data
     train, validation = (
         datasets.video_set(source, split, args.data_dir, args.root)
         for split in ("train", "validation")
     )
     clips, decoders = make_clips(args), tasks.Decoders(args.decoders)
+    broken = broken_videos(train, args, "train")
     batches = datasets.training_clips(
         train,
         clips,
         batch_size=args.batch_size,
         seed=args.seed,
         decoders=decoders,
-        broken=broken_videos(train, args, "train"),
+        broken=broken,
         shard=shard,
     )
     evaluate = training.ErrorRates(
@@ -97,7 +98,7 @@ def load_data(args, shard):
         ),
         args.batch_size,
     )
-    return batches, evaluate, validation
+    return batches, evaluate, validation, broken
 
 
 def broken_videos(videos, args, split):
@@ -159,7 +160,7 @@ def test(model, videos, args):
         broken=broken,
     )
     errors = tasks.video_errors(model, views, clips, count=videos.count)
-    print(errors)
+    print(errors, broken, sep="\n")
     common.write_record(
         args.workdir / "test.json",
         data=videos.name,
@@ -252,7 +253,7 @@ def main(argv=None):
     args = parse(argv)
     strategy = common.begin(args)
     shard = training.shard(strategy)
-    batches, evaluate, validation = load_data(args, shard)
+    batches, evaluate, validation, broken = load_data(args, shard)
     classes = validation.classes
     if args.only_test:
         model = make_network(args, len(classes), args.only_test)
@@ -282,6 +283,7 @@ def main(argv=None):
     errors = None
     # All machines hold the same weights; the first one tests and writes.
     if shard[0] == 0:
+        print(broken)
         keep(model, args, classes)
         errors = test(model, validation, args)
     return history, errors

@@ -14,8 +14,10 @@ import tensorflow as tf
 
 log = logging.getLogger(__name__)
 
-LEAST = 10  # so that a small set is not stopped by its first bad pictures
 SHARE = 0.001  # of a set; of ImageNet's million a few files are odd
+# So that a set of some thousands is not stopped by its first bad pictures,
+# and one of some dozens does not train on what little is left.
+FLOOR, FLOOR_SHARE = 10, 0.1
 NAMED = 5  # pictures that the message of the error names
 
 
@@ -37,8 +39,19 @@ class BrokenPictures:
 
     @classmethod
     def among(cls, pictures):
-        """With the limit for a `PictureSet`: 10, or 0.1 % if that is more."""
-        return cls(max(LEAST, int(SHARE * pictures.count)))
+        """With the limit for a set of pictures.
+
+        0.1 % of it; of a set of up to 10,000 pictures 10, or a tenth of it if
+        that is less, but at least 1.
+        """
+        floor = min(FLOOR, int(FLOOR_SHARE * pictures.count))
+        return cls(max(1, floor, int(SHARE * pictures.count)))
+
+    def __str__(self):
+        return (
+            f"Pictures that could not be read: {len(self.reasons)}; "
+            f"at most {self.limit} may be."
+        )
 
     def decode(self, pictures, example, preprocessing):
         """The picture by Pillow, or one pixel of the mean colour.

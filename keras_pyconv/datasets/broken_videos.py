@@ -13,7 +13,7 @@ import threading
 
 log = logging.getLogger(__name__)
 
-LEAST = 10  # so that a small set is not stopped by its first bad files
+LEAST = 1  # so that no set, however small, is stopped by its first bad file
 SHARE = 0.1  # of a set; of Kinetics' list some per cent are gone or broken
 NAMED = 5  # videos that the message of the error names
 
@@ -40,8 +40,17 @@ class BrokenVideos:
 
     @classmethod
     def among(cls, videos, report=None):
-        """With the limit for a `VideoSet`: 10, or 10 % if that is more."""
+        """With the limit for a `VideoSet`: a tenth of it, but at least 1."""
         return cls(max(LEAST, int(SHARE * videos.count)), report)
+
+    def __str__(self):
+        text = (
+            f"Videos that could not be read: {len(self.skipped)}; "
+            f"at most {self.limit} may be."
+        )
+        if self.report is not None and (self.skipped or self.retried):
+            text += f" They are in {self.report}."
+        return text
 
     def retry(self, name, reason):
         """Notes that a clip did not decode and another was drawn."""

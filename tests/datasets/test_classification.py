@@ -1,5 +1,6 @@
 """Pictures are cropped, resized, mixed and repaired as the paper's were."""
 
+import dataclasses
 import io
 import itertools
 
@@ -257,7 +258,7 @@ def damaged():
 
 def test_a_broken_picture_is_counted_named_and_keeps_its_place(caplog):
     pictures = in_memory(damaged())
-    broken = BrokenPictures.among(pictures)
+    broken = BrokenPictures(limit=3)
     made = classification.training_pictures(
         pictures,
         SMALL,
@@ -272,6 +273,17 @@ def test_a_broken_picture_is_counted_named_and_keeps_its_place(caplog):
         assert (level[1:4] < 0.01).all() and (level[[0, 4]] > 0.1).all()
     assert sorted(broken.reasons) == ["cut off", "empty", "no picture"]
     assert caplog.text.count("Cannot read") == 3
+
+
+@pytest.mark.parametrize(
+    "count, limit",
+    [(4, 1), (30, 3), (99, 9), (100, 10), (10_000, 10), (1_281_167, 1281)],
+)
+def test_a_small_set_may_have_few_broken_pictures(count, limit):
+    pictures = dataclasses.replace(in_memory(damaged()), count=count)
+    broken = BrokenPictures.among(pictures)
+    assert broken.limit == limit
+    assert str(broken).endswith(f"read: 0; at most {limit} may be.")
 
 
 def test_too_many_broken_pictures_stop_the_training_and_are_named():

@@ -95,6 +95,18 @@ def test_too_many_broken_videos_end_the_run_with_their_names(
         first(batches, 1)
 
 
+@pytest.mark.parametrize(
+    "count, limit", [(4, 1), (19, 1), (20, 2), (99, 9), (240_000, 24_000)]
+)
+def test_a_tenth_of_the_videos_may_be_broken(count, limit):
+    broken = BrokenVideos.among(VideoSet("films", ("a",), count))
+    assert broken.limit == limit
+    for number in range(limit):
+        broken.skipped[f"{number}.mp4"] = "one frame"
+    with pytest.raises(RuntimeError, match=f"at most {limit} may be"):
+        broken.skip("another.mp4", "one frame")
+
+
 def test_a_report_names_what_was_skipped_and_what_was_drawn_again(tmp_path):
     broken = BrokenVideos(limit=5)
     broken.skip("b.mp4", "one frame")

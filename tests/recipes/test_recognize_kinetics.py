@@ -84,9 +84,12 @@ def test_a_broken_video_is_in_the_report(film_folder, tmp_path):
         ]
     )
     args.smoke = False
-    batches, _, validation = recipe.load_data(args, (0, 1))
+    batches, _, validation, broken = recipe.load_data(args, (0, 1))
     list(batches(0).take(1))
     with open(tmp_path / "run" / "broken_videos_train.csv") as file:
         (row,) = csv.DictReader(file)
     assert row["video"].endswith("cut.mp4") and row["what"] == "skipped"
     assert validation.count == 4
+    assert str(broken).startswith(
+        "Videos that could not be read: 1; at most 1 may be. They are in "
+    )
