@@ -13,7 +13,7 @@ Ours: not run; COCO was not at hand. What the same code learns on a small set
 is in benchmarks/README.md and docs/detection.md.
 Device: GPUs of one machine or more; hours and memory not measured. The paper
 names 8 GPUs.
-Command: python -m recipes.detect_coco --data coco --backbone-weights imagenet
+Command: python -m recipes.detect_coco --backbone-weights imagenet
 The same command goes on after an interruption. docs/detection.md is the walk.
 
 Deviations, where the paper, the code that its schedule comes from (NVIDIA's
@@ -46,7 +46,7 @@ MOMENTUM = 0.9
 L2 = 5e-4
 L2_EXCLUDES = "gamma|beta|bias"
 EPOCHS = 130
-FALLS = (86, 108)  # epochs from which on the rate is a tenth
+FALLS = (86, 108)  # of 130; from these epochs on the rate is a tenth
 WARMUP_EPOCHS = 1
 EVALUATE_EVERY = 10  # epochs
 SIDE = 300
@@ -101,7 +101,33 @@ def coco_evaluation(validation, side, batch_size):
     return evaluate
 
 
-# Model, optimizer, loss ----------------------------------------------------
+# Schedule, model, optimizer, loss ------------------------------------------
+
+
+def steps_of_an_epoch(train, batch_size):
+    """Batches that an epoch has, which must be at least one."""
+    if train.count < batch_size:
+        raise ValueError(
+            f"{train.count} pictures to train on, --batch-size {batch_size}: "
+            f"choose at most {train.count}"
+        )
+    return train.count // batch_size
+
+
+def schedule(args, steps_per_epoch):
+    """The rate over the run: a warm-up, and falls at two parts of its length.
+
+    The warm-up is an epoch long, however many there are.
+    """
+    scale = 1.0 if args.no_scaled_rate else args.batch_size / RATE_BATCH
+    steps = args.epochs * steps_per_epoch
+    # In a very short run the falls may meet in one step.
+    falls = sorted({round(fall / EPOCHS * steps) for fall in FALLS})
+    return training.StepDecay(
+        args.learning_rate * scale,
+        falls,
+        warmup_steps=WARMUP_EPOCHS * steps_per_epoch,
+    )
 
 
 def make_model(args, classes, rate):
@@ -139,6 +165,15 @@ def parse(argv):
             "default": EVALUATE_EVERY,
             "help": "epochs from one evaluation to the next (%(default)s)",
         },
+        "learning-rate": {
+            "type": float,
+            "default": LEARNING_RATE,
+            "help": f"for {RATE_BATCH} pictures of an update (%(default)s)",
+        },
+        "no-scaled-rate": {
+            "action": "store_true",
+            "help": "take the rate as it is, whatever the size of the batch",
+        },
     }
     for name, option in options.items():
         parser.add_argument(f"--{name}", **option)
@@ -164,9 +199,7 @@ def constants(args, classes, rate):
         "side": args.side,
         "batch_size": args.batch_size,
         "precision": args.precision,
-        "learning_rate": rate,
-        "falls": FALLS,
-        "warmup_epochs": WARMUP_EPOCHS,
+        "rate": rate.get_config(),
         "momentum": MOMENTUM,
         "l2": L2,
         "l2_excludes": L2_EXCLUDES,
@@ -179,19 +212,20 @@ def main(argv=None):
     strategy = common.begin(args)
     shard = training.shard(strategy)
     train, validation = open_data(args)
-    steps = SMOKE["steps"] if args.smoke else train.count // args.batch_size
-    rate = LEARNING_RATE * args.batch_size / RATE_BATCH
-    schedule = training.step_decay(
-        rate, FALLS, steps, warmup_epochs=WARMUP_EPOCHS
-    )
+    steps = steps_of_an_epoch(train, args.batch_size)
+    if args.smoke:
+        steps = SMOKE["steps"]
+    rate = schedule(args, steps)
     with strategy.scope():
-        model = make_model(args, len(train.classes), schedule)
+        model = make_model(args, len(train.classes), rate)
+    broken = datasets.BrokenPictures.among(train)
     batches = datasets.training_scenes(
         train,
         tasks.default_boxes(model),
         (args.side, args.side),
         batch_size=args.batch_size,
         seed=args.seed,
+        broken=broken,
         shard=shard,
     )
     history = training.fit(
@@ -203,6 +237,8 @@ def main(argv=None):
         constants=constants(args, len(train.classes), rate),
         **common.fit_options(args),
     )
+    if shard[0] == 0:
+        print(broken)
     signatures = export.detection_signatures(model, train.classes)
     common.keep(model, args, signatures=signatures)
     return model, history

@@ -11,6 +11,7 @@ import pytest
 
 from keras_pyconv.tasks.detection import NUMBERS
 from recipes import detect_coco, evaluate_detection
+from tests.datasets import scenes
 
 pytest.importorskip("pycocotools", reason="needs pycocotools")
 STEPS = 458  # of COCO's pictures with objects, at a batch of 256
@@ -86,12 +87,7 @@ def test_the_papers_row_is_printed_for_the_papers_networks(capsys):
 
 
 def test_the_schedule_is_the_references():
-    schedule = detect_coco.training.step_decay(
-        detect_coco.LEARNING_RATE,
-        detect_coco.FALLS,
-        STEPS,
-        warmup_epochs=detect_coco.WARMUP_EPOCHS,
-    )
+    schedule = detect_coco.schedule(detect_coco.parse([]), STEPS)
     found = [
         float(schedule(epoch * STEPS + step))
         for epoch, step in (
@@ -104,6 +100,30 @@ def test_the_schedule_is_the_references():
     ]
     wanted = [0.02 / STEPS, 0.02, 0.02, 0.002, 0.0002]
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_a_shorter_run_keeps_the_shape_and_the_rate_follows_the_batch():
+    args = detect_coco.parse(["--epochs=13", "--batch-size=64"])
+    rate = detect_coco.schedule(args, 100)
+    # Tenths of 86 and 108 epochs; a quarter of 0.02.
+    assert rate.boundaries == [860, 1080] and rate.warmup_steps == 100
+    assert float(rate(100)) == pytest.approx(0.005)
+    args = detect_coco.parse(
+        ["--batch-size=64", "--learning-rate=0.03", "--no-scaled-rate"]
+    )
+    assert detect_coco.schedule(args, 100).rate == 0.03
+
+
+def test_a_batch_larger_than_the_set_is_refused(tmp_path):
+    for split in ("train", "val"):
+        (tmp_path / split).mkdir()
+        (tmp_path / "annotations").mkdir(exist_ok=True)
+        file = scenes.write_coco(tmp_path / split)
+        file.rename(tmp_path / "annotations" / f"instances_{split}.json")
+    options = [f"--data={tmp_path}", f"--workdir={tmp_path / 'run'}"]
+    words = "3 pictures to train on, --batch-size 256: choose at most 3"
+    with pytest.raises(ValueError, match=words):
+        detect_coco.main([*options, "--strategy=one"])
 
 
 def test_biases_and_normalization_do_not_decay(run):
