@@ -8,7 +8,7 @@ with boxes. Writes pictures with what was found in them.
 Paper's number: printed beside the measured row, for the networks of Table 1.
 Ours: none here; it prints what it measures. COCO was not at hand.
 Device: one GPU; on a CPU some pictures a second, see benchmarks/README.md.
-Command: python -m recipes.evaluate_detection --data coco --weights FILE
+Command: python -m recipes.evaluate_detection --weights FILE
 
 Deviations: the reference looks at the 200 best boxes of each class before it
 suppresses; all above the score are looked at here. From TFDS the areas of

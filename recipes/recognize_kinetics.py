@@ -14,7 +14,7 @@ Ours: not run; Kinetics was not at hand. What the same command learns on a
 small set of videos is in benchmarks/README.md.
 Device: GPUs of one machine or more; hours and memory not measured. The paper
 does not give them either.
-Command: python -m recipes.recognize_kinetics --data kinetics --data-dir data
+Command: python -m recipes.recognize_kinetics --data-dir data
 The same command goes on after an interruption. docs/video.md is the walk.
 
 Deviations, where the paper leaves something open:
