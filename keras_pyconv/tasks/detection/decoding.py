@@ -25,6 +25,15 @@ OVERLAP = 0.5
 DETECTIONS = 200
 
 
+def check_score(score_threshold):
+    """Refuses what cannot be a score, such as per cent."""
+    if not 0 <= score_threshold <= 1:
+        raise ValueError(
+            "`score_threshold` must be from 0 to 1. "
+            f"Received: {score_threshold}"
+        )
+
+
 @keras.saving.register_keras_serializable(package="keras_pyconv")
 class DecodeDetections(keras.layers.Layer):
     """The layer that turns a detector's raw outputs into detections.
@@ -35,7 +44,8 @@ class DecodeDetections(keras.layers.Layer):
         cells: see `box_maps`.
         image_shape: see `box_maps`.
         input_size: see `box_maps`.
-        score_threshold: detections of a lower score are left out.
+        score_threshold: from 0 to 1; detections of a lower score are left
+            out.
         iou_threshold: of two boxes of a class that overlap more than this,
             the one of the lower score is left out.
         max_detections: at most so many a picture, the best ones.
@@ -64,6 +74,7 @@ class DecodeDetections(keras.layers.Layer):
         max_detections=DETECTIONS,
         **kwargs,
     ):
+        check_score(score_threshold)
         # Suppression knows float32 only.
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)

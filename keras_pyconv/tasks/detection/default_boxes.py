@@ -75,16 +75,19 @@ def boxes_of_maps(box_maps, cells, image_shape, input_size) -> np.ndarray:
     return np.clip(np.concatenate(boxes), 0, 1).astype("float32")
 
 
-def box_layer(model: keras.Model) -> JoinBoxMaps:
+def box_layer(model: keras.Model, name: str | None = None) -> JoinBoxMaps:
     """The layer of a detector that knows how its default boxes lie.
+
+    Args:
+        model: the detector, or a model that it is nested in.
+        name: "offsets" or "logits"; both outputs' layers know it.
 
     Raises:
         ValueError: if the model is no detector of `keras_pyconv.models`.
     """
     for one in all_models(model):
         for layer in one.layers:
-            # Both outputs' layers know it.
-            if isinstance(layer, JoinBoxMaps):
+            if isinstance(layer, JoinBoxMaps) and name in (None, layer.name):
                 return layer
     raise ValueError(
         f"{model.name!r} is no detector: it has no layer `JoinBoxMaps`, with "

@@ -12,9 +12,14 @@ import weakref
 import keras
 import numpy as np
 
-from keras_pyconv.tasks.detection.decoding import DecodeDetections
-from keras_pyconv.tasks.detection.default_boxes import box_settings
+from keras_pyconv.tasks.detection.decoding import (
+    SCORE,
+    DecodeDetections,
+    check_score,
+)
+from keras_pyconv.tasks.detection.default_boxes import box_layer, box_settings
 from keras_pyconv.tasks.preprocessing import (
+    MOST_PIXELS,
     Preprocessing,
     decode_picture,
     normalize,
@@ -78,11 +83,31 @@ def stretch(picture, height: int, width: int, preprocessing=None):
     return normalize(resized, preprocessing or Preprocessing())
 
 
+def _decoded(path):
+    """Pixels of a file, or an error that names it."""
+    import tensorflow as tf
+
+    with open(path, "rb") as file:
+        encoded = file.read()
+    try:
+        return decode_picture(encoded).numpy()
+    except tf.errors.InvalidArgumentError as error:
+        # TensorFlow's message says what operation failed, and of which file
+        # it says nothing.
+        reason = "the file is empty (0 bytes)"
+        if encoded:
+            reason = "it is of another kind, breaks off, or is too large"
+        raise ValueError(
+            f"{os.fspath(path)} holds no picture that can be read: {reason}. "
+            f"Files must be JPEG or PNG, whole, and of at most {MOST_PIXELS:,} "
+            "pixels; open others with Pillow and pass the Pillow image."
+        ) from error
+
+
 def _pixels(image):
     """`(rows, columns, 3)` array in [0, 255] of a path, picture or array."""
     if isinstance(image, (str, os.PathLike)):
-        with open(image, "rb") as file:
-            return decode_picture(file.read()).numpy()
+        return _decoded(image)
     if hasattr(image, "convert"):
         image = image.convert("RGB")
     image = np.asarray(image)
@@ -104,6 +129,17 @@ def _layer(model, options):
     return known[key]
 
 
+def _check_names(model, names):
+    """Refuses names that are not as many as the model's classes."""
+    # Its outputs do not tell, where `detection_model` made the model.
+    classes = box_layer(model, "logits").width - 1
+    if names is not None and len(names) != classes:
+        raise ValueError(
+            f"The model has {classes} classes and the background. "
+            f"Received {len(names)} names."
+        )
+
+
 def detect(model, image, names=None, preprocessing=None, **options):
     """Finds the objects in one picture.
 
@@ -123,8 +159,9 @@ def detect(model, image, names=None, preprocessing=None, **options):
         `Detections` in pixels of the picture.
 
     Raises:
-        ValueError: if the model is no detector of a fixed size, or the image
-            is none.
+        ValueError: if the model is no detector of a fixed size, the image is
+            none, `names` are not as many as the classes without the
+            background, or `score_threshold` is not in [0, 1].
 
     Example:
 
@@ -132,8 +169,10 @@ def detect(model, image, names=None, preprocessing=None, **options):
     >>> found = keras_pyconv.detect(model, "street.jpg", score_threshold=0.4)
     >>> found.boxes, found.labels, found.scores
     """
-    pixels = _pixels(image)
     height, width = box_settings(model)["image_shape"]
+    _check_names(model, names)
+    check_score(options.get("score_threshold", SCORE))
+    pixels = _pixels(image)
     batch = stretch(pixels, height, width, preprocessing)[None]
     if keras.config.image_data_format() == "channels_first":
         batch = keras.ops.transpose(batch, (0, 3, 1, 2))

@@ -193,6 +193,29 @@ def test_what_is_no_picture_is_refused(model):
         detect(model, np.zeros((4, 4, 7)))
 
 
+@pytest.mark.parametrize("share", [None, 0.0, 0.5], ids=str)
+def test_a_file_that_is_no_picture_is_named(share, model, picture, tmp_path):
+    data = tf.io.encode_jpeg(picture).numpy()
+    path = tmp_path / "a.jpg"
+    is_text = share is None
+    path.write_bytes(b"words" if is_text else data[: int(share * len(data))])
+    words = "empty" if share == 0 else "another kind, breaks off"
+    with pytest.raises(ValueError, match=f"a.jpg holds.*{words}.*JPEG or PNG"):
+        detect(model, path)
+
+
+def test_names_are_as_many_as_the_classes(model, whole, picture):
+    for one in (model, whole):
+        with pytest.raises(ValueError, match="3 classes .* Received 2 names"):
+            detect(one, picture, ["a", "b"])
+
+
+@pytest.mark.parametrize("score", [-0.1, 40, float("nan")])
+def test_a_threshold_that_is_no_score_is_refused(score, model, picture):
+    with pytest.raises(ValueError, match=f"0 to 1. Received: {score}"):
+        detect(model, picture, score_threshold=score)
+
+
 def test_a_drawing_changes_the_pixels_of_the_box_alone(picture, tmp_path):
     pytest.importorskip("PIL", reason="needs Pillow")
     found = Detections(
