@@ -24,6 +24,7 @@ def test_useless_and_remarkable_files_are_told_apart(
     assert useless == {
         *("cut.mp4", "empty.mp4", "one_frame.mp4", "only_sound.mp4"),
     }
+    assert rows["empty.mp4"]["remark"] == "the file is empty (0 bytes)"
     assert rows["turned.mp4"]["remark"] == "is turned by its header"
     assert rows["varying.mp4"]["verdict"] == "remarkable"
 

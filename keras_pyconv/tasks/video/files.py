@@ -176,6 +176,8 @@ def open_video(path):
         return FrameFolder(path)
     if not os.path.exists(path):
         raise UnreadableVideo("there is no such file")
+    if not os.path.getsize(path):
+        raise UnreadableVideo("the file is empty (0 bytes)")
     try:
         return VideoFile(path)
     except (UnreadableVideo, ImportError):

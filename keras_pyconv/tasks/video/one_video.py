@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_pyconv.tasks.video.averaging import ViewScores
 from keras_pyconv.tasks.video.clips import Clips
+from keras_pyconv.tasks.video.files import UnreadableVideo
 from keras_pyconv.tasks.video.processes import Decoders
 
 _SHOWN = 8  # frames of the strip
@@ -115,7 +116,7 @@ def recognize(
 
     Raises:
         keras_pyconv.tasks.video.UnreadableVideo: if the file holds no video;
-            the message says why.
+            the message names it and says why.
         ValueError: if the model takes no clips, or `names` are not as many
             as its classes.
         ImportError: if PyAV is not installed.
@@ -136,15 +137,19 @@ def recognize(
         if decoders is None:
             decoders = Decoders(1)
             stack.callback(decoders.close)
-        views, notes = decoders(
-            "view_clips",
-            os.path.abspath(path),
-            clips=most_clips,
-            crops=crops,
-            frames=clips.frames,
-            stride=clips.stride,
-            size=clips.resize,
-        )
+        try:
+            views, notes = decoders(
+                "view_clips",
+                os.path.abspath(path),
+                clips=most_clips,
+                crops=crops,
+                frames=clips.frames,
+                stride=clips.stride,
+                size=clips.resize,
+            )
+        # The decoders leave it to their callers to name the file.
+        except UnreadableVideo as error:
+            raise UnreadableVideo(f"{os.fspath(path)}: {error}") from None
     scores = ViewScores(model, clips, batch_size)(views)
     best = np.argsort(-scores, kind="stable")[:top]
     return Recognition(

@@ -10,7 +10,7 @@ from tests.tasks.video import films
 GOOD = ["sound.mp4", "sound.mkv", "sound.avi", "varying.mp4"]
 USELESS = {
     "missing.mp4": "no such file",
-    "empty.mp4": "Invalid",
+    "empty.mp4": r"the file is empty \(0 bytes\)",
     "cut.mp4": "no video|nothing is found|Invalid",
     "only_sound.mp4": "only sound",
     "one_frame.mp4": "one frame",

@@ -107,8 +107,14 @@ def test_a_model_of_a_fixed_size_says_what_it_wants(film_folder):
 
 
 def test_mistakes_are_refused(model, film_folder):
-    with pytest.raises(UnreadableVideo, match="one frame"):
-        recognize(model, film_folder / "one_frame.mp4", clips=CLIPS)
+    for name, reason in {
+        "one_frame.mp4": "there is one frame",
+        "empty.mp4": r"the file is empty \(0 bytes\)",
+        "missing.mp4": "there is no such file",
+    }.items():
+        words = f"{film_folder / name}: {reason}$"
+        with pytest.raises(UnreadableVideo, match=words):
+            recognize(model, film_folder / name, clips=CLIPS)
     with pytest.raises(ValueError, match="7 classes. Received 2 names"):
         recognize(model, film_folder / "sound.mp4", ["a", "b"], CLIPS)
     picture = keras_pyconv.build_classifier("ResNetMini", classes=2)
