@@ -21,6 +21,7 @@ def film_folder(tmp_path_factory):
     films.sound(place / "only_sound.mp4")
     films.cut(place / "cut.mp4", place / "sound.mp4", 0.7)
     films.cut(place / "cut.avi", place / "sound.avi", 0.6)
+    films.cut(place / "cut.mkv", place / "sound.mkv", 0.6)
     films.scratched(place / "scratched.mkv", place / "sound.mkv")
     (place / "empty.mp4").touch()
     return place

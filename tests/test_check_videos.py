@@ -17,13 +17,14 @@ def test_useless_and_remarkable_files_are_told_apart(
     )
     assert status == 1
     printed = capsys.readouterr().out
-    assert "12 videos: 4 sound" in printed
+    assert "13 videos: 4 sound" in printed
     with open(report, newline="") as file:
         rows = {r["video"].rpartition("/")[2]: r for r in csv.DictReader(file)}
     useless = {n for n, r in rows.items() if r["verdict"] == "useless"}
     assert useless == {
         *("cut.mp4", "empty.mp4", "one_frame.mp4", "only_sound.mp4"),
     }
+    assert "ends early" in rows["cut.mkv"]["remark"]
     assert rows["empty.mp4"]["remark"] == "the file is empty (0 bytes)"
     assert rows["turned.mp4"]["remark"] == "is turned by its header"
     assert rows["varying.mp4"]["verdict"] == "remarkable"

@@ -2,7 +2,8 @@
 
 The fact a reader would get wrong: the number of frames is counted in the
 file's packets, without decoding. What a header says is wrong for files that
-break off, and a rate by frames is no count where the rate varies.
+break off, and a rate by frames is no count where the rate varies. Matroska's
+header has no number of frames, only a duration.
 """
 
 import os
@@ -12,6 +13,11 @@ import numpy as np
 
 # Fewest frames that are a video; one is a picture.
 LEAST_FRAMES = 2
+# Containers with a duration in the header and no number of frames; of others
+# FFmpeg may have guessed the duration, from what is left of the file.
+TIMED = ("matroska,webm", "flv", "asf")
+# What a sound file may lack of its duration: a part of it, and two frames.
+SLACK, SLACK_FRAMES = 0.03, 2
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm")
 
 
@@ -76,7 +82,8 @@ class VideoFile:
 
     Attributes:
         count: frames, as packets that are there.
-        promised: frames, as the header says; 0 where it says nothing.
+        promised: frames, as the header says, or about as many where it says
+            a duration that the file does not reach; 0 where it says nothing.
         varies: whether the time from frame to frame varies.
     """
 
@@ -99,7 +106,6 @@ class VideoFile:
         self._stream.codec_context.thread_count = 1
         # Else damage is painted over with what looks like a frame.
         self._stream.codec_context.options = {"err_detect": "explode"}
-        self.promised = self._stream.frames
         self._times = []
         try:
             for packet in self._container.demux(self._stream):
@@ -114,8 +120,24 @@ class VideoFile:
         self._seekable = len(set(known)) == self.count
         if self._seekable:
             self._times.sort()
+        self.promised = self._stream.frames or self._timed_frames(known)
         steps = np.diff(sorted(known))
         self.varies = bool(len(steps) and steps.max() > 1.5 * steps.min())
+
+    def _timed_frames(self, times):
+        """Frames by the header's duration; 0 if none is missing or known."""
+        rate = self._stream.average_rate
+        if self._container.format.name not in TIMED or not times or not rate:
+            return 0
+        duration = _seconds(self._stream.metadata.get("DURATION"))
+        if duration is None:
+            # That of the whole file, sound included, in millionths.
+            duration = (self._container.duration or 0) / 1e6
+        # Compared in time, which holds where the rate varies.
+        end = float(max(times) * self._stream.time_base)
+        missing = round((duration - end) * rate) - 1
+        slack = SLACK_FRAMES + SLACK * duration * rate
+        return self.count + missing if missing > slack else 0
 
     def __enter__(self):
         return self
@@ -164,6 +186,16 @@ class VideoFile:
                 sound = (sound or frame.key_frame) and not frame.is_corrupt
                 if sound:
                     yield frame
+
+
+def _seconds(tag):
+    """A tag such as 00:01:30.25 in seconds; None where there is none."""
+    parts = (tag or "").split(":")
+    try:
+        hours, minutes, seconds = map(float, parts)
+    except ValueError:
+        return None
+    return 3600 * hours + 60 * minutes + seconds
 
 
 def open_video(path):

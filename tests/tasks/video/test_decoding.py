@@ -122,6 +122,24 @@ def test_a_sound_file_has_no_remarks_and_others_say_theirs(film_folder):
     assert "ends early" in "; ".join(remarks["cut.avi"])
 
 
+def test_a_file_without_a_number_of_frames_is_held_to_its_duration(film_folder):
+    with open_video(str(film_folder / "sound.mkv")) as video:
+        assert video.promised == 0
+    with open_video(str(film_folder / "cut.mkv")) as video:
+        # Of 40; the header has them as 1.6 seconds at 25 a second.
+        assert video.count < 30 and abs(video.promised - 40) <= 1
+    remarks = "; ".join(decoding.inspect(str(film_folder / "cut.mkv"))[1])
+    assert "ends early" in remarks
+
+
+def test_a_varying_rate_is_no_early_end(film_folder, tmp_path):
+    times = [number + number * number // 7 for number in range(40)]
+    films.film(tmp_path / "varying.mkv", times=times)
+    assert decoding.inspect(str(tmp_path / "varying.mkv"))[1] == [
+        "the rate varies"
+    ]
+
+
 def test_views_lie_evenly_over_the_video_and_its_width(film_folder):
     views, notes = decoding.view_clips(
         str(film_folder / "sound.mp4"),
