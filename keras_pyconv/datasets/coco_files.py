@@ -2,8 +2,8 @@
 
 The fact a reader would get wrong: what is wrong with a file of annotations is
 not all the same. What says that the file does not belong to the pictures (a
-picture or class that it does not have, one id for two pictures, a missing
-file) is refused. A box that cannot be one is skipped and counted.
+picture or class that it does not have, one id for two pictures or classes, a
+missing file) is refused. A box that cannot be one is skipped and counted.
 """
 
 import collections
@@ -28,14 +28,35 @@ def _refuse(file, wrong, what):
 
 def _read(file):
     """The parts of a COCO file that boxes need."""
-    content = json.loads(pathlib.Path(file).read_text())
+    try:
+        content = json.loads(pathlib.Path(file).read_text(encoding="utf-8"))
+    # Of the JSON, or of the letters that it is written in.
+    except ValueError as error:
+        raise ValueError(
+            f"{file} is no whole JSON file; it may have been cut short: {error}"
+        ) from error
     parts = ("images", "annotations", "categories")
+    if not isinstance(content, dict):
+        content = {}
     lacking = [part for part in parts if part not in content]
     if lacking:
         raise ValueError(
             f"{file} is no file of COCO's boxes: it lacks {lacking}."
         )
     return [content[part] for part in parts]
+
+
+def _names(file, categories):
+    """Names of the categories by their ids, of which each must be one."""
+    names = {}
+    for row in categories:
+        if row["id"] in names:
+            raise ValueError(
+                f"{file}: two categories have the id {row['id']!r}, "
+                f"{names[row['id']]!r} and {row['name']!r}."
+            )
+        names[row["id"]] = row["name"]
+    return names
 
 
 def _check(file, images, annotations, categories, folder):
@@ -114,10 +135,11 @@ def coco_files(
         The `DetectionSet`.
 
     Raises:
-        ValueError: if the file does not belong to the pictures.
+        ValueError: if the file is not whole, or does not belong to the
+            pictures.
     """
     images, rows, known = _read(annotations)
-    names = {row["id"]: row["name"] for row in known}
+    names = _names(annotations, known)
     ids = tuple(sorted(names) if categories is None else categories)
     labels = {category: label for label, category in enumerate(ids)}
     folder = pathlib.Path(folder)

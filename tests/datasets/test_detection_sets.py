@@ -113,6 +113,7 @@ def _change(part, **values):
         (_change("annotations", category_id=2), "unknown categories"),
         (_change("images", file_name="no.png"), "missing in .* no.png"),
         (lambda content: content.pop("images"), "lacks .'images'."),
+        (_change("categories", id=90), "the id 90, 'z' and 'a'"),
     ],
     ids=[
         "two of one id",
@@ -120,6 +121,7 @@ def _change(part, **values):
         "unknown class",
         "no file",
         "part",
+        "two classes of one id",
     ],
 )
 def test_a_file_that_does_not_belong_is_refused(change, words, tmp_path):
@@ -128,6 +130,14 @@ def test_a_file_that_does_not_belong_is_refused(change, words, tmp_path):
     change(content)
     path.write_text(json.dumps(content))
     with pytest.raises(ValueError, match=words):
+        coco_files(path, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", '{"images": [{"id"', "[]"], ids=repr)
+def test_a_file_that_is_not_whole_is_refused_by_its_name(text, tmp_path):
+    path = tmp_path / "instances.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="instances.json is no "):
         coco_files(path, tmp_path)
 
 
