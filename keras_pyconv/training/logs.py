@@ -13,6 +13,12 @@ import json
 
 from keras_pyconv.writing import write_atomically
 
+MOST_COLUMNS = 4  # of panels in the picture
+# pycocotools' mark for "there is nothing of that size".
+ABSENT = -1.0
+# COCO's numbers, which are never below 0 otherwise; a loss may be.
+ABSENT_IN = ("val_AP", "val_AR")
+
 
 def table(history):
     """The epochs as CSV text, a column for every name in any of them."""
@@ -24,15 +30,26 @@ def table(history):
     return text.getvalue()
 
 
-def _panels(history):
-    """Names that are drawn together: `loss` with `val_loss` and so on."""
+def _points(history, name):
+    """Epochs and values of one curve, without what is not there."""
+    marks = (None, ABSENT) if name.startswith(ABSENT_IN) else (None,)
+    rows = [row for row in history if row.get(name) not in marks]
+    return [row["epoch"] for row in rows], [row[name] for row in rows]
+
+
+def panels(history):
+    """What is drawn together: `loss` with `val_loss` and so on.
+
+    Returns:
+        By the title of each panel its curves: name to (epochs, values).
+    """
     names = dict.fromkeys(name for row in history for name in row)
-    drop = ("epoch", "step", "seconds")
-    panels = {}
+    found = {}
     for name in names:
-        if name not in drop:
-            panels.setdefault(name.removeprefix("val_"), []).append(name)
-    return panels
+        points = _points(history, name)
+        if name not in ("epoch", "step", "seconds") and points[0]:
+            found.setdefault(name.removeprefix("val_"), {})[name] = points
+    return found
 
 
 def curves(history):
@@ -42,23 +59,30 @@ def curves(history):
         from matplotlib.figure import Figure
     except ImportError:
         return None
-    panels = _panels(history)
-    count = len(panels)
-    figure = Figure(figsize=(4.5 * count, 3.6))
+    drawn = panels(history)
+    columns = min(MOST_COLUMNS, len(drawn))
+    rows = -(-len(drawn) // columns)
+    width, height = 4.5 * columns, 3.6 * rows
+    figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
     # Matplotlib's own layouts draw everything twice.
     figure.subplots_adjust(
-        left=0.6 / (4.5 * count), right=1 - 0.2 / (4.5 * count), bottom=0.14
+        left=0.6 / width,
+        right=1 - 0.2 / width,
+        bottom=0.5 / height,
+        top=1 - 0.4 / height,
+        hspace=0.36,
     )
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axis, (panel, names) in zip(axes, panels.items()):
-        for name in names:
-            rows = [row for row in history if row.get(name) is not None]
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes[len(drawn) :]:
+        axis.set_axis_off()
+    for axis, (panel, lines) in zip(axes, drawn.items()):
+        for name, (epochs, values) in lines.items():
             axis.plot(
-                [row["epoch"] for row in rows],
-                [row[name] for row in rows],
+                epochs,
+                values,
                 "-" if name.startswith("val_") else "--",
-                marker="." if len(rows) < 20 else None,
+                marker="." if len(epochs) < 20 else None,
                 label=name,
             )
         axis.set_xlabel("epoch")

@@ -72,6 +72,33 @@ def test_the_curves_are_drawn_and_grow(folder, draws, tmp_path):
     assert first.startswith(b"\x89PNG") and first != second
 
 
+def _side(picture):
+    """Width and height of a PNG file, in inches of 100 pixels."""
+    return tuple(
+        int.from_bytes(picture[at : at + 4], "big") / 100 for at in (16, 20)
+    )
+
+
+def test_many_curves_stand_in_rows_of_four(draws):
+    row = {"epoch": 1, "step": 4} | {f"loss {n}": 0.5 for n in range(9)}
+    assert _side(logs.curves([row])) == (18, 10.8)
+    assert _side(logs.curves([{"epoch": 1, "step": 4, "loss": 0.5}])) == (
+        4.5,
+        3.6,
+    )
+
+
+def test_what_coco_marks_as_absent_is_no_point_of_a_curve():
+    history = [
+        {"epoch": 1, "loss": -1.0, "val_AP S": -1.0, "val_AP L": -1.0},
+        {"epoch": 2, "loss": -2.0, "val_AP S": 0.25, "val_AP L": -1.0},
+    ]
+    assert logs.panels(history) == {
+        "loss": {"loss": ([1, 2], [-1.0, -2.0])},
+        "AP S": {"val_AP S": ([2], [0.25])},
+    }
+
+
 @pytest.mark.parametrize(
     "changes, said",
     [
