@@ -222,22 +222,27 @@ def draw_detections(image, detections: Detections, path=None):
     Returns:
         uint8 array of the picture's shape.
     """
-    from PIL import Image, ImageDraw
+    from PIL import Image, ImageDraw, ImageFont
 
     pixels = np.clip(np.round(_pixels(image)), 0, 255).astype("uint8")
     picture = Image.fromarray(pixels)
     pen = ImageDraw.Draw(picture)
-    line = max(1, round(min(picture.size) / 200))
+    line = max(2, round(min(picture.size) / 200))
+    height = max(10, 5 * line)
+    font = ImageFont.load_default(height)
     # The best are drawn last, over the others.
     for number in reversed(range(len(detections))):
         ymin, xmin, ymax, xmax = detections.boxes[number].tolist()
         label = int(detections.labels[number])
         colour = _colour(label)
+        # A dark edge on both sides is seen on any ground.
+        outer = (xmin - 1, ymin - 1, xmax + 1, ymax + 1)
+        pen.rectangle(outer, outline="black", width=line + 2)
         pen.rectangle((xmin, ymin, xmax, ymax), outline=colour, width=line)
         text = f"{detections.name(label)} {detections.scores[number]:.2f}"
-        corner = (xmin + line, max(0, ymin - 11))
-        pen.rectangle(pen.textbbox(corner, text), fill=colour)
-        pen.text(corner, text, fill="black")
+        corner = (xmin + line, max(0, ymin - height - 1))
+        pen.rectangle(pen.textbbox(corner, text, font=font), fill=colour)
+        pen.text(corner, text, fill="black", font=font)
     if path is not None:
         picture.save(path)
     return np.asarray(picture)

@@ -227,3 +227,18 @@ def test_a_drawing_changes_the_pixels_of_the_box_alone(picture, tmp_path):
     assert not changed[30, 45] and not changed[45:].any()
     assert (tmp_path / "drawn.png").stat().st_size > 100
     assert str(found) == "b 0.90 at [20.0, 30.0, 40.0, 60.0]"
+
+
+@pytest.mark.parametrize("side, line", [(60, 2), (600, 3), (1200, 6)])
+def test_a_box_has_a_dark_edge_and_is_as_wide_as_the_picture_asks(side, line):
+    pytest.importorskip("PIL", reason="needs Pillow")
+    found = Detections(
+        np.array([[side / 2, 10, side - 10, side - 10]]),
+        np.array([0]),
+        np.array([0.9]),
+    )
+    drawn = draw_detections(np.full((side, side, 3), 200, "uint8"), found)
+    across = drawn[side * 3 // 4, : 12 + line].astype(int)
+    dark = np.flatnonzero(across.sum(1) == 0)
+    assert dark.tolist() == [9, 10 + line]
+    assert (across[10 : 10 + line] == across[10]).all()
