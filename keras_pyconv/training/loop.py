@@ -253,8 +253,8 @@ class _Run:
             self.progress.show(self.step, self._read_logs())
         apart = max(1, self.steps_per_epoch // POINTS_PER_EPOCH)
         if logs and self.step % apart == 0:
-            speed = self.progress.images_per_second(self.step)
-            values = {"images_per_second": speed} if speed else {}
+            speed = self.progress.examples_per_second(self.step)
+            values = {"examples_per_second": speed} if speed else {}
             logs.scalars(self.step, {**self._read_logs(), **values})
 
     def _say_stopped(self):

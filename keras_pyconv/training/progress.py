@@ -1,4 +1,4 @@
-"""One line that says where a run is: loss, top-1, images per second, time left.
+"""One line that says where a run is: loss, top-1, speed, time left.
 
 The fact a reader would get wrong: the speed is of the steps since this process
 began, without the first, which compiles, and without evaluations; the time
@@ -56,7 +56,7 @@ class Progress:
         clock=time.monotonic,
     ):
         self._epochs, self._steps_per_epoch = epochs, steps_per_epoch
-        self.batch = 1  # images of one step on all machines
+        self.batch = 1  # examples of one step on all machines
         self._stream = stream or sys.stdout
         self._quiet = quiet
         self._clock = clock
@@ -73,7 +73,7 @@ class Progress:
         """The first step of this process is done; the clock starts."""
         self._first = (step, self._clock())
 
-    def images_per_second(self, step):
+    def examples_per_second(self, step):
         """Since the beginning, or None before there is anything to say."""
         if self._first is None or step <= self._first[0]:
             return None
@@ -111,10 +111,10 @@ class Progress:
         epoch, within = divmod(step - 1, self._steps_per_epoch)
         text = f"epoch {epoch + 1}/{self._epochs} "
         text += f"{within + 1}/{self._steps_per_epoch} {figures(logs)}"
-        speed = self.images_per_second(step)
+        speed = self.examples_per_second(step)
         if speed:
             left = duration(self._seconds_left(step, speed))
-            text += f" {speed:.1f} images/s {left} left"
+            text += f" {speed:.1f} examples/s {left} left"
         return text
 
     def show(self, step, logs, final=False):

@@ -28,7 +28,7 @@ def test_speed_and_time_left_are_of_the_steps_since_the_first():
     line = progress.line(7, {"loss": 1.25, "accuracy": 0.4321})
     # Four steps of 32 in four seconds; thirteen steps are left.
     assert line == (
-        "epoch 1/2 7/10 loss 1.25 top-1 43.2% 32.0 images/s 0:00:13 left"
+        "epoch 1/2 7/10 loss 1.25 top-1 43.2% 32.0 examples/s 0:00:13 left"
     )
 
 
@@ -38,7 +38,7 @@ def test_an_evaluation_counts_for_the_time_left_and_not_the_speed():
     with progress.paused():
         pass
     # Ten steps took ten seconds, so do the next ten; the evaluation twenty.
-    assert progress.line(10, {}).endswith("32.0 images/s 0:00:30 left")
+    assert progress.line(10, {}).endswith("32.0 examples/s 0:00:30 left")
 
 
 def test_the_last_step_of_an_epoch_is_counted_to_it():
