@@ -24,6 +24,13 @@ def test_a_run_goes_on_after_any_step(step, unbroken, tmp_path):
     assert history == unbroken[1]
 
 
+def test_a_run_that_was_asked_to_stop_says_how_to_go_on(tmp_path, capsys):
+    _, history = small.run(tmp_path, stop_after_steps=1)
+    said = capsys.readouterr().out
+    assert f"Stopped after step 1 of 12 and saved to {tmp_path}" in said
+    assert history == []
+
+
 def test_a_run_that_is_over_is_not_trained_again(unbroken):
     trained, history, folder = unbroken
     again, found = small.run(folder, evaluate=None)
