@@ -104,8 +104,9 @@ def _check(image, mask, name):
     try:
         decode_mask(mask, len(ADE20K_CLASSES), "from_one", name, size)
     except tf.errors.InvalidArgumentError as error:
+        found = fault(error, f"The mask of {name}")
         raise ValueError(
-            f"{fault(error)}. Is this the archive of 2016 with the masks of "
+            f"{found}. Is this the archive of 2016 with the masks of "
             "150 classes, and not of instances or of the full data set?"
         ) from None
 

@@ -62,33 +62,69 @@ class MaskSet:
             uint8 `(height, width, 3)`, and uint8 `(height, width)`: classes
             from 0, 255 for none.
         """
-        picture, mask = example["picture"], example["mask"]
-        if self.are_files:
-            picture, mask = tf.io.read_file(picture), tf.io.read_file(mask)
-        picture = decode_picture(picture)
-        labels = decode_mask(
-            mask,
-            len(self.classes),
-            self.rule,
-            example["name"],
-            tf.shape(picture)[:2],
+        picture = self._picture(example)
+        return picture, self._labels(example, picture)
+
+    def decoded_in_python(self, example):
+        """As `decoded`, for an example on which that failed in a graph.
+
+        Whatever fails again is an error of the graph that names the file. It
+        is slow, so that it is for `map_or_substitute`.
+        """
+        keys = ("picture", "mask", "name")
+
+        @tf.autograph.experimental.do_not_convert
+        def decoded(*values):
+            found = self._named(dict(zip(keys, values)))
+            return [part.numpy() for part in found]
+
+        picture, labels = tf.numpy_function(
+            decoded, [example[key] for key in keys], (tf.uint8, tf.uint8)
         )
-        return picture, labels
+        return (
+            tf.ensure_shape(picture, (None, None, 3)),
+            tf.ensure_shape(labels, (None, None)),
+        )
 
     def check(self, count=None):
         """Decodes the first `count` pictures and masks, or all.
 
         Raises:
-            ValueError: a mask cannot be one of this set; the message says
-                which, and what was found.
+            ValueError: a file cannot be read, or a mask cannot be one of this
+                set; the message says which, and what was found.
         """
         examples = self.examples(None)
         for example in examples if count is None else examples.take(count):
-            try:
-                self.decoded(example)
-            except tf.errors.InvalidArgumentError as error:
-                raise ValueError(f"{self.name}: {fault(error)}") from None
+            self._named(example)
         return self
+
+    def _encoded(self, example, key):
+        value = example[key]
+        return tf.io.read_file(value) if self.are_files else value
+
+    def _picture(self, example):
+        return decode_picture(self._encoded(example, "picture"))
+
+    def _labels(self, example, picture):
+        return decode_mask(
+            self._encoded(example, "mask"),
+            len(self.classes),
+            self.rule,
+            example["name"],
+            tf.shape(picture)[:2],
+        )
+
+    def _named(self, example):
+        """As `decoded`, outside of graphs, with errors that name the file."""
+        key, name = "picture", _text(example["name"])
+        what = f"The picture {name}"
+        try:
+            picture = self._picture(example)
+            key, what = "mask", f"The mask of {name}"
+            return picture, self._labels(example, picture)
+        except tf.errors.OpError as error:
+            where = _text(example[key]) if self.are_files else self.name
+            raise ValueError(f"{where}: {fault(error, what)}") from None
 
 
 def mask_set(
@@ -130,6 +166,12 @@ def mask_set(
         builder = _builder(str(name), directory)
         found = _tfds_set(builder, split, classes, rule)
     return found.check(LOOKED_AT)
+
+
+def _text(value):
+    """A string of TensorFlow, or the bytes that a graph hands over."""
+    value = value.numpy() if tf.is_tensor(value) else value
+    return value.decode(errors="replace")
 
 
 def _names(classes):

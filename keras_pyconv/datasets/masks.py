@@ -9,6 +9,8 @@ of a palette, drops half of 16 bits, and a mask of instances looks like one of
 classes; so what cannot be a mask of this set is refused by name.
 """
 
+import re
+
 import tensorflow as tf
 
 from keras_pyconv.tasks.segmentation.classes import IGNORED
@@ -41,12 +43,20 @@ def _check(holds, name, *words):
     return tf.debugging.Assert(holds, [said], summarize=1)
 
 
-def fault(error) -> str:
-    """The sentence in an error of `decode_mask`, which TensorFlow wraps."""
+def fault(error, what) -> str:
+    """One sentence on what is wrong, of an error that TensorFlow wraps.
+
+    Args:
+        error: of `decode_mask`, or of reading or decoding any file.
+        what: the file is, such as "The mask of 1.jpg", where the error does
+            not say so itself.
+    """
     said = error.message
     if _BEGINNING in said:
         said = said[said.index(_BEGINNING) :].splitlines()[0]
-    return said.strip(" '\"]")
+        return said.strip(" '\"]")
+    said = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", said).strip()
+    return f"{what} cannot be read: {(said.splitlines() or ['empty'])[0]}"
 
 
 def _check_header(encoded, name):
@@ -124,7 +134,6 @@ def decode_mask(encoded, classes, rule, name="a picture", size=None):
         pixels = tf.io.decode_png(encoded, channels=1)[..., 0]
     checks = []
     if size is not None:
-        found = tf.shape(pixels)
         found = tf.shape(pixels)
         (height, width), (high, wide) = (
             tf.unstack(tf.convert_to_tensor(pair), num=2)

@@ -17,7 +17,7 @@ import math
 
 import tensorflow as tf
 
-from keras_pyconv.datasets.stream import training_stream
+from keras_pyconv.datasets.stream import map_or_substitute, training_stream
 from keras_pyconv.tasks.preprocessing import (
     LARGEST_PIXEL,
     Preprocessing,
@@ -217,18 +217,36 @@ def training_masks(
         `(batch, side, side)`; see `training_stream`.
     """
 
-    def prepare(example, seed):
-        image, labels = masks.decoded(example)
-        return augment(image, labels, seed, side, preprocessing, **augmentation)
+    def prepared(decoded):
+        def of_example(example, seed):
+            return augment(
+                *decoded(example), seed, side, preprocessing, **augmentation
+            )
+
+        return of_example
 
     return training_stream(
         masks.examples,
         masks.count,
-        prepare,
+        prepared(masks.decoded),
         batch_size=batch_size,
         seed=seed,
         shuffle_buffer=shuffle_buffer,
         shard=shard,
+        substitute=prepared(masks.decoded_in_python),
+    )
+
+
+def _each(masks, shard, prepare):
+    """`prepare(image, labels, name)` of this worker's pictures, in order."""
+
+    def prepared(decoded):
+        return lambda example: prepare(*decoded(example), example["name"])
+
+    return map_or_substitute(
+        masks.examples(None).shard(shard[1], shard[0]),
+        prepared(masks.decoded),
+        prepared(masks.decoded_in_python),
     )
 
 
@@ -253,8 +271,7 @@ def central_crops(
     """
     mean = LARGEST_PIXEL * tf.constant(preprocessing.mean)
 
-    def prepare(example):
-        image, labels = masks.decoded(example)
+    def prepare(image, labels, name):
         image = tf.cast(image, tf.float32)
         image, labels = crop(image, labels, side, mean)
         return normalize(image, preprocessing), labels
@@ -267,8 +284,7 @@ def central_crops(
         tf.fill((side, side), tf.constant(IGNORED, tf.uint8)),
     )
     filler = tf.data.Dataset.from_tensors(nothing)
-    dataset = masks.examples(None).shard(workers, index)
-    dataset = dataset.map(prepare, tf.data.AUTOTUNE)
+    dataset = _each(masks, shard, prepare)
     dataset = dataset.concatenate(filler.repeat(batches * batch_size - own))
     dataset = dataset.batch(batch_size, drop_remainder=True)
     known = tf.data.experimental.assert_cardinality(batches)
@@ -287,11 +303,9 @@ def whole_pictures(masks, shard=(0, 1)):
         `(height, width)` and `name`.
     """
 
-    def prepare(example):
-        image, labels = masks.decoded(example)
-        return {"image": image, "labels": labels, "name": example["name"]}
+    def prepare(image, labels, name):
+        return {"image": image, "labels": labels, "name": name}
 
-    dataset = masks.examples(None).shard(shard[1], shard[0])
-    dataset = dataset.map(prepare, tf.data.AUTOTUNE).prefetch(2)
+    dataset = _each(masks, shard, prepare).prefetch(2)
     for example in dataset.as_numpy_iterator():
         yield {**example, "name": example["name"].decode()}

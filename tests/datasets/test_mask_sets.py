@@ -86,6 +86,33 @@ def test_no_png_is_refused(folder):
         mask_set(folder)
 
 
+def cut(path, length=60):
+    path.write_bytes(path.read_bytes()[:length])
+
+
+def no_picture(path):
+    path.write_text("no picture\n" * 20)
+
+
+DAMAGED = {
+    "a cut mask": ("annotations", "1.png", cut, "The mask of 1.jpg"),
+    "a cut picture": ("images", "1.jpg", cut, "The picture 1.jpg"),
+    "a text": ("images", "1.jpg", no_picture, "The picture 1.jpg"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_file_is_named_with_what_was_found(folder, damage):
+    kind, name, harm, what = DAMAGED[damage]
+    masks = mask_set(folder)
+    path = folder / kind / "training" / name
+    harm(path)
+    wanted = rf"^{path}: {what} cannot be read: [^{{]+$"
+    for look in (masks.check, lambda: mask_set(folder)):
+        with pytest.raises(ValueError, match=wanted):
+            look()
+
+
 def test_a_picture_without_mask_is_named(folder):
     (folder / "annotations" / "training" / "2.png").unlink()
     with pytest.raises(ValueError, match="1 pictures have no mask, such as 2"):
@@ -147,6 +174,13 @@ def test_the_builder_refuses_masks_of_another_archive(tmp_path):
     root = write(tmp_path / "ADEChallengeData2016")
     save(root, "RGB", picture(SIZE))
     with pytest.raises(ValueError, match="1.jpg .* RGB .*archive of 2016"):
+        builder(tmp_path, tmp_path / "data")
+
+
+def test_the_builder_names_a_damaged_mask(tmp_path):
+    root = write(tmp_path / "ADEChallengeData2016")
+    cut(root / "annotations" / "training" / "1.png")
+    with pytest.raises(ValueError, match="The mask of 1.jpg cannot be read: "):
         builder(tmp_path, tmp_path / "data")
 
 

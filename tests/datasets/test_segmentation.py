@@ -146,6 +146,26 @@ def test_the_validation_sees_the_middle_of_every_picture(folder):
     np.testing.assert_array_equal(empty, [[False, False], [False, True]])
 
 
+STREAMS = {
+    "training": lambda masks: training_masks(masks, 33, batch_size=3, seed=1)(),
+    "validation": lambda masks: central_crops(masks, 33, batch_size=3),
+    "evaluation": whole_pictures,
+}
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_an_error_in_a_stream_names_the_file(tmp_path, stream):
+    masks = mask_set(write(tmp_path))
+    path = tmp_path / "annotations" / "training" / "1.png"
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(
+        tf.errors.InvalidArgumentError,
+        match=f"ValueError: {path}: The mask of 1.jpg cannot be read: .* 60",
+    ):
+        for _ in STREAMS[stream](masks):
+            pass
+
+
 def test_whole_pictures_keep_their_sizes(folder):
     found = list(whole_pictures(mask_set(folder)))
     assert [one["name"] for one in found] == ["0.jpg", "1.jpg", "2.jpg"]
