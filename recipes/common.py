@@ -6,6 +6,7 @@ The command line, the record of a run, and the timing of its steps.
 import argparse
 import functools
 import json
+import math
 import pathlib
 import statistics
 import sys
@@ -239,8 +240,19 @@ def verbosity():
 def write_record(path, **values):
     """Writes `values` and the provenance of the run as JSON."""
     packages = (*PACKAGES, "tensorflow-datasets")
-    record = {**provenance(packages), **values}
+    record = _without_nan({**provenance(packages), **values})
     write_atomically(path, json.dumps(record, indent=2, default=str) + "\n")
+
+
+def _without_nan(value):
+    """The same with None for what JSON has no number for."""
+    if isinstance(value, dict):
+        return {key: _without_nan(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 class StepTimer(keras.callbacks.Callback):

@@ -99,6 +99,7 @@ def parse(argv):
     options = {
         "weights": {"help": "ade20k, or a file of weights"},
         "data": {"default": DATA, "help": "TFDS name or folder (%(default)s)"},
+        "classes": {"nargs": "+", "metavar": "NAME", "help": "as in training"},
         "label-rule": {
             "choices": datasets.LABEL_RULES,
             "help": "as in training",
@@ -135,7 +136,11 @@ def main(argv=None):
     args = parse(argv)
     source = few_scenes(args.data_dir) if args.smoke else args.data
     masks = datasets.mask_set(
-        source, args.split, args.data_dir, rule=args.label_rule
+        source,
+        args.split,
+        args.data_dir,
+        classes=args.classes,
+        rule=args.label_rule,
     )
     model = load_model(args, len(masks.classes))
     shown = Shown(args.pictures)

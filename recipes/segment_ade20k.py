@@ -69,7 +69,13 @@ def load_data(args, shard):
     """Batches to train on, the validation, and the names of the classes."""
     source = few_scenes(args.data_dir) if args.smoke else args.data
     train, validation = (
-        datasets.mask_set(source, split, args.data_dir, rule=args.label_rule)
+        datasets.mask_set(
+            source,
+            split,
+            args.data_dir,
+            classes=args.classes,
+            rule=args.label_rule,
+        )
         for split in ("train", "validation")
     )
     batches = datasets.training_masks(
@@ -139,6 +145,13 @@ def parse(argv):
     )
     parser.add_argument(
         "--data", default=DATA, help="TFDS name or folder (%(default)s)"
+    )
+    parser.add_argument(
+        "--classes",
+        nargs="+",
+        metavar="NAME",
+        help="of the classes, in the order of the masks; default: as the set "
+        "or its classes.txt says, else ADE20K's 150",
     )
     parser.add_argument(
         "--label-rule",

@@ -28,6 +28,7 @@ from keras_pyconv.tasks.segmentation.classes import ADE20K_CLASSES
 
 IMAGES = ("images", "image")
 MASKS = ("annotations", "masks", "labels")
+CLASSES = "classes.txt"
 FEATURE = "segmentation_mask"
 LOOKED_AT = 4  # masks of a set when it is opened
 SHOWN = 3  # examples that a message names
@@ -141,7 +142,8 @@ def mask_set(
         split: "train", "validation", or as the data set calls its splits.
         data_dir: where TFDS keeps its data sets.
         classes: names of the classes, or how many there are; by default the
-            TFDS feature's, else ADE20K's 150.
+            TFDS feature's, or the lines of `classes.txt` in the folder, else
+            ADE20K's 150.
         rule: `"from_one"` where masks count classes from 1 and 0 is "other",
             `"from_zero"` where they count from 0 and 255 is ignored; by
             default ADE20K's, the first, for folders and `ade20k`.
@@ -211,12 +213,28 @@ def _folder_set(root, split, classes, rule):
     }
     return MaskSet(
         f"{root}, {split}",
-        _names(classes),
+        _names(_written_names(root) if classes is None else classes),
         rule or "from_one",
         len(stems),
         in_order(columns),
         are_files=True,
     )
+
+
+def _written_names(root):
+    """The lines of the folder's file of names, or None without one."""
+    path = root / CLASSES
+    if not path.is_file():
+        return None
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    names = [line.strip() for line in lines if line.strip()]
+    if not names or len(set(names)) < len(names):
+        twice = [name for name in names if names.count(name) > 1]
+        raise ValueError(
+            f"{path} must have a name of a class on each line, every one "
+            f"once. Received: {len(names)} names, twice {twice[:SHOWN]}"
+        )
+    return names
 
 
 def _subfolder(root, names):

@@ -113,6 +113,16 @@ def test_a_damaged_file_is_named_with_what_was_found(folder, damage):
             look()
 
 
+def test_the_classes_are_the_lines_of_a_file_in_the_folder(folder):
+    names = [f"class {number}" for number in range(150)]
+    (folder / "classes.txt").write_text("\n".join(names) + "\n\n")
+    assert mask_set(folder).classes == tuple(names)
+    assert mask_set(folder, classes=151).classes[0] == "0"
+    (folder / "classes.txt").write_text("cat\ndog\ncat\n")
+    with pytest.raises(ValueError, match="classes.txt .* 3 names.*'cat'"):
+        mask_set(folder)
+
+
 def test_a_picture_without_mask_is_named(folder):
     (folder / "annotations" / "training" / "2.png").unlink()
     with pytest.raises(ValueError, match="1 pictures have no mask, such as 2"):

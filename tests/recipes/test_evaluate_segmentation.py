@@ -5,7 +5,10 @@ import json
 import pytest
 from PIL import Image
 
+from keras_pyconv import build_segmenter
+from keras_pyconv.architectures import make_segmenter
 from recipes import evaluate_segmentation
+from tests.datasets.mask_folders import write
 
 
 def test_a_smoke_run_leaves_a_table_pictures_and_files(tmp_path, capsys):
@@ -31,6 +34,31 @@ def test_a_smoke_run_leaves_a_table_pictures_and_files(tmp_path, capsys):
     ]
     with Image.open(files[0]) as written:
         assert written.size == (96, 96)
+
+
+def test_the_classes_of_a_folder_are_named_and_null_is_no_number(
+    tmp_path, capsys
+):
+    write(tmp_path / "data", "validation", [(40, 60)])
+    names = [f"class{number}" for number in range(151)]
+    small = "--backbone=ResNetMini --head=conv --head-width=8 --no-flip"
+    shown = "--window=33 --base-size=33 --pictures=0 --label-rule=from_zero"
+    build_segmenter(
+        make_segmenter("ResNetMini", "conv", head_width=8), classes=152
+    ).save_weights(tmp_path / "mine.weights.h5")
+    evaluate_segmentation.main(
+        [
+            *(*small.split(), *shown.split(), f"--data={tmp_path / 'data'}"),
+            *(f"--workdir={tmp_path}", f"--weights={tmp_path}/mine.weights.h5"),
+            *("--classes", *names, "never"),
+        ]
+    )
+    said = capsys.readouterr().out
+    assert "class150" in said and "wall" not in said and "nan" not in said
+    text = (tmp_path / "results.json").read_text()
+    *_, never = json.loads(text)["classes"]
+    assert never["class"] == "never" and never["accuracy"] is None
+    assert "NaN" not in text
 
 
 def test_without_weights_nothing_is_evaluated(capsys):

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from recipes import segment_ade20k
+from tests.datasets.mask_folders import write
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,17 @@ def test_the_backbone_learns_at_a_tenth_of_the_heads_rate(run):
     assert {path.partition("_")[0] for path in fast} == {
         *("merge", "classifier", "auxiliary"),
     }
+
+
+def test_classes_are_named_on_the_command_line(tmp_path):
+    for split in ("training", "validation"):
+        write(tmp_path, split)
+    names = [f"class {number}" for number in range(150)]
+    args = segment_ade20k.parse(
+        [f"--data={tmp_path}", "--batch-size=2", "--classes", *names]
+    )
+    *_, classes = segment_ade20k.load_data(args, (0, 1))
+    assert classes == tuple(names)
 
 
 def test_normalization_is_over_all_devices(run):

@@ -55,7 +55,8 @@ class Evaluation:
     def rows(self) -> list[dict]:
         """`class`, `iou`, `accuracy`, `pixels` of the truth, for each class.
 
-        The accuracy is the part of the class's pixels that were found.
+        The accuracy is the part of the class's pixels that were found; NaN,
+        as the IoU, where there is nothing to divide by.
         """
         pixels = self.matrix.sum(axis=1)
         hits = np.diag(self.matrix)
@@ -74,17 +75,24 @@ class Evaluation:
     def __str__(self):
         width = max(map(len, (*self.class_names, "mean of classes")))
         lines = [f"{'':{width}}      IoU  accuracy         pixels"]
+        mean = {
+            "class": "mean of classes",
+            "iou": self.mean_iou,
+            "accuracy": self.pixel_accuracy,
+            "pixels": int(self.matrix.sum()),
+        }
         lines += [
-            f"{row['class']:{width}}  {row['iou']:7.2%}   "
-            f"{row['accuracy']:7.2%}  {row['pixels']:13,}"
-            for row in self.rows()
+            f"{row['class']:{width}}  {_percent(row['iou'])}   "
+            f"{_percent(row['accuracy'])}  {row['pixels']:13,}"
+            for row in (*self.rows(), mean)
         ]
-        lines.append(
-            f"{'mean of classes':{width}}  {self.mean_iou:7.2%}   "
-            f"{self.pixel_accuracy:7.2%}  {int(self.matrix.sum()):13,}"
-        )
         lines.append("The last accuracy is that of all pixels.")
         return "\n".join(lines)
+
+
+def _percent(share):
+    """In seven characters; a dash for what never occurs."""
+    return f"{'-':>7}" if np.isnan(share) else f"{share:7.2%}"
 
 
 def _checked(labels, image, name):

@@ -7,6 +7,7 @@ from PIL import Image
 import keras_pyconv
 from keras_pyconv.tasks.segmentation import (
     ADE20K_CLASSES,
+    Evaluation,
     Protocol,
     SlidingWindows,
     color_labels,
@@ -75,6 +76,17 @@ def test_pictures_without_labels_are_answered_and_not_counted(model):
     example = {"image": picture(20, 20), "name": "a"}
     found = evaluate_segmentation(model, [example], PROTOCOL, verbose=0)
     assert found.matrix.sum() == 0 and np.isnan(found.mean_iou)
+
+
+def test_a_class_that_never_occurs_has_a_dash_in_the_table():
+    matrix = np.array([[3, 1, 0], [0, 0, 0], [0, 0, 0]])
+    found = Evaluation(matrix, ("cat", "dog", "fox"), 1)
+    rows = [line.split() for line in str(found).splitlines()[1:4]]
+    assert rows == [
+        ["cat", "75.00%", "75.00%", "4"],
+        ["dog", "0.00%", "-", "0"],
+        ["fox", "-", "-", "0"],
+    ]
 
 
 def test_a_picture_is_parsed_in_one_call(model, tmp_path):
