@@ -43,7 +43,13 @@ EPOCHS = 90
 FALLS = (30, 60, 80)  # of 90; from these epochs on the rate is a tenth
 SIDE = 224  # of a picture in training and evaluation, in pixels
 SEED = 1
-SMOKE = {"variant": "PyConvResNetMini", "side": 64, "batch": 8, "steps": 2}
+SMOKE = {
+    "variant": "PyConvResNetMini",
+    "side": 64,
+    "batch_size": 8,
+    "epochs": 1,
+}
+SMOKE_STEPS = 2
 
 # Data ----------------------------------------------------------------------
 
@@ -103,11 +109,7 @@ def parse(argv):
     common.add_training_arguments(
         parser, batch_size=BATCH, epochs=EPOCHS, seed=SEED
     )
-    args = parser.parse_args(argv)
-    if args.smoke:
-        args.variant, args.side = SMOKE["variant"], SMOKE["side"]
-        args.batch_size, args.epochs = SMOKE["batch"], 1
-    return args
+    return common.parse(parser, argv, **SMOKE)
 
 
 def main(argv=None):
@@ -116,7 +118,7 @@ def main(argv=None):
     strategy = common.begin(args)
     shard = training.shard(strategy)
     batches, evaluate, classes = load_data(args, shard)
-    steps = SMOKE["steps"] if args.smoke else batches.steps_per_epoch
+    steps = SMOKE_STEPS if args.smoke else batches.steps_per_epoch
     rate = schedule(args, steps)
     with strategy.scope():
         model = make_model(args.variant, len(classes), args.side, rate)

@@ -46,7 +46,14 @@ CUTMIX_PROBABILITY = 1.0
 PRECISION = "mixed_bfloat16"
 SIDE = 224  # of a picture in training and evaluation, in pixels
 SEED = 1
-SMOKE = {"variant": "PyConvResNetMini", "side": 64, "batch": 8, "steps": 2}
+SMOKE = {
+    "variant": "PyConvResNetMini",
+    "side": 64,
+    "batch_size": 8,
+    "epochs": 1,
+    "precision": "float32",  # few processors have fast bfloat16
+}
+SMOKE_STEPS = 2
 
 # Data ----------------------------------------------------------------------
 
@@ -109,12 +116,7 @@ def parse(argv):
         parser, batch_size=BATCH, epochs=EPOCHS, seed=SEED
     )
     parser.set_defaults(precision=PRECISION)
-    args = parser.parse_args(argv)
-    if args.smoke:
-        args.variant, args.side = SMOKE["variant"], SMOKE["side"]
-        args.batch_size, args.epochs = SMOKE["batch"], 1
-        args.precision = "float32"  # few processors have fast bfloat16
-    return args
+    return common.parse(parser, argv, **SMOKE)
 
 
 def main(argv=None):
@@ -123,7 +125,7 @@ def main(argv=None):
     strategy = common.begin(args)
     shard = training.shard(strategy)
     batches, evaluate, classes = load_data(args, shard)
-    steps = SMOKE["steps"] if args.smoke else batches.steps_per_epoch
+    steps = SMOKE_STEPS if args.smoke else batches.steps_per_epoch
     rate = schedule(args, steps)
     with strategy.scope():
         model = make_model(args.variant, len(classes), args.side, rate)

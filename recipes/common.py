@@ -19,6 +19,9 @@ from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
 from keras_pyconv.training.workdir import PACKAGES, provenance
 from keras_pyconv.writing import write_atomically
 
+# Options that say what the data is; `--smoke` makes its own.
+_OF_DATA = ("data", "classes", "root")
+
 
 def command_line(doc, workdir):
     """A parser with the options that every recipe has.
@@ -45,9 +48,34 @@ def command_line(doc, workdir):
     parser.add_argument(
         "--smoke",
         action="store_true",
-        help="the same steps on very little data, to see that all works",
+        help="the same steps on very little data that is made here, and small "
+        "values for what no option names, to see that all works",
     )
     return parser
+
+
+def parse(parser, argv, **small):
+    """The command line; with `--smoke` the defaults are small.
+
+    Args:
+        parser: as `command_line` gives it, with the recipe's options.
+        argv: the words, or None for those of the shell.
+        **small: defaults of options under `--smoke`; what the user names
+            stays.
+
+    Returns:
+        The options; under `--smoke`, `data` is None.
+    """
+    args = parser.parse_args(argv)
+    if not args.smoke:
+        return args
+    of_data = [name for name in _OF_DATA if hasattr(args, name)]
+    parser.set_defaults(**small, **dict.fromkeys(of_data))
+    args = parser.parse_args(argv)
+    for name in of_data:
+        if getattr(args, name) is not None:
+            parser.error(f"--smoke makes its own data; leave out --{name}")
+    return args
 
 
 def add_classifier_arguments(parser, *, variant, data, side, rate, rate_batch):

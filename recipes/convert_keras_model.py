@@ -137,9 +137,8 @@ def main(argv=None):
     parser = common.command_line(__doc__, "runs/convert_keras_model")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--further-epochs", type=int, default=FURTHER_EPOCHS)
-    args = parser.parse_args(argv)
-    epochs = 1 if args.smoke else args.epochs
-    further = 1 if args.smoke else args.further_epochs
+    args = common.parse(parser, argv, epochs=1, further_epochs=1)
+    epochs, further = args.epochs, args.further_epochs
     widths = SMOKE_WIDTHS if args.smoke else WIDTHS
 
     print("Preparing the data; nothing is downloaded.")

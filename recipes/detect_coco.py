@@ -51,12 +51,9 @@ WARMUP_EPOCHS = 1
 EVALUATE_EVERY = 10  # epochs
 SIDE = 300
 SEED = 1
-SMOKE = {
-    "backbones": {"PyConvSSD": "PyConvResNetMini", "SSD": "ResNetMini"},
-    "side": 64,
-    "batch": 4,
-    "steps": 2,
-}
+SMOKE = {"side": 64, "batch_size": 4, "epochs": 1}
+SMOKE_BACKBONES = {"PyConvSSD": "PyConvResNetMini", "SSD": "ResNetMini"}
+SMOKE_STEPS = 2
 
 # Data ----------------------------------------------------------------------
 
@@ -181,11 +178,9 @@ def parse(argv):
     common.add_training_arguments(
         parser, batch_size=BATCH, epochs=EPOCHS, seed=SEED
     )
-    args = parser.parse_args(argv)
-    backbones = SMOKE["backbones"] if args.smoke else BACKBONES
+    args = common.parse(parser, argv, **SMOKE)
+    backbones = SMOKE_BACKBONES if args.smoke else BACKBONES
     args.backbone = args.backbone or backbones[args.head]
-    if args.smoke:
-        args.side, args.batch_size, args.epochs = SMOKE["side"], 4, 1
     return args
 
 
@@ -214,7 +209,7 @@ def main(argv=None):
     train, validation = open_data(args)
     steps = steps_of_an_epoch(train, args.batch_size)
     if args.smoke:
-        steps = SMOKE["steps"]
+        steps = SMOKE_STEPS
     rate = schedule(args, steps)
     with strategy.scope():
         model = make_model(args, len(train.classes), rate)

@@ -38,7 +38,7 @@ VARIANT = "PyConvResNet50"
 DATA = "imagenet2012"
 SIDES = (224, 320)  # of the crops, in pixels
 BATCH = 64
-SMOKE = {"variant": "PyConvResNetMini", "sides": (64, 80), "batch": 8}
+SMOKE = {"variant": "PyConvResNetMini", "sides": (64, 80), "batch_size": 8}
 HEADER = ["", "crop", "short side", "top-1 err, %", "top-5 err, %"]
 
 # The model, as a function of pictures -----------------------------------------
@@ -236,9 +236,7 @@ def parse(argv):
     parser.add_argument(
         "--confusion", action="store_true", help="draw who is taken for whom"
     )
-    args = parser.parse_args(argv)
-    if args.smoke:
-        args.variant, args.batch_size = SMOKE["variant"], SMOKE["batch"]
+    args = common.parse(parser, argv, **SMOKE)
     if not (args.weights or args.model or args.smoke):
         parser.error("name --weights or --model; without them nothing is known")
     return args
@@ -251,7 +249,7 @@ def main(argv=None):
     validation = datasets.picture_set(source, args.split, args.data_dir)
     classes = validation.classes
     scores, only, name = load(args, classes)
-    sides = args.sides or (SMOKE["sides"] if args.smoke else SIDES)
+    sides = args.sides or SIDES
     if only and set(sides) != {only}:
         print(f"{name} takes pictures of {only} pixels and is shown no others.")
         sides = (only,)

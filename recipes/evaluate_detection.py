@@ -51,10 +51,8 @@ def parse(argv):
     }
     for name, option in options.items():
         parser.add_argument(f"--{name}", **option)
-    args = parser.parse_args(argv)
-    if args.smoke:
-        args.backbone, args.side = SMOKE["backbone"], SMOKE["side"]
-    elif args.weights is None:
+    args = common.parse(parser, argv, **SMOKE)
+    if args.weights is None and not args.smoke:
         parser.error("--weights is needed: there are no published ones")
     return args
 

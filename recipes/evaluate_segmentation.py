@@ -36,7 +36,12 @@ from recipes import common, pictures
 DATA = "ade20k"
 BACKBONE = "PyConvResNet50"
 SHOWN = 6  # pictures that are drawn
-SMOKE = {"backbone": "ResNetMini", "width": 64, "window": 64, "base": 96}
+SMOKE = {
+    "backbone": "ResNetMini",
+    "head_width": 64,
+    "window": 64,
+    "base_size": 96,
+}
 
 
 def few_scenes(data_dir):
@@ -122,11 +127,8 @@ def parse(argv):
         parser.add_argument(f"--{name}", **option)
     parser.add_argument("--multi-scale", action="store_true")
     parser.add_argument("--no-flip", action="store_true")
-    args = parser.parse_args(argv)
-    if args.smoke:
-        args.backbone, args.head_width = SMOKE["backbone"], SMOKE["width"]
-        args.window, args.base_size = SMOKE["window"], SMOKE["base"]
-    elif not args.weights:
+    args = common.parse(parser, argv, **SMOKE)
+    if not (args.weights or args.smoke):
         parser.error("name --weights; without them nothing is known")
     return args
 

@@ -43,7 +43,14 @@ SMALLEST_CROP = 0.25  # of a picture's area; milder than the paper's 0.08
 HELD_BACK = 0.2  # of each class, where the folder has no validation pictures
 SIDE = 224
 SEED = 1
-SMOKE = {"variant": "PyConvResNetMini", "side": 64, "batch": 8, "steps": 2}
+SMOKE = {
+    "variant": "PyConvResNetMini",
+    "weights": "none",
+    "side": 64,
+    "batch_size": 8,
+    "epochs": 1,
+}
+SMOKE_STEPS = 2
 
 # Data ----------------------------------------------------------------------
 
@@ -159,15 +166,11 @@ def parse(argv):
     common.add_training_arguments(
         parser, batch_size=BATCH, epochs=EPOCHS, seed=SEED
     )
-    args = parser.parse_args(argv)
+    args = common.parse(parser, argv, **SMOKE)
     if not 0 < args.smallest_crop <= 1:
         parser.error("--smallest-crop is a share of the picture, 0 to 1")
     if not (args.data or args.smoke):
         parser.error("--data is missing: a folder with a folder for each class")
-    if args.smoke:
-        args.variant, args.side = SMOKE["variant"], SMOKE["side"]
-        args.batch_size, args.epochs = SMOKE["batch"], 1
-        args.weights = "none" if args.weights == WEIGHTS else args.weights
     return args
 
 
@@ -177,7 +180,7 @@ def main(argv=None):
     strategy = common.begin(args)
     shard = training.shard(strategy)
     batches, evaluate, classes = load_data(args, shard)
-    steps = SMOKE["steps"] if args.smoke else batches.steps_per_epoch
+    steps = SMOKE_STEPS if args.smoke else batches.steps_per_epoch
     scale = 1.0 if args.no_scaled_rate else args.batch_size / BATCH
     peak = args.learning_rate * scale
     warmup = 0 if args.smoke else min(WARMUP_EPOCHS, args.epochs - 1) * steps

@@ -217,10 +217,10 @@ def main(argv=None):
         "(default: %(default)s)",
     )
     parser.add_argument("--epochs", type=int, default=EPOCHS)
-    args = parser.parse_args(argv)
+    args = common.parse(parser, argv, epochs=1)
     if args.epochs < 1:
         parser.error(f"--epochs must be at least 1; got {args.epochs}")
-    epochs = 1 if args.smoke else args.epochs
+    epochs = args.epochs
 
     print("Preparing the data; nothing is downloaded.")
     data = load_data(args.data_dir, args.smoke)

@@ -45,8 +45,18 @@ EPOCHS = 90
 FALLS = (30, 60, 80)  # of 90; from these epochs on the rate is a tenth
 TEST_CLIPS, TEST_CROPS = 10, 3  # of each video
 SEED = 1
-SMOKE = {"variant": "PyConvResNet3DMini", "batch": 4, "steps": 2}
-SMOKE_CLIPS = {"frames": 4, "stride": 2, "size": 32, "resize": 32}
+SMOKE = {
+    "variant": "PyConvResNet3DMini",
+    "batch_size": 4,
+    "epochs": 1,
+    "frames": 4,
+    "stride": 2,
+    "side": 32,
+    "test_side": 32,
+    "short_sides": (36, 44),
+    "test_clips": 2,
+}
+SMOKE_STEPS = 2
 
 # Data ----------------------------------------------------------------------
 
@@ -238,14 +248,7 @@ def parse(argv):
     common.add_training_arguments(
         parser, batch_size=BATCH, epochs=EPOCHS, seed=SEED
     )
-    args = parser.parse_args(argv)
-    if args.smoke:
-        args.variant, args.batch_size = SMOKE["variant"], SMOKE["batch"]
-        args.frames, args.stride = SMOKE_CLIPS["frames"], SMOKE_CLIPS["stride"]
-        args.side = args.test_side = SMOKE_CLIPS["size"]
-        args.short_sides, args.epochs = (36, 44), 1
-        args.test_clips = 2
-    return args
+    return common.parse(parser, argv, **SMOKE)
 
 
 def main(argv=None):
@@ -258,7 +261,7 @@ def main(argv=None):
     if args.only_test:
         model = make_network(args, len(classes), args.only_test)
         return [], test(model, validation, args)
-    steps = SMOKE["steps"] if args.smoke else batches.steps_per_epoch
+    steps = SMOKE_STEPS if args.smoke else batches.steps_per_epoch
     rate = schedule(args, steps)
     with strategy.scope():
         model = make_model(args, len(classes), rate)

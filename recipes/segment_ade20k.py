@@ -52,7 +52,13 @@ SIDE = 473  # of the crops, in pixels
 SCALES = (0.5, 2.0)  # of the pictures before the crop
 TURN = 10.0  # degrees
 SEED = 1
-SMOKE = {"backbone": "ResNetMini", "width": 64, "side": 64, "batch": 4}
+SMOKE = {
+    "backbone": "ResNetMini",
+    "head_width": 64,
+    "side": 64,
+    "batch_size": 4,
+    "epochs": 1,
+}
 SMOKE_STEPS = 2
 
 # Data ----------------------------------------------------------------------
@@ -182,12 +188,7 @@ def parse(argv):
     common.add_training_arguments(
         parser, batch_size=BATCH, epochs=EPOCHS, seed=SEED
     )
-    args = parser.parse_args(argv)
-    if args.smoke:
-        args.backbone, args.head_width = SMOKE["backbone"], SMOKE["width"]
-        args.side, args.batch_size = SMOKE["side"], SMOKE["batch"]
-        args.epochs = 1
-    return args
+    return common.parse(parser, argv, **SMOKE)
 
 
 def add_network_arguments(parser):

@@ -78,12 +78,9 @@ def test_a_broken_video_is_in_the_report(film_folder, tmp_path):
         for name in ("sound.mp4", "short.mp4", "cut.mp4", "sound.mkv"):
             (place / name).symlink_to(film_folder / name)
     args = recipe.parse(
-        [
-            *("--smoke", f"--workdir={tmp_path / 'run'}"),
-            *(f"--data={tmp_path}", "--decoders=1"),
-        ]
+        ["--smoke", f"--workdir={tmp_path / 'run'}", "--decoders=1"]
     )
-    args.smoke = False
+    args.smoke, args.data = False, str(tmp_path)
     batches, _, validation, broken = recipe.load_data(args, (0, 1))
     list(batches(0).take(1))
     with open(tmp_path / "run" / "broken_videos_train.csv") as file:
