@@ -112,7 +112,10 @@ def parse(argv):
         "split": {"default": "validation", "help": "(%(default)s)"},
         "backbone": {"default": BACKBONE, "help": "(%(default)s)"},
         "head": {"default": "pyconv", "help": "(%(default)s)"},
-        "head-width": {**whole, "help": "as in training"},
+        "head-width": {
+            **whole,
+            "help": "as in training; of the pyconv head a multiple of 64",
+        },
         "output-stride": {**whole, "default": 8, "choices": (8, 16)},
         "window": {**whole, "default": SINGLE_SCALE.window},
         "base-size": {**whole, "default": SINGLE_SCALE.base_size},

@@ -198,7 +198,10 @@ def add_network_arguments(parser):
         "--head", default=HEAD, help="pyconv, ppm, aspp, conv (%(default)s)"
     )
     parser.add_argument(
-        "--head-width", type=int, help="narrower, for small backbones"
+        "--head-width",
+        type=int,
+        help="narrower, for small backbones; of the pyconv head a multiple of "
+        "64; default: the paper's",
     )
     parser.add_argument(
         "--output-stride", type=int, default=OUTPUT_STRIDE, choices=(8, 16)

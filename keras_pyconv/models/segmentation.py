@@ -210,6 +210,7 @@ def PyConvSegNet(
     dropout=0.1,
     input_tensor=None,
     name=None,
+    head_width=None,
 ):
     """Builds PyConvSegNet, or a rival of the same backbone.
 
@@ -235,6 +236,9 @@ def PyConvSegNet(
         input_tensor: Keras tensor to use as the images.
         name: Name of the model; by default made of the head's and the
             backbone's.
+        head_width: Filters of a narrower head, for small backbones, as the
+            recipe's `--head-width`; a multiple of 64 for `"pyconv"`. The
+            default is the paper's, 512, or 256 for `"aspp"`.
 
     Returns:
         A `keras.Model` from images, RGB in [0, 1] normalized by ImageNet's
@@ -255,7 +259,9 @@ def PyConvSegNet(
     (1, 65, 97, 21)
     """
     check_arguments(True, None, None, classes, None, dropout)
-    row = make_segmenter(backbone, head, output_stride, float(dropout))
+    row = make_segmenter(
+        backbone, head, output_stride, float(dropout), head_width=head_width
+    )
     return build_segmenter(
         row, weights, classes, input_shape, auxiliary, input_tensor, name
     )

@@ -14,6 +14,7 @@ from keras_pyconv.architectures import (
     Architecture,
     ParsingHead,
     Stage,
+    make_segmenter,
 )
 from keras_pyconv.complexity import segmentation_complexity
 from keras_pyconv.models import (
@@ -289,6 +290,24 @@ def test_a_mistake_is_refused_with_what_was_received(mistake):
     options, message = MISTAKES[mistake]
     with pytest.raises(ValueError, match=message):
         PyConvSegNet(**{"backbone": TINY, **options})
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_narrow_head_is_that_of_the_record(head):
+    model = PyConvSegNet(TINY, classes=3, head=head, head_width=64)
+    row = make_segmenter(TINY, head, head_width=64)
+    same = build_segmenter(row, classes=3)
+    assert model.name == same.name and model.name.endswith("width64")
+    assert [v.shape for v in model.variables] == [
+        v.shape for v in same.variables
+    ]
+
+
+def test_the_width_of_the_pyconv_head_is_a_multiple_of_64():
+    assert PyConvSegNet(TINY, classes=3, head_width=128)
+    for width in (32, 96):
+        with pytest.raises(ValueError, match="level 4"):
+            PyConvSegNet(TINY, classes=3, head_width=width)
 
 
 def test_the_ledger_has_every_row():

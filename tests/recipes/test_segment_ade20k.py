@@ -3,8 +3,10 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
+from keras_pyconv import PyConvSegNet
 from recipes import segment_ade20k
 from tests.datasets.mask_folders import write
 
@@ -55,6 +57,19 @@ def test_the_backbone_learns_at_a_tenth_of_the_heads_rate(run):
     assert {path.partition("_")[0] for path in fast} == {
         *("merge", "classifier", "auxiliary"),
     }
+
+
+def test_what_was_trained_is_loaded_by_the_builder(run):
+    folder, (model, _) = run
+    again = PyConvSegNet(
+        "ResNetMini",
+        classes=11,
+        head="conv",
+        head_width=64,
+        weights=folder / "run" / f"{model.name}.weights.h5",
+    )
+    for old, new in zip(model.get_weights(), again.get_weights()):
+        np.testing.assert_array_equal(old, new)
 
 
 def test_classes_are_named_on_the_command_line(tmp_path):
