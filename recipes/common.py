@@ -1,6 +1,7 @@
 """What recipes share and what cannot change a result.
 
-The command line, the record of a run, and the timing of its steps.
+The command line and its mistakes, the record of a run, and the timing of its
+steps.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import pathlib
 import statistics
 import sys
 import time
+import traceback
 
 import keras
 
@@ -21,6 +23,8 @@ from keras_pyconv.writing import write_atomically
 
 # Options that say what the data is; `--smoke` makes its own.
 _OF_DATA = ("data", "classes", "root")
+# What a wrong option, a missing file or a missing package raises.
+_MISTAKES = (ValueError, FileNotFoundError, ImportError)
 
 
 def command_line(doc, workdir):
@@ -76,6 +80,23 @@ def parse(parser, argv, **small):
         if getattr(args, name) is not None:
             parser.error(f"--smoke makes its own data; leave out --{name}")
     return args
+
+
+def from_shell(main):
+    """Runs a recipe's `main`; mistakes of the user's end it in one line.
+
+    These are what opening the data and building the network find wrong. An
+    error that comes out of training keeps its traceback.
+    """
+    try:
+        main()
+    except _MISTAKES as error:
+        frames = traceback.walk_tb(error.__traceback__)
+        if training.fit.__code__ in [frame.f_code for frame, _ in frames]:
+            raise
+        program, said = pathlib.Path(sys.argv[0]).name, str(error).split()
+        print(f"{program}: error: {' '.join(said)}", file=sys.stderr)
+        sys.exit(2)
 
 
 def add_classifier_arguments(parser, *, variant, data, side, rate, rate_batch):

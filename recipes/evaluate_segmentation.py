@@ -176,4 +176,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    main()
+    common.from_shell(main)
