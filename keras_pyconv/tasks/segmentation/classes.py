@@ -120,10 +120,22 @@ def overlay(image, labels, colors=None, opacity=0.5, ignored=IGNORED):
 
 
 def number_of_classes(model) -> int:
-    """How many classes a segmentation network tells apart."""
-    output = model.output
-    output = output["logits"] if isinstance(output, dict) else output
-    return output.shape[-1]
+    """How many classes a segmentation network tells apart.
+
+    Raises:
+        ValueError: if the model's output is no map of logits.
+    """
+    output = getattr(model, "output", None)
+    output = output.get("logits") if isinstance(output, dict) else output
+    shape = tuple(getattr(output, "shape", ()))
+    if len(shape) != 4:
+        name = getattr(model, "name", model)
+        raise ValueError(
+            f"{name!r} is no segmentation network. Wanted: a model to logits "
+            "(batch, height, width, classes), such as PyConvSegNet. Received: "
+            f"an output of shape {shape}"
+        )
+    return shape[-1]
 
 
 def names_of_classes(classes: int, names=None) -> tuple[str, ...]:

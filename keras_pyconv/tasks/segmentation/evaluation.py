@@ -137,10 +137,11 @@ def evaluate_segmentation(
         An `Evaluation`, whose matrix is 0 where no picture had labels.
 
     Raises:
-        ValueError: if a mask's size is not its image's.
+        ValueError: if a mask's size is not its image's, or the model is no
+            segmentation network.
     """
-    windows = SlidingWindows(model, protocol)
     classes = number_of_classes(model)
+    windows = SlidingWindows(model, protocol)
     names = names_of_classes(classes, class_names)
     counts = ConfusionMatrix(classes)
     progress = keras.utils.Progbar(

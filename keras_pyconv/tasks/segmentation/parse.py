@@ -57,13 +57,12 @@ def read_picture(image) -> np.ndarray:
     """A path, a Pillow image or an array as uint8 `(height, width, 3)`.
 
     Raises:
-        ValueError: if an array has no pixels from 0 to 255.
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file cannot be read as a picture, or an array has
+            no pixels from 0 to 255.
     """
     if isinstance(image, (str, os.PathLike)):
-        from PIL import Image
-
-        with Image.open(image) as file:
-            return np.asarray(file.convert("RGB"))
+        return _read_file(image)
     if hasattr(image, "convert"):
         return np.asarray(image.convert("RGB"))
     array = np.asarray(image)
@@ -84,6 +83,21 @@ def read_picture(image) -> np.ndarray:
     return np.broadcast_to(
         np.round(array).astype("uint8"), (*array.shape[:2], 3)
     )
+
+
+def _read_file(path):
+    from PIL import Image
+
+    try:
+        with Image.open(path) as file:
+            return np.asarray(file.convert("RGB"))
+    except FileNotFoundError:
+        raise
+    # A decoder may raise anything on bytes that are no picture.
+    except Exception as error:
+        raise ValueError(
+            f"{os.fspath(path)!r} cannot be read as a picture: {error}"
+        ) from error
 
 
 def segment(
@@ -111,7 +125,8 @@ def segment(
         A `Segmentation`: `labels`, `overlay`, `shares`, `save(path)`.
 
     Raises:
-        ValueError: if the picture or the names cannot be used.
+        FileNotFoundError: if there is no such file.
+        ValueError: if the picture, the model or the names cannot be used.
 
     Example:
 

@@ -1,5 +1,6 @@
 """A set is evaluated at its pictures' sizes, and shown as what it is."""
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -125,6 +126,42 @@ def test_what_cannot_be_parsed_is_refused(model, options, message):
     arguments = {"image": picture(20, 20), "protocol": PROTOCOL, **options}
     with pytest.raises(ValueError, match=message):
         keras_pyconv.segment(model, **arguments)
+
+
+def harmed(path, kind):
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "text":
+        path.write_text("no picture")
+    else:
+        Image.fromarray(picture(40, 60)).save(path)
+        path.write_bytes(path.read_bytes()[:800])
+    return path
+
+
+@pytest.mark.parametrize("kind", ["cut JPEG", "folder", "text"])
+def test_a_file_that_is_no_picture_is_named(model, tmp_path, kind):
+    path = harmed(tmp_path / "street.jpg", kind)
+    with pytest.raises(ValueError, match=r"street.jpg' cannot be read as"):
+        keras_pyconv.segment(model, path, PROTOCOL)
+
+
+def test_a_missing_file_is_named(model):
+    with pytest.raises(FileNotFoundError, match="nowhere.jpg"):
+        keras_pyconv.segment(model, "nowhere.jpg", PROTOCOL)
+
+
+def test_a_classifier_is_refused_by_name():
+    images = keras.Input((31, 31, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(images)
+    classifier = keras.Model(images, pooled, name="classifier")
+    message = r"'classifier' is no segmentation network.*\(None, 3\)"
+    with pytest.raises(ValueError, match=message):
+        keras_pyconv.segment(classifier, picture(20, 20))
+    with pytest.raises(ValueError, match=message):
+        evaluate_segmentation(classifier, [])
+    with pytest.raises(ValueError, match="no segmentation network"):
+        keras_pyconv.segment(keras_pyconv.PyConvSegNet, picture(20, 20))
 
 
 def test_the_names_of_ade20k_are_150_different_ones():
