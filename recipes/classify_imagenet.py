@@ -139,7 +139,8 @@ def main(argv=None):
         },
         **common.fit_options(args),
     )
-    common.keep_classifier(model, args, classes)
+    if common.is_finished(history, args, steps):
+        common.keep_classifier(model, args, classes)
     return model, history
 
 

@@ -17,6 +17,7 @@ import traceback
 import keras
 
 from keras_pyconv import datasets, export, training
+from keras_pyconv.architectures import get_architecture
 from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
 from keras_pyconv.training.workdir import PACKAGES, provenance
 from keras_pyconv.writing import write_atomically
@@ -111,7 +112,11 @@ def add_classifier_arguments(parser, *, variant, data, side, rate, rate_batch):
         rate_batch: the pictures of an update that `rate` is for.
     """
     options = {
-        "variant": {"default": variant, "help": "a classifier's name"},
+        "variant": {
+            "type": _variant,
+            "default": variant,
+            "help": "a classifier's name",
+        },
         "data": {"default": data, "help": "folder of classes, or TFDS name"},
         "side": {"type": int, "default": side, "help": "of a crop, in pixels"},
         "learning-rate": {
@@ -126,6 +131,15 @@ def add_classifier_arguments(parser, *, variant, data, side, rate, rate_batch):
     }
     _add(parser, options)
     add_export_argument(parser)
+
+
+def _variant(name):
+    """The name itself, so that a wrong one ends before data is prepared."""
+    try:
+        get_architecture(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return name
 
 
 def add_export_argument(parser):
@@ -223,6 +237,10 @@ def begin(args):
     strategy = training.make_strategy(args.strategy, args.devices)
     keras.config.set_dtype_policy(args.precision)
     keras.utils.set_random_seed(args.seed)
+    devices = strategy.num_replicas_in_sync
+    if devices > 1:
+        part = args.batch_size // devices
+        print(f"{devices} devices, {part} examples of a batch on each.")
     return strategy
 
 
@@ -247,6 +265,17 @@ def few_digits(data_dir):
         train_examples=64,
         test_examples=32,
     )
+
+
+def is_finished(history, args, steps):
+    """Whether training came to its end, and was not stopped by `--stop-after`.
+
+    Args:
+        history: what `keras_pyconv.training.fit` returned.
+        args: the command line, with `epochs`.
+        steps: of an epoch.
+    """
+    return bool(history) and history[-1]["step"] == args.epochs * steps
 
 
 def keep(model, args, **options):

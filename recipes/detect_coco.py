@@ -234,8 +234,9 @@ def main(argv=None):
     )
     if shard[0] == 0:
         print(broken)
-    signatures = export.detection_signatures(model, train.classes)
-    common.keep(model, args, signatures=signatures)
+    if common.is_finished(history, args, steps):
+        signatures = export.detection_signatures(model, train.classes)
+        common.keep(model, args, signatures=signatures)
     return model, history
 
 

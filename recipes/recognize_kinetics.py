@@ -285,7 +285,7 @@ def main(argv=None):
     )
     errors = None
     # All machines hold the same weights; the first one tests and writes.
-    if shard[0] == 0:
+    if shard[0] == 0 and common.is_finished(history, args, steps):
         print(broken)
         keep(model, args, classes)
         errors = test(model, validation, args)

@@ -244,8 +244,9 @@ def train(args):
         constants=constants(args, classes),
         **common.fit_options(args),
     )
-    signatures = export.segmentation_signatures(model, labels=classes)
-    common.keep(model, args, signatures=signatures)
+    if common.is_finished(history, args, steps):
+        signatures = export.segmentation_signatures(model, labels=classes)
+        common.keep(model, args, signatures=signatures)
     return model, history
 
 

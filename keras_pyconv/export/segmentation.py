@@ -148,7 +148,8 @@ def segmentation_signatures(model, preprocessing=None, labels=None):
 
     Raises:
         ValueError: the model takes no colour images, gives anything but
-            logits at their size, or has more than 256 classes, or there is not one label for each.
+            logits at their size, has more than 256 classes, or there is not
+            one label for each.
 
     Example:
 

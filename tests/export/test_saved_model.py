@@ -208,9 +208,7 @@ def test_a_sequential_model_that_is_no_classifier_is_written(tmp_path):
     model = keras.Sequential(stack)
     path = saved_model(model, tmp_path / "net")
     signature = read_signatures(path)["serving_default"]
-    assert signature.outputs == {
-        "maps": TensorSpec("float32", (None, 6, 6, 4))
-    }
+    assert signature.outputs == {"maps": TensorSpec("float32", (None, 6, 6, 4))}
     images = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("f4")
     served = tf.saved_model.load(path).signatures["serving_default"]
     np.testing.assert_allclose(

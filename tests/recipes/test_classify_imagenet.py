@@ -177,3 +177,23 @@ def test_a_model_must_be_named(capsys):
     with pytest.raises(SystemExit):
         evaluate.main([])
     assert "name --weights or --model" in capsys.readouterr().err
+
+
+def test_what_was_stopped_early_is_not_published(folder, capsys):
+    workdir = folder / "stopped"
+    _, history = classify_imagenet.main(
+        [
+            *("--smoke", "--strategy=one", "--stop-after=1"),
+            *(f"--data-dir={folder}", f"--workdir={workdir}"),
+            f"--export-root={folder / 'not_yet' / 'model'}",
+        ]
+    )
+    assert history == [] and not (folder / "not_yet").exists()
+    assert not list(workdir.glob("*.weights.h5"))
+    assert "Stopped after step 1 of 2" in capsys.readouterr().out
+
+
+def test_a_variant_is_looked_up_before_the_data(capsys):
+    with pytest.raises(SystemExit):
+        classify_imagenet.parse(["--variant=PyconvResnet50"])
+    assert "Unknown architecture 'PyconvResnet50'" in capsys.readouterr().err
