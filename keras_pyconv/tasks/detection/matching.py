@@ -16,6 +16,7 @@ import numpy as np
 from keras_pyconv.tasks.detection.library import keras_cv
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
+LARGEST_GROWTH = 10.0  # logarithm of a box's side by its default box's
 MIN_OVERLAP = 0.5
 # Overlaps are computed in pixels of an image of this side: in fractions
 # Keras's epsilon would make the overlap of small boxes with themselves less
@@ -108,9 +109,12 @@ def decode(default_boxes, offsets):
     Returns:
         `(..., num_boxes, 4)`: ymin, xmin, ymax, xmax in fractions.
     """
+    # No object is so large, and no box is infinite then.
+    sizes = [LARGEST_GROWTH / variance for variance in VARIANCES[2:]]
+    most = np.array([np.inf, np.inf, *sizes], "float32")
     return keras.utils.bounding_boxes.decode_deltas_to_boxes(
         default_boxes,
-        offsets,
+        keras.ops.minimum(offsets, most),
         anchor_format="center_xywh",
         box_format="yxyx",
         encoded_format="center_xywh",

@@ -149,3 +149,13 @@ def test_a_picture_without_objects_is_all_background(defaults):
 def test_a_tiny_object_still_gets_its_best_box(defaults):
     _, classes = _targets(defaults, [[0.5, 0.5, 0.51, 0.51]], [0])
     assert (classes == 1).sum() == 1
+
+
+def test_no_offset_makes_a_box_infinite():
+    boxes = np.array([[0.5, 0.5, 0.2, 0.1]], "float32")
+    offsets = np.array([[[0.0, 0.0, 1e6, 1e4]], [[0.0, 0.0, 49.0, -1e6]]])
+    found = decode(boxes, offsets.astype("float32")).numpy()
+    assert np.isfinite(found).all()
+    ymin, xmin, ymax, xmax = found[1, 0]
+    assert xmax - xmin == pytest.approx(0.2 * np.exp(9.8), rel=1e-4)
+    assert ymax - ymin == 0
