@@ -166,10 +166,9 @@ def _shifted_sum(tapped, shifts, steps):
 
 def _shifted(tensor, shift, steps):
     """Rows `shift` to `shift + steps` of axis 1, zeros where there are none."""
-    rows = sizes_of(tensor)[1]
-    last = _least(rows, _most(0, steps + shift))
-    first = _least(max(0, shift), last)
-    before = _least(max(0, -shift), steps)
+    last = _clip(steps + shift, sizes_of(tensor)[1])
+    first = _clip(shift, last)
+    before = _clip(-shift, steps)
     after = steps - before - (last - first)
     # Zeros convolve to zeros: padding afterwards saves convolving them.
     edges = [(0, 0)] * len(tensor.shape)
@@ -178,15 +177,11 @@ def _shifted(tensor, shift, steps):
     return barrier(tf.pad(tensor[:, first:last], edges))
 
 
-def _least(*numbers):
-    """The least of integers that are known, or not before the graph runs."""
-    known = all(isinstance(number, int) for number in numbers)
-    return min(numbers) if known else tf.minimum(*numbers)
-
-
-def _most(*numbers):
-    known = all(isinstance(number, int) for number in numbers)
-    return max(numbers) if known else tf.maximum(*numbers)
+def _clip(number, most):
+    """`number` within 0 and `most`, now or, where one is not known, later."""
+    if isinstance(number, int) and isinstance(most, int):
+        return max(0, min(number, most))
+    return tf.maximum(0, tf.minimum(number, most))
 
 
 def _folded(inputs, kernel, window, groups):
