@@ -23,6 +23,7 @@ def load_keras_weights(model: keras.Model, path) -> keras.Model:
         The model.
 
     Raises:
+        FileNotFoundError: there is no such file.
         ValueError: the file is cut short, is of another kind, or holds
             another network; the message names it and the first difference.
             The model is as it was.

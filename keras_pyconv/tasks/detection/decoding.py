@@ -25,15 +25,6 @@ OVERLAP = 0.5
 DETECTIONS = 200
 
 
-def check_score(score_threshold):
-    """Refuses what cannot be a score, such as per cent."""
-    if not 0 <= score_threshold <= 1:
-        raise ValueError(
-            "`score_threshold` must be from 0 to 1. "
-            f"Received: {score_threshold}"
-        )
-
-
 @keras.saving.register_keras_serializable(package="keras_pyconv")
 class DecodeDetections(keras.layers.Layer):
     """The layer that turns a detector's raw outputs into detections.
@@ -74,7 +65,11 @@ class DecodeDetections(keras.layers.Layer):
         max_detections=DETECTIONS,
         **kwargs,
     ):
-        check_score(score_threshold)
+        if not 0 <= score_threshold <= 1:
+            raise ValueError(
+                "`score_threshold` must be from 0 to 1. "
+                f"Received: {score_threshold}"
+            )
         # Suppression knows float32 only.
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)

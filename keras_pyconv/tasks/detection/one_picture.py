@@ -12,11 +12,7 @@ import weakref
 import keras
 import numpy as np
 
-from keras_pyconv.tasks.detection.decoding import (
-    SCORE,
-    DecodeDetections,
-    check_score,
-)
+from keras_pyconv.tasks.detection.decoding import DecodeDetections
 from keras_pyconv.tasks.detection.default_boxes import box_layer, box_settings
 from keras_pyconv.tasks.preprocessing import (
     MOST_PIXELS,
@@ -171,7 +167,6 @@ def detect(model, image, names=None, preprocessing=None, **options):
     """
     height, width = box_settings(model)["image_shape"]
     _check_names(model, names)
-    check_score(options.get("score_threshold", SCORE))
     pixels = _pixels(image)
     batch = stretch(pixels, height, width, preprocessing)[None]
     if keras.config.image_data_format() == "channels_first":
