@@ -72,11 +72,11 @@ def load_data(args, shard):
 
 def schedule(args, steps_per_epoch):
     """The rate over the run, which falls at three parts of its length."""
-    scale = 1.0 if args.no_scaled_rate else args.batch_size / RATE_BATCH
+    rate = common.scaled_rate(args, RATE_BATCH)
     steps = args.epochs * steps_per_epoch
     # In a very short run two falls may meet in one step.
     falls = sorted({round(fall / EPOCHS * steps) for fall in FALLS})
-    return training.StepDecay(args.learning_rate * scale, falls)
+    return training.StepDecay(rate, falls)
 
 
 def make_model(variant, classes, side, rate):

@@ -78,10 +78,10 @@ def load_data(args, shard):
 
 def schedule(args, steps_per_epoch):
     """The rate over the run: a straight line up and a cosine down to 0."""
-    scale = 1.0 if args.no_scaled_rate else args.batch_size / RATE_BATCH
+    rate = common.scaled_rate(args, RATE_BATCH)
     steps = args.epochs * steps_per_epoch
     warmup = round(WARMUP_EPOCHS / EPOCHS * steps)
-    return training.cosine_decay(args.learning_rate * scale, steps, warmup)
+    return training.cosine_decay(rate, steps, warmup)
 
 
 def make_model(variant, classes, side, rate):

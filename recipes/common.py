@@ -119,17 +119,9 @@ def add_classifier_arguments(parser, *, variant, data, side, rate, rate_batch):
         },
         "data": {"default": data, "help": "folder of classes, or TFDS name"},
         "side": {"type": int, "default": side, "help": "of a crop, in pixels"},
-        "learning-rate": {
-            "type": float,
-            "default": rate,
-            "help": f"for {rate_batch} pictures of an update",
-        },
-        "no-scaled-rate": {
-            "action": "store_true",
-            "help": "take the rate as it is, whatever the size of the batch",
-        },
     }
     _add(parser, options)
+    add_rate_arguments(parser, rate, rate_batch)
     add_export_argument(parser)
 
 
@@ -140,6 +132,40 @@ def _variant(name):
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return name
+
+
+def add_rate_arguments(parser, rate, batch, examples="pictures"):
+    """Options of recipes whose rate follows the batch; see `scaled_rate`.
+
+    Args:
+        parser: as `command_line` gives it.
+        rate: default of `--learning-rate`.
+        batch: the examples of an update that `rate` is for.
+        examples: what these are.
+    """
+    options = {
+        "learning-rate": {
+            "type": float,
+            "default": rate,
+            "help": f"for {batch} {examples} of an update",
+        },
+        "no-scaled-rate": {
+            "action": "store_true",
+            "help": "take the rate as it is, whatever the size of the batch",
+        },
+    }
+    _add(parser, options)
+
+
+def scaled_rate(args, batch):
+    """The rate of the command line, in proportion to its batch.
+
+    Args:
+        args: the command line, with `add_rate_arguments`.
+        batch: the examples of an update that `--learning-rate` is for.
+    """
+    scale = 1.0 if args.no_scaled_rate else args.batch_size / batch
+    return args.learning_rate * scale
 
 
 def add_export_argument(parser):

@@ -116,12 +116,12 @@ def schedule(args, steps_per_epoch):
 
     The warm-up is an epoch long, however many there are.
     """
-    scale = 1.0 if args.no_scaled_rate else args.batch_size / RATE_BATCH
+    rate = common.scaled_rate(args, RATE_BATCH)
     steps = args.epochs * steps_per_epoch
     # In a very short run the falls may meet in one step.
     falls = sorted({round(fall / EPOCHS * steps) for fall in FALLS})
     return training.StepDecay(
-        args.learning_rate * scale,
+        rate,
         falls,
         warmup_steps=WARMUP_EPOCHS * steps_per_epoch,
     )
@@ -162,18 +162,10 @@ def parse(argv):
             "default": EVALUATE_EVERY,
             "help": "epochs from one evaluation to the next (%(default)s)",
         },
-        "learning-rate": {
-            "type": float,
-            "default": LEARNING_RATE,
-            "help": f"for {RATE_BATCH} pictures of an update (%(default)s)",
-        },
-        "no-scaled-rate": {
-            "action": "store_true",
-            "help": "take the rate as it is, whatever the size of the batch",
-        },
     }
     for name, option in options.items():
         parser.add_argument(f"--{name}", **option)
+    common.add_rate_arguments(parser, LEARNING_RATE, RATE_BATCH)
     common.add_export_argument(parser)
     common.add_training_arguments(
         parser, batch_size=BATCH, epochs=EPOCHS, seed=SEED

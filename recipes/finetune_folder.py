@@ -181,8 +181,7 @@ def main(argv=None):
     shard = training.shard(strategy)
     batches, evaluate, classes = load_data(args, shard)
     steps = SMOKE_STEPS if args.smoke else batches.steps_per_epoch
-    scale = 1.0 if args.no_scaled_rate else args.batch_size / BATCH
-    peak = args.learning_rate * scale
+    peak = common.scaled_rate(args, BATCH)
     warmup = 0 if args.smoke else min(WARMUP_EPOCHS, args.epochs - 1) * steps
     rate = training.cosine_decay(peak, args.epochs * steps, warmup)
     with strategy.scope():

@@ -122,11 +122,11 @@ def broken_videos(videos, args, split):
 
 def schedule(args, steps_per_epoch):
     """The rate over the run, which falls at three parts of its length."""
-    scale = 1.0 if args.no_scaled_rate else args.batch_size / RATE_BATCH
+    rate = common.scaled_rate(args, RATE_BATCH)
     steps = args.epochs * steps_per_epoch
     # In a very short run two falls may meet in one step.
     falls = sorted({round(fall / EPOCHS * steps) for fall in FALLS})
-    return training.StepDecay(args.learning_rate * scale, falls)
+    return training.StepDecay(rate, falls)
 
 
 def make_network(args, classes, weights=None, side=None):
@@ -230,17 +230,7 @@ def parse(argv):
         action="store_true",
         help="no mirror images, where those are of other classes",
     )
-    parser.add_argument(
-        "--learning-rate",
-        type=float,
-        default=LEARNING_RATE,
-        help=f"for {RATE_BATCH} clips of an update (%(default)s)",
-    )
-    parser.add_argument(
-        "--no-scaled-rate",
-        action="store_true",
-        help="take the rate as it is, whatever the size of the batch",
-    )
+    common.add_rate_arguments(parser, LEARNING_RATE, RATE_BATCH, "clips")
     parser.add_argument(
         "--only-test", metavar="WEIGHTS", help="of this file, and train nothing"
     )
