@@ -10,9 +10,9 @@ time does decoding take?
 Weights are random and float32. Random weights find nothing, so decoding is
 fed with drawn outputs, the same for all: in each picture so many boxes that a
 class of theirs is above the score, the rest background. Contenders take turns
-in one process; PyTorch is eager, channels last. torchvision's SSD300 (of VGG,
-another network) belongs into this table for its speed, but could not be
-installed beside this PyTorch, so it is missing.
+in one process; PyTorch is eager, channels last. torchvision's SSD300, whose
+backbone is VGG-16, has a row of its own where torchvision can be imported: the
+network alone, without what it does to pictures before and to boxes after.
 
 The fact a reader would get wrong: decoding depends on how much is found. A
 crowded picture takes longer than an empty one; the number is in the record.
@@ -38,6 +38,8 @@ SMOKE = {
     "PyConvSSD Mini": ("PyConvSSD", "PyConvResNetMini"),
     "SSD Mini": ("SSD", "ResNetMini"),
 }
+SSD300 = "SSD300, VGG-16"
+BY = {"ours": "ours", "torch": "PyTorch", "torchvision": "torchvision"}
 CLASSES = 81
 BATCH = 4
 ROUNDS = 5
@@ -107,6 +109,28 @@ def torch_steps(head, backbone, batch, side, boxes):
     return network, decode
 
 
+def torchvision_step(batch):
+    """torchvision's SSD300 at its own size, or None without torchvision."""
+    try:
+        import torch
+        from torchvision.models.detection import ssd300_vgg16
+    except (ImportError, RuntimeError) as error:  # the latter: damaged
+        print(f"torchvision is not measured: {error}", flush=True)
+        return None
+    model = ssd300_vgg16(
+        weights=None, weights_backbone=None, num_classes=CLASSES
+    )
+    model = model.eval().to(memory_format=torch.channels_last)
+    images = torch.randn(batch, 3, 300, 300)
+    images = images.to(memory_format=torch.channels_last)
+
+    def network():
+        with torch.inference_mode():
+            model.head(list(model.backbone(images).values()))
+
+    return network
+
+
 def measure(networks, batch, rounds):
     """A row for each network: seconds of every round, in turns."""
     from keras_pyconv.architectures import DETECTORS
@@ -122,6 +146,11 @@ def measure(networks, batch, rounds):
             steps[name, kind] = step
             rows[name][kind] = []
             step()
+    step = torchvision_step(batch)
+    if step:
+        rows[SSD300] = {"batch": batch, "side": 300, "torchvision": []}
+        steps[SSD300, "torchvision"] = step
+        step()
     for number in range(rounds):
         for (name, kind), step in steps.items():
             begin = time.perf_counter()
@@ -133,18 +162,19 @@ def measure(networks, batch, rounds):
 
 
 def speeds(row):
-    """Pictures a second without and with decoding, and decoding's share."""
+    """Pictures a second without and with decoding, and decoding's share.
+
+    The latter two are None where decoding was not measured.
+    """
     found = {}
-    for kind in ("ours", "torch"):
-        if kind in row:
-            network = statistics.median(row[kind])
+    for kind in row.keys() & BY.keys():
+        network = statistics.median(row[kind])
+        speed, decoded = row["batch"] / network, (None, None)
+        if f"{kind}_decoding" in row:
             decoding = statistics.median(row[f"{kind}_decoding"])
             whole = network + decoding
-            found[kind] = (
-                row["batch"] / network,
-                row["batch"] / whole,
-                decoding / whole,
-            )
+            decoded = row["batch"] / whole, decoding / whole
+        found[kind] = speed, *decoded
     return found
 
 
@@ -155,20 +185,19 @@ def table(rows):
     lines = []
     for name, row in rows.items():
         found = speeds(row)
-        for kind, title in (("ours", "ours"), ("torch", "PyTorch")):
-            if kind in found:
-                bare, whole, share = found[kind]
-                ratio = found["ours"][1] / whole
-                lines.append(
-                    [
-                        name,
-                        title,
-                        f"{bare:.2f}",
-                        f"{whole:.2f}",
-                        f"{share:.1%}",
-                        "" if kind == "ours" else f"{ratio:.2f} ×",
-                    ]
-                )
+        for kind in (kind for kind in BY if kind in found):
+            bare, whole, share = found[kind]
+            both = kind != "ours" and "ours" in found
+            lines.append(
+                [
+                    name,
+                    BY[kind],
+                    f"{bare:.2f}",
+                    f"{whole:.2f}" if whole else "",
+                    f"{share:.1%}" if whole else "",
+                    f"{found['ours'][1] / whole:.2f} ×" if both else "",
+                ]
+            )
     header = [
         "network",
         "by",
@@ -185,6 +214,9 @@ def conclusion(rows):
     said = []
     for name, row in rows.items():
         found = speeds(row)
+        if "ours" not in found:
+            said.append(f"{name}: {found['torchvision'][0]:.1f}, torchvision's")
+            continue
         bare, whole, share = found["ours"]
         text = (
             f"{name}: {bare:.1f} pictures a second, {whole:.1f} with "

@@ -8,8 +8,8 @@ JPEGs of ImageNet's usual size, 500 x 375 at about 100 kB, become batches of
 the others. The figure is pictures per second of processor time, all threads
 and child processes together, so a busy machine disturbs it little; the speed
 by the clock, on all cores, stands beside it. What every contender does is in
-its docstring. torchvision itself is not asked for: its random crop is written
-here with Pillow, which is what torchvision calls.
+its docstring. torchvision joins where it can be imported; its random crop is
+also written here with Pillow, which is what torchvision calls.
 """
 
 import argparse
@@ -125,6 +125,34 @@ def torch_pillow(folder, batches):
     return iter(loader)
 
 
+def torchvision_example(folder, batches):
+    """torchvision as its training reference has it: ImageFolder, its own
+    RandomResizedCrop, flip, ToTensor and Normalize, a worker a core."""
+    import torch
+    from torchvision import datasets, transforms
+
+    transform = transforms.Compose(
+        [
+            transforms.RandomResizedCrop(SIDE),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            transforms.Normalize(MEAN, DEVIATION),
+        ]
+    )
+    pictures = datasets.ImageFolder(pathlib.Path(folder, "train"), transform)
+    order = torch.utils.data.RandomSampler(
+        pictures, replacement=True, num_samples=batches * BATCH
+    )
+    loader = torch.utils.data.DataLoader(
+        pictures,
+        batch_size=BATCH,
+        sampler=order,
+        num_workers=machine.cores(),
+        drop_last=True,
+    )
+    return iter(loader)
+
+
 class Folder:
     """A map-style data set of PyTorch: a random crop of each file."""
 
@@ -172,9 +200,10 @@ CONTENDERS = {
     "TFDS, example pipeline": tfds_example,
     "PyTorch DataLoader with Pillow": torch_pillow,
     "ours, evaluation": ours_evaluation,
+    "torchvision": torchvision_example,
 }
 
-WITH_WORKERS = ("PyTorch DataLoader with Pillow",)
+WITH_WORKERS = ("PyTorch DataLoader with Pillow", "torchvision")
 
 # Measuring -------------------------------------------------------------------
 

@@ -82,6 +82,6 @@ def test_the_commands_measure_and_write_records(tmp_path, capsys):
             options += [f"--data-dir={tmp_path}", f"--pictures={tmp_path}"]
         record = module.main(options)
         assert json.loads(path.read_text())["conclusion"]
-        assert len(record["rows"]) == 2
+        assert len(record["rows"]) in (2, 3)  # torchvision's may be the third
     assert "decoding's share" in capsys.readouterr().out
     assert (tmp_path / "PyConvSSD.png").stat().st_size > 1000
