@@ -21,6 +21,7 @@ from keras_pyconv.ops.dense_conv import (
     on_gpu,
     sizes_of,
 )
+from keras_pyconv.ops.pixel_folding import PixelFolding
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
@@ -185,45 +186,23 @@ def _clip(number, most):
 
 
 def _folded(inputs, kernel, window, groups):
-    """2 x 2 pixels as channels of their group: stride 2 becomes stride 1.
+    """Blocks of pixels as channels of their group, with stride 1.
 
-    For narrow groups without oneDNN, and with it where its strided gradients
-    are slow: one filter a group, or 16 bits.
+    For narrow groups, which leave vector instructions half empty; strided
+    ones where oneDNN is off, or where its strided gradients are slow: one
+    filter a group, or 16 bits.
     """
-    height, width = (
-        (n + 2 * pad - taps) // 2 + 1
-        for n, pad, taps in zip(
-            sizes_of(inputs)[1:-1], window.pads, kernel.shape
-        )
-    )
-    rows, columns = (taps + taps % 2 for taps in kernel.shape[:2])
-    kernel = tf.pad(
-        kernel,
-        [(0, rows - kernel.shape[0]), (0, columns - kernel.shape[1])]
-        + [(0, 0)] * 2,
-    )
-    # As many pixels as the even kernel meets, zeros where there are none.
-    edges = [
-        (pad, tf.maximum(0, 2 * (out - 1) + taps - n - pad))
-        for n, out, taps, pad in zip(
-            sizes_of(inputs)[1:-1],
-            (height, width),
-            (rows, columns),
-            window.pads,
-        )
-    ]
-    inputs = tf.pad(inputs, [(0, 0), *edges, (0, 0)])
-    high, wide = height + rows // 2 - 1, width + columns // 2 - 1
-    inputs = inputs[:, : 2 * high, : 2 * wide]
-    depth, filters = kernel.shape[-2:]
-    inputs = tf.reshape(inputs, (-1, high, 2, wide, 2, groups, depth))
-    inputs = tf.transpose(inputs, (0, 1, 3, 5, 2, 4, 6))
-    inputs = tf.reshape(inputs, (-1, high, wide, groups * 4 * depth))
-    kernel = tf.reshape(kernel, (rows // 2, 2, columns // 2, 2, depth, -1))
-    kernel = tf.transpose(kernel, (0, 2, 1, 3, 4, 5))
-    kernel = tf.reshape(kernel, (rows // 2, columns // 2, 4 * depth, filters))
+    outputs = 1, 1
+    if window.strides == (1, 1):
+        width = kernel.shape[-1] // groups
+        # Without oneDNN, wider groups are worth more zeros.
+        tall = width == 1 or not _native_has_gradients(inputs)
+        outputs = (4, 2) if tall else (2, 2)
+    folding = PixelFolding(inputs, kernel, window, groups, outputs)
+    inputs = folding.fold_inputs(inputs)
+    kernel = folding.fold_kernel(kernel)
     valid = Window((0, 0), (1, 1), (1, 1))
-    return best(inputs, kernel, valid, groups)
+    return folding.unfold(best(inputs, kernel, valid, groups))
 
 
 def _for_others(purpose, compute, inputs, kernel, window, groups):
@@ -310,8 +289,10 @@ _RULES = (
     _Rule("split", ranks=(3,), gpu=False, gradients=True),
     _Rule("taps", ranks=(3,)),
     _Rule("native", gpu=True),
+    _Rule("native", gradients=True, channels=1),
+    _Rule("folded", bits=(16, 32), stride=1, width=2, channels=8),
     _Rule("merged", ranks=(1,), gradients=False),
-    _Rule("folded", gradients=False, channels=16),
+    _Rule("folded", gradients=False, stride=2, channels=16),
     _Rule("taps", gradients=False, stride=1, width=16, growth=4),
     _Rule("merged", gradients=False),
     _Rule("folded", ranks=(2,), bits=(16,), stride=2, channels=8),
@@ -359,7 +340,8 @@ def can(way, window) -> bool:
     if way == "native":
         return len(window.strides) < 3
     if way == "folded":
-        return window.strides == (2, 2) and window.dilations == (1, 1)
+        strides = window.strides in ((1, 1), (2, 2))
+        return strides and window.dilations == (1, 1)
     return True
 
 

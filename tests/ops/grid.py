@@ -25,6 +25,7 @@ TOLERANCES = {"float32": 2e-6, "float16": 8e-3, "bfloat16": 6e-2}
 WINDOWS = [
     *itertools.product((1, 2, 3), (1, 2), (1, 2), (1, 6)),
     *((rank, 3, dilation, 2) for rank in (1, 2, 3) for dilation in (1, 2)),
+    (2, 1, 1, 3),  # two filters a group, in blocks of other sizes than one
 ]
 SOME = [(1, 2, 1, 2), (2, 1, 1, 6), (2, 2, 1, 2), (3, 1, 1, 2)]
 # Every rank, stride and dilation that a graph may meet, each at least once.
