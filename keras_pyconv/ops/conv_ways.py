@@ -21,7 +21,7 @@ from keras_pyconv.ops.dense_conv import (
     on_gpu,
     sizes_of,
 )
-from keras_pyconv.ops.pixel_folding import PixelFolding
+from keras_pyconv.ops.output_blocks import OutputBlocks
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
@@ -44,18 +44,18 @@ def _native(inputs, kernel, window, groups):
 
     if _native_has_gradients(inputs):
         return forward(inputs, kernel)
-    return _with_gradients(forward, inputs, kernel, window, groups)
+    return _with_gradients(forward, "split", inputs, kernel, window, groups)
 
 
-def _with_gradients(forward, inputs, kernel, window, groups):
-    """What `forward` computes, with the gradients of `_split`."""
+def _with_gradients(forward, way, inputs, kernel, window, groups):
+    """What `forward` computes, with the gradients of a way."""
 
     @tf.custom_gradient
     def differentiable(inputs, kernel):
         def gradient(upstream):
             with tf.GradientTape() as tape:
                 tape.watch([inputs, kernel])
-                outputs = _split(inputs, kernel, window, groups)
+                outputs = WAYS[way](inputs, kernel, window, groups)
             return tape.gradient(outputs, [inputs, kernel], upstream)
 
         return forward(inputs, kernel), gradient
@@ -186,7 +186,7 @@ def _clip(number, most):
 
 
 def _folded(inputs, kernel, window, groups):
-    """Blocks of pixels as channels of their group, with stride 1.
+    """Blocks of outputs and of inputs as channels of their group.
 
     For narrow groups, which leave vector instructions half empty; strided
     ones where oneDNN is off, or where its strided gradients are slow: one
@@ -194,15 +194,36 @@ def _folded(inputs, kernel, window, groups):
     """
     outputs = 1, 1
     if window.strides == (1, 1):
-        width = kernel.shape[-1] // groups
-        # Without oneDNN, wider groups are worth more zeros.
-        tall = width == 1 or not _native_has_gradients(inputs)
-        outputs = (4, 2) if tall else (2, 2)
-    folding = PixelFolding(inputs, kernel, window, groups, outputs)
-    inputs = folding.fold_inputs(inputs)
-    kernel = folding.fold_kernel(kernel)
-    valid = Window((0, 0), (1, 1), (1, 1))
-    return folding.unfold(best(inputs, kernel, valid, groups))
+        outputs = _block(kernel.shape[-1] // groups)
+        if not _native_has_gradients(inputs):
+            outputs = 4, 2  # Wider groups are worth more zeros there.
+    blocks = OutputBlocks(inputs, kernel, window, groups, outputs)
+    inputs, window = blocks.fold_inputs(inputs)
+    kernel = blocks.fold_kernel(kernel)
+    return blocks.unfold(best(inputs, kernel, window, groups))
+
+
+def _blocked(inputs, kernel, window, groups):
+    """Blocks of outputs as filters of their group, with a larger stride.
+
+    For narrow groups that are strided. Gradients of large strides are slow,
+    so they are taken as if there was no such way.
+    """
+
+    def forward(inputs, kernel):
+        outputs = _block(kernel.shape[-1] // groups)
+        blocks = OutputBlocks(inputs, kernel, window, groups, outputs)
+        padded, moves = blocks.pad_inputs(inputs)
+        kernel = blocks.block_kernel(kernel)
+        return blocks.unfold(best(padded, kernel, moves, groups))
+
+    way = _choose(inputs, kernel, window, groups, without="blocked")
+    return _with_gradients(forward, way, inputs, kernel, window, groups)
+
+
+def _block(width):
+    """Rows and columns of a block, with a vector of eight filters a group."""
+    return {1: (4, 2), 2: (2, 2)}.get(width, (1, 2))
 
 
 def _for_others(purpose, compute, inputs, kernel, window, groups):
@@ -215,7 +236,7 @@ def _for_others(purpose, compute, inputs, kernel, window, groups):
         finally:
             PURPOSE.reset(token)
 
-    return _with_gradients(forward, inputs, kernel, window, groups)
+    return _with_gradients(forward, "split", inputs, kernel, window, groups)
 
 
 def _served(*arguments):
@@ -258,6 +279,7 @@ def _portable(*arguments):
 
 # The ways by name; all have the same signature.
 WAYS = {
+    "blocked": _blocked,
     "folded": _folded,
     "merged": _merged,
     "native": _native,
@@ -291,6 +313,7 @@ _RULES = (
     _Rule("native", gpu=True),
     _Rule("native", gradients=True, channels=1),
     _Rule("folded", bits=(16, 32), stride=1, width=2, channels=8),
+    _Rule("blocked", bits=(32,), stride=2, width=4, channels=16),
     _Rule("merged", ranks=(1,), gradients=False),
     _Rule("folded", gradients=False, stride=2, channels=16),
     _Rule("taps", gradients=False, stride=1, width=16, growth=4),
@@ -339,13 +362,13 @@ def can(way, window) -> bool:
     """Whether `way` computes such a convolution at all."""
     if way == "native":
         return len(window.strides) < 3
-    if way == "folded":
+    if way in ("blocked", "folded"):
         strides = window.strides in ((1, 1), (2, 2))
         return strides and window.dilations == (1, 1)
     return True
 
 
-def _choose(inputs, kernel, window, groups) -> str:
+def _choose(inputs, kernel, window, groups, without=None) -> str:
     """The name of the way for a convolution with more than one group."""
     width = kernel.shape[-1] // groups
     rank, channels = len(window.strides), max(kernel.shape[-2], width)
@@ -362,6 +385,7 @@ def _choose(inputs, kernel, window, groups) -> str:
             and channels <= rule.channels
             and growth <= rule.growth
             and can(rule.way, window)
+            and rule.way != without
         ):
             return rule.way
     raise AssertionError("the last rule fits everything")

@@ -153,7 +153,7 @@ def grouped_conv(
         data_format: `"channels_last"` or `"channels_first"`.
         way: One of `WAYS` instead of the one that the rules choose. A way
             that cannot compute this call leaves it to the rules: "native"
-            in 3-D, "folded" at strides above 2 or with dilation.
+            in 3-D, "blocked" and "folded" at strides above 2 or with dilation.
             "served" and "portable" are for graphs that other machines
             run; the latter has no convolution of three axes. On
             other backends than TensorFlow Keras's convolution does the work

@@ -73,7 +73,7 @@ def test_compiling_changes_nothing(window):
     assert grid.wrong(windows=[window], mode="xla", ways=ways) == []
 
 
-@pytest.mark.parametrize("way", ["merged", "split", "folded"])
+@pytest.mark.parametrize("way", ["merged", "split", "folded", "blocked"])
 def test_compiling_changes_nothing_in_the_ways_of_two_axes(way):
     windows = [(2, 2, 1, 6)]
     assert grid.wrong(windows=windows, mode="xla", ways=(way,)) == []
@@ -190,9 +190,13 @@ def test_the_call_goes_before_the_process_before_the_environment(monkeypatch):
 
 
 def test_an_unknown_way_lists_the_known(monkeypatch):
-    with pytest.raises(ValueError, match="'magic'. Known: folded, merged"):
+    with pytest.raises(
+        ValueError, match="'magic'. Known: blocked, folded, merged"
+    ):
         set_way("magic")
-    with pytest.raises(ValueError, match="'magic'. Known: folded, merged"):
+    with pytest.raises(
+        ValueError, match="'magic'. Known: blocked, folded, merged"
+    ):
         grouped_conv(IMAGES, KERNEL, groups=6, way="magic")
     monkeypatch.setenv("KERAS_PYCONV_CONV", "magic")
     with pytest.raises(ValueError, match="by KERAS_PYCONV_CONV: 'magic'"):
