@@ -18,6 +18,7 @@ import numpy as np
 from keras_pyconv.export.wiring import Wiring
 from keras_pyconv.layers.normalization import FusedBatchNormalization
 from keras_pyconv.layers.pyconv import PyConv, PyConv1D, PyConv3D
+from keras_pyconv.layers.residual import ResidualAdd
 from keras_pyconv.models.auxiliary import inference_model
 from keras_pyconv.models.nesting import all_models, as_functional
 
@@ -181,6 +182,8 @@ def _clone(model, pairs, way=None):
         if id(layer) in folded:
             return FoldedNormalization(name=layer.name, dtype="float32")
         config = _in_float32(layer.get_config())
+        if type(layer) is keras.layers.Add:
+            return ResidualAdd.from_config(config)
         if id(layer) in norms:
             config["use_bias"] = True
         if _takes(layer, way):

@@ -3,6 +3,7 @@
 from keras_pyconv.layers.normalization import FusedBatchNormalization
 from keras_pyconv.layers.pooling import SymmetricMaxPooling3D
 from keras_pyconv.layers.pyconv import PyConv, PyConv1D, PyConv3D
+from keras_pyconv.layers.residual import ResidualAdd
 from keras_pyconv.layers.resizing import (
     AdaptiveAveragePooling,
     AlignedResizing,
@@ -15,5 +16,6 @@ __all__ = [
     "PyConv",
     "PyConv1D",
     "PyConv3D",
+    "ResidualAdd",
     "SymmetricMaxPooling3D",
 ]

@@ -14,6 +14,7 @@ from keras import layers
 
 from keras_pyconv.layers.normalization import FusedBatchNormalization
 from keras_pyconv.layers.pyconv import PyConv
+from keras_pyconv.layers.residual import ResidualAdd
 
 
 def channel_axis() -> int:
@@ -175,6 +176,6 @@ def residual_stage(x, stage, block, channels, strides, dilation_rate, *, name):
             kind = stage.shortcut
             x = shortcut(x, kind, channels, strides, name=f"{prefix}_0")
             strides = 1
-        x = layers.Add(name=f"{prefix}_add")([x, y])
+        x = ResidualAdd(name=f"{prefix}_add")([x, y])
         x = activate(x, name=f"{prefix}_out")
     return x

@@ -19,6 +19,7 @@ from keras_pyconv.architectures import (
     branch_name,
     get_inception,
 )
+from keras_pyconv.layers.residual import ResidualAdd
 from keras_pyconv.models import blocks
 from keras_pyconv.models.arguments import (
     check_arguments,
@@ -97,7 +98,7 @@ def _residual(x, part, *, name):
         y = blocks.normalize(y, name=f"{name}_up", epsilon=EPSILON)
     if part.scale != 1:
         y = layers.Rescaling(part.scale, name=f"{name}_scale")(y)
-    x = layers.Add(name=f"{name}_add")([x, y])
+    x = ResidualAdd(name=f"{name}_add")([x, y])
     return blocks.activate(x, name=f"{name}_out") if part.final_relu else x
 
 

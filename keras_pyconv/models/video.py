@@ -8,11 +8,10 @@ The fact a reader would get wrong: frames are an axis like height and width,
 stages alone: 16 frames leave as 4.
 """
 
-from keras import layers
-
 from keras_pyconv.architectures import get_video_architecture
 from keras_pyconv.layers.pooling import SymmetricMaxPooling3D
 from keras_pyconv.layers.pyconv import PyConv3D
+from keras_pyconv.layers.residual import ResidualAdd
 from keras_pyconv.models.arguments import check_arguments, clip_input
 from keras_pyconv.models.blocks import (
     activate,
@@ -88,7 +87,7 @@ def _stage(x, row, number):
         y = _bottleneck(x, row, number, strides, name=name)
         if block == 1:
             x = _shortcut(x, row, number, name=f"{name}_0")
-        x = layers.Add(name=f"{name}_add")([x, y])
+        x = ResidualAdd(name=f"{name}_add")([x, y])
         x = activate(x, name=f"{name}_out")
     return x
 
