@@ -12,6 +12,7 @@ import math
 import keras
 from keras import ops
 
+from keras_pyconv.ops.channel_scale import scale_and_shift
 from keras_pyconv.ops.dense_conv import on_gpu
 
 if keras.backend.backend() == "tensorflow":
@@ -44,11 +45,12 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     unbiased, as in PyTorch.
 
     The fused kernel takes float16, bfloat16 and float32, with float32
-    statistics, and channels in the last axis or in axis 1. Everything else
-    (float64, masks in training, statistics synchronized over several replicas,
-    other backends; float32 at inference on a CPU, where that is the faster
-    way) is computed in separate operations to the same result, and
-    `renorm=True` by Keras itself.
+    statistics, and channels in the last axis or in axis 1. Float32 at
+    inference on a CPU becomes a scale and a shift, which a graph moves into
+    the convolution that made the inputs. Everything else (float64, masks in
+    training, statistics synchronized over several replicas, other backends)
+    is computed in separate operations to the same result, and `renorm=True`
+    by Keras itself.
 
     Args:
         **kwargs: Those of `keras.layers.BatchNormalization`; the paper's
@@ -74,6 +76,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             return super().call(inputs, training=training, mask=mask)
         # As in Keras, frozen means inference.
         training = bool(training and self.trainable)
+        if not training and self._can_scale(inputs):
+            return self._scaled(inputs)
         fused = self._can_fuse(inputs, training, mask)
         compute = self._fused if fused else self._unfused
         outputs, mean, unbiased_variance = compute(inputs, training, mask)
@@ -97,16 +101,37 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             and tf.distribute.get_strategy().num_replicas_in_sync > 1
         )
 
+    def _can_scale(self, inputs):
+        """Whether the convolution before may take a scale and a shift.
+
+        Elsewhere the fused kernel is faster. Here TensorFlow would fuse it
+        with that convolution, and oneDNN computes the two of a single image
+        without vectors.
+        """
+        rank = len(inputs.shape)
+        return (
+            keras.backend.backend() == "tensorflow"
+            and inputs.dtype == "float32"
+            and not on_gpu(inputs)
+            and 1 < rank < 6
+            and self.axis % rank == rank - 1
+        )
+
+    def _scaled(self, inputs):
+        scale = tf.math.rsqrt(self.moving_variance + self.epsilon)
+        if self.scale:
+            scale = scale * self.gamma
+        shift = -self.moving_mean * scale
+        if self.center:
+            shift = shift + self.beta
+        return scale_and_shift(inputs, scale, shift)
+
     def _can_fuse(self, inputs, training, mask):
         if keras.backend.backend() != "tensorflow":
             return False
         if training and mask is not None:
             return False
         if training and self._is_shared():
-            return False
-        if not training and inputs.dtype == "float32" and not on_gpu(inputs):
-            # TensorFlow fuses the kernel with the convolution before it, and
-            # oneDNN computes that of a single image without vectors.
             return False
         rank = len(inputs.shape)
         return (

@@ -12,6 +12,7 @@ import os
 
 import keras
 
+from keras_pyconv.ops.channel_scale import PYRAMID
 from keras_pyconv.ops.conv_ways import WAYS, best, can
 from keras_pyconv.ops.dense_conv import Window
 
@@ -246,5 +247,8 @@ def pyramid_conv(
     ]
     if len(levels) == 1:
         return levels[0]
-    axis = -1 if data_format == "channels_last" else 1
-    return keras.ops.concatenate(levels, axis=axis)
+    if data_format != "channels_last":
+        return keras.ops.concatenate(levels, axis=1)
+    if keras.backend.backend() == "tensorflow":
+        return tf.concat(levels, axis=-1, name=PYRAMID)
+    return keras.ops.concatenate(levels, axis=-1)

@@ -1,0 +1,71 @@
+"""A scale and a shift of channels, moved into the convolutions before them.
+
+In a graph whose weights are variables TensorFlow does not fold what inference
+makes of batch normalization into kernels, and of a scale and a shift it makes
+two passes over every map. Here the kernels are scaled instead, which are
+small beside the maps, and TensorFlow adds the shift inside the convolution.
+
+The fact a reader would get wrong: the convolutions are made anew. Those that
+are replaced stay in the graph and are never computed, unless something else
+uses their results too.
+"""
+
+import keras
+
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+
+# The name of the operation that joins the levels of a pyramid. Other
+# concatenations are left alone: their parts may well be used elsewhere.
+PYRAMID = "pyramid"
+
+_CONVOLUTIONS = {
+    "Conv2D": ("strides", "padding", "explicit_paddings", "dilations"),
+    "Conv3D": ("strides", "padding", "dilations"),
+}
+
+
+def scale_and_shift(tensor, scale, shift):
+    """`tensor * scale + shift`, with a number a channel of the last axis.
+
+    Args:
+        tensor: of two to five axes.
+        scale: vector of as many numbers as `tensor` has channels.
+        shift: the like.
+    """
+    return tf.nn.bias_add(_scaled(tensor, scale), shift)
+
+
+def _scaled(tensor, scale):
+    if tf.executing_eagerly():
+        return tensor * scale
+    operation = tensor.op
+    kind = operation.type
+    if kind in _CONVOLUTIONS and _get(operation, "data_format")[-1] == "C":
+        inputs, kernel = operation.inputs
+        attributes = {n: _get(operation, n) for n in _CONVOLUTIONS[kind]}
+        convolution = getattr(tf.raw_ops, kind)
+        return convolution(input=inputs, filter=kernel * scale, **attributes)
+    if kind == "EnsureShape":
+        return tf.ensure_shape(
+            _scaled(operation.inputs[0], scale), tensor.shape
+        )
+    if kind == "Reshape" and _keeps_channels(operation):
+        inputs, shape = operation.inputs
+        return tf.reshape(_scaled(inputs, scale), shape)
+    if kind == "ConcatV2" and PYRAMID in operation.name.rpartition("/")[2]:
+        *levels, axis = operation.inputs
+        filters = [level.shape[-1] for level in levels]
+        scales = tf.split(scale, filters)
+        return tf.concat(list(map(_scaled, levels, scales)), axis)
+    return tensor * scale
+
+
+def _get(operation, attribute):
+    value = operation.get_attr(attribute)
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _keeps_channels(operation):
+    channels = operation.inputs[0].shape[-1]
+    return channels and channels == operation.outputs[0].shape[-1]
