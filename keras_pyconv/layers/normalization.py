@@ -12,7 +12,7 @@ import math
 import keras
 from keras import ops
 
-from keras_pyconv.ops.channel_scale import scale_and_shift
+from keras_pyconv.ops.channel_scale import rescale_channels
 from keras_pyconv.ops.dense_conv import on_gpu
 
 if keras.backend.backend() == "tensorflow":
@@ -124,7 +124,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         shift = -self.moving_mean * scale
         if self.center:
             shift = shift + self.beta
-        return scale_and_shift(inputs, scale, shift)
+        return rescale_channels(inputs, scale, shift)
 
     def _can_fuse(self, inputs, training, mask):
         if keras.backend.backend() != "tensorflow":

@@ -12,6 +12,8 @@ uses their results too.
 
 import keras
 
+from keras_pyconv.ops.dense_conv import barrier
+
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 
@@ -25,7 +27,7 @@ _CONVOLUTIONS = {
 }
 
 
-def scale_and_shift(tensor, scale, shift):
+def rescale_channels(tensor, scale, shift):
     """`tensor * scale + shift`, with a number a channel of the last axis.
 
     Args:
@@ -47,9 +49,7 @@ def _scaled(tensor, scale):
         convolution = getattr(tf.raw_ops, kind)
         return convolution(input=inputs, filter=kernel * scale, **attributes)
     if kind == "EnsureShape":
-        return tf.ensure_shape(
-            _scaled(operation.inputs[0], scale), tensor.shape
-        )
+        return barrier(_scaled(operation.inputs[0], scale))
     if kind == "Reshape" and _keeps_channels(operation):
         inputs, shape = operation.inputs
         return tf.reshape(_scaled(inputs, scale), shape)
