@@ -112,17 +112,9 @@ def tfds_example(folder, batches):
 def torch_pillow(folder, batches):
     """PyTorch's DataLoader with a worker a core, and torchvision's
     RandomResizedCrop, flip, ToTensor and Normalize in Pillow and NumPy."""
-    import torch
-
     paths = sorted(pathlib.Path(folder, "train").rglob("*.jpg"))
-    loader = torch.utils.data.DataLoader(
-        Folder([paths[n % len(paths)] for n in range(batches * BATCH)]),
-        batch_size=BATCH,
-        shuffle=True,
-        num_workers=machine.cores(),
-        drop_last=True,
-    )
-    return iter(loader)
+    paths = [paths[n % len(paths)] for n in range(batches * BATCH)]
+    return torch_batches(Folder(paths), shuffle=True)
 
 
 def torchvision_example(folder, batches):
@@ -143,12 +135,19 @@ def torchvision_example(folder, batches):
     order = torch.utils.data.RandomSampler(
         pictures, replacement=True, num_samples=batches * BATCH
     )
+    return torch_batches(pictures, sampler=order)
+
+
+def torch_batches(pictures, **order):
+    """Batches of a map-style data set, by a worker a core."""
+    import torch
+
     loader = torch.utils.data.DataLoader(
         pictures,
         batch_size=BATCH,
-        sampler=order,
         num_workers=machine.cores(),
         drop_last=True,
+        **order,
     )
     return iter(loader)
 
