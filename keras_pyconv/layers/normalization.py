@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 from keras_pyconv.ops.channel_scale import rescale_channels
-from keras_pyconv.ops.dense_conv import on_gpu
+from keras_pyconv.ops.graph import on_gpu
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf

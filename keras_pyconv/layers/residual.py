@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_pyconv.ops.dense_conv import barrier
+from keras_pyconv.ops.graph import barrier
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")

@@ -12,7 +12,8 @@ uses their results too.
 
 import keras
 
-from keras_pyconv.ops.dense_conv import barrier
+from keras_pyconv.ops.dense_conv import PADDING, padding_conv
+from keras_pyconv.ops.graph import barrier
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
@@ -44,21 +45,44 @@ def _scaled(tensor, scale):
     operation = tensor.op
     kind = operation.type
     if kind in _CONVOLUTIONS and _get(operation, "data_format")[-1] == "C":
-        inputs, kernel = operation.inputs
-        attributes = {n: _get(operation, n) for n in _CONVOLUTIONS[kind]}
-        convolution = getattr(tf.raw_ops, kind)
-        return convolution(input=inputs, filter=kernel * scale, **attributes)
+        return _scaled_conv(operation, scale)
+    if kind == "IdentityN" and _is_named(operation.inputs[0].op, PADDING):
+        return _scaled_padding_conv(operation.inputs[0].op, scale)
     if kind == "EnsureShape":
         return barrier(_scaled(operation.inputs[0], scale))
     if kind == "Reshape" and _keeps_channels(operation):
         inputs, shape = operation.inputs
         return tf.reshape(_scaled(inputs, scale), shape)
-    if kind == "ConcatV2" and PYRAMID in operation.name.rpartition("/")[2]:
+    if kind == "ConcatV2" and _is_named(operation, PYRAMID):
         *levels, axis = operation.inputs
         filters = [level.shape[-1] for level in levels]
         scales = tf.split(scale, filters)
         return tf.concat(list(map(_scaled, levels, scales)), axis)
     return tensor * scale
+
+
+def _scaled_conv(operation, scale):
+    inputs, kernel = operation.inputs
+    attributes = {n: _get(operation, n) for n in _CONVOLUTIONS[operation.type]}
+    convolution = getattr(tf.raw_ops, operation.type)
+    return convolution(input=inputs, filter=kernel * scale, **attributes)
+
+
+def _scaled_padding_conv(operation, scale):
+    """The like for a convolution with gradients of its own."""
+    inputs, kernel = operation.inputs
+    return padding_conv(
+        inputs,
+        kernel * scale,
+        _get(operation, "explicit_paddings")[2:-2:2],
+        strides=_get(operation, "strides"),
+        dilations=_get(operation, "dilations"),
+    )
+
+
+def _is_named(operation, name):
+    """Whether it was made here under that name, which may have a number."""
+    return name in operation.name.rpartition("/")[2]
 
 
 def _get(operation, attribute):

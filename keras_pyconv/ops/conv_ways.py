@@ -11,15 +11,15 @@ import math
 
 import keras
 
-from keras_pyconv.ops.dense_conv import (
+from keras_pyconv.ops.dense_conv import Window, convolve, dense
+from keras_pyconv.ops.graph import (
     PURPOSE,
-    Window,
     barrier,
-    convolve,
-    dense,
+    built_for,
     frame_by_frame,
     on_gpu,
     sizes_of,
+    with_gradients_of,
 )
 from keras_pyconv.ops.output_blocks import OutputBlocks
 
@@ -50,17 +50,10 @@ def _native(inputs, kernel, window, groups):
 def _with_gradients(forward, way, inputs, kernel, window, groups):
     """What `forward` computes, with the gradients of a way."""
 
-    @tf.custom_gradient
-    def differentiable(inputs, kernel):
-        def gradient(upstream):
-            with tf.GradientTape() as tape:
-                tape.watch([inputs, kernel])
-                outputs = WAYS[way](inputs, kernel, window, groups)
-            return tape.gradient(outputs, [inputs, kernel], upstream)
+    def other(inputs, kernel):
+        return WAYS[way](inputs, kernel, window, groups)
 
-        return forward(inputs, kernel), gradient
-
-    return differentiable(inputs, kernel)
+    return with_gradients_of(other, forward, inputs, kernel)
 
 
 def _split(inputs, kernel, window, groups):
@@ -230,11 +223,8 @@ def _for_others(purpose, compute, inputs, kernel, window, groups):
     """A graph for other machines, with gradients that work on this one."""
 
     def forward(inputs, kernel):
-        token = PURPOSE.set(purpose)
-        try:
+        with built_for(purpose):
             return compute(inputs, kernel, window, groups)
-        finally:
-            PURPOSE.reset(token)
 
     return _with_gradients(forward, "split", inputs, kernel, window, groups)
 

@@ -4,17 +4,24 @@ The fact a reader would get wrong: TensorFlow's CPU has no gradients for a
 dilated convolution, and grouped ones only with oneDNN; `dense` always has.
 """
 
-import contextvars
 import functools
 from typing import NamedTuple
 
 import keras
 
+from keras_pyconv.ops.graph import (
+    PURPOSE,
+    barrier,
+    frame_by_frame,
+    on_gpu,
+    with_gradients_of,
+)
+
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 
-# The way whose graph is in the making: "served", "portable", or another.
-PURPOSE = contextvars.ContextVar("purpose", default=None)
+# The name of convolutions that pad by themselves.
+PADDING = "padding_conv"
 
 
 class Window(NamedTuple):
@@ -26,40 +33,6 @@ class Window(NamedTuple):
 
     def trailing(self) -> "Window":
         return Window(*(axes[1:] for axes in self))
-
-
-def on_gpu(inputs) -> bool:
-    """Whether `inputs` are, or will be, computed with on a GPU."""
-    device = inputs.device or ""
-    if "CPU" in device:
-        return False
-    return bool(tf.config.list_logical_devices("GPU"))
-
-
-def sizes_of(tensor) -> list:
-    """The sizes of `tensor`, as integers where they are known."""
-    sizes = tensor.shape.as_list()
-    if None in sizes:
-        dynamic = tf.shape(tensor)
-        sizes = [dynamic[i] if n is None else n for i, n in enumerate(sizes)]
-    return sizes
-
-
-def frame_by_frame(function, clips):
-    """What `function` of images makes of every frame of `clips`.
-
-    Args:
-        function: From `(images, height, width, channels)` to the like.
-        clips: A tensor `(batch, frames, height, width, channels)`.
-    """
-    batch, frames, *image = sizes_of(clips)
-    outputs = function(tf.reshape(clips, (batch * frames, *image)))
-    return tf.reshape(outputs, (batch, frames, *sizes_of(outputs)[1:]))
-
-
-def barrier(tensor):
-    """Keeps graph optimization from fusing what stands on its two sides."""
-    return tf.ensure_shape(tensor, tensor.shape)
 
 
 def _pad(inputs, pads):
@@ -97,21 +70,45 @@ def convolve(inputs, kernel, window):
         (pad,), (stride,), (dilation,) = window
         window = Window((0, pad), (1, stride), (1, dilation))
         return tf.squeeze(convolve(*image, window), 1)
-    padding = "SAME"
-    if not _same_is_symmetric(inputs, kernel, window):
-        if PURPOSE.get() == "served" and rank == 2 and any(window.pads):
-            # Explicit padding saves a copy; not every CPU has its gradients.
-            padding = [(0, 0), *((p, p) for p in window.pads), (0, 0)]
-        else:
-            inputs, padding = _pad(inputs, window.pads), "VALID"
     convolution = tf.nn.conv2d if rank == 2 else tf.nn.conv3d
-    return convolution(
-        inputs,
-        kernel,
-        strides=(1, *window.strides, 1),
-        padding=padding,
-        dilations=(1, *window.dilations, 1),
-    )
+    options = {
+        "strides": (1, *window.strides, 1),
+        "dilations": (1, *window.dilations, 1),
+    }
+    if _same_is_symmetric(inputs, kernel, window):
+        return convolution(inputs, kernel, padding="SAME", **options)
+    if rank == 2 and any(window.pads) and pads_inside(inputs):
+        return padding_conv(inputs, kernel, window.pads, **options)
+    inputs = _pad(inputs, window.pads)
+    return convolution(inputs, kernel, padding="VALID", **options)
+
+
+def pads_inside(inputs):
+    """Whether convolution and pooling of images are to pad by themselves."""
+    if PURPOSE.get():
+        return PURPOSE.get() == "served"
+    return not on_gpu(inputs)
+
+
+def padding_conv(inputs, kernel, pads, **options):
+    """`tf.nn.conv2d` that pads by itself, which saves a copy of the images.
+
+    Its gradients, which a CPU does not have, are those of the copy.
+    """
+
+    def forward(inputs, kernel):
+        padding = [(0, 0), *((pad, pad) for pad in pads), (0, 0)]
+        return tf.nn.conv2d(
+            inputs, kernel, padding=padding, **options, name=PADDING
+        )
+
+    def other(inputs, kernel):
+        padded = _pad(inputs, pads)
+        return tf.nn.conv2d(padded, kernel, padding="VALID", **options)
+
+    if PURPOSE.get():
+        return forward(inputs, kernel)  # with the gradients of the purpose
+    return with_gradients_of(other, forward, inputs, kernel)
 
 
 def _seeing(inputs, kernel, window):

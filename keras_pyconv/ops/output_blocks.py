@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import keras
 
-from keras_pyconv.ops.dense_conv import Window, sizes_of
+from keras_pyconv.ops.dense_conv import Window
+from keras_pyconv.ops.graph import sizes_of
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf

@@ -9,7 +9,7 @@ import functools
 
 import keras
 
-from keras_pyconv.ops.dense_conv import frame_by_frame, sizes_of
+from keras_pyconv.ops.graph import frame_by_frame, sizes_of
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf

@@ -32,6 +32,7 @@ CONVOLUTIONS = {
     "Conv2D": (lambda: keras.layers.Conv2D(8, 3, use_bias=False), 4),
     "Conv3D": (lambda: keras.layers.Conv3D(8, 3, use_bias=False), 5),
     "clips, frame by frame": (lambda: PyConv3D(8, ((1, 3, 3),)), 5),
+    "padding by itself": (lambda: PyConv(8, 3, strides=3, use_bias=False), 4),
     "pyramid": (lambda: PyConv((8, 4, 4), (3, 5, 7), groups=(1, 2, 4)), 4),
     "narrow groups": (lambda: PyConv(16, 7, groups=8, strides=2), 4),
     "with a bias": (lambda: keras.layers.Conv2D(8, 3), 4),
@@ -50,7 +51,9 @@ def test_graphs_compute_what_eager_code_does(kind):
     )
 
 
-@pytest.mark.parametrize("kind", ["Conv2D", "Conv3D", "clips, frame by frame"])
+@pytest.mark.parametrize(
+    "kind", ["Conv2D", "Conv3D", "clips, frame by frame", "padding by itself"]
+)
 def test_the_replaced_convolution_is_not_computed(kind):
     make, rank = CONVOLUTIONS[kind]
     images = tf.zeros((2, *[9] * (rank - 2), 16))
@@ -60,9 +63,10 @@ def test_the_replaced_convolution_is_not_computed(kind):
     assert "BiasAdd" in live
 
 
-def test_gradients_are_those_of_eager_code():
+@pytest.mark.parametrize("strides", [1, 3])
+def test_gradients_are_those_of_eager_code(strides):
     images = tf.random.stateless_normal((2, 9, 9, 16), (1, 2))
-    pyramid = PyConv(16, (3, 5), groups=(1, 4))
+    pyramid = PyConv(16, (3, 5), groups=(1, 4), strides=strides)
     compute = normalized(pyramid, images)
 
     def gradients(images):
