@@ -19,6 +19,7 @@ from keras_pyconv.layers import (
     PyConv,
     PyConv1D,
     PyConv3D,
+    SymmetricMaxPooling2D,
     SymmetricMaxPooling3D,
 )
 from keras_pyconv.models import (
@@ -88,6 +89,7 @@ __all__ = [
     "ResNet3D50",
     "ResNet50",
     "SSD",
+    "SymmetricMaxPooling2D",
     "SymmetricMaxPooling3D",
     "__version__",
     "architectures",

@@ -22,6 +22,7 @@ from keras_pyconv.export.serving_form import (
 )
 from keras_pyconv.export.signatures import raw_signatures
 from keras_pyconv.models.nesting import as_functional
+from keras_pyconv.ops.graph import built_for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,9 +140,10 @@ def exported_function(form, specs):
     (signature,) = raw_signatures(form)
 
     def serve(**tensors):
-        return signature.function(
-            lambda inputs: form(inputs, training=False), tensors
-        )
+        with built_for("portable"):
+            return signature.function(
+                lambda inputs: form(inputs, training=False), tensors
+            )
 
     function = tf.function(serve, autograph=False)
     named = {spec.name: spec for spec in specs}

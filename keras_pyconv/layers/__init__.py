@@ -1,7 +1,10 @@
 """Keras layers: pyramidal convolution and what stands around it."""
 
 from keras_pyconv.layers.normalization import FusedBatchNormalization
-from keras_pyconv.layers.pooling import SymmetricMaxPooling3D
+from keras_pyconv.layers.pooling import (
+    SymmetricMaxPooling2D,
+    SymmetricMaxPooling3D,
+)
 from keras_pyconv.layers.pyconv import PyConv, PyConv1D, PyConv3D
 from keras_pyconv.layers.residual import ResidualAdd
 from keras_pyconv.layers.resizing import (
@@ -17,5 +20,6 @@ __all__ = [
     "PyConv1D",
     "PyConv3D",
     "ResidualAdd",
+    "SymmetricMaxPooling2D",
     "SymmetricMaxPooling3D",
 ]

@@ -1,17 +1,94 @@
-"""Max pooling of clips, as the shortcuts of video networks need it.
+"""Max pooling as the stem and the shortcuts of the networks need it.
 
-The fact a reader would get wrong: `keras.layers.MaxPooling3D(padding="same")`
-pads unevenly at stride 2. Here half the window is padded on both sides.
+The fact a reader would get wrong: Keras's pooling with `padding="same"` pads
+unevenly at stride 2. Here half the window is padded on both sides.
 """
 
 import keras
 
 from keras_pyconv.layers import levels
-from keras_pyconv.ops.pooling import max_pool_3d
+from keras_pyconv.ops.pooling import max_pool
+
+
+class SymmetricMaxPoolingND(keras.layers.Layer):
+    """What both layers share; `rank` is their axes."""
+
+    rank = None
+
+    def __init__(self, pool_size, strides=None, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        self.pool_size = levels.axis_sizes(
+            "pool_size", levels.plain(pool_size), self.rank
+        )
+        if not all(size % 2 for size in self.pool_size):
+            raise ValueError(
+                "`pool_size` must be odd, to be padded alike on both sides. "
+                f"Received: pool_size={pool_size!r}"
+            )
+        strides = self.pool_size if strides is None else levels.plain(strides)
+        self.strides = levels.axis_sizes("strides", strides, self.rank)
+        self.data_format = data_format or keras.config.image_data_format()
+        if self.data_format not in ("channels_last", "channels_first"):
+            raise ValueError(
+                '`data_format` must be "channels_last" or "channels_first". '
+                f"Received: data_format={data_format!r}"
+            )
+        self.input_spec = keras.InputSpec(ndim=self.rank + 2)
+
+    def call(self, inputs):
+        return max_pool(inputs, self.pool_size, self.strides, self.data_format)
+
+    def compute_output_shape(self, input_shape):
+        shape = list(input_shape)
+        first = 1 if self.data_format == "channels_last" else 2
+        for axis, stride in enumerate(self.strides, first):
+            if shape[axis] is not None:
+                shape[axis] = (shape[axis] - 1) // stride + 1
+        return tuple(shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "pool_size": self.pool_size,
+            "strides": self.strides,
+            "data_format": self.data_format,
+        }
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
-class SymmetricMaxPooling3D(keras.layers.Layer):
+class SymmetricMaxPooling2D(SymmetricMaxPoolingND):
+    """Max pooling over height and width, padded alike on both sides.
+
+    Args:
+        pool_size: An odd integer, or two.
+        strides: An integer, or two; None for `pool_size`.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` for the
+            one of `keras.config.image_data_format()`.
+
+    Input shape:
+        `(batch, height, width, channels)`, or
+        `(batch, channels, height, width)` with
+        `data_format="channels_first"`. Sizes may be unknown.
+
+    Output shape:
+        The same, of every size `(size - 1) // stride + 1`.
+
+    Raises:
+        ValueError: If a size of the window is even, or no positive integer.
+
+    Example:
+
+    >>> x = np.random.rand(1, 28, 28, 16)
+    >>> y = keras_pyconv.SymmetricMaxPooling2D(3, strides=2)(x)
+    >>> print(y.shape)
+    (1, 14, 14, 16)
+    """
+
+    rank = 2
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class SymmetricMaxPooling3D(SymmetricMaxPoolingND):
     """Max pooling over time, height and width, padded alike on both sides.
 
     Args:
@@ -39,43 +116,4 @@ class SymmetricMaxPooling3D(keras.layers.Layer):
     (1, 8, 14, 14, 16)
     """
 
-    def __init__(self, pool_size, strides=None, data_format=None, **kwargs):
-        super().__init__(**kwargs)
-        self.pool_size = levels.axis_sizes(
-            "pool_size", levels.plain(pool_size), 3
-        )
-        if not all(size % 2 for size in self.pool_size):
-            raise ValueError(
-                "`pool_size` must be odd, to be padded alike on both sides. "
-                f"Received: pool_size={pool_size!r}"
-            )
-        strides = self.pool_size if strides is None else levels.plain(strides)
-        self.strides = levels.axis_sizes("strides", strides, 3)
-        self.data_format = data_format or keras.config.image_data_format()
-        if self.data_format not in ("channels_last", "channels_first"):
-            raise ValueError(
-                '`data_format` must be "channels_last" or "channels_first". '
-                f"Received: data_format={data_format!r}"
-            )
-        self.input_spec = keras.InputSpec(ndim=5)
-
-    def call(self, inputs):
-        return max_pool_3d(
-            inputs, self.pool_size, self.strides, self.data_format
-        )
-
-    def compute_output_shape(self, input_shape):
-        shape = list(input_shape)
-        first = 1 if self.data_format == "channels_last" else 2
-        for axis, stride in enumerate(self.strides, first):
-            if shape[axis] is not None:
-                shape[axis] = (shape[axis] - 1) // stride + 1
-        return tuple(shape)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "pool_size": self.pool_size,
-            "strides": self.strides,
-            "data_format": self.data_format,
-        }
+    rank = 3

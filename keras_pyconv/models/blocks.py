@@ -13,6 +13,7 @@ import keras
 from keras import layers
 
 from keras_pyconv.layers.normalization import FusedBatchNormalization
+from keras_pyconv.layers.pooling import SymmetricMaxPooling2D
 from keras_pyconv.layers.pyconv import PyConv
 from keras_pyconv.layers.residual import ResidualAdd
 
@@ -92,9 +93,8 @@ def activate(x, *, name):
 
 
 def max_pool(x, strides, *, name):
-    """3x3 max pooling; `x` is never negative, so zeros may pad it."""
-    x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
-    return layers.MaxPooling2D(3, strides, name=f"{name}_pool")(x)
+    """3x3 max pooling, symmetrically padded."""
+    return SymmetricMaxPooling2D(3, strides, name=f"{name}_pool")(x)
 
 
 def _pyramid(x, stage, strides, dilation_rate, *, name):

@@ -1,4 +1,4 @@
-"""Max pooling of clips, symmetrically padded.
+"""Max pooling of images and clips, symmetrically padded.
 
 The fact a reader would get wrong: a window in space and time is one in space,
 then one in time. TensorFlow's own `max_pool3d` walks all of it at once and
@@ -9,60 +9,92 @@ import functools
 
 import keras
 
-from keras_pyconv.ops.graph import frame_by_frame, sizes_of
+from keras_pyconv.ops.dense_conv import pads_inside
+from keras_pyconv.ops.graph import (
+    PURPOSE,
+    frame_by_frame,
+    is_compiled,
+    sizes_of,
+    with_gradients_of,
+)
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 
 
-def _lowest(dtype):
-    return tf.as_dtype(dtype).min
+def _edges(window):
+    """Half a window before and after each axis of a batch with channels."""
+    return [(0, 0), *((size // 2, size // 2) for size in window), (0, 0)]
 
 
-def _pool_frames(frames, window, strides):
-    pads = [(0, 0), *((size // 2, size // 2) for size in window), (0, 0)]
-    frames = tf.pad(frames, pads, constant_values=_lowest(frames.dtype))
-    return tf.nn.max_pool2d(frames, window, strides, "VALID")
+def _pad(images, window):
+    """Images with as much around them as their windows reach out."""
+    if PURPOSE.get() != "portable":
+        lowest = images.dtype.min
+        return tf.pad(images, _edges(window), constant_values=lowest)
+    # The lowest number spoils eight bits. A window that reaches out holds the
+    # pixel at the edge, which may as well be there twice.
+    for axis, size in enumerate(window, 1):
+        before = (slice(None),) * axis
+        edges = images[(*before, slice(1))], images[(*before, slice(-1, None))]
+        first, last = ([edge] * (size // 2) for edge in edges)
+        images = tf.concat([*first, images, *last], axis)
+    return images
 
 
-def _pool_time(inputs, size, stride):
-    """The maximum of `size` frames around every `stride`-th one."""
-    pad = size // 2
-    steps = (sizes_of(inputs)[1] + 2 * pad - size) // stride + 1
-    pads = [(0, 0), (pad, pad), (0, 0), (0, 0), (0, 0)]
-    padded = tf.pad(inputs, pads, constant_values=_lowest(inputs.dtype))
-    taps = (
-        padded[:, tap : tap + stride * (steps - 1) + 1 : stride]
-        for tap in range(size)
+def _pool_images(images, window, strides):
+    def forward(images):
+        return tf.nn.max_pool2d(images, window, strides, _edges(window))
+
+    def other(images):
+        padded = _pad(images, window)
+        return tf.nn.max_pool2d(padded, window, strides, "VALID")
+
+    if not pads_inside(images) or is_compiled():
+        return other(images)  # XLA has no other.
+    # Pooling that pads by itself is three times as fast, its gradient is half
+    # as fast, and it has no second one.
+    return with_gradients_of(other, forward, images)
+
+
+def _pool_clips(clips, window, strides):
+    in_space = functools.partial(
+        _pool_images, window=window[1:], strides=strides[1:]
     )
-    return functools.reduce(tf.maximum, taps)
+    clips = frame_by_frame(in_space, clips)
+    if window[0] == strides[0] == 1:
+        return clips
+    # In time alone frames are rows, and their pixels are columns.
+    batch, frames, height, width, channels = sizes_of(clips)
+    rows = tf.reshape(clips, (batch, frames, height * width, channels))
+    rows = _pool_images(rows, (window[0], 1), (strides[0], 1))
+    return tf.reshape(rows, (batch, sizes_of(rows)[1], height, width, channels))
 
 
 def _keras_pool(inputs, window, strides):
-    pads = [(0, 0), *((size // 2, size // 2) for size in window), (0, 0)]
     lowest = float("-inf")
-    padded = keras.ops.pad(inputs, pads, constant_values=lowest)
+    padded = keras.ops.pad(inputs, _edges(window), constant_values=lowest)
     return keras.ops.max_pool(
         padded, window, strides, "valid", data_format="channels_last"
     )
 
 
-def max_pool_3d(inputs, window, strides, data_format="channels_last"):
-    """Max pooling over time, height and width.
+def max_pool(inputs, window, strides, data_format="channels_last"):
+    """Max pooling of images or clips.
 
     Padding is half the window on both sides of every axis, as the authors'
     networks have it, at every stride; what pads is never the maximum.
 
     Args:
         inputs: A tensor of floats. All sizes but the channels may be unknown.
-        window: Three odd sizes, that of time first.
-        strides: Three strides.
+        window: An odd size an axis: two, or three with that of time first.
+        strides: A stride an axis.
         data_format: `"channels_last"` or `"channels_first"`.
 
     Input shape:
-        `(batch, frames, height, width, channels)`, or
-        `(batch, channels, frames, height, width)` with
-        `data_format="channels_first"`.
+        `(batch, height, width, channels)`, or for clips
+        `(batch, frames, height, width, channels)`; the channels in axis 1
+        with `data_format="channels_first"`.
 
     Output shape:
         The same, of every size `(size - 1) // stride + 1`.
@@ -73,22 +105,17 @@ def max_pool_3d(inputs, window, strides, data_format="channels_last"):
     Example:
 
     >>> clips = keras.random.normal((1, 8, 28, 28, 16))
-    >>> max_pool_3d(clips, (3, 3, 3), (2, 2, 2)).shape
+    >>> max_pool(clips, (3, 3, 3), (2, 2, 2)).shape
     (1, 4, 14, 14, 16)
     """
+    last = len(window) + 1
     if data_format == "channels_first":
-        inputs = keras.ops.transpose(inputs, (0, 2, 3, 4, 1))
+        inputs = keras.ops.transpose(inputs, (0, *range(2, last + 1), 1))
     if keras.backend.backend() != "tensorflow":
         outputs = _keras_pool(inputs, window, strides)
     else:
-        outputs = frame_by_frame(
-            functools.partial(
-                _pool_frames, window=window[1:], strides=strides[1:]
-            ),
-            tf.convert_to_tensor(inputs),
-        )
-        if window[0] > 1 or strides[0] > 1:
-            outputs = _pool_time(outputs, window[0], strides[0])
+        pool = _pool_images if len(window) == 2 else _pool_clips
+        outputs = pool(tf.convert_to_tensor(inputs), window, strides)
     if data_format == "channels_first":
-        outputs = keras.ops.transpose(outputs, (0, 4, 1, 2, 3))
+        outputs = keras.ops.transpose(outputs, (0, last, *range(1, last)))
     return outputs

@@ -64,6 +64,7 @@ _ARGUMENTS = {
     keras_pyconv.FusedBatchNormalization: {"momentum": 0.9},
     keras_pyconv.AdaptiveAveragePooling: {"bins": (4, 3)},
     keras_pyconv.AlignedResizing: {"size": (9, 13)},
+    keras_pyconv.SymmetricMaxPooling2D: {"pool_size": 3, "strides": 2},
     keras_pyconv.SymmetricMaxPooling3D: {"pool_size": 3, "strides": (1, 2, 2)},
 }
 
@@ -74,6 +75,7 @@ LAYERS = [
     _layer(keras_pyconv.FusedBatchNormalization, 5, 6, 8),
     _without_variables(keras_pyconv.AdaptiveAveragePooling, 5, 6, 8),
     _without_variables(keras_pyconv.AlignedResizing, 5, 6, 8),
+    _without_variables(keras_pyconv.SymmetricMaxPooling2D, 5, 6, 8),
     _without_variables(keras_pyconv.SymmetricMaxPooling3D, 3, 4, 5, 8),
 ]
 

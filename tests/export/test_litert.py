@@ -79,6 +79,20 @@ def test_an_answer_without_numbers_is_wrong_in_eight_bits_too(images):
         compare(form, specs, runtimes, ALLOWED["int8"], [1])
 
 
+@pytest.mark.parametrize("strides", [2, (1, 2, 2)], ids=["time", "space"])
+def test_eight_bits_are_enough_for_pooling(tmp_path, strides):
+    inputs = keras.Input((4, 8, 8, 4))
+    window = [3 if stride > 1 else 1 for stride in np.broadcast_to(strides, 3)]
+    x = keras_pyconv.PyConv3D(8, (1,))(inputs)
+    x = keras_pyconv.SymmetricMaxPooling3D(window, strides)(x)
+    clips = keras.Model(inputs, keras.layers.GlobalAveragePooling3D()(x))
+    calibration = examples(40, 4, 8, 8, 4)
+    exported = litert(
+        clips, tmp_path / "clips.tflite", "int8", calibration=calibration
+    )
+    assert exported.comparisons[0].difference < 0.02
+
+
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_groups_over_three_axes_run(clips, tmp_path, precision):
     calibration = examples(4, 4, 8, 8, 4)

@@ -17,7 +17,7 @@ BUILDERS = sorted(set(ARCHITECTURES) & set(dir(models)))
 # Names that users may have in their code: a change is a breaking one.
 BOTTLENECK = [
     *("1_conv", "1_bn", "1_relu", "2_pyconv", "2_bn", "2_relu"),
-    *("3_conv", "3_bn", "0_pad", "0_pool", "0_conv", "0_bn", "add", "out"),
+    *("3_conv", "3_bn", "0_pool", "0_conv", "0_bn", "add", "out"),
 ]
 
 
