@@ -199,8 +199,8 @@ def _folded(inputs, kernel, window, groups):
 def _blocked(inputs, kernel, window, groups):
     """Blocks of outputs as filters of their group, with a larger stride.
 
-    For narrow groups that are strided. Gradients of large strides are slow,
-    so they are taken as if there was no such way.
+    For narrow groups. Gradients of large strides are slow, so they are taken
+    as if there was no such way.
     """
 
     def forward(inputs, kernel):
@@ -302,6 +302,7 @@ _RULES = (
     _Rule("taps", ranks=(3,)),
     _Rule("native", gpu=True),
     _Rule("native", gradients=True, channels=1),
+    _Rule("blocked", gradients=True, bits=(32,), stride=1, width=2, channels=8),
     _Rule("folded", bits=(16, 32), stride=1, width=2, channels=8),
     _Rule("merged", ranks=(1,), gradients=False),
     _Rule("folded", gradients=False, stride=2, channels=16),
@@ -312,6 +313,7 @@ _RULES = (
     _Rule("folded", ranks=(2,), stride=2, width=1),
     _Rule("taps", ranks=(2,), bits=(32,), stride=1, width=1),
     _Rule("merged", width=4, channels=8),
+    _Rule("blocked", ranks=(2,), bits=(32,), stride=1, width=4, channels=16),
     _Rule("native"),
 )
 
