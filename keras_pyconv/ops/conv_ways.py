@@ -12,11 +12,13 @@ import math
 import keras
 
 from keras_pyconv.ops.dense_conv import Window, convolve, dense
+from keras_pyconv.ops.frame_pairs import paired_conv
 from keras_pyconv.ops.graph import (
     PURPOSE,
     barrier,
     built_for,
     frame_by_frame,
+    groups_have_gradients,
     on_gpu,
     sizes_of,
     with_gradients_of,
@@ -42,7 +44,7 @@ def _native(inputs, kernel, window, groups):
         # batch normalization behind it into a kernel that refuses groups.
         return barrier(convolve(inputs, kernel, window))
 
-    if _native_has_gradients(inputs):
+    if groups_have_gradients(inputs):
         return forward(inputs, kernel)
     return _with_gradients(forward, "split", inputs, kernel, window, groups)
 
@@ -88,7 +90,7 @@ def _merged(inputs, kernel, window, groups):
     kernel = tf.reshape(kernel * eye, (*spatial, merge * depth, filters))
     if groups == 1:
         return dense(inputs, kernel, window)
-    native = can("native", window) and _native_has_gradients(inputs)
+    native = can("native", window) and groups_have_gradients(inputs)
     way = _native if native else _split
     return way(inputs, kernel, window, groups)
 
@@ -122,6 +124,11 @@ def _taps(inputs, kernel, window, groups):
         terms.append(_shifted_sum(tapped, shifts, steps))
     outputs = tf.add_n(terms)
     return tf.reshape(outputs, (*sizes_of(outputs)[:-2], kernel.shape[-1]))
+
+
+def _paired(inputs, kernel, window, groups):
+    """Two frames at a time, for the levels of clips with narrow groups."""
+    return paired_conv(best, inputs, kernel, window, groups)
 
 
 def _tapped(rows, kernel, window, groups):
@@ -188,7 +195,7 @@ def _folded(inputs, kernel, window, groups):
     outputs = 1, 1
     if window.strides == (1, 1):
         outputs = _block(kernel.shape[-1] // groups)
-        if not _native_has_gradients(inputs):
+        if not groups_have_gradients(inputs):
             outputs = 4, 2  # Wider groups are worth more zeros there.
     blocks = OutputBlocks(inputs, kernel, window, groups, outputs)
     inputs, window = blocks.fold_inputs(inputs)
@@ -273,6 +280,7 @@ WAYS = {
     "folded": _folded,
     "merged": _merged,
     "native": _native,
+    "paired": _paired,
     "portable": _portable,
     "served": _served,
     "split": _split,
@@ -297,6 +305,8 @@ class _Rule:
 
 # The first that fits is taken. Measured by benchmarks/grouped_conv.py.
 _RULES = (
+    _Rule("paired", ranks=(3,), width=2),
+    _Rule("paired", ranks=(3,), gradients=False, width=4),
     _Rule("taps", ranks=(3,), channels=32),
     _Rule("split", ranks=(3,), gpu=False, gradients=True),
     _Rule("taps", ranks=(3,)),
@@ -318,42 +328,13 @@ _RULES = (
 )
 
 
-@functools.cache
-def _cpu_has_gradients(dtype: str) -> bool:
-    """Whether the CPU differentiates its own grouped convolution."""
-    with tf.init_scope(), tf.device("CPU:0"):
-        images = tf.ones((1, 5, 5, 4), dtype)
-        kernel = tf.ones((3, 3, 2, 4), dtype)
-        options = {"strides": (1, 1, 1, 1), "padding": "SAME"}
-        try:
-            # Not by a GradientTape, which does not record in an init_scope.
-            tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=images.shape,
-                filter=kernel,
-                out_backprop=images,
-                **options,
-            )
-            tf.raw_ops.Conv2DBackpropFilter(
-                input=images,
-                filter_sizes=kernel.shape,
-                out_backprop=images,
-                **options,
-            )
-        except tf.errors.OpError:
-            return False
-    return True
-
-
-def _native_has_gradients(inputs) -> bool:
-    if PURPOSE.get():
-        return True
-    return on_gpu(inputs) or _cpu_has_gradients(inputs.dtype.name)
-
-
 def can(way, window) -> bool:
     """Whether `way` computes such a convolution at all."""
     if way == "native":
         return len(window.strides) < 3
+    if way == "paired":
+        in_time = window.strides[0], window.dilations[0]
+        return len(window.strides) == 3 and in_time == (1, 1)
     if way in ("blocked", "folded"):
         strides = window.strides in ((1, 1), (2, 2))
         return strides and window.dilations == (1, 1)
@@ -370,7 +351,7 @@ def _choose(inputs, kernel, window, groups, without=None) -> str:
         if (
             rank in rule.ranks
             and rule.gpu in (None, gpu)
-            and rule.gradients in (None, _native_has_gradients(inputs))
+            and rule.gradients in (None, groups_have_gradients(inputs))
             and inputs.dtype.size * 8 in rule.bits
             and rule.stride in (None, max(window.strides))
             and width <= rule.width

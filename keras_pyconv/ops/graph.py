@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import functools
 
 import keras
 
@@ -29,6 +30,43 @@ def on_gpu(inputs) -> bool:
     if "CPU" in device:
         return False
     return bool(tf.config.list_logical_devices("GPU"))
+
+
+@functools.cache
+def _cpu_has_gradients(dtype: str) -> bool:
+    """Whether the CPU differentiates its own grouped convolution."""
+    with tf.init_scope(), tf.device("CPU:0"):
+        images = tf.ones((1, 5, 5, 4), dtype)
+        kernel = tf.ones((3, 3, 2, 4), dtype)
+        options = {"strides": (1, 1, 1, 1), "padding": "SAME"}
+        try:
+            # Not by a GradientTape, which does not record in an init_scope.
+            tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=images.shape,
+                filter=kernel,
+                out_backprop=images,
+                **options,
+            )
+            tf.raw_ops.Conv2DBackpropFilter(
+                input=images,
+                filter_sizes=kernel.shape,
+                out_backprop=images,
+                **options,
+            )
+        except tf.errors.OpError:
+            return False
+    return True
+
+
+def groups_have_gradients(inputs) -> bool:
+    """Whether TensorFlow differentiates its own grouped convolution.
+
+    On a CPU that is to say that oneDNN computes with the dtype of `inputs`.
+    Machines that are not known are taken to have it.
+    """
+    if PURPOSE.get():
+        return True
+    return on_gpu(inputs) or _cpu_has_gradients(inputs.dtype.name)
 
 
 def is_compiled() -> bool:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from keras_pyconv.ops import (
     WAYS,
-    conv_ways,
+    graph,
     grouped_conv,
     pyramid_conv,
     set_way,
@@ -27,7 +27,7 @@ KERNEL = tf.sin(tf.reshape(tf.range(3.0 * 5 * 2 * 6), (3, 5, 2, 6)))
 @pytest.fixture(scope="module")
 def other_process():
     """The grid with the other setting of oneDNN, beside the tests here."""
-    here = conv_ways._cpu_has_gradients("float32")
+    here = graph._cpu_has_gradients("float32")
     process = subprocess.Popen(
         [sys.executable, grid.__file__],
         env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0" if here else "1"},
@@ -69,7 +69,7 @@ def test_graphs_equal_the_loop(mode):
 
 @pytest.mark.parametrize("window", grid.SOME[2:], ids=["2-D", "3-D"])
 def test_compiling_changes_nothing(window):
-    ways = (None, "native", "taps")
+    ways = (None, "native", "paired", "taps")
     assert grid.wrong(windows=[window], mode="xla", ways=ways) == []
 
 
@@ -119,6 +119,23 @@ def test_an_empty_batch_gives_an_empty_batch(way, strides):
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("strides", [1, 2])
+def test_what_is_known_of_sizes_stays_known(way, rank, strides):
+    sizes, taps = grid.SIZES[:rank], grid.KERNEL[:rank]
+    convolution = tf.function(
+        lambda x, k: grouped_conv(x, k, groups=6, strides=strides, way=way)
+    )
+    for known in ((None, *sizes), (None,) * (rank + 1)):
+        inputs = tf.TensorSpec((*known, 12))
+        graph = convolution.get_concrete_function(
+            inputs, tf.TensorSpec((*taps, 2, 6))
+        )
+        wanted = [n and (n - 1) // strides + 1 for n in known[1:]]
+        assert graph.outputs[0].shape.as_list() == [None, *wanted, 6]
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_gradients_can_be_taken_twice(way):
     with tf.GradientTape(persistent=True) as outer:
         outer.watch([IMAGES, KERNEL])
@@ -157,9 +174,7 @@ def nodes(**options):
 
 @pytest.mark.parametrize("has_gradients", [True, False])
 def test_served_graphs_are_alike_on_all_machines(monkeypatch, has_gradients):
-    monkeypatch.setattr(
-        conv_ways, "_cpu_has_gradients", lambda _: has_gradients
-    )
+    monkeypatch.setattr(graph, "_cpu_has_gradients", lambda _: has_gradients)
     served = nodes(way="served")
     assert served.count("Conv2D") == 1
     assert "Split" not in served
