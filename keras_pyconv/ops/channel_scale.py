@@ -2,7 +2,7 @@
 
 In a graph whose weights are variables TensorFlow does not fold what inference
 makes of batch normalization into kernels, and of a scale and a shift it makes
-two passes over every map. Here the kernels are scaled instead, which are
+two passes over every map. Here the kernels are scaled instead, where they are
 small beside the maps, and TensorFlow adds the shift inside the convolution.
 
 The fact a reader would get wrong: the convolutions are made anew. Those that
@@ -36,6 +36,9 @@ def rescale_channels(tensor, scale, shift):
         scale: vector of as many numbers as `tensor` has channels.
         shift: the like.
     """
+    if not tf.executing_eagerly() and _keeps_channels(tensor.op):
+        inputs, shape = tensor.op.inputs
+        return tf.reshape(rescale_channels(inputs, scale, shift), shape)
     return tf.nn.bias_add(_scaled(tensor, scale), shift)
 
 
@@ -44,13 +47,14 @@ def _scaled(tensor, scale):
         return tensor * scale
     operation = tensor.op
     kind = operation.type
-    if kind in _CONVOLUTIONS and _get(operation, "data_format")[-1] == "C":
+    if kind in _CONVOLUTIONS and _is_worth_it(operation):
         return _scaled_conv(operation, scale)
     if kind == "IdentityN" and _is_named(operation.inputs[0].op, PADDING):
-        return _scaled_padding_conv(operation.inputs[0].op, scale)
+        if _is_worth_it(operation.inputs[0].op):
+            return _scaled_padding_conv(operation.inputs[0].op, scale)
     if kind == "EnsureShape":
         return barrier(_scaled(operation.inputs[0], scale))
-    if kind == "Reshape" and _keeps_channels(operation):
+    if _keeps_channels(operation):
         inputs, shape = operation.inputs
         return tf.reshape(_scaled(inputs, scale), shape)
     if kind == "ConcatV2" and _is_named(operation, PYRAMID):
@@ -59,6 +63,18 @@ def _scaled(tensor, scale):
         scales = tf.split(scale, filters)
         return tf.concat(list(map(_scaled, levels, scales)), axis)
     return tensor * scale
+
+
+def _is_worth_it(operation):
+    """Whether its kernel has few numbers beside the map, and can be scaled."""
+    if _get(operation, "data_format")[-1] != "C":
+        return False
+    kernel, outputs = operation.inputs[1], operation.outputs[0].shape[1:]
+    if not outputs.is_fully_defined():
+        return True
+    # Three passes over a map instead of one over the kernel: for five images
+    # the same.
+    return kernel.shape.num_elements() < 16 * outputs.num_elements()
 
 
 def _scaled_conv(operation, scale):
@@ -91,5 +107,8 @@ def _get(operation, attribute):
 
 
 def _keeps_channels(operation):
+    """Whether it is a reshaping of all axes but the last."""
+    if operation.type != "Reshape":
+        return False
     channels = operation.inputs[0].shape[-1]
-    return channels and channels == operation.outputs[0].shape[-1]
+    return bool(channels) and channels == operation.outputs[0].shape[-1]

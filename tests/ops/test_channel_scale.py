@@ -18,14 +18,19 @@ def normalized(convolution, images):
     return lambda x: norm(convolution(x), training=False)
 
 
-def live_operations(function, images):
-    """Kinds of operations that the results of a graph need."""
+def live_nodes(function, images):
+    """The operations that the results of a graph need, by name."""
     graph = tf.function(function).get_concrete_function(images)
     (name,) = {tensor.op.name for tensor in graph.outputs}
     definition = tf.compat.v1.graph_util.extract_sub_graph(
         graph.graph.as_graph_def(), [name]
     )
-    return [node.op for node in definition.node]
+    return {node.name: node for node in definition.node}
+
+
+def live_operations(function, images):
+    """The kinds of these operations."""
+    return [node.op for node in live_nodes(function, images).values()]
 
 
 CONVOLUTIONS = {
@@ -77,6 +82,14 @@ def test_gradients_are_those_of_eager_code(strides):
     for got, wanted in zip(tf.function(gradients)(images), gradients(images)):
         scale = np.abs(wanted).max()
         np.testing.assert_allclose(got, wanted, atol=1e-5 * scale)
+
+
+def test_kernels_larger_than_their_maps_are_left_alone():
+    images = tf.zeros((2, 2, 2, 16))
+    convolution = keras.layers.Conv2D(16, 3, padding="same", use_bias=False)
+    live = live_nodes(normalized(convolution, images), images)
+    (convolved,) = (node for node in live.values() if node.op == "Conv2D")
+    assert live[convolved.input[1]].op == "ReadVariableOp"
 
 
 def test_what_others_concatenate_is_left_alone():
