@@ -5,9 +5,9 @@ moves into the kernel and the bias of the convolution before it. The sums are
 done in float64. A PyConv has one normalization after its concatenated
 levels: each level's kernel takes its own slice of the scale.
 
-Only a Conv1D, Conv2D, Conv3D, PyConv or Dense without an activation, whose
-output goes to one batch normalization over its channels and nowhere else, is
-folded; everything else is copied as it is.
+Only a Conv1D, Conv2D, Conv3D, PointwiseConv2D, PyConv or Dense without an
+activation, whose output goes to one batch normalization over its channels and
+nowhere else, is folded; everything else is copied as it is.
 """
 
 import collections
@@ -17,6 +17,7 @@ import numpy as np
 
 from keras_pyconv.export.wiring import Wiring
 from keras_pyconv.layers.normalization import FusedBatchNormalization
+from keras_pyconv.layers.pointwise import PointwiseConv2D
 from keras_pyconv.layers.pyconv import PyConv, PyConv1D, PyConv3D
 from keras_pyconv.layers.residual import ResidualAdd
 from keras_pyconv.models.auxiliary import inference_model
@@ -28,6 +29,7 @@ FOLDABLE = (
     keras.layers.Conv2D,
     keras.layers.Conv3D,
     keras.layers.Dense,
+    PointwiseConv2D,
     *PYRAMIDS,
 )
 NORMALIZATIONS = (keras.layers.BatchNormalization, FusedBatchNormalization)

@@ -1,6 +1,7 @@
 """Keras layers: pyramidal convolution and what stands around it."""
 
 from keras_pyconv.layers.normalization import FusedBatchNormalization
+from keras_pyconv.layers.pointwise import PointwiseConv2D
 from keras_pyconv.layers.pooling import (
     SymmetricMaxPooling2D,
     SymmetricMaxPooling3D,
@@ -16,6 +17,7 @@ __all__ = [
     "AdaptiveAveragePooling",
     "AlignedResizing",
     "FusedBatchNormalization",
+    "PointwiseConv2D",
     "PyConv",
     "PyConv1D",
     "PyConv3D",

@@ -12,7 +12,7 @@ import math
 import keras
 from keras import ops
 
-from keras_pyconv.ops.channel_scale import rescale_channels
+from keras_pyconv.ops.channel_scale import before_cast, rescale_channels
 from keras_pyconv.ops.graph import on_gpu
 
 if keras.backend.backend() == "tensorflow":
@@ -111,7 +111,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         rank = len(inputs.shape)
         return (
             keras.backend.backend() == "tensorflow"
-            and inputs.dtype == "float32"
+            and before_cast(inputs).dtype == "float32"
             and not on_gpu(inputs)
             and 1 < rank < 6
             and self.axis % rank == rank - 1
@@ -120,11 +120,12 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     def _scaled(self, inputs):
         scale = tf.math.rsqrt(self.moving_variance + self.epsilon)
         if self.scale:
-            scale = scale * self.gamma
+            scale = scale * tf.cast(self.gamma, "float32")
         shift = -self.moving_mean * scale
         if self.center:
-            shift = shift + self.beta
-        return rescale_channels(inputs, scale, shift)
+            shift = shift + tf.cast(self.beta, "float32")
+        outputs = rescale_channels(before_cast(inputs), scale, shift)
+        return tf.cast(outputs, self.compute_dtype)
 
     def _can_fuse(self, inputs, training, mask):
         if keras.backend.backend() != "tensorflow":

@@ -13,6 +13,7 @@ import keras
 from keras import layers
 
 from keras_pyconv.layers.normalization import FusedBatchNormalization
+from keras_pyconv.layers.pointwise import PointwiseConv2D
 from keras_pyconv.layers.pooling import SymmetricMaxPooling2D
 from keras_pyconv.layers.pyconv import PyConv
 from keras_pyconv.layers.residual import ResidualAdd
@@ -64,16 +65,9 @@ def spatial_conv(
 
 def pointwise_conv(x, filters, strides=1, *, name, use_bias=False):
     """1x1 convolution."""
-    if channel_axis() == 1:
-        # TensorFlow's CPU kernels, which Conv2D calls as they are, take
-        # channels last alone.
-        return spatial_conv(
-            x, (1,), filters, strides=strides, name=name, use_bias=use_bias
-        )
-    return layers.Conv2D(
+    return PointwiseConv2D(
         filters,
-        1,
-        strides=strides,
+        strides,
         use_bias=use_bias,
         kernel_initializer=kaiming_normal(),
         name=f"{name}_conv",

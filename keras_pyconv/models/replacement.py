@@ -17,6 +17,7 @@ import keras
 from keras_pyconv.architectures.levels import PYRAMIDS
 from keras_pyconv.complexity.cost import Cost
 from keras_pyconv.layers.levels import ResolvedLevel
+from keras_pyconv.layers.pointwise import PointwiseConv2D
 from keras_pyconv.layers.pyconv import PyConvND
 from keras_pyconv.models.nesting import as_functional, held, is_graph
 from keras_pyconv.models.replacement_levels import (
@@ -44,6 +45,7 @@ OTHER = {
     DEPTHWISE: "depthwise",
     SEPARABLE: "depthwise separable",
     (PyConvND,): "a PyConv already",
+    (PointwiseConv2D,): "1x1",
     (keras.layers.Conv1D,): "over one axis",
     (keras.layers.Conv3D,): "over three axes",
 }

@@ -69,6 +69,17 @@ def groups_have_gradients(inputs) -> bool:
     return on_gpu(inputs) or _cpu_has_gradients(inputs.dtype.name)
 
 
+def lacks(inputs) -> bool:
+    """Whether the CPU has no arithmetic for the 16 bits of `inputs`.
+
+    TensorFlow computes with them all the same, gradients twenty times as
+    slowly as with 32.
+    """
+    here = not (PURPOSE.get() or on_gpu(inputs) or is_compiled())
+    name = inputs.dtype.name
+    return here and inputs.dtype.size == 2 and not _cpu_has_gradients(name)
+
+
 def is_compiled() -> bool:
     """Whether XLA compiles what is built: the user set `jit_compile=True`."""
     return tf.__internal__.get_enclosing_xla_context() is not None

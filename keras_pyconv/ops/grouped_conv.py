@@ -15,6 +15,7 @@ import keras
 from keras_pyconv.ops.channel_scale import PYRAMID
 from keras_pyconv.ops.conv_ways import WAYS, best, can
 from keras_pyconv.ops.dense_conv import Window
+from keras_pyconv.ops.graph import lacks
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
@@ -112,6 +113,14 @@ def _check_groups(channels, kernel, groups):
         )
 
 
+def _widened(*tensors):
+    """Tensors in float32, if they are in 16 bits that the CPU lacks."""
+    tensors = [tf.convert_to_tensor(tensor) for tensor in tensors]
+    if lacks(tensors[0]):
+        return [tf.cast(tensor, "float32") for tensor in tensors]
+    return tensors
+
+
 def set_way(name: str | None) -> None:
     """Forces one way to convolve for the whole process.
 
@@ -192,8 +201,8 @@ def grouped_conv(
     _check_groups(inputs.shape[1 if first else -1], kernel, groups)
     if keras.backend.backend() != "tensorflow":
         return _keras_conv(inputs, kernel, window, data_format)
-    inputs = tf.convert_to_tensor(inputs)
-    kernel = tf.convert_to_tensor(kernel)
+    dtype = kernel.dtype
+    inputs, kernel = _widened(inputs, kernel)
     # A CPU convolves channels last alone.
     if first:
         inputs = tf.transpose(inputs, (0, *range(2, len(inputs.shape)), 1))
@@ -204,7 +213,7 @@ def grouped_conv(
     if first:
         last = len(outputs.shape) - 1
         outputs = tf.transpose(outputs, (0, last, *range(1, last)))
-    return outputs
+    return tf.cast(outputs, dtype)
 
 
 def pyramid_conv(
@@ -239,16 +248,20 @@ def pyramid_conv(
             "`kernels` and `groups` must have one entry a level. Received: "
             f"{len(kernels)} kernels, {len(groups)} numbers of groups"
         )
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    dtype = kernels[0].dtype
+    if on_tensorflow:
+        inputs, *kernels = _widened(inputs, *kernels)
     levels = [
         grouped_conv(
             inputs, kernel, groups=g, data_format=data_format, **options
         )
         for kernel, g in zip(kernels, groups)
     ]
-    if len(levels) == 1:
-        return levels[0]
-    if data_format != "channels_last":
-        return keras.ops.concatenate(levels, axis=1)
-    if keras.backend.backend() == "tensorflow":
-        return tf.concat(levels, axis=-1, name=PYRAMID)
-    return keras.ops.concatenate(levels, axis=-1)
+    axis = -1 if data_format == "channels_last" else 1
+    if not on_tensorflow:
+        return keras.ops.concatenate(levels, axis)
+    outputs = levels[0]
+    if len(levels) > 1:
+        outputs = tf.concat(levels, axis, name=PYRAMID)
+    return tf.cast(outputs, dtype)

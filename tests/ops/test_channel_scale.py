@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from keras_pyconv.layers import FusedBatchNormalization, PyConv, PyConv3D
+from keras_pyconv.ops import graph
 
 tf = pytest.importorskip("tensorflow")
 
 
-def normalized(convolution, images):
+def normalized(convolution, images, dtype=None):
     """A convolution and its normalization with statistics of their own."""
-    norm = FusedBatchNormalization(epsilon=1e-3)
+    norm = FusedBatchNormalization(epsilon=1e-3, dtype=dtype)
     norm.build(convolution(images).shape)
     rng = np.random.default_rng(1)
     norm.set_weights([rng.uniform(0.5, 2, w.shape) for w in norm.weights])
@@ -90,6 +91,22 @@ def test_kernels_larger_than_their_maps_are_left_alone():
     live = live_nodes(normalized(convolution, images), images)
     (convolved,) = (node for node in live.values() if node.op == "Conv2D")
     assert live[convolved.input[1]].op == "ReadVariableOp"
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+def test_a_scale_passes_what_cuts_numbers_short(monkeypatch, dtype):
+    monkeypatch.setattr(graph, "_cpu_has_gradients", lambda _: False)
+    images = tf.random.stateless_normal((2, 9, 9, 16), (1, 2))
+    convolution = PyConv(8, 3, dtype=dtype, use_bias=False)
+    compute = normalized(convolution, images, dtype=dtype)
+    live = live_nodes(compute, images)
+    (shifted,) = (node for node in live.values() if node.op == "BiasAdd")
+    assert live[shifted.input[0]].op == "Conv2D"
+    got, wanted = tf.function(compute)(images), compute(images)
+    assert got.dtype == wanted.dtype == dtype.removeprefix("mixed_")
+    np.testing.assert_allclose(
+        tf.cast(got, "float32"), tf.cast(wanted, "float32"), atol=0.05
+    )
 
 
 def test_what_others_concatenate_is_left_alone():

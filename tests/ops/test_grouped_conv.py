@@ -180,6 +180,24 @@ def test_served_graphs_are_alike_on_all_machines(monkeypatch, has_gradients):
     assert "Split" not in served
 
 
+@pytest.mark.parametrize("levels", [1, 2])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("has_them", [True, False])
+def test_16_bits_that_a_cpu_lacks_are_computed_in_32(
+    monkeypatch, has_them, dtype, levels
+):
+    monkeypatch.setattr(graph, "_cpu_has_gradients", lambda _: has_them)
+    kernels = [tf.cast(KERNEL, dtype)] * levels
+    function = tf.function(
+        lambda x: pyramid_conv(x, kernels, groups=(6,) * levels)
+    ).get_concrete_function(tf.cast(IMAGES, dtype))
+    (outputs,) = function.outputs
+    assert outputs.dtype == dtype
+    made = function.graph.get_operations()
+    used = {n.get_attr("T") for n in made if n.type == "Conv2D"}
+    assert used == {tf.as_dtype(dtype if has_them else "float32")}
+
+
 @pytest.mark.parametrize("groups", [1, 6])
 def test_portable_graphs_convolve_images_alone(groups):
     clips = tf.zeros((1, 3, 5, 5, 12))

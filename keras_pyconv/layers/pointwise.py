@@ -1,0 +1,53 @@
+"""1x1 convolution, by the operation that pyramids are made of."""
+
+import keras
+
+from keras_pyconv.ops.grouped_conv import grouped_conv
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class PointwiseConv2D(keras.layers.Conv2D):
+    """`keras.layers.Conv2D` with a kernel of 1x1.
+
+    It computes what the Keras layer does, and is one: arguments, variables
+    and results are alike. It also trains where TensorFlow's own is slow or
+    fails: in 16 bits on a CPU without arithmetic for them, and with channels
+    first.
+
+    Args:
+        filters: Integer, the channels of the output.
+        strides: Integer, or one per axis.
+        **kwargs: The others of `keras.layers.Conv2D`, without `kernel_size`.
+
+    Input shape:
+        `(batch, height, width, channels)`, or
+        `(batch, channels, height, width)` with
+        `data_format="channels_first"`. All sizes but channels may be unknown.
+
+    Output shape:
+        `(batch, new_height, new_width, filters)`, or channels first.
+
+    Example:
+
+    >>> x = np.random.rand(2, 56, 56, 64)
+    >>> y = keras_pyconv.layers.PointwiseConv2D(256)(x)
+    >>> print(y.shape)
+    (2, 56, 56, 256)
+    """
+
+    def __init__(self, filters, strides=1, **kwargs):
+        super().__init__(filters, 1, strides, **kwargs)
+
+    def convolution_op(self, inputs, kernel):
+        return grouped_conv(
+            inputs,
+            kernel,
+            strides=self.strides,
+            groups=self.groups,
+            data_format=self.data_format,
+        )
+
+    def get_config(self):
+        config = super().get_config()
+        del config["kernel_size"]
+        return config
