@@ -132,7 +132,7 @@ def _converted(form, specs, precision, examples):
 
     module = tf.Module()
     module.model_variables = [v.value for v in form.variables]
-    _, concrete = exported_function(form, specs)
+    _, concrete = exported_function(form, specs, "portable")
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures={SIGNATURE: concrete})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)

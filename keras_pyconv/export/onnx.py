@@ -161,7 +161,7 @@ def onnx(model, path, *, opset=OPSET, fold=True):
     _check_packages()
     form = portable_form(model, fold)
     specs = sized_specs(form, None, None)
-    function, concrete = exported_function(form, specs)
+    function, concrete = exported_function(form, specs, "onnx")
     _check_graph(form, concrete)
     with replacing(path) as file:
         _converted(form, function, specs, opset, file)

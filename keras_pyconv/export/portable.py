@@ -125,12 +125,14 @@ def sized_specs(form, batch, size):
     ]
 
 
-def exported_function(form, specs):
+def exported_function(form, specs, purpose):
     """A concrete function from inputs by name to the model's outputs.
 
     Args:
         form: the portable form.
         specs: from `sized_specs`.
+        purpose: "onnx", or "portable" for runtimes whose convolutions and
+            pools cannot pad by themselves.
 
     Returns:
         The `tf.function` that was traced, and its concrete function.
@@ -140,7 +142,7 @@ def exported_function(form, specs):
     (signature,) = raw_signatures(form)
 
     def serve(**tensors):
-        with built_for("portable"):
+        with built_for(purpose):
             return signature.function(
                 lambda inputs: form(inputs, training=False), tensors
             )

@@ -230,7 +230,7 @@ def _for_others(purpose, compute, inputs, kernel, window, groups):
     """A graph for other machines, with gradients that work on this one."""
 
     def forward(inputs, kernel):
-        with built_for(purpose):
+        with built_for(PURPOSE.get() or purpose):
             return compute(inputs, kernel, window, groups)
 
     return _with_gradients(forward, "split", inputs, kernel, window, groups)

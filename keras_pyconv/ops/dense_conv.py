@@ -98,7 +98,7 @@ def convolve(inputs, kernel, window):
 def pads_inside(inputs):
     """Whether convolution and pooling of images are to pad by themselves."""
     if PURPOSE.get():
-        return PURPOSE.get() == "served"
+        return PURPOSE.get() != "portable"
     return not on_gpu(inputs)
 
 

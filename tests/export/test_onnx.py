@@ -1,5 +1,7 @@
 """An ONNX file is opened and compared before it takes its place."""
 
+import importlib
+
 import keras
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ def model():
     inputs = keras.Input((None, None, 4))
     x = keras_pyconv.PyConv(16, (3, 5), groups=(1, 4), strides=2)(inputs)
     x = keras.layers.BatchNormalization()(x)
+    x = keras_pyconv.SymmetricMaxPooling2D(3, 2)(x)
     kinds = keras.layers.GlobalAveragePooling2D(name="kinds")(x)
     return keras.Model(inputs, {"map": x, "kinds": kinds})
 
@@ -50,6 +53,12 @@ def test_any_batch_and_size_answer_under_their_names(model, exported, shape):
     assert sorted(answer) == ["kinds", "map"]
     for name, array in answer.items():
         np.testing.assert_allclose(array, wanted[name], atol=1e-5)
+
+
+def test_nothing_is_padded_beforehand(exported):
+    nodes = importlib.import_module("onnx").load(str(exported.path)).graph.node
+    assert {"Conv", "MaxPool"} < {node.op_type for node in nodes}
+    assert "Pad" not in {node.op_type for node in nodes}
 
 
 def test_pyramids_over_clips_run(tmp_path):
