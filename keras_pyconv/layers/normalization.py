@@ -12,8 +12,8 @@ import math
 import keras
 from keras import ops
 
-from keras_pyconv.ops.channel_scale import before_cast, rescale_channels
-from keras_pyconv.ops.graph import on_gpu
+from keras_pyconv.ops.channel_scale import rescale_channels
+from keras_pyconv.ops.graph import before_cast, on_gpu
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf

@@ -2,7 +2,10 @@
 
 import keras
 
-from keras_pyconv.ops.graph import barrier
+from keras_pyconv.ops.graph import barrier, before_cast
+
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
@@ -11,10 +14,15 @@ class ResidualAdd(keras.layers.Add):
 
     TensorFlow moves a sum into the convolution whose result is added, and
     with oneDNN, for a batch of one, that convolution then takes up to five
-    times as long. Arguments and results are those of the Keras layer.
+    times as long. Arguments and results are those of the Keras layer; where a
+    graph had cut numbers to 16 bits, they are added before that.
     """
 
     def call(self, inputs):
-        if keras.backend.backend() == "tensorflow":
-            inputs = [barrier(tensor) for tensor in inputs]
-        return super().call(inputs)
+        if keras.backend.backend() != "tensorflow":
+            return super().call(inputs)
+        wide = [before_cast(tensor) for tensor in inputs]
+        if len({tensor.dtype for tensor in wide}) > 1:
+            wide = inputs
+        outputs = super().call([barrier(tensor) for tensor in wide])
+        return tf.cast(outputs, inputs[0].dtype)

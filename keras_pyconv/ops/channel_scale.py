@@ -28,15 +28,6 @@ _CONVOLUTIONS = {
 }
 
 
-def before_cast(tensor):
-    """What a graph has made `tensor` of by cutting numbers short, or itself."""
-    if not tf.executing_eagerly() and tensor.op.type == "Cast":
-        (source,) = tensor.op.inputs
-        if source.dtype.is_floating and source.dtype.size > tensor.dtype.size:
-            return source
-    return tensor
-
-
 def rescale_channels(tensor, scale, shift):
     """`tensor * scale + shift`, with a number a channel of the last axis.
 

@@ -10,7 +10,7 @@ if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 
 # Who runs the graph in the making, if not this process: "served" by machines
-# that are not known, "portable" to other runtimes than TensorFlow.
+# that are not known; "onnx", or "portable" to any other runtime.
 PURPOSE = contextvars.ContextVar("purpose", default=None)
 
 
@@ -78,6 +78,22 @@ def lacks(inputs) -> bool:
     here = not (PURPOSE.get() or on_gpu(inputs) or is_compiled())
     name = inputs.dtype.name
     return here and inputs.dtype.size == 2 and not _cpu_has_gradients(name)
+
+
+def before_cast(tensor):
+    """What `tensor` was in a graph before its numbers were cut short.
+
+    Or `tensor` itself, where they were not. A ReLU behind is made anew.
+    """
+    if tf.executing_eagerly():
+        return tensor
+    kind, inputs = tensor.op.type, tensor.op.inputs
+    if kind == "Cast" and inputs[0].dtype.is_floating:
+        return inputs[0] if inputs[0].dtype.size > tensor.dtype.size else tensor
+    if kind == "Relu":
+        wide = before_cast(inputs[0])
+        return tensor if wide is inputs[0] else tf.nn.relu(wide)
+    return tensor
 
 
 def is_compiled() -> bool:

@@ -15,7 +15,7 @@ import keras
 from keras_pyconv.ops.channel_scale import PYRAMID
 from keras_pyconv.ops.conv_ways import WAYS, best, can
 from keras_pyconv.ops.dense_conv import Window
-from keras_pyconv.ops.graph import lacks
+from keras_pyconv.ops.graph import before_cast, lacks
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
@@ -117,7 +117,7 @@ def _widened(*tensors):
     """Tensors in float32, if they are in 16 bits that the CPU lacks."""
     tensors = [tf.convert_to_tensor(tensor) for tensor in tensors]
     if lacks(tensors[0]):
-        return [tf.cast(tensor, "float32") for tensor in tensors]
+        return [tf.cast(before_cast(t), "float32") for t in tensors]
     return tensors
 
 
