@@ -1,7 +1,9 @@
 """How long does the whole video network take, beside the same in PyTorch?
 
-    python -m benchmarks.video_network            about 4 minutes on two cores
-    python -m benchmarks.video_network --smoke    a minute, small
+    python -m benchmarks.video_network              a quarter of an hour on
+                                                    two cores
+    python -m benchmarks.video_network --batches 1  four minutes of it
+    python -m benchmarks.video_network --smoke      a minute, small
 
 Question: is PyConvResNet3D-50 at 16 x 224 x 224 at least 2 times as fast at
 inference, and 1.5 times in training, as the same network in PyTorch, eager and
@@ -13,6 +15,7 @@ The fact a reader would get wrong: a ratio is taken round by round, and its
 median is printed; it need not equal the ratio of the two medians above it.
 """
 
+import dataclasses
 import statistics
 
 from benchmarks import machine, report
@@ -23,28 +26,33 @@ from benchmarks.records import command_line, write_record
 
 CONTENDERS = ("ours", "torch")
 TARGETS = {"inference": 2.0, "training": 1.5}  # times as fast as PyTorch
-FULL = Settings(networks=("PyConvResNet3D50",), batch=1, turn=4.0)
+FULL = Settings(networks=("PyConvResNet3D50",), turn=4.0)
 SMOKE = Settings(
-    networks=("PyConvResNet3DMini",),
-    batch=1,
-    side=32,
-    frames=4,
-    rounds=1,
-    turn=0.0,
+    networks=("PyConvResNet3DMini",), side=32, frames=4, rounds=1, turn=0.0
 )
-MINUTES = 10
+BATCHES = (1, 4)  # clips
+MINUTES = 20
 
 
-def groups(settings, threads):
-    """The two contenders of each network, which take turns."""
+@dataclasses.dataclass(frozen=True)
+class ClipsGroup(Group):
+    """The contenders of a network and a batch of clips, which take turns."""
+
+    @property
+    def title(self):
+        return f"{super().title}, clips: {self.cases[0].batch}"
+
+
+def groups(settings, batches, threads):
+    """Groups of both contenders: each network with each batch."""
     return [
-        Group(
+        ClipsGroup(
             tuple(
                 Case(
                     "video_network",
                     network,
                     contender,
-                    batch=settings.batch,
+                    batch=batch,
                     side=settings.side,
                     frames=settings.frames,
                     threads=threads,
@@ -53,12 +61,13 @@ def groups(settings, threads):
             )
         )
         for network in settings.networks
+        for batch in batches
     ]
 
 
-def measure(settings, threads):
-    """The rows of both contenders, network by network."""
-    plan = groups(settings, threads)
+def measure(settings, batches, threads):
+    """The rows of both contenders, group by group."""
+    plan = groups(settings, batches, threads)
     progress = Progress([1] * len(plan), 60 * MINUTES)
     found = []
     for group in plan:
@@ -76,15 +85,16 @@ def _cells(row, name):
 
 
 def verdicts(rows):
-    """A sentence on each target of one network."""
+    """A sentence on each target of one network and batch."""
     ours, torch = rows
     for name, target in TARGETS.items():
         ratio = report.speedup(ours, torch, name)
         if ratio is not None:
             verdict = "met" if ratio >= target else "missed"
             yield (
-                f"{ours['subject']}, {name}: {ratio:.2f} times as fast as "
-                f"PyTorch; the target of {target} is {verdict}."
+                f"{ours['subject']}, clips: {ours['batch']}, {name}: "
+                f"{ratio:.2f} times as fast as PyTorch; the target of "
+                f"{target} is {verdict}."
             )
 
 
@@ -92,11 +102,11 @@ def table(found):
     """The rows as Markdown, and the ratios with their targets."""
     from keras_pyconv.complexity.grid import grid
 
-    header = ["network", "in"]
+    header = ["network", "in", "clips"]
     for name in TARGETS:
         header += [f"{name}, s", "peak, GiB"]
     lines = [
-        [row["subject"], row["contender"]]
+        [row["subject"], row["contender"], str(row["batch"])]
         + [cell for name in TARGETS for cell in _cells(row, name)]
         for rows in found
         for row in rows
@@ -111,9 +121,13 @@ def main(arguments=None):
     """Entry point; returns the record."""
     parser = command_line(__doc__)
     parser.add_argument("--threads", type=int, default=machine.cores())
+    parser.add_argument(
+        "--batches", nargs="+", type=int, choices=BATCHES, default=BATCHES
+    )
     options = parser.parse_args(arguments)
     described = machine.description()
-    found = measure(SMOKE if options.smoke else FULL, options.threads)
+    settings = SMOKE if options.smoke else FULL
+    found = measure(settings, options.batches, options.threads)
     record = {"machine": described, "groups": found}
     write_record(record, "video-network", options)
     print(table(found))

@@ -187,3 +187,23 @@ def test_the_readme_shows_the_record_it_names():
         if "gpu_problem" in record and report.tables(record) in shown
     ]
     assert current or "**Targets**" not in shown
+
+
+def test_the_video_network_is_measured_with_one_clip_and_with_more():
+    from benchmarks import video_network
+
+    one, four = video_network.groups(video_network.SMOKE, (1, 4), 2)
+    assert [case.contender for case in four.cases] == ["ours", "torch"]
+    assert [case.batch for case in one.cases] == [1, 1]
+    assert one.title.endswith("clips: 1")
+    rows = [processes.row_of(case) for case in four.cases]
+    for row, seconds in zip(rows, ([2.0, 2.1, 2.0], [4.4, 4.2, 3.6])):
+        row["turns"]["inference"] = [[value] for value in seconds]
+        row["peak_rss_mib_after"]["inference"] = 1024
+    assert list(video_network.verdicts(rows)) == [
+        "PyConvResNet3DMini, clips: 4, inference: 2.00 times as fast as "
+        "PyTorch; the target of 2.0 is met."
+    ]
+    assert "| PyConvResNet3DMini | torch |     4 |" in video_network.table(
+        [rows]
+    )
