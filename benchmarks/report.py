@@ -128,13 +128,35 @@ def _verdict(target, rows, ours):
     )
     ratio = other and speedup(ours, other, target.measure)
     if ratio is None:
-        for row in (ours, other):
-            problem = row and row["problems"].get(target.measure)
-            if problem:
-                return f"{row['title']} {problem}", "not comparable"
-        return "not measured", "not comparable"
+        return _unmeasured(target, ours, other)
     reached = ratio >= target.bound
     return f"{ratio:.2f} ×", "yes" if reached else "no"
+
+
+def _cap_of_first_call(row, measure):
+    """Seconds after which the first call was stopped, or None."""
+    problem = row["problems"].get(measure, "")
+    if measure in row["first_seconds"] or not problem.startswith("> "):
+        return None
+    return float(problem.split()[1])
+
+
+def _unmeasured(target, ours, other):
+    """What to say where there is no ratio.
+
+    A rival that was stopped in its first call bounds that call's ratio.
+    """
+    first = ours["first_seconds"].get(target.measure)
+    cap = _cap_of_first_call(other, target.measure) if other else None
+    if first and cap:
+        least = cap / first
+        reached = "yes" if least >= target.bound else "not comparable"
+        return f"> {least:.2f} × at the first call", reached
+    for row in (ours, other):
+        problem = row and row["problems"].get(target.measure)
+        if problem:
+            return f"{row['title']} {problem}", "not comparable"
+    return "not measured", "not comparable"
 
 
 def verdicts(rows):

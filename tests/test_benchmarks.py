@@ -175,6 +175,27 @@ def test_targets_are_judged_by_what_was_measured(seconds, first, reached):
     assert ("missed" in sentence) == ("no" in reached)
 
 
+@pytest.mark.parametrize(
+    "first, judged",
+    [
+        (24.0, ("> 2.50 × at the first call", "yes")),
+        (80.0, ("> 0.75 × at the first call", "not comparable")),
+    ],
+    ids=["faster", "perhaps slower"],
+)
+def test_a_rival_that_was_stopped_bounds_the_ratio(first, judged):
+    ours = _row("ours", [[1.0]], [[5.0]], first)
+    torch = _row("torch", [[1.0]], [], 1)
+    del torch["first_seconds"]["training"]
+    torch["problems"]["training"] = "> 60 s"
+    (verdict,) = (
+        verdict
+        for verdict in report.verdicts([ours, torch])
+        if verdict["target"] == "training against PyTorch"
+    )
+    assert (verdict["measured"], verdict["reached"]) == judged
+
+
 def test_the_readme_shows_the_record_it_names():
     records = [
         json.loads(path.read_text())
