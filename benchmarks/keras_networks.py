@@ -131,7 +131,15 @@ def steps(case):
         random.normal(size=shape).astype("float32")
     )
     labels = random.integers(CLASSES, size=case.batch)
+
+    def training():
+        # As `keras_pyconv.training` does: TensorFlow traces a step twice that
+        # makes variables.
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+        return model.train_on_batch(images, labels)
+
     return {
         "inference": lambda: model.predict_on_batch(images),
-        "training": lambda: model.train_on_batch(images, labels),
+        "training": training,
     }
