@@ -1,6 +1,6 @@
 """Measures everything side by side on this machine and prints the tables.
 
-    python -m benchmarks.run            about 25 minutes on two cores
+    python -m benchmarks.run            about 50 minutes on two cores
     python -m benchmarks.run --smoke    everything tiny, about two minutes
 
 Writes one JSON record per run. `--write` puts its tables into the README of
@@ -52,7 +52,7 @@ def _command_line():
     parser.add_argument(
         "--minutes",
         type=float,
-        default=25,
+        default=60,
         help="when to stop; what is left is reported as not measured",
     )
     parser.add_argument("--rounds", type=int, help="turns of each contender")
