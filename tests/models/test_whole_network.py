@@ -46,10 +46,10 @@ def processes(tmp_path_factory):
     """All processes at once, {environment: (process, path)}."""
     folder = tmp_path_factory.mktemp("whole_network")
     started = {
-        environment: start(environment, "PyConvHGResNet50:train", folder)
-        for environment in ("onednn_off", "onednn_on")
+        environment: start(environment, "PyConvHGResNet50", folder)
+        for environment in ("onednn_off", "native")
     }
-    started["native"] = start("native", "PyConvHGResNet50", folder)
+    started["onednn_on"] = start("onednn_on", "PyConvHGResNet50:train", folder)
     if HAS_JAX:
         started["jax"] = start("jax", "PyConvResNet50", folder)
     yield started
@@ -89,10 +89,17 @@ def test_native_groups_are_kept_from_the_fusion(processes, expected):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("onednn", ["onednn_off", "onednn_on"])
-def test_pyramids_in_graph_mode_equal_eager_mode(onednn, tmp_path):
-    process = start(onednn, "PyConvResNet50:train", tmp_path)
-    expected = whole_network.results("PyConvResNet50", True, eagerly=True)
+@pytest.mark.parametrize(
+    "onednn, network",
+    [
+        ("onednn_off", "PyConvHGResNet50"),
+        ("onednn_off", "PyConvResNet50"),
+        ("onednn_on", "PyConvResNet50"),
+    ],
+)
+def test_a_step_in_graph_mode_equals_eager_mode(onednn, network, tmp_path):
+    process = start(onednn, f"{network}:train", tmp_path)
+    expected = whole_network.results(network, True, eagerly=True)
     assert_same(*process, expected)
 
 

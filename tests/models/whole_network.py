@@ -42,6 +42,8 @@ def results(network, train, eagerly=False):
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         run_eagerly=eagerly,
     )
+    # In a step its variables would have the step traced twice: minutes here.
+    model.optimizer.build(model.trainable_variables)
     images = rule.image(2, SIZE, SIZE)
     values = {"logits": model.predict_on_batch(images)}
     if train:
