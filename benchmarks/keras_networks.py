@@ -111,35 +111,46 @@ BUILDERS = {
 }
 
 
-def steps(case):
-    """One inference and one training step, by name.
+def measured(case, build, shape, classes):
+    """One inference and one training step of a model, by name.
 
     Args:
         case: A `benchmarks.plan.Case`.
+        build: Makes the model.
+        shape: Of one of its inputs.
+        classes: Of its outputs.
     """
     if case.precision == "bf16":
         keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(1)
-    model = BUILDERS[case.contender](case)
+    model = build()
     model.compile(
         keras.optimizers.SGD(0.01, momentum=0.9),
         "sparse_categorical_crossentropy",
     )
     random = np.random.default_rng(1)
-    shape = (case.batch, case.side, case.side, 3)
-    images = keras.ops.convert_to_tensor(
-        random.normal(size=shape).astype("float32")
+    inputs = keras.ops.convert_to_tensor(
+        random.normal(size=(case.batch, *shape)).astype("float32")
     )
-    labels = random.integers(CLASSES, size=case.batch)
+    labels = random.integers(classes, size=case.batch)
 
     def training():
         # As `keras_pyconv.training` does: TensorFlow traces a step twice that
         # makes variables.
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
-        return model.train_on_batch(images, labels)
+        return model.train_on_batch(inputs, labels)
 
     return {
-        "inference": lambda: model.predict_on_batch(images),
+        "inference": lambda: model.predict_on_batch(inputs),
         "training": training,
     }
+
+
+def steps(case):
+    """The steps of a network of images, for `benchmarks.worker`."""
+
+    def build():
+        return BUILDERS[case.contender](case)
+
+    return measured(case, build, (case.side, case.side, 3), CLASSES)

@@ -155,7 +155,8 @@ class Group:
     @property
     def title(self) -> str:
         case = self.cases[0]
-        return f"{case.device.upper()} {case.subject} {case.precision}"
+        named = f"{case.device.upper()} {case.subject} {case.precision}"
+        return f"{named}, batch {case.batch}"
 
     @property
     def weight(self) -> int:

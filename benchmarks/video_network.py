@@ -15,7 +15,6 @@ The fact a reader would get wrong: a ratio is taken round by round, and its
 median is printed; it need not equal the ratio of the two medians above it.
 """
 
-import dataclasses
 import statistics
 
 from benchmarks import machine, report
@@ -34,19 +33,10 @@ BATCHES = (1, 4)  # clips
 MINUTES = 20
 
 
-@dataclasses.dataclass(frozen=True)
-class ClipsGroup(Group):
-    """The contenders of a network and a batch of clips, which take turns."""
-
-    @property
-    def title(self):
-        return f"{super().title}, clips: {self.cases[0].batch}"
-
-
 def groups(settings, batches, threads):
     """Groups of both contenders: each network with each batch."""
     return [
-        ClipsGroup(
+        Group(
             tuple(
                 Case(
                     "video_network",

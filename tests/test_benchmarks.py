@@ -216,7 +216,8 @@ def test_the_video_network_is_measured_with_one_clip_and_with_more():
     one, four = video_network.groups(video_network.SMOKE, (1, 4), 2)
     assert [case.contender for case in four.cases] == ["ours", "torch"]
     assert [case.batch for case in one.cases] == [1, 1]
-    assert one.title.endswith("clips: 1")
+    assert one.title == "CPU PyConvResNet3DMini fp32, batch 1"
+    assert four.title == "CPU PyConvResNet3DMini fp32, batch 4"
     rows = [processes.row_of(case) for case in four.cases]
     for row, seconds in zip(rows, ([2.0, 2.1, 2.0], [4.4, 4.2, 3.6])):
         row["turns"]["inference"] = [[value] for value in seconds]

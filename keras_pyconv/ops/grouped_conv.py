@@ -259,9 +259,10 @@ def pyramid_conv(
         for kernel, g in zip(kernels, groups)
     ]
     axis = -1 if data_format == "channels_last" else 1
-    if not on_tensorflow:
-        return keras.ops.concatenate(levels, axis)
-    outputs = levels[0]
-    if len(levels) > 1:
+    if len(levels) == 1:
+        outputs = levels[0]
+    elif on_tensorflow:
         outputs = tf.concat(levels, axis, name=PYRAMID)
-    return tf.cast(outputs, dtype)
+    else:
+        outputs = keras.ops.concatenate(levels, axis)
+    return tf.cast(outputs, dtype) if on_tensorflow else outputs
