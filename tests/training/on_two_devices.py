@@ -3,18 +3,22 @@
 A process of its own: devices are arranged before anything is computed.
 """
 
+import functools
 import json
 
 import keras
 import numpy as np
 
 from keras_pyconv import training
-from keras_pyconv.training import logs
 from tests.training import small
 
 
-def _result(folder, trained, **options):
-    trained, history = small.run(folder, trained, evaluate=None, **options)
+def _result(folder, trained, ema=None, accumulate=1, **options):
+    training.accumulate_gradients(trained, accumulate)
+    callbacks = [training.WeightAverage(ema)] if ema else []
+    trained, history = small.run(
+        folder, trained, callbacks, evaluate=None, **options
+    )
     weights = [
         keras.ops.convert_to_numpy(w).ravel() for w in trained.trainable_weights
     ]
@@ -35,7 +39,6 @@ def _error(function, *args, **options):
 
 def train(folder):
     """All cases by name: losses, accuracies, weights."""
-    logs.curves = lambda history: b""
     two = training.make_strategy("mirrored", num_devices=2)
     plain = {"dropout": 0.0}
     unnormalized = {**plain, "normalized": False}
@@ -67,16 +70,17 @@ def train(folder):
         stop_after_steps=6,
     )
     results["two, then one"] = _result(folder / "moved", small.model(**plain))
-    fit = {"batches": small.batches, "workdir": folder / "x", **small.RUN}
-    inner = training.SGD(0.1, gradient_accumulation_steps=2)
+    x, inner = folder / "x", training.SGD(0.1, gradient_accumulation_steps=2)
+    several = small.model(two, steps_per_execution=2)
     results["errors"] = {
-        "accumulation": _error(
-            training.fit, small.model(two, optimizer=inner), **fit
+        "accumulation": _error(small.run, x, small.model(two, optimizer=inner)),
+        "executions": _error(small.run, x, several),
+        "batch": _error(
+            small.run,
+            x,
+            small.model(two),
+            batches=functools.partial(small.batches, batch=7),
         ),
-        "executions": _error(
-            training.fit, small.model(two, steps_per_execution=2), **fit
-        ),
-        "batch": _error(training.fit, small.model(two), accumulate=3, **fit),
         "late": _error(training.make_strategy, "mirrored", num_devices=3),
         "same": str(training.make_strategy("mirrored", num_devices=2) is two),
     }

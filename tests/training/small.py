@@ -86,12 +86,19 @@ def validate(trained):
     return {"accuracy": float((logits.argmax(-1) == y.numpy()).mean())}
 
 
-def run(folder, trained=None, **changes):
+def run(folder, trained=None, callbacks=(), evaluate=validate, **changes):
     """Trains in `folder`; returns the model and its history."""
     trained = trained or model()
-    options = {**RUN, "evaluate": validate, **changes}
-    history = training.fit(trained, batches, workdir=folder, **options)
-    return trained, history
+    callbacks = list(callbacks)
+    if evaluate is not None:
+        callbacks.append(training.Evaluation(evaluate))
+    options = {**RUN, "batches": batches, **changes}
+    fit = options.pop("fit", {})
+    with training.Run(folder, trained, **options) as run:
+        trained.fit(
+            **run.fit_arguments, **fit, callbacks=run.callbacks(callbacks)
+        )
+    return trained, run.history
 
 
 def arrays(trained):

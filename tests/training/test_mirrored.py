@@ -53,11 +53,14 @@ def test_a_broken_run_ends_as_the_unbroken_one_to_the_bit(results):
 @pytest.mark.parametrize(
     "what, said",
     [
-        ("accumulation", "Give fit(..., accumulate=2) instead."),
+        (
+            "accumulation",
+            "Call training.accumulate_gradients(model, 2) instead",
+        ),
         ("executions", "steps_per_execution=1"),
         (
             "batch",
-            "6 equal parts (2 devices, accumulate=3). The nearest sizes ",
+            "2 equal parts (2 devices). The nearest sizes that can: 6 or 8.",
         ),
         ("late", "call make_strategy first"),
         ("same", "True"),

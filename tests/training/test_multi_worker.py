@@ -93,7 +93,7 @@ def _weights(folder):
 
 def test_two_machines_end_with_the_weights_of_one(broken, tmp_path):
     alone = small.model(dropout=0.0)
-    small.run(tmp_path, alone, ema=0.9)
+    small.run(tmp_path, alone, [training.WeightAverage(0.9)])
     (found, history), (wanted, other) = _weights(broken), _weights(tmp_path)
     for name, array in wanted.items():
         if not name.startswith("metrics"):
