@@ -7,6 +7,7 @@ NumPy's own generators. TensorFlow's stateful random operations have a state
 that cannot be read; Keras's layers do not use them.
 """
 
+import itertools
 import math
 import random
 
@@ -68,10 +69,26 @@ def build(model, element_spec):
         lambda spec: keras.KerasTensor(spec.shape, spec.dtype.name),
         element_spec,
     )
+    _check_scope(model)
     with model.distribute_strategy.scope():
         _Symbolically(compute)(symbols)
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
+    _check_scope(model)
+
+
+def _check_scope(model):
+    """Refuses variables that several devices would share without order."""
+    if model.distribute_strategy.num_replicas_in_sync == 1:
+        return
+    groups = model.variables, model.optimizer.variables, model.metrics_variables
+    for variable in itertools.chain(*groups):
+        if not isinstance(variable.value, tf.distribute.DistributedValues):
+            raise ValueError(
+                f"The variable {variable.path} was made outside of "
+                "strategy.scope(). Make the layers, the optimizer and the "
+                "metrics of a model within it."
+            )
 
 
 class State:

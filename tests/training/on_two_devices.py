@@ -80,14 +80,19 @@ def _error(function, *args, **options):
 
 def _refused(two, folder):
     """What is said of what two devices cannot do."""
-    inner = training.SGD(0.1, gradient_accumulation_steps=2)
+    inner = {
+        "optimizer": lambda: training.SGD(0.1, gradient_accumulation_steps=2)
+    }
+    outside = {"weighted_metrics": [tasks.TopKError(1)]}
     several = small.model(two, steps_per_execution=2)
     odd = functools.partial(small.batches, batch=7)
     run = functools.partial(_error, small.run, folder)
     return {
-        "accumulation": run(small.model(two, optimizer=inner)),
+        "accumulation": run(small.model(two, **inner)),
         "executions": run(several),
         "batch": run(small.model(two), batches=odd),
+        "metric": run(small.model(two, **outside)),
+        "optimizer": run(small.model(two, optimizer=training.SGD(0.1))),
         "late": _error(training.make_strategy, "mirrored", num_devices=3),
         "same": str(training.make_strategy("mirrored", num_devices=2) is two),
     }

@@ -3,7 +3,7 @@
 import json
 import os
 
-from keras_pyconv import training
+from keras_pyconv import tasks, training
 from tests.training import small
 
 
@@ -26,8 +26,18 @@ def train(folder, place, seconds_a_step):
 
     small.run(
         folder,
-        small.model(strategy, dropout=0.0, synchronized=True),
+        small.model(
+            strategy,
+            dropout=0.0,
+            synchronized=True,
+            weighted_metrics=lambda: [tasks.TopKError(1)],
+        ),
         [training.WeightAverage(0.9)],
         batches=batches,
         save_every_steps=1,
+        fit={
+            "validation_data": training.validation_data(
+                small.held_out, 4, strategy
+            )
+        },
     )
