@@ -1,4 +1,4 @@
-"""Text and JSON files that users bring, with words for what is wrong."""
+"""Files that users bring, with words for what is wrong."""
 
 import codecs
 import json
@@ -35,6 +35,29 @@ def is_text(value) -> bool:
     )
 
 
+def _kind(path):
+    """What stands at a path in a file's place, or None."""
+    if path.is_file() or not path.exists():
+        return None
+    return "a folder" if path.is_dir() else "a device or a pipe"
+
+
+def open_regular(path):
+    """Opens a file for its bytes; what is no file is not waited for.
+
+    Args:
+        path: of a file, or a link to one. To open a pipe would wait for
+            somebody who writes, and a device may have no end.
+
+    Raises:
+        OSError: there is no file, or none that can be read.
+    """
+    path = pathlib.Path(path)
+    if kind := _kind(path):
+        raise OSError(f"{path} is {kind}, no file")
+    return open(path, "rb")
+
+
 def read_text(path) -> str:
     """The text of a file in UTF-8, or in what its byte order mark says.
 
@@ -46,10 +69,9 @@ def read_text(path) -> str:
         ValueError: it is a folder or the like, cannot be read, or is no text.
     """
     path = pathlib.Path(path)
-    if not path.is_file():
-        if path.exists():
-            kind = "a folder" if path.is_dir() else "a device or a pipe"
-            raise ValueError(f"{path} is {kind}; give the path of a file.")
+    if kind := _kind(path):
+        raise ValueError(f"{path} is {kind}; give the path of a file.")
+    if not path.exists():
         raise FileNotFoundError(f"There is no file {path}.")
     try:
         return decoded(path.read_bytes(), path)

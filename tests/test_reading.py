@@ -6,7 +6,13 @@ import os
 
 import pytest
 
-from keras_pyconv.reading import is_text, read_json, read_text, short
+from keras_pyconv.reading import (
+    is_text,
+    open_regular,
+    read_json,
+    read_text,
+    short,
+)
 
 
 @pytest.mark.parametrize(
@@ -76,3 +82,29 @@ def test_text_has_letters_and_no_controls():
     assert is_text("traffic\u00a0light") and is_text("é 日本")
     for wrong in ("", " ", "a\x1b[0m", "a\n", "\ud800", "a\x00", None, 7):
         assert not is_text(wrong)
+
+
+def test_a_file_is_opened_for_its_bytes_also_through_a_link(tmp_path):
+    (tmp_path / "file").write_bytes(b"\xff")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    with open_regular(tmp_path / "link") as file:
+        assert file.read() == b"\xff"
+
+
+@pytest.mark.parametrize(
+    "make, said",
+    [
+        (os.mkfifo, "a device or a pipe, no file"),
+        (os.mkdir, "a folder, no file"),
+        (
+            lambda path: path.symlink_to("/dev/zero"),
+            "a device or a pipe, no file",
+        ),
+        (lambda path: path.symlink_to(path), "symbolic links"),
+    ],
+    ids=["FIFO", "folder", "device", "loop"],
+)
+def test_what_is_no_file_is_named_and_not_opened(make, said, tmp_path):
+    make(tmp_path / "thing")
+    with pytest.raises(OSError, match=f"thing.*{said}|{said}.*thing"):
+        open_regular(tmp_path / "thing")
