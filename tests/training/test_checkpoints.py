@@ -85,7 +85,7 @@ def test_an_altered_byte_of_a_large_checkpoint_is_noticed(size, tmp_path):
 
 
 def _sealed(path, **arrays):
-    """An archive of a strange content, with the checksum that it should have."""
+    """An archive of any content, with the checksum that it should have."""
     with open(path, "w+b") as file:
         np.savez(file, **arrays)
         checkpoints._seal(file)
