@@ -117,6 +117,7 @@ class _Run:
         self._refuse_nan()
         # Every machine reads: the metrics' sums are shared between them.
         arrays, record = self._state.read()
+        self._state.check_finite(arrays, self.step)
         record |= {
             "step": self.step,
             "history": self.history,
@@ -302,6 +303,8 @@ def fit(
             the batch of that step, counted from 0 over the whole run. The
             elements are what `model.train_step` takes, of a fixed size: the
             whole batch on one machine, on several this machine's part of it.
+            If it has an attribute `fingerprint`, as those of
+            `keras_pyconv.datasets` have, that is one of the constants.
         epochs: int.
         steps_per_epoch: int. A step is one update of the weights.
         workdir: the run's folder; one folder for all machines.
@@ -336,7 +339,7 @@ def fit(
         ValueError: an argument or a batch that cannot be used, or a folder
             with another run; the message says what differs.
         OSError: the folder or a checkpoint cannot be written.
-        FloatingPointError: the loss is not a number.
+        FloatingPointError: the loss or a weight is not a number.
         SystemExit: after a signal.
 
     Example:
@@ -368,6 +371,9 @@ def fit(
         "accumulate": accumulate,
         "ema": ema,
     }
+    fingerprint = getattr(batches, "fingerprint", None)
+    if fingerprint is not None:
+        decisive["training_data"] = fingerprint
     index, _ = shard(model.distribute_strategy)
     folder = Workdir(workdir, {**constants, **decisive}, writes=index == 0)
     run = _Run(model, folder, epochs, steps_per_epoch)

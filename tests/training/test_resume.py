@@ -103,6 +103,56 @@ def test_a_loss_that_is_no_number_overwrites_nothing(tmp_path):
     assert len(checkpoints.found(tmp_path / "checkpoints")) == 1
 
 
+def test_weights_that_are_no_numbers_overwrite_nothing(tmp_path):
+    def broken(first_step):
+        def spoil(number, batch):
+            x, y = batch
+            return tf.where(number + first_step == 5, np.nan, x), y
+
+        return small.batches(first_step).enumerate().map(spoil)
+
+    def rectified(x):
+        # As oneDNN does it: NaN becomes 0, so that the loss stays finite.
+        return keras.ops.where(x > 0, x, 0.0)
+
+    def train():
+        layers = [
+            keras.layers.Conv2D(4, 3, activation=rectified, name="first"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2),
+        ]
+        model = keras.Sequential([keras.Input((6, 6, 3)), *layers])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(training.SGD(0.1), loss)
+        options = {"workdir": tmp_path, "save_every_steps": 1, **small.RUN}
+        training.fit(model, broken, **options)
+
+    for _ in range(2):
+        said = "at step 6 in .*first/kernel .*Look for NaN in the data"
+        with pytest.raises(FloatingPointError, match=said):
+            train()
+        path, arrays, _ = checkpoints.latest(tmp_path / "checkpoints")
+        assert path.name == "step-000000005.npz"
+        assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+def test_other_training_data_are_refused_with_what_differs(tmp_path):
+    def batches(first_step):
+        return small.batches(first_step)
+
+    def train(**fingerprint):
+        batches.fingerprint = fingerprint
+        options = {"workdir": tmp_path, "stop_after_steps": 1, **small.RUN}
+        training.fit(small.model(), batches, **options)
+
+    train(examples=12, digest_of_names="ab")
+    train(examples=12, digest_of_names="ab")
+    with pytest.raises(ValueError, match="examples: 12 there, 11 here"):
+        train(examples=11, digest_of_names="cd")
+    with pytest.raises(ValueError, match="digest_of_names: 'ab' there, 'cd'"):
+        train(examples=12, digest_of_names="cd")
+
+
 @pytest.mark.parametrize(
     "changes, said",
     [
