@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_pyconv.datasets.detection_record import FIELDS, DetectionSet
+from keras_pyconv.datasets.fingerprints import below, digest
 from keras_pyconv.datasets.orientation import AS_STORED, headers
 from keras_pyconv.datasets.splits import in_order
 from keras_pyconv.reading import short
@@ -237,16 +238,25 @@ def coco_files(
         "begin": rows.ends[:-1][places],
         "end": rows.ends[1:][places],
     }
+    objects = _table(rows, ids)
     return DetectionSet(
         f"{annotations}",
         names,
         ids,
         len(places),
-        _ordered(columns, _table(rows, ids)),
+        _ordered(columns, objects),
         are_files=True,
         problems={**rows.problems, **doubtful},
         annotations=rows,
+        digest=_digest(ids, folder, columns, objects),
     )
+
+
+def _digest(categories, folder, pictures, objects):
+    """SHA-256 of what `_ordered` has, but for where the folder lies."""
+    names = below(folder, pictures["picture"].tolist())
+    rest = [pictures[name] for name in pictures if name != "picture"]
+    return digest(categories, names, *rest, *objects.values())
 
 
 def _ordered(pictures, objects):

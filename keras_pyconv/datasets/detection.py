@@ -191,6 +191,7 @@ def training_scenes(
         shuffle_buffer=None if scenes.are_files else shuffle_buffer,
         shard=shard,
         substitute=substitute,
+        digest=scenes.digest,
     )
 
 

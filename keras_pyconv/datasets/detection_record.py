@@ -42,6 +42,8 @@ class DetectionSet:
         are_files: whether `picture` is a path; else it is encoded.
         problems: how many annotations were skipped or changed, by reason.
         annotations: the `Annotations` that they are from, or None.
+        digest: text that is another where names or objects are; see
+            `training_stream`.
     """
 
     name: str
@@ -52,6 +54,7 @@ class DetectionSet:
     are_files: bool
     problems: Mapping = dataclasses.field(default_factory=dict)
     annotations: Annotations | None = None
+    digest: str | None = None
 
     def encoded(self, example):
         """The bytes of an example's file, a string scalar."""

@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_pyconv.datasets.coco_files import coco_files
 from keras_pyconv.datasets.coco_labels import COCO_IDS
 from keras_pyconv.datasets.detection_record import DetectionSet
+from keras_pyconv.datasets.fingerprints import tfds_digest
 from keras_pyconv.datasets.splits import (
     tfds_builder,
     tfds_examples,
@@ -120,6 +121,7 @@ def tfds_objects(name, split="train", data_dir=None) -> DetectionSet:
         len(examples()),
         examples,
         are_files=False,
+        digest=tfds_digest(builder, split),
     )
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from keras_pyconv.datasets.fingerprints import digest, tfds_digest
 from keras_pyconv.datasets.masks import check_rule, decode_mask, fault
 from keras_pyconv.datasets.orientation import headers
 from keras_pyconv.datasets.picture_sets import EXTENSIONS
@@ -52,6 +53,8 @@ class MaskSet:
             `tf.data.Dataset` of dicts of strings: `picture`, `mask`, and
             `name`, the picture's own.
         are_files: whether `picture` and `mask` are paths; else encoded.
+        digest: text that is another where names, classes or the rule are; see
+            `training_stream`.
     """
 
     name: str
@@ -60,6 +63,7 @@ class MaskSet:
     count: int
     examples: Callable
     are_files: bool
+    digest: str | None = None
 
     def decoded(self, example):
         """An example's picture and labels.
@@ -217,13 +221,16 @@ def _folder_set(root, split, classes, rule):
         "name": [os.path.basename(pictures[stem]) for stem in stems],
     }
     _check_sizes(root, columns)
+    names = _names(_written_names(root) if classes is None else classes)
+    rule = rule or "from_one"
     return MaskSet(
         f"{root}, {split}",
-        _names(_written_names(root) if classes is None else classes),
-        rule or "from_one",
+        names,
+        rule,
         len(stems),
         in_order(columns),
         are_files=True,
+        digest=digest(names, [rule], columns["name"]),
     )
 
 
@@ -358,4 +365,5 @@ def _tfds_set(builder, split, classes, rule):
         len(examples()),
         examples,
         are_files=False,
+        digest=tfds_digest(builder, split),
     )

@@ -14,6 +14,7 @@ import os
 import pathlib
 from collections.abc import Callable
 
+from keras_pyconv.datasets.fingerprints import below, digest, tfds_digest
 from keras_pyconv.datasets.splits import (
     TRAINING,
     VALIDATION,
@@ -49,6 +50,8 @@ class VideoSet:
             `video` (encoded frames), `label` and `name`; None where there
             are paths. The order is an int64 scalar tensor, such as an epoch,
             or None for that of the files.
+        digest: text that is another where names or labels are; see
+            `training_stream`.
     """
 
     name: str
@@ -57,6 +60,7 @@ class VideoSet:
     paths: tuple[str, ...] | None = None
     labels: tuple[int, ...] | None = None
     examples: Callable | None = None
+    digest: str | None = None
 
 
 def video_set(name, split="train", data_dir=None, root=None) -> VideoSet:
@@ -115,7 +119,7 @@ def _folder_set(root, split):
     rows = [
         (path, name) for name in classes for path in videos_of(folder / name)
     ]
-    return _of_rows(f"{root}, {folder.name}", rows, classes)
+    return _of_rows(f"{root}, {folder.name}", rows, classes, folder)
 
 
 def videos_of(folder):
@@ -134,20 +138,23 @@ def videos_of(folder):
     return sorted(found)
 
 
-def _of_rows(name, rows, classes):
-    """A set of (path, class) rows."""
+def _of_rows(name, rows, classes, root):
+    """A set of (path, class) rows; the paths begin at `root`."""
     if not rows:
         raise ValueError(
             f"{name} has no videos. Known endings: {', '.join(EXTENSIONS)}; "
             "or a folder of pictures for each video"
         )
     numbers = {label: number for number, label in enumerate(classes)}
+    paths = tuple(str(path) for path, _ in rows)
+    labels = tuple(numbers[label] for _, label in rows)
     return VideoSet(
         name,
         tuple(classes),
         len(rows),
-        tuple(str(path) for path, _ in rows),
-        tuple(numbers[label] for _, label in rows),
+        paths,
+        labels,
+        digest=digest(classes, below(root, paths), labels),
     )
 
 
@@ -286,7 +293,7 @@ def _csv_set(path, split, root):
         rows = [(line, row) for line, row in rows if row["split"] == split]
     _check_repeated(path, rows)
     pairs = [(root / _path_of(row), row["label"]) for _, row in rows]
-    return _of_rows(f"{path.name}, {split}", pairs, classes)
+    return _of_rows(f"{path.name}, {split}", pairs, classes, root)
 
 
 def _path_of(row):
@@ -326,7 +333,13 @@ def _tfds_set(builder, split):
     examples = tfds_examples(builder, split, [video], read)
     classes = tuple(features[label].names)
     count = len(examples())
-    return VideoSet(f"{name}, {split}", classes, count, examples=examples)
+    return VideoSet(
+        f"{name}, {split}",
+        classes,
+        count,
+        examples=examples,
+        digest=tfds_digest(builder, split),
+    )
 
 
 def _keys(name, features):
