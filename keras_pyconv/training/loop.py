@@ -345,13 +345,22 @@ def fit(
     Example:
 
     ```python
-    strategy = keras_pyconv.training.make_strategy()
-    with strategy.scope():
-        model = keras_pyconv.PyConvResNet50(classes=10)
-        model.compile(SGD(0.1), "sparse_categorical_crossentropy", ["accuracy"])
-    history = keras_pyconv.training.fit(
-        model, batches, epochs=90, steps_per_epoch=5004, workdir="runs/a",
-        constants={"variant": model.name, "rate": 0.1}, seed=1,
+    import keras
+    from keras_pyconv import datasets, training
+
+    photos = datasets.picture_set("photos", "train")
+    batches = datasets.training_pictures(photos, batch_size=4, seed=1)
+    with training.make_strategy().scope():
+        model = keras.Sequential([
+            keras.Input((224, 224, 3)),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(len(photos.classes), "softmax"),
+        ])
+        loss = "sparse_categorical_crossentropy"
+        model.compile(training.SGD(0.1), loss, metrics=["accuracy"])
+    history = training.fit(
+        model, batches, epochs=2, steps_per_epoch=batches.steps_per_epoch,
+        workdir="runs/a", constants={"rate": 0.1}, seed=1,
     )
     ```
     """
