@@ -6,9 +6,11 @@ import pytest
 import tensorflow as tf
 
 import keras_pyconv
-from keras_pyconv import training
+from keras_pyconv import datasets, training
+from keras_pyconv.tasks.preprocessing import Preprocessing
 from keras_pyconv.training import checkpoints
 from keras_pyconv.training.state import State
+from tests.datasets import pictures
 from tests.training import small
 
 SLOW = pytest.mark.slow
@@ -151,6 +153,36 @@ def test_other_training_data_are_refused_with_what_differs(tmp_path):
         train(examples=11, digest_of_names="cd")
     with pytest.raises(ValueError, match="digest_of_names: 'ab' there, 'cd'"):
         train(examples=12, digest_of_names="cd")
+
+
+def test_a_picture_that_was_removed_between_two_runs_is_noticed(tmp_path):
+    folder = pictures.write_folder(tmp_path / "photos")
+
+    def train():
+        model = keras.Sequential(
+            [
+                keras.Input((8, 8, 3)),
+                keras.layers.Flatten(),
+                keras.layers.Dense(2, "softmax"),
+            ]
+        )
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        opened = datasets.picture_set(folder)
+        size = Preprocessing(size=8)
+        batches = datasets.training_pictures(opened, size, batch_size=4, seed=1)
+        options = {**small.RUN, "steps_per_epoch": batches.steps_per_epoch}
+        options |= {"workdir": tmp_path / "run", "stop_after_steps": 1}
+        training.fit(model, batches, **options)
+
+    train()
+    train()
+    before = folder / "train" / "china" / "0.jpg"
+    before.rename(before.with_name("9.jpg"))
+    with pytest.raises(ValueError, match="training_data.digest_of_names"):
+        train()
+    before.with_name("9.jpg").unlink()
+    with pytest.raises(ValueError, match="examples: 12 there, 11 here"):
+        train()
 
 
 @pytest.mark.parametrize(
