@@ -86,8 +86,11 @@ def main(argv=None):
     if options.source.is_dir():
         paths = videos_of(options.source)
     elif options.source.suffix.lower() == ".csv":
-        videos = video_set(options.source, options.split, root=options.root)
-        paths = videos.paths
+        try:
+            source, split = options.source, options.split
+            paths = video_set(source, split, root=options.root).paths
+        except (ValueError, FileNotFoundError) as error:
+            parser.error(str(error))
     else:
         parser.error(f"{options.source} is neither a folder nor a CSV")
     if not paths:

@@ -29,8 +29,6 @@ SSD300, doubled) and this recipe are not of one mind:
   number is out of reach.
 """
 
-import functools
-
 import keras_pyconv
 from keras_pyconv import datasets, export, tasks, training
 from keras_pyconv.tasks import detection
@@ -76,7 +74,10 @@ def open_data(args):
         source, "train", args.data_dir, with_objects_only=True
     )
     validation = datasets.detection_set(
-        source, "validation", args.data_dir, train.categories
+        source,
+        "validation",
+        args.data_dir,
+        dict(zip(train.categories, train.classes)),
     )
     for opened in (train, validation):
         if opened.problems:
@@ -86,14 +87,16 @@ def open_data(args):
 
 def coco_evaluation(validation, side, batch_size):
     """A function of the model to COCO's twelve numbers."""
-    truth = functools.cache(validation.truth)
+    # What is wrong with it is to be known before training.
+    truth = validation.truth()
+    truth.coco()
 
     def evaluate(model):
         batches = datasets.evaluation_scenes(
             validation, (side, side), batch_size=batch_size
         )
         found = detection.collect_detections(model, batches)
-        return tasks.coco_numbers(truth(), found)
+        return tasks.coco_numbers(truth, found)
 
     return evaluate
 

@@ -21,7 +21,6 @@ import keras_pyconv
 from keras_pyconv import datasets, tasks
 from keras_pyconv.tables.supplement import TABLE_S1
 from keras_pyconv.tasks import detection
-from keras_pyconv.tasks.preprocessing import decode_picture
 from keras_pyconv.writing import write_atomically
 from recipes import common
 
@@ -113,9 +112,11 @@ def draw(model, scenes, count, folder):
     """What is found in the first pictures, as PNG files."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for example in scenes.examples(None).take(count):
-        path = folder / f"{int(example['id'])}.png"
-        picture = decode_picture(scenes.encoded(example)).numpy()
+    for number, example in scenes.examples(None).take(count).enumerate():
+        # A text may be no name of a file.
+        is_text = example["id"].dtype == "string"
+        path = folder / f"{int(number if is_text else example['id'])}.png"
+        picture = scenes.decoded(example).numpy()
         found = keras_pyconv.detect(
             model, picture, scenes.classes, score_threshold=SHOWN_SCORE
         )
@@ -128,15 +129,16 @@ def main(argv=None):
     """Evaluates; returns the twelve numbers."""
     args = parse(argv)
     scenes = open_data(args)
+    # What is wrong with it is to be known before the work.
+    truth = scenes.truth()
+    truth.coco()
     model = load_model(args, len(scenes.classes))
     batches = datasets.evaluation_scenes(
         scenes, (args.side, args.side), batch_size=args.batch_size
     )
     found = detection.collect_detections(model, batches)
-    numbers = tasks.coco_numbers(scenes.truth(), found)
+    numbers = tasks.coco_numbers(truth, found)
     print_table(numbers, paper_numbers(model))
-    written = draw(model, scenes, args.pictures, args.workdir / "pictures")
-    print("\nPictures:", *written, sep="\n  ")
     common.write_record(
         args.workdir / "numbers.json",
         network=model.name,
@@ -146,8 +148,10 @@ def main(argv=None):
     )
     write_atomically(
         args.workdir / "detections.json",
-        json.dumps(found.rows(scenes.truth())),
+        json.dumps(found.rows(truth)),
     )
+    written = draw(model, scenes, args.pictures, args.workdir / "pictures")
+    print("\nPictures:", *written, sep="\n  ")
     return numbers
 
 

@@ -16,6 +16,7 @@ server gives no answers.
 import argparse
 import base64
 import dataclasses
+import http.client
 import json
 import pathlib
 import sys
@@ -28,6 +29,8 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 PORTS = {"rest": 8501, "grpc": 8500}
 FIRST_WAIT = 0.5  # seconds before the second attempt; doubled for each other
 MOST_BYTES = 256 * 2**20  # of one gRPC message; its own limit is 4 MiB
+MOST_SAID = 200  # characters of a server's reply in a message
+OUTPUTS = ("labels", "scores", "classes")
 NO_CLASS = -1  # what the export answers for a file that is no picture
 
 
@@ -53,7 +56,33 @@ class Answer:
         return self.problem or best
 
 
-def _answers(labels, scores, classes):
+def _answers(where, files, columns):
+    """One answer for each file, of what a server replied for all of them.
+
+    Args:
+        where: the server is, for the message.
+        files: what was asked about.
+        columns: function to `labels`, `scores` and `classes`, a row for each
+            file.
+    """
+    try:
+        labels, scores, classes = columns()
+        if not len(files) == len(labels) == len(scores) == len(classes):
+            raise ValueError(f"{len(labels)} rows for {len(files)} files")
+        return _rows(labels, scores, classes)
+    # A reply may be anything that another program says.
+    except (
+        *(AttributeError, IndexError, KeyError, RecursionError),
+        *(TypeError, ValueError),
+    ) as error:
+        raise ServerError(
+            f"What answers at {where} is no TensorFlow Serving with a "
+            f"classifier of keras_pyconv.export: {type(error).__name__}, "
+            f"{str(error)[:MOST_SAID]!r}."
+        ) from error
+
+
+def _rows(labels, scores, classes):
     """One answer for each row of a batch."""
     rows = []
     for names, values, indices in zip(labels, scores, classes):
@@ -89,14 +118,20 @@ class Rest:
             with urllib.request.urlopen(
                 request, timeout=self.options.timeout
             ) as response:
-                predictions = json.load(response)["predictions"]
+                reply = response.read()
         except urllib.error.HTTPError as error:
             text = error.read().decode(errors="replace")
             raise _http_error(error.code, text, self.options) from error
         except OSError as error:
             raise ConnectionError(getattr(error, "reason", error)) from error
-        names = ("labels", "scores", "classes")
-        return _answers(*([row[n] for row in predictions] for n in names))
+        except http.client.HTTPException as error:
+            raise ConnectionError(f"no HTTP, {error!r}") from error
+
+        def columns():
+            predictions = json.loads(reply)["predictions"]
+            return [[row[name] for row in predictions] for name in OUTPUTS]
+
+        return _answers(self.where, files, columns)
 
 
 def _http_error(code, text, options):
@@ -152,12 +187,16 @@ class Grpc:
             reply = self.stub.Predict(request, self.options.timeout)
         except grpc.RpcError as error:
             raise _grpc_error(error, self.options) from error
-        arrays = {
-            name: tf.make_ndarray(reply.outputs[name]).tolist()
-            for name in ("labels", "scores", "classes")
-        }
-        labels = [[name.decode() for name in row] for row in arrays["labels"]]
-        return _answers(labels, arrays["scores"], arrays["classes"])
+
+        def columns():
+            labels, *numbers = (
+                tf.make_ndarray(reply.outputs[name]).tolist()
+                for name in OUTPUTS
+            )
+            labels = [[name.decode() for name in row] for row in labels]
+            return labels, *numbers
+
+        return _answers(self.where, files, columns)
 
 
 def _grpc_error(error, options):

@@ -49,3 +49,15 @@ def test_what_is_no_folder_is_refused(tmp_path, capsys):
         with pytest.raises(SystemExit):
             main([str(path)])
     assert "holds no videos" in capsys.readouterr().err
+
+
+def test_a_list_that_cannot_be_used_is_refused_in_one_line(tmp_path, capsys):
+    path = tmp_path / "list.csv"
+    path.write_text("path,label\n1.mp4\n")
+    for source, said in (
+        (path, "line 2 has 1"),
+        (tmp_path / "no.csv", "no file"),
+    ):
+        with pytest.raises(SystemExit):
+            main([str(source)])
+        assert said in capsys.readouterr().err

@@ -5,17 +5,14 @@ arithmetic on the records of `keras_pyconv.architectures`. Two counts of
 operations stand side by side everywhere; `cost.py` says what each includes.
 """
 
+from keras_pyconv.architectures.published import COSTS as PRINTED
 from keras_pyconv.complexity.comparison import comparison_complexity
 from keras_pyconv.complexity.cost import Cost, conv_cost, pyconv_cost
 from keras_pyconv.complexity.detection import detection_complexity
 from keras_pyconv.complexity.inception import inception_complexity
 from keras_pyconv.complexity.network import Complexity, complexity
 from keras_pyconv.complexity.segmentation import segmentation_complexity
-from keras_pyconv.complexity.tables import (
-    COUNTING_RULE,
-    PRINTED,
-    networks_table,
-)
+from keras_pyconv.complexity.tables import COUNTING_RULE, networks_table
 from keras_pyconv.complexity.video import video_complexity
 from keras_pyconv.complexity.walk import (
     LayerCost,

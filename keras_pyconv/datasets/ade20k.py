@@ -15,6 +15,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from keras_pyconv.datasets.masks import decode_mask, fault
+from keras_pyconv.reading import decoded
 from keras_pyconv.tasks.segmentation.classes import ADE20K_CLASSES
 
 ROOT = "ADEChallengeData2016"
@@ -70,11 +71,7 @@ class Ade20k(tfds.core.GeneratorBasedBuilder):
         }
 
     def _generate_examples(self, files, folder):
-        scenes = dict(
-            line.split(maxsplit=1)
-            for line in files("sceneCategories.txt", b"").decode().splitlines()
-            if len(line.split()) > 1
-        )
+        scenes = _scenes(files)
         for name in files.names(f"images/{folder}"):
             stem = name.removesuffix(".jpg")
             image = files(f"images/{folder}/{name}")
@@ -111,6 +108,14 @@ def _check(image, mask, name):
         ) from None
 
 
+def _scenes(files):
+    """The scene of each picture, where the archive says it."""
+    name = "sceneCategories.txt"
+    text = decoded(files(name, b""), f"{name} of the archive")
+    lines = [line.split(maxsplit=1) for line in text.splitlines()]
+    return dict(line for line in lines if len(line) > 1)
+
+
 class _Folder:
     """Files of the extracted archive by their names in it."""
 
@@ -131,7 +136,13 @@ class _Archive:
     """Files of the archive, read without extracting it."""
 
     def __init__(self, path):
-        self.archive = zipfile.ZipFile(path)
+        try:
+            self.archive = zipfile.ZipFile(path)
+        except zipfile.BadZipFile as error:
+            raise ValueError(
+                f"{path} is no whole ZIP archive: {error}. It may have been "
+                "cut short; download it again."
+            ) from error
         self.known = set(self.archive.namelist())
 
     def names(self, folder):

@@ -9,6 +9,7 @@ import hashlib
 import os
 import pathlib
 
+from keras_pyconv.datasets.fingerprints import digest
 from keras_pyconv.datasets.picture_sets import EXTENSIONS, PictureSet
 from keras_pyconv.datasets.splits import in_order
 
@@ -48,6 +49,7 @@ def _set(root, title, classes, names):
         len(paths),
         in_order(columns),
         are_files=True,
+        digest=digest(classes, names),
     )
 
 

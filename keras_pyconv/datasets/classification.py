@@ -181,6 +181,7 @@ def training_pictures(
         shard=shard,
         batch_map=batch_map,
         substitute=substitute,
+        digest=pictures.digest,
     )
 
 

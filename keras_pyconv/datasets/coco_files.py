@@ -3,119 +3,193 @@
 The fact a reader would get wrong: what is wrong with a file of annotations is
 not all the same. What says that the file does not belong to the pictures (a
 picture or class that it does not have, one id for two pictures or classes, a
-missing file) is refused. A box that cannot be one is skipped and counted.
+missing file, another size) is refused. A box that cannot be one is skipped and
+counted.
 """
 
-import collections
-import json
-import math
+import logging
 import os
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from keras_pyconv.datasets.detection_record import FIELDS, DetectionSet
+from keras_pyconv.datasets.fingerprints import below, digest
+from keras_pyconv.datasets.orientation import AS_STORED, headers
+from keras_pyconv.datasets.splits import in_order
+from keras_pyconv.reading import short
+from keras_pyconv.tasks.detection.annotations import (
+    SHOWN,
+    known_id,
+    read_annotations,
+)
 
-SHOWN = 3  # examples that a message names
+log = logging.getLogger(__name__)
+
+_TURNED = "pictures turned as EXIF says, which their size cannot confirm"
+_LEFT = "pictures not turned as EXIF says, as no other of the file is"
 
 
-def _refuse(file, wrong, what):
+def _refuse(file, wrong, what, advice):
     if wrong:
-        named = ", ".join(map(str, wrong[:SHOWN]))
-        raise ValueError(f"{file}: {len(wrong)} {what}, such as {named}")
+        named = ", ".join(wrong[:SHOWN])
+        raise ValueError(f"{file}: {len(wrong)} {what}: {named}. {advice}")
 
 
-def _read(file):
-    """The parts of a COCO file that boxes need."""
-    try:
-        content = json.loads(pathlib.Path(file).read_text(encoding="utf-8"))
-    # Of the JSON, or of the letters that it is written in.
-    except ValueError as error:
+# Categories ------------------------------------------------------------------
+
+
+def _labels(annotations, categories):
+    """Ids and names of the classes in the order of their labels."""
+    names = annotations.categories
+    if categories is None:
+        return tuple(names), tuple(names.values())
+    ids = tuple(known_id(one) for one in categories)
+    if not isinstance(categories, Mapping):
+        return ids, tuple(names.get(one, str(one)) for one in ids)
+    given = dict(zip(ids, categories.values()))
+    _refuse(
+        annotations.file,
+        [
+            f"{short(one)} is {short(names[one])} and not {short(name)}"
+            for one, name in given.items()
+            if names.get(one, name) != name
+        ],
+        "categories have other names than in the training set",
+        "Give both files the same categories.",
+    )
+    return ids, tuple(given.values())
+
+
+# Pictures --------------------------------------------------------------------
+
+
+def _paths(annotations, folder):
+    """Paths of the pictures, each of which must be a file."""
+    if not folder.is_dir():
         raise ValueError(
-            f"{file} is no whole JSON file; it may have been cut short: {error}"
-        ) from error
-    parts = ("images", "annotations", "categories")
-    if not isinstance(content, dict):
-        content = {}
-    lacking = [part for part in parts if part not in content]
-    if lacking:
-        raise ValueError(
-            f"{file} is no file of COCO's boxes: it lacks {lacking}."
+            f"There is no folder {folder} for the pictures of "
+            f"{annotations.file}."
         )
-    return [content[part] for part in parts]
-
-
-def _names(file, categories):
-    """Names of the categories by their ids, of which each must be one."""
-    names = {}
-    for row in categories:
-        if row["id"] in names:
-            raise ValueError(
-                f"{file}: two categories have the id {row['id']!r}, "
-                f"{names[row['id']]!r} and {row['name']!r}."
-            )
-        names[row["id"]] = row["name"]
-    return names
-
-
-def _check(file, images, annotations, categories, folder):
-    """Refuses annotations that do not belong to these pictures."""
-    counts = collections.Counter(image["id"] for image in images)
-    twice = [i for i, count in counts.items() if count > 1]
-    _refuse(file, twice, "ids are those of several pictures")
-    lost = [a["id"] for a in annotations if a["image_id"] not in counts]
-    _refuse(file, lost, "annotations are of unknown pictures")
-    other = [a["id"] for a in annotations if a["category_id"] not in categories]
-    _refuse(file, other, "annotations are of unknown categories")
-    there = set(os.listdir(folder))
+    nameless = [short(x.id) for x in annotations.images if x.file_name is None]
+    advice = "Add it to each row of 'images'."
+    _refuse(annotations.file, nameless, "pictures have no 'file_name'", advice)
+    with os.scandir(folder) as entries:
+        there = {entry.name for entry in entries if entry.is_file()}
+    names = [image.file_name for image in annotations.images]
     missing = [
-        image["file_name"]
-        for image in images
-        if image["file_name"] not in there
-        and not (folder / image["file_name"]).is_file()
+        short(name)
+        for name in names
+        if name not in there and not (folder / name).is_file()
     ]
-    _refuse(file, missing, f"pictures are missing in {folder}")
+    _refuse(
+        annotations.file,
+        missing,
+        f"pictures are missing in {folder}",
+        "Bring them, or remove their rows and what refers to them.",
+    )
+    return [str(folder / name) for name in names]
 
 
-def _fractions(box, height, width, problems):
-    """A box as fractions of its picture; None if it cannot be one."""
-    if len(box) != 4 or not all(map(math.isfinite, box)):
-        problems["no four numbers, skipped"] += 1
+def _turn(image, header):
+    """Whether a file must be turned for the size that its row says.
+
+    None is: both ways have it.
+    """
+    size = (image.height, image.width)
+    if header is None or not header.is_turned:
+        return False
+    if header.stored == header.turned == size:
         return None
-    xmin, ymin, xmax, ymax = box[0], box[1], box[0] + box[2], box[1] + box[3]
-    if box[2] <= 0 or box[3] <= 0:
-        problems["negative or empty, skipped"] += 1
-        return None
-    inside = [
-        min(max(side, 0.0), limit)
-        for side, limit in zip((ymin, xmin, ymax, xmax), (height, width) * 2)
+    return header.turned == size
+
+
+def _sizes(header):
+    found = f"{header.height} x {header.width}"
+    if header.turned == header.stored:
+        return found
+    return f"{found}, turned by EXIF {header.width} x {header.height}"
+
+
+def _orientations(annotations, paths):
+    """How each file lies that must be turned for its boxes, else 1.
+
+    Returns:
+        int32 array, and how many were doubtful by what was done.
+    """
+    found = headers(paths)
+    images = annotations.images
+    wrong = [
+        f"{short(image.file_name)} is {_sizes(header)}, and not "
+        f"{image.height} x {image.width}"
+        for image, header in zip(images, found)
+        # What cannot be read is counted where it is decoded.
+        if header is not None
+        and (image.height, image.width) not in (header.stored, header.turned)
     ]
-    if inside[0] >= inside[2] or inside[1] >= inside[3]:
-        problems["outside of the picture, skipped"] += 1
-        return None
-    # Rounding leaves many boxes a little outside, which is no fault.
-    if max(ymax - height, xmax - width, -ymin, -xmin) > 1:
-        problems["partly outside of the picture, clipped"] += 1
-    return [side / limit for side, limit in zip(inside, (height, width) * 2)]
+    _refuse(
+        annotations.file,
+        wrong,
+        "pictures have another height x width than their rows say",
+        "Boxes would lie beside the objects; correct the file, or bring the "
+        "pictures that it was made for.",
+    )
+    turns = [_turn(image, header) for image, header in zip(images, found)]
+    # Where both sizes are one, the file's other pictures tell its custom.
+    decided = [
+        turn
+        for turn, header in zip(turns, found)
+        if turn is not None and header and header.turned != header.stored
+    ]
+    default = any(decided) or not decided
+    doubtful = turns.count(None)
+    problems = {_TURNED if default else _LEFT: doubtful} if doubtful else {}
+    for reason, count in problems.items():
+        log.warning("%s: %d %s", annotations.file, count, reason)
+    turned = [default if turn is None else turn for turn in turns]
+    orientations = [
+        header.orientation if turn else AS_STORED
+        for turn, header in zip(turned, found)
+    ]
+    return np.array(orientations, "int32"), problems
 
 
-def _objects(images, annotations, categories, problems):
-    """Columns of each picture's objects, by the picture's id."""
-    sides = {row["id"]: (row["height"], row["width"]) for row in images}
-    objects = collections.defaultdict(list)
-    for row in annotations:
-        box = _fractions(row["bbox"], *sides[row["image_id"]], problems)
-        if box is not None:
-            objects[row["image_id"]].append(
-                (
-                    box,
-                    categories[row["category_id"]],
-                    bool(row.get("iscrowd", 0)),
-                    float(row.get("area", -1)),
-                )
-            )
-    return objects
+# Objects ---------------------------------------------------------------------
+
+
+def _fractions(annotations):
+    """Boxes of all objects as fractions of their pictures, clipped to them."""
+    counts = np.diff(annotations.ends)
+    sides = [(image.height, image.width) for image in annotations.images]
+    sides = np.reshape(sides, (-1, 2)).repeat(counts, axis=0)
+    x, y, width, height = annotations.objects.boxes.T
+    corners = np.stack([y, x, y + height, x + width], axis=1)
+    return np.clip(corners / np.tile(sides, 2), 0, 1)
+
+
+def _table(annotations, ids):
+    """The columns of `FIELDS`, a row for each object."""
+    labels = {category: label for label, category in enumerate(ids)}
+    objects = annotations.objects
+    columns = {
+        "boxes": _fractions(annotations),
+        "labels": [labels[one] for one in objects.categories],
+        "crowds": objects.crowds,
+        "areas": objects.areas,
+    }
+    return {
+        name: np.asarray(columns[name], spec.dtype.as_numpy_dtype)
+        for name, spec in FIELDS.items()
+    }
+
+
+def _with_objects(annotations):
+    """Places of the pictures that have an object which is no crowd."""
+    numbers = np.arange(len(annotations.images))
+    owners = numbers.repeat(np.diff(annotations.ends))
+    return np.unique(owners[~annotations.objects.crowds])
 
 
 def coco_files(
@@ -123,88 +197,89 @@ def coco_files(
 ) -> DetectionSet:
     """Opens a JSON file of COCO's format and its folder of pictures.
 
+    Every row is checked, and the size that it says is compared with that in
+    the header of the picture's file. A picture that a camera stored turned
+    (EXIF) is turned as a viewer does where the rows say the turned size; where
+    the size cannot tell, it is turned, unless rows of other such pictures all
+    say the stored size. `problems` counts the latter.
+
     Args:
         annotations: path of the JSON file, such as instances_val2017.json.
         folder: where its pictures are.
         categories: ids of the categories by label, such as those of the
-            training set; by default all of the file, sorted.
+            training set, or a dictionary of their names by their ids, which
+            are compared then; by default all of the file, sorted.
         with_objects_only: leave out pictures without an object that is no
             crowd, as the reference does in training.
 
     Returns:
-        The `DetectionSet`.
+        The `DetectionSet`. Its ids are text where the file's are.
 
     Raises:
-        ValueError: if the file is not whole, or does not belong to the
-            pictures.
+        FileNotFoundError: there is no such file.
+        ValueError: if the file is not whole, has rows that cannot be used, or
+            does not belong to the pictures; the message names the rows.
+        ImportError: if Pillow is not installed.
     """
-    images, rows, known = _read(annotations)
-    names = _names(annotations, known)
-    ids = tuple(sorted(names) if categories is None else categories)
-    labels = {category: label for label, category in enumerate(ids)}
     folder = pathlib.Path(folder)
-    _check(annotations, images, rows, labels, folder)
-    problems = collections.Counter()
-    objects = _objects(images, rows, labels, problems)
+    rows = read_annotations(annotations, categories)
+    ids, names = _labels(rows, categories)
+    paths = _paths(rows, folder)
+    places = np.arange(len(paths))
     if with_objects_only:
-        images = [
-            row
-            for row in images
-            if any(not crowd for _, _, crowd, _ in objects[row["id"]])
-        ]
-    if not images:
+        places = _with_objects(rows)
+    if not len(places):
         raise ValueError(f"{annotations} has no picture to use.")
-    images = sorted(images, key=lambda row: row["id"])
-    paths = [str(folder / row["file_name"]) for row in images]
-    table = _table(objects, [row["id"] for row in images])
+    orientations, doubtful = _orientations(rows, paths)
+    columns = {
+        "picture": np.array(paths)[places],
+        "id": np.array([image.id for image in rows.images])[places],
+        "orientation": orientations[places],
+        "begin": rows.ends[:-1][places],
+        "end": rows.ends[1:][places],
+    }
+    objects = _table(rows, ids)
     return DetectionSet(
         f"{annotations}",
-        tuple(str(names.get(i, i)) for i in ids),
+        names,
         ids,
-        len(images),
-        _ordered(paths, [row["id"] for row in images], table),
+        len(places),
+        _ordered(columns, objects),
         are_files=True,
-        problems=dict(problems),
-        annotations=os.fspath(annotations),
+        problems={**rows.problems, **doubtful},
+        annotations=rows,
+        digest=_digest(ids, folder, columns, objects),
     )
 
 
-def _table(objects, ids):
-    """Objects of all pictures in one column a field, and where each ends."""
-    rows = [row for i in ids for row in objects.get(i, ())]
-    ends = np.cumsum([len(objects.get(i, ())) for i in ids])
-    columns = {
-        field: np.array(
-            [row[number] for row in rows], spec.dtype.as_numpy_dtype
-        ).reshape(-1, *spec.shape[1:])
-        for number, (field, spec) in enumerate(FIELDS.items())
-    }
-    return columns, np.concatenate([[0], ends])
+def _digest(categories, folder, pictures, objects):
+    """SHA-256 of what `_ordered` has, but for where the folder lies."""
+    names = below(folder, pictures["picture"].tolist())
+    rest = [pictures[name] for name in pictures if name != "picture"]
+    return digest(categories, names, *rest, *objects.values())
 
 
-def _ordered(paths, ids, table):
-    """The examples of files, in a random order for each epoch."""
-    columns, ends = table
+def _ordered(pictures, objects):
+    """The examples of files, in a random order for each epoch.
+
+    Args:
+        pictures: columns, a row for each picture.
+        objects: columns, of which a picture has the rows `begin` to `end`.
+    """
 
     def examples(order=None):
-        tensors = {name: tf.constant(x) for name, x in columns.items()}
-        bounds = tf.constant(ends)
+        tensors = {name: tf.constant(x) for name, x in objects.items()}
 
-        def example(number, path, image_id):
-            part = slice(bounds[number], bounds[number + 1])
+        def example(picture):
+            part = slice(picture["begin"], picture["end"])
             return {
-                "picture": path,
-                "name": path,
-                "id": image_id,
+                "picture": picture["picture"],
+                "name": picture["picture"],
+                "id": picture["id"],
+                "orientation": picture["orientation"],
                 **{name: x[part] for name, x in tensors.items()},
             }
 
-        numbers = np.arange(len(paths), dtype="int64")
-        dataset = tf.data.Dataset.from_tensor_slices(
-            (numbers, paths, np.array(ids, "int64"))
-        )
-        if order is not None:
-            dataset = dataset.shuffle(len(paths), order, False)
-        return dataset.map(example)
+        return in_order(pictures)(order).map(example)
 
     return examples

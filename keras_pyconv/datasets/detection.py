@@ -20,6 +20,11 @@ from keras_pyconv.datasets.detection_augmentation import (
     random_flip,
     random_window,
 )
+from keras_pyconv.datasets.orientation import (
+    stored_window,
+    turn,
+    turned_sides,
+)
 from keras_pyconv.datasets.stream import map_or_substitute, training_stream
 from keras_pyconv.tasks.detection import encode_targets, stretch
 from keras_pyconv.tasks.preprocessing import (
@@ -45,21 +50,23 @@ def usable_objects(example):
     )
 
 
-def _crop_of_file(encoded, boxes, labels, seed):
+def _crop_of_file(encoded, boxes, labels, seed, orientation):
     """Decodes a random window; of a JPEG nothing but that window."""
     window = random_window(boxes, seed)
 
     def of_jpeg():
-        sides = tf.io.extract_jpeg_shape(encoded)[:2]
+        stored = tf.io.extract_jpeg_shape(encoded)[:2]
+        sides = turned_sides(stored, orientation)
         cut = in_pixels(window, sides[0], sides[1])
-        place = tf.concat([cut[:2], cut[2:] - cut[:2]], axis=0)
+        place = stored_window(cut, sides, orientation)
+        place = tf.concat([place[:2], place[2:] - place[:2]], axis=0)
         picture = tf.io.decode_and_crop_jpeg(
             encoded, place, channels=3, dct_method="INTEGER_ACCURATE"
         )
-        return picture, _fractions(cut, sides)
+        return turn(picture, orientation), _fractions(cut, sides)
 
     def of_other():
-        return _cut(decode_picture(encoded), window)
+        return _cut(turn(decode_picture(encoded), orientation), window)
 
     picture, window = tf.cond(tf.io.is_jpeg(encoded), of_jpeg, of_other)
     return (picture, *crop_boxes(boxes, labels, window))
@@ -77,7 +84,9 @@ def _fractions(cut, sides):
     return tf.cast(cut, tf.float32) / tf.cast(tf.tile(sides, [2]), tf.float32)
 
 
-def augmented(encoded, boxes, labels, seed, shape, preprocessing):
+def augmented(
+    encoded, boxes, labels, seed, shape, preprocessing, orientation=None
+):
     """A random view of one picture, and the boxes where its objects are.
 
     Args:
@@ -87,6 +96,8 @@ def augmented(encoded, boxes, labels, seed, shape, preprocessing):
         seed: int64 tensor of shape `(2,)`.
         shape: height and width of the result.
         preprocessing: whose mean and deviation are taken.
+        orientation: int32 scalar from 1 to 8, as EXIF counts them, by which
+            the picture is turned for its boxes; None is 1.
 
     Returns:
         float32 picture `(*shape, 3)` and its boxes and labels, of the
@@ -94,7 +105,7 @@ def augmented(encoded, boxes, labels, seed, shape, preprocessing):
     """
     fold = tf.random.experimental.stateless_fold_in
     picture, boxes, labels = _crop_of_file(
-        encoded, boxes, labels, fold(seed, _CROP)
+        encoded, boxes, labels, fold(seed, _CROP), orientation
     )
     picture = tf.image.resize(picture, shape, antialias=True)
     picture = colour_jitter(picture, fold(seed, _COLOUR))
@@ -146,18 +157,20 @@ def training_scenes(
     shape = tuple(int(side) for side in shape)
 
     def prepare(example, seed):
-        encoded = scenes.encoded(example)
         boxes, labels = usable_objects(example)
         if augment:
             picture, boxes, labels = augmented(
-                encoded, boxes, labels, seed, shape, preprocessing
+                scenes.encoded(example),
+                *(boxes, labels, seed, shape, preprocessing),
+                example.get("orientation"),
             )
         else:
-            picture = stretch(decode_picture(encoded), *shape, preprocessing)
+            picture = stretch(scenes.decoded(example), *shape, preprocessing)
         return picture, encode_targets(default_boxes, boxes, labels)
 
     def substitute(example, seed):
         decoded = broken.decode(scenes, example, preprocessing)
+        decoded = scenes.turned(decoded, example)
         boxes, labels = usable_objects(example)
         # One pixel is what stands for a picture that nothing decodes.
         there = tf.fill(tf.shape(labels), tf.size(decoded) > 3)
@@ -178,6 +191,7 @@ def training_scenes(
         shuffle_buffer=None if scenes.are_files else shuffle_buffer,
         shard=shard,
         substitute=substitute,
+        digest=scenes.digest,
     )
 
 
@@ -195,7 +209,8 @@ def evaluation_scenes(
 
     Returns:
         `tf.data.Dataset` of float32 pictures `(batch, *shape, 3)`, int64 ids
-        `(batch,)`, and int32 heights and widths `(batch, 2)` in pixels.
+        `(batch,)`, of strings where a file's are text, and int32 heights and
+        widths `(batch, 2)` in pixels.
     """
     preprocessing = preprocessing or Preprocessing()
     broken = broken or BrokenPictures.among(scenes)
@@ -205,11 +220,11 @@ def evaluation_scenes(
         return picture, example["id"], tf.shape(decoded)[:2]
 
     def prepare(example):
-        return prepared(decode_picture(scenes.encoded(example)), example)
+        return prepared(scenes.decoded(example), example)
 
     def substitute(example):
         decoded = broken.decode(scenes, example, preprocessing)
-        return prepared(decoded, example)
+        return prepared(scenes.turned(decoded, example), example)
 
     dataset = map_or_substitute(scenes.examples(None), prepare, substitute)
     return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)

@@ -13,11 +13,13 @@ import tensorflow as tf
 from keras_pyconv.datasets.coco_files import coco_files
 from keras_pyconv.datasets.coco_labels import COCO_IDS
 from keras_pyconv.datasets.detection_record import DetectionSet
+from keras_pyconv.datasets.fingerprints import tfds_digest
 from keras_pyconv.datasets.splits import (
     tfds_builder,
     tfds_examples,
     tfds_split,
 )
+from keras_pyconv.tasks.detection.annotations import read_categories
 
 
 def detection_set(
@@ -33,7 +35,9 @@ def detection_set(
         split: "train" or "validation"; of TFDS also as the set calls it.
         data_dir: where TFDS keeps its data sets.
         categories: of a folder, ids of the categories by label, such as
-            those of the training split; by default all of the file, sorted.
+            those of the training split, or a dictionary of their names by
+            their ids; by default all of the training split's file, sorted,
+            or where there is none of the file itself.
         with_objects_only: of a folder, leave out pictures without an object
             that is no crowd. TFDS does not say which these are.
 
@@ -47,6 +51,8 @@ def detection_set(
     if isinstance(name, (str, os.PathLike)) and os.path.isdir(name):
         root = pathlib.Path(name)
         file = _instances(root, split)
+        if categories is None:
+            categories = _training_categories(root, file)
         folder = root / file.stem.removeprefix("instances_")
         return coco_files(file, folder, categories, with_objects_only)
     return tfds_objects(name, split, data_dir)
@@ -65,6 +71,14 @@ def _instances(root, split):
             f"{', '.join(file.name for file in files) or 'none'}"
         )
     return found[0]
+
+
+def _training_categories(root, file):
+    """Names by ids in the training split's file, if that is another one."""
+    others = sorted((root / "annotations").glob("instances_train*.json"))
+    if len(others) != 1 or others == [file]:
+        return None
+    return read_categories(others[0])
 
 
 def tfds_objects(name, split="train", data_dir=None) -> DetectionSet:
@@ -107,6 +121,7 @@ def tfds_objects(name, split="train", data_dir=None) -> DetectionSet:
         len(examples()),
         examples,
         are_files=False,
+        digest=tfds_digest(builder, split),
     )
 
 

@@ -8,13 +8,16 @@ instances, not of ADE20K's 150 classes. `ade20k` of this package has those.
 """
 
 import dataclasses
+import logging
 import os
 import pathlib
 from collections.abc import Callable
 
 import tensorflow as tf
 
+from keras_pyconv.datasets.fingerprints import digest, tfds_digest
 from keras_pyconv.datasets.masks import check_rule, decode_mask, fault
+from keras_pyconv.datasets.orientation import headers
 from keras_pyconv.datasets.picture_sets import EXTENSIONS
 from keras_pyconv.datasets.splits import (
     in_order,
@@ -23,8 +26,11 @@ from keras_pyconv.datasets.splits import (
     tfds_examples,
     tfds_split,
 )
+from keras_pyconv.reading import is_text, read_text, short
 from keras_pyconv.tasks.preprocessing import decode_picture
 from keras_pyconv.tasks.segmentation.classes import ADE20K_CLASSES
+
+log = logging.getLogger(__name__)
 
 IMAGES = ("images", "image")
 MASKS = ("annotations", "masks", "labels")
@@ -47,6 +53,8 @@ class MaskSet:
             `tf.data.Dataset` of dicts of strings: `picture`, `mask`, and
             `name`, the picture's own.
         are_files: whether `picture` and `mask` are paths; else encoded.
+        digest: text that is another where names, classes or the rule are; see
+            `training_stream`.
     """
 
     name: str
@@ -55,6 +63,7 @@ class MaskSet:
     count: int
     examples: Callable
     are_files: bool
+    digest: str | None = None
 
     def decoded(self, example):
         """An example's picture and labels.
@@ -211,28 +220,72 @@ def _folder_set(root, split, classes, rule):
         "mask": [found[stem] for stem in stems],
         "name": [os.path.basename(pictures[stem]) for stem in stems],
     }
+    _check_sizes(root, columns)
+    names = _names(_written_names(root) if classes is None else classes)
+    rule = rule or "from_one"
     return MaskSet(
         f"{root}, {split}",
-        _names(_written_names(root) if classes is None else classes),
-        rule or "from_one",
+        names,
+        rule,
         len(stems),
         in_order(columns),
         are_files=True,
+        digest=digest(names, [rule], columns["name"]),
     )
+
+
+def _check_sizes(root, columns):
+    """Refuses masks of another size than their pictures, by the headers.
+
+    Pictures are taken as they are stored; those that a camera noted to lie
+    turned, which masks of the same size may follow, are counted in the log.
+    """
+    files = [headers(columns[name]) for name in ("picture", "mask")]
+    wrong, turned = [], []
+    for name, picture, mask in zip(columns["name"], *files):
+        # What cannot be read is named where it is decoded.
+        if picture is None or mask is None:
+            continue
+        sizes = [f"{x.height} x {x.width}" for x in (mask, picture)]
+        note = " (its EXIF says that it lies turned)" * picture.is_turned
+        if mask.stored != picture.stored:
+            found = " and ".join(sizes)
+            wrong.append(f"{name}{note} has another size; found {found}")
+        elif picture.is_turned:
+            turned.append(name)
+    if wrong:
+        raise ValueError(
+            f"{root}: {len(wrong)} masks do not have the height x width of "
+            f"their pictures: {'; '.join(wrong[:SHOWN])}. Save pictures that "
+            "lie turned upright, and bring masks of their size."
+        )
+    if turned:
+        log.warning(
+            "%s: %d pictures lie turned by their EXIF, such as %s; they are "
+            "taken as they are stored, as their masks must be",
+            *(root, len(turned), turned[0]),
+        )
 
 
 def _written_names(root):
     """The lines of the folder's file of names, or None without one."""
     path = root / CLASSES
-    if not path.is_file():
+    if not path.exists():
         return None
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    names = [line.strip() for line in lines if line.strip()]
-    if not names or len(set(names)) < len(names):
-        twice = [name for name in names if names.count(name) > 1]
+    lines = [line.strip() for line in read_text(path).split("\n")]
+    names = [line for line in lines if line]
+    first = {name: number for number, name in reversed([*enumerate(lines, 1)])}
+    wrong = [
+        f"line {number}, {short(name)}"
+        for number, name in enumerate(lines, 1)
+        if name and (first[name] != number or not is_text(name))
+    ]
+    if not names or wrong:
         raise ValueError(
             f"{path} must have a name of a class on each line, every one "
-            f"once. Received: {len(names)} names, twice {twice[:SHOWN]}"
+            f"once and without controls. Received: {len(names)} names, of "
+            f"which {len(wrong)} are repeated or no text: "
+            f"{'; '.join(wrong[:SHOWN])}"
         )
     return names
 
@@ -312,4 +365,5 @@ def _tfds_set(builder, split, classes, rule):
         len(examples()),
         examples,
         are_files=False,
+        digest=tfds_digest(builder, split),
     )

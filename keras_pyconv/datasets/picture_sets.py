@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from keras_pyconv.datasets.fingerprints import below, digest, tfds_digest
 from keras_pyconv.datasets.splits import (
     TRAINING,
     in_order,
@@ -41,6 +42,8 @@ class PictureSet:
             int64 scalar tensor, such as an epoch, or None for the order of
             the files.
         are_files: whether `picture` is a path; else it is encoded.
+        digest: text that is another where names or labels are; see
+            `training_stream`.
     """
 
     name: str
@@ -48,6 +51,7 @@ class PictureSet:
     count: int
     examples: Callable
     are_files: bool
+    digest: str | None = None
 
     def encoded(self, example):
         """The bytes of an example's file, a string scalar."""
@@ -120,6 +124,7 @@ def _folder_set(root, split):
         len(names),
         in_order({"picture": names, "label": labels, "name": names}),
         are_files=True,
+        digest=digest(classes, below(folder, names), labels),
     )
 
 
@@ -187,4 +192,5 @@ def _tfds_set(builder, split):
         len(examples()),
         examples,
         are_files=False,
+        digest=tfds_digest(builder, split),
     )

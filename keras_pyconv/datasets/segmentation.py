@@ -234,6 +234,7 @@ def training_masks(
         shuffle_buffer=shuffle_buffer,
         shard=shard,
         substitute=prepared(masks.decoded_in_python),
+        digest=masks.digest,
     )
 
 

@@ -28,6 +28,7 @@ def training_stream(
     shard=(0, 1),
     batch_map=None,
     substitute=None,
+    digest=None,
 ):
     """Shuffled, prepared, endless batches that can begin at any step.
 
@@ -60,14 +61,19 @@ def training_stream(
             where `prepare` fails on an example, so that the example keeps its
             place and no other moves. It costs about 0.2 ms an example
             everywhere. None lets the failure end the stream.
+        digest: text that is another for other examples, such as a hash of
+            their names; None where there is none.
 
     Returns:
         A function `batches(first_step=0)` to an endless `tf.data.Dataset`
         whose element n is the batch of step `first_step + n`. Its attributes
-        `steps_per_epoch` and `batch_size` (that of all workers) are integers.
+        `steps_per_epoch` and `batch_size` (that of all workers) are integers;
+        `fingerprint` is a dictionary of what tells that examples are others,
+        their number and the digest, which a run keeps among its constants.
 
     Raises:
-        ValueError: an argument that no batch can be made with.
+        ValueError: an argument that no batch can be made with, also of
+            `batches`.
     """
     _check(count, batch_size, seed, shard)
     steps_per_epoch = count // batch_size
@@ -106,6 +112,7 @@ def training_stream(
         return batch_map(*batch, tf.stack([drawn, step]))
 
     def batches(first_step=0):
+        _check_step(first_step)
         first = tf.constant(int(first_step), tf.int64)
         epochs = tf.data.Dataset.range(
             int(first_step) // steps_per_epoch, tf.int64.max
@@ -126,7 +133,18 @@ def training_stream(
 
     batches.steps_per_epoch = steps_per_epoch
     batches.batch_size = batch_size
+    batches.fingerprint = {"examples": int(count)}
+    if digest is not None:
+        batches.fingerprint["digest_of_names"] = digest
     return batches
+
+
+def _check_step(first_step):
+    if not isinstance(first_step, numbers.Integral) or first_step < 0:
+        raise ValueError(
+            "`first_step` must be an integer of at least 0. "
+            f"Received: first_step={first_step!r}"
+        )
 
 
 def _check(count, batch_size, seed, shard):

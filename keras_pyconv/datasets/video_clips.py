@@ -58,7 +58,12 @@ def training_clips(
         clips `(batch, frames, size, size, 3)` and int64 labels `(batch,)`.
     """
     broken = broken or BrokenVideos.among(videos)
-    options = {"batch_size": batch_size, "seed": seed, "shard": shard}
+    options = {
+        "batch_size": batch_size,
+        "seed": seed,
+        "shard": shard,
+        "digest": videos.digest,
+    }
     if videos.paths is None:
         return training_stream(
             videos.examples,

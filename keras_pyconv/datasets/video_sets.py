@@ -9,10 +9,12 @@ of the training split where there are folders, and of the whole CSV.
 
 import csv
 import dataclasses
+import io
 import os
 import pathlib
 from collections.abc import Callable
 
+from keras_pyconv.datasets.fingerprints import below, digest, tfds_digest
 from keras_pyconv.datasets.splits import (
     TRAINING,
     VALIDATION,
@@ -21,6 +23,7 @@ from keras_pyconv.datasets.splits import (
     tfds_examples,
     tfds_split,
 )
+from keras_pyconv.reading import is_text, read_text, short
 from keras_pyconv.tasks.video.files import PICTURES
 
 EXTENSIONS = tuple(
@@ -28,6 +31,9 @@ EXTENSIONS = tuple(
 )
 # Columns of the lists that Kinetics comes with, beside "label" and "split".
 _KINETICS = ("youtube_id", "time_start", "time_end")
+_SPLITS = {"validate": VALIDATION[1]}
+_DIGITS = 7  # too many for the number of a class
+SHOWN = 3  # lines that a message names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +50,8 @@ class VideoSet:
             `video` (encoded frames), `label` and `name`; None where there
             are paths. The order is an int64 scalar tensor, such as an epoch,
             or None for that of the files.
+        digest: text that is another where names or labels are; see
+            `training_stream`.
     """
 
     name: str
@@ -52,6 +60,7 @@ class VideoSet:
     paths: tuple[str, ...] | None = None
     labels: tuple[int, ...] | None = None
     examples: Callable | None = None
+    digest: str | None = None
 
 
 def video_set(name, split="train", data_dir=None, root=None) -> VideoSet:
@@ -110,7 +119,7 @@ def _folder_set(root, split):
     rows = [
         (path, name) for name in classes for path in videos_of(folder / name)
     ]
-    return _of_rows(f"{root}, {folder.name}", rows, classes)
+    return _of_rows(f"{root}, {folder.name}", rows, classes, folder)
 
 
 def videos_of(folder):
@@ -129,53 +138,162 @@ def videos_of(folder):
     return sorted(found)
 
 
-def _of_rows(name, rows, classes):
-    """A set of (path, class) rows."""
+def _of_rows(name, rows, classes, root):
+    """A set of (path, class) rows; the paths begin at `root`."""
     if not rows:
         raise ValueError(
             f"{name} has no videos. Known endings: {', '.join(EXTENSIONS)}; "
             "or a folder of pictures for each video"
         )
     numbers = {label: number for number, label in enumerate(classes)}
+    paths = tuple(str(path) for path, _ in rows)
+    labels = tuple(numbers[label] for _, label in rows)
     return VideoSet(
         name,
         tuple(classes),
         len(rows),
-        tuple(str(path) for path, _ in rows),
-        tuple(numbers[label] for _, label in rows),
+        paths,
+        labels,
+        digest=digest(classes, below(root, paths), labels),
     )
 
 
 # CSV -------------------------------------------------------------------------
 
 
+def _csv_rows(path):
+    """Columns and rows (line, values by column) of a CSV with a header."""
+    # A video's name may hold what `str.splitlines` takes for an end of line.
+    text = io.StringIO(read_text(path), newline="")
+    reader = csv.reader(text, skipinitialspace=True, strict=True)
+    columns, rows, wrong = None, [], []
+    try:
+        for line in reader:
+            # A space at the end would make another class.
+            values = [value.strip() for value in line]
+            if columns is None:
+                columns = values
+            elif len(values) == len(columns):
+                rows.append((reader.line_num, dict(zip(columns, values))))
+            elif values:
+                wrong.append(f"line {reader.line_num} has {len(values)}")
+    except csv.Error as error:
+        wrong.append(f"line {reader.line_num}: {error}")
+    _refuse_lines(
+        path,
+        wrong,
+        f"cannot be read as the {len(columns or ())} columns of the first",
+        "Put values that hold a comma or a quote in quotes.",
+    )
+    return columns or [], rows
+
+
+def _refuse_lines(path, wrong, what, advice):
+    if wrong:
+        raise ValueError(
+            f"{path}: {len(wrong)} of its lines {what}: "
+            f"{'; '.join(wrong[:SHOWN])}. {advice}"
+        )
+
+
+def _check_columns(path, columns):
+    known = set(columns)
+    has_paths = {"path", "label"} <= known or {"label", *_KINETICS} <= known
+    if not has_paths or len(known) < len(columns):
+        raise ValueError(
+            f"{path} must begin with a line that names its columns, each "
+            "once: path and label, or those of Kinetics (label, youtube_id, "
+            f"time_start, time_end). Received: {short(sorted(columns))}"
+        )
+
+
+def _check_rows(path, rows, columns):
+    """Refuses rows in which a value is missing, or a time is none."""
+    names = ["path"] if "path" in columns else list(_KINETICS)
+    names += ["label"] + ["split"] * ("split" in columns)
+    wrong = []
+    for line, row in rows:
+        bad = [name for name in names if not is_text(row[name])]
+        if "path" not in columns:
+            times = ("time_start", "time_end")
+            bad += [name for name in times if not _is_time(row[name])]
+        wrong += [f"line {line}: {n} is {short(row[n])}" for n in bad[:1]]
+    _refuse_lines(
+        path,
+        wrong,
+        "do not name a video",
+        f"Each needs {', '.join(names)}; times are in seconds, from 0 on.",
+    )
+
+
+def _is_time(value):
+    try:
+        # Crawlers write them in six digits.
+        return 0 <= float(value) < 10**6
+    except ValueError:
+        return False
+
+
+def _numbered(path, rows):
+    """Classes of labels that are numbers already, and stay what they are."""
+    numbers = [int(row["label"][-_DIGITS:]) for _, row in rows]
+    wrong = [
+        f"line {line}: {short(row['label'])}"
+        for line, row in rows
+        if len(row["label"].lstrip("0")) >= _DIGITS
+    ]
+    _refuse_lines(
+        path,
+        wrong,
+        "have a label that is no number of a class",
+        f"Numbers of classes are below {10 ** (_DIGITS - 1):,}; or give names.",
+    )
+    rows = [
+        (line, {**row, "label": str(number)})
+        for (line, row), number in zip(rows, numbers)
+    ]
+    return [str(number) for number in range(max(numbers) + 1)], rows
+
+
+def _check_repeated(path, rows):
+    """Refuses a video of two classes."""
+    seen, wrong = {}, []
+    for line, row in rows:
+        name = _path_of(row)
+        first, label = seen.setdefault(name, (line, row["label"]))
+        if label != row["label"]:
+            wrong.append(
+                f"{short(name)} is {short(label)} in line {first} and "
+                f"{short(row['label'])} in line {line}"
+            )
+    _refuse_lines(
+        path,
+        wrong,
+        "give a video another label than before",
+        "A video has one class.",
+    )
+
+
 def _csv_set(path, split, root):
     root = path.parent if root is None else pathlib.Path(root)
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file, skipinitialspace=True))
-    columns = set(rows[0]) if rows else set()
-    if not ({"path", "label"} <= columns or {"label", *_KINETICS} <= columns):
-        raise ValueError(
-            f"{path} must begin with a line that names its columns: path and "
-            "label, or those of Kinetics (label, youtube_id, time_start, "
-            f"time_end). Received: {sorted(map(str, columns))}"
-        )
-    classes = sorted({row["label"] for row in rows})
-    # Labels that are numbers already stay what they are.
-    if all(label.isdigit() for label in classes):
-        classes = [str(n) for n in range(max(map(int, classes)) + 1)]
-        rows = [{**row, "label": str(int(row["label"]))} for row in rows]
+    columns, rows = _csv_rows(path)
+    _check_columns(path, columns)
+    _check_rows(path, rows, columns)
+    classes = sorted({row["label"] for _, row in rows})
+    if classes and all(x.isascii() and x.isdigit() for x in classes):
+        classes, rows = _numbered(path, rows)
     if "split" in columns:
         # Kinetics' own word for it.
         rows = [
-            {**row, "split": row["split"].replace("validate", VALIDATION[1])}
-            for row in rows
+            (line, {**row, "split": _SPLITS.get(row["split"], row["split"])})
+            for line, row in rows
         ]
-        known = sorted({row["split"] for row in rows})
+        known = sorted({row["split"] for _, row in rows})
         split = split_named(split, known, path)
-        rows = [row for row in rows if row["split"] == split]
-    pairs = [(root / _path_of(row), row["label"]) for row in rows]
-    return _of_rows(f"{path.name}, {split}", pairs, classes)
+        rows = [(line, row) for line, row in rows if row["split"] == split]
+    _check_repeated(path, rows)
+    pairs = [(root / _path_of(row), row["label"]) for _, row in rows]
+    return _of_rows(f"{path.name}, {split}", pairs, classes, root)
 
 
 def _path_of(row):
@@ -215,7 +333,13 @@ def _tfds_set(builder, split):
     examples = tfds_examples(builder, split, [video], read)
     classes = tuple(features[label].names)
     count = len(examples())
-    return VideoSet(f"{name}, {split}", classes, count, examples=examples)
+    return VideoSet(
+        f"{name}, {split}",
+        classes,
+        count,
+        examples=examples,
+        digest=tfds_digest(builder, split),
+    )
 
 
 def _keys(name, features):

@@ -187,7 +187,7 @@ def grouped_conv(
 
     >>> images = keras.random.normal((2, 8, 8, 16))
     >>> kernel = keras.random.normal((5, 5, 4, 32))
-    >>> grouped_conv(images, kernel, groups=4, strides=2).shape
+    >>> print(grouped_conv(images, kernel, groups=4, strides=2).shape)
     (2, 4, 4, 32)
     """
     way = _forced(way)

@@ -105,7 +105,7 @@ def max_pool(inputs, window, strides, data_format="channels_last"):
     Example:
 
     >>> clips = keras.random.normal((1, 8, 28, 28, 16))
-    >>> max_pool(clips, (3, 3, 3), (2, 2, 2)).shape
+    >>> print(max_pool(clips, (3, 3, 3), (2, 2, 2)).shape)
     (1, 4, 14, 14, 16)
     """
     last = len(window) + 1

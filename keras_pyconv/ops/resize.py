@@ -102,8 +102,8 @@ def resize_align_corners(inputs, size, data_format="channels_last", way=None):
     Example:
 
     >>> maps = np.arange(3.0).reshape(1, 1, 3, 1)
-    >>> np.ravel(resize_align_corners(maps, (1, 5)))
-    array([0. , 0.5, 1. , 1.5, 2. ], dtype=float32)
+    >>> print(np.ravel(resize_align_corners(maps, (1, 5))))
+    [0.  0.5 1.  1.5 2. ]
     """
     spatial_axes(data_format)
     check_size(size)

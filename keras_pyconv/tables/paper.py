@@ -1,43 +1,24 @@
 """The paper's tables of networks: which rows, and what is printed in them.
 
-Figures of residual networks are those of `complexity.PRINTED`; everything
-else that the paper prints stands here. Table 5 of the paper is missing, for
+Figures that more than one place shows stand in `architectures.published`,
+everything else that the paper prints here. Table 5 of the paper is missing, for
 it compares published results, not networks.
 
 The fact a reader would get wrong: errors and accuracies are printed ones
 throughout. Nothing in this file was measured here.
 """
 
-from keras_pyconv.complexity import PRINTED
+from keras_pyconv.architectures.published import (
+    CODE_ADE20K,
+    CODE_TOP_1,
+    COSTS,
+    ERRORS,
+)
 from keras_pyconv.tables.records import Row, Table
 
 TOP_5 = ("top-1 err, %", "top-5 err, %")
 # The README of the authors' code says 100 - top-1 error.
-CODE_TOP_1 = ("top-1, %",)
-
-# Top-1 and top-5 errors of Tables 2 and 3 at 224 x 224.
-ERRORS = {
-    "ResNet50": ("23.88", "7.06"),
-    "ResNet101": ("22.00", "6.10"),
-    "ResNet152": ("21.55", "5.74"),
-    "PyConvResNet50": ("22.12", "6.20"),
-    "PyConvResNet101": ("20.99", "5.53"),
-    "PyConvResNet152": ("20.48", "5.27"),
-    "PyConvHGResNet50": ("21.52", "5.94"),
-    "PyConvHGResNet101": ("20.78", "5.57"),
-    "PyConvHGResNet152": ("20.64", "5.27"),
-}
-CODE = {
-    "ResNet50": "76.12",
-    "ResNet101": "78.00",
-    "ResNet152": "78.45",
-    "PyConvResNet50": "77.88",
-    "PyConvResNet101": "79.01",
-    "PyConvResNet152": "79.52",
-    "PyConvHGResNet50": "78.48",
-    "PyConvHGResNet101": "79.22",
-    "PyConvHGResNet152": "79.36",
-}
+TOP_1 = ("top-1, %",)
 
 
 def _image(name, label=None):
@@ -46,9 +27,9 @@ def _image(name, label=None):
         if name.startswith(family):
             label = label or f"{family}-{name.removeprefix(family)}"
             break
-    return Row(
-        label, name, PRINTED[name, 224], ERRORS[name], code=(CODE[name],)
-    )
+    key = (name, "imagenet", 224)
+    code = (CODE_TOP_1[key],)
+    return Row(label, name, COSTS[name, 224], ERRORS[key], code=code)
 
 
 TABLE_1 = Table(
@@ -56,13 +37,13 @@ TABLE_1 = Table(
     "Table 1: PyConvResNet and PyConvHGResNet",
     TOP_5,
     tuple(map(_image, ("ResNet50", "PyConvResNet50", "PyConvHGResNet50"))),
-    CODE_TOP_1,
+    TOP_1,
     drawn=True,
 )
 
 
 def _ablation(label, name, *errors):
-    return Row(label, name, PRINTED[name, 224], errors)
+    return Row(label, name, COSTS[name, 224], errors)
 
 
 TABLE_2 = Table(
@@ -140,19 +121,8 @@ TABLE_3 = Table(
     "Table 3: comparison on ImageNet",
     TOP_5,
     tuple(_table_3_rows()),
-    CODE_TOP_1,
+    TOP_1,
 )
-
-
-# Mean IoU and pixel accuracy of several scales, from the same README.
-CODE_4 = {
-    "ResNet-50": ("42.88", "80.97"),
-    "PyConvResNet-50": ("43.31", "81.18"),
-    "ResNet-101": ("44.39", "81.60"),
-    "PyConvResNet-101": ("44.58", "81.77"),
-    "ResNet-152": ("45.28", "81.89"),
-    "PyConvResNet-152": ("45.64", "82.36"),
-}
 
 
 def _segmenter(label, backbone, printed, *accuracy):
@@ -162,7 +132,7 @@ def _segmenter(label, backbone, printed, *accuracy):
         printed,
         accuracy,
         473,
-        code=CODE_4[label],
+        code=CODE_ADE20K[backbone],
     )
 
 

@@ -7,8 +7,8 @@ The fact a reader would get wrong: errors and accuracies are printed ones
 throughout. Nothing in this file was measured here.
 """
 
-from keras_pyconv.complexity import PRINTED
-from keras_pyconv.tables.paper import CODE, CODE_TOP_1, ERRORS, TOP_5
+from keras_pyconv.architectures.published import CODE_TOP_1, COSTS, ERRORS
+from keras_pyconv.tables.paper import TOP_1, TOP_5
 from keras_pyconv.tables.records import Row, Table
 
 TABLE_S1 = Table(
@@ -90,40 +90,29 @@ TABLE_S2 = Table(
     drawn=True,
 )
 
-# Supplement, Table 4, beside the errors of Table 3.
-CROPS = {
-    ("PyConvResNet50", 224, ""): ERRORS["PyConvResNet50"],
-    ("PyConvResNet50", 320, ""): ("21.10", "5.55"),
-    ("PyConvResNet50", 224, " + augment"): ("20.56", "5.31"),
-    ("PyConvResNet50", 320, " + augment"): ("19.41", "4.75"),
-    ("PyConvResNet101", 224, ""): ERRORS["PyConvResNet101"],
-    ("PyConvResNet101", 320, ""): ("20.03", "4.82"),
-    ("PyConvResNet101", 224, " + augment"): ("19.42", "4.87"),
-    ("PyConvResNet101", 320, " + augment"): ("18.51", "4.28"),
-}
-CODE_CROPS = {
-    ("PyConvResNet50", 224, ""): CODE["PyConvResNet50"],
-    ("PyConvResNet50", 224, " + augment"): "79.44",
-    ("PyConvResNet50", 320, " + augment"): "80.59",
-    ("PyConvResNet101", 224, ""): CODE["PyConvResNet101"],
-    ("PyConvResNet101", 224, " + augment"): "80.58",
-    ("PyConvResNet101", 320, " + augment"): "81.49",
-}
+CUTMIX = "imagenet_cutmix"
 
 
-def _crop(key):
-    name, size, training = key
-    label = name.replace("Net", "Net-") + training
-    code = (CODE_CROPS.get(key, ""),)
-    return Row(label, name, PRINTED[name, size], CROPS[key], size, code=code)
+def _crop(name, training, size):
+    key = (name, training, size)
+    label = name.replace("Net", "Net-")
+    if training == CUTMIX:
+        label += " + augment"
+    code = (CODE_TOP_1.get(key, ""),)
+    return Row(label, name, COSTS[name, size], ERRORS[key], size, code=code)
 
 
 TABLE_S4 = Table(
     "s4",
     "Supplement, Table 4: training settings and test crops, ImageNet",
     TOP_5,
-    tuple(map(_crop, CROPS)),
-    CODE_TOP_1,
+    tuple(
+        _crop(name, training, size)
+        for name in ("PyConvResNet50", "PyConvResNet101")
+        for training in ("imagenet", CUTMIX)
+        for size in (224, 320)
+    ),
+    TOP_1,
 )
 
 UNKNOWN = "our reconstruction: the paper does not say how blocks are replaced"

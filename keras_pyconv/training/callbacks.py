@@ -20,12 +20,6 @@ class Evaluation(keras.callbacks.Callback):
             find them in their logs.
         every: int, epochs from one evaluation to the next; the last epoch is
             always evaluated.
-
-    Example:
-
-    ```python
-    run.callbacks([Evaluation(average_precision, every=10)])
-    ```
     """
 
     place = 1  # before the callbacks that read logs
@@ -72,11 +66,17 @@ def _refuse_backups(callbacks):
 
 
 def _floats(logs):
-    """The logs with numbers of Python in place of scalar tensors."""
-    return {
-        name: float(value) if np.ndim(value) == 0 else value
-        for name, value in (logs or {}).items()
-    }
+    """The logs with numbers of Python in place of scalar tensors.
+
+    A metric of several figures has them in a dictionary under its name.
+    """
+    found = {}
+    for name, value in (logs or {}).items():
+        if isinstance(value, dict):
+            found |= _floats(value)
+        else:
+            found[name] = float(value) if np.ndim(value) == 0 else value
+    return found
 
 
 class Callbacks(keras.callbacks.CallbackList):

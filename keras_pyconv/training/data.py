@@ -109,10 +109,13 @@ def validation_data(batches, batch_size, strategy):
     Example:
 
     ```python
-    pictures = keras_pyconv.datasets.picture_set("imagenet2012", "validation")
-    validation = validation_data(
-        functools.partial(evaluation_pictures, pictures), 256, strategy
-    )
+    import functools
+    from keras_pyconv import datasets, training
+
+    photos = datasets.picture_set("photos", "validation")
+    batches = functools.partial(datasets.evaluation_pictures, photos)
+    strategy = training.make_strategy()
+    validation = training.validation_data(batches, 256, strategy)
     ```
     """
     index, machines = shard(strategy)

@@ -25,11 +25,19 @@ class ErrorRates(Counting):
     Example:
 
     ```python
-    pictures = keras_pyconv.datasets.picture_set("imagenet2012", "validation")
-    evaluate = ErrorRates(
-        functools.partial(evaluation_pictures, pictures), batch_size=256
-    )
-    keras_pyconv.training.fit(model, ..., evaluate=evaluate)
+    import functools
+    import keras
+    from keras_pyconv import datasets, training
+
+    photos = datasets.picture_set("photos", "validation")
+    batches = functools.partial(datasets.evaluation_pictures, photos)
+    evaluate = training.ErrorRates(batches, batch_size=4)
+    model = keras.Sequential([
+        keras.Input((224, 224, 3)),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(len(photos.classes), "softmax"),
+    ])
+    evaluate(model)["top1_error"]
     ```
     """
 

@@ -62,7 +62,11 @@ class SGD(keras.optimizers.SGD):
     Example:
 
     ```python
-    SGD(0.01, l2=1e-4, l2_excludes="_bn/", rate_multipliers={"^head": 10.0})
+    from keras_pyconv import training
+
+    training.SGD(
+        0.01, l2=1e-4, l2_excludes="_bn/", rate_multipliers={"^head": 10.0}
+    )
     ```
     """
 

@@ -21,9 +21,17 @@ class RegionScores(Counting):
     Example:
 
     ```python
-    masks = keras_pyconv.datasets.mask_set("ade20k", "validation")
-    evaluate = RegionScores(functools.partial(central_crops, masks), 16, 150)
-    keras_pyconv.training.fit(model, ..., evaluate=evaluate)
+    import functools
+    import keras
+    from keras_pyconv import datasets, training
+
+    masks = datasets.mask_set("masks", "validation")
+    batches = functools.partial(datasets.central_crops, masks, 64)
+    evaluate = training.RegionScores(batches, 2, len(masks.classes))
+    model = keras.Sequential([
+        keras.Input((64, 64, 3)), keras.layers.Conv2D(len(masks.classes), 1),
+    ])
+    evaluate(model)["mean_iou"]
     ```
     """
 

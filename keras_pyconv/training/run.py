@@ -76,7 +76,9 @@ class Run(contextlib.AbstractContextManager):
         batches: function of a step to an endless `tf.data.Dataset` that
             begins with the batch of that step, counted from 0 over the whole
             run; on several machines with this machine's part of it.
-            `datasets.training_stream` makes one of any examples.
+            `datasets.training_stream` makes one of any examples. If it has
+            an attribute `fingerprint`, as those of `keras_pyconv.datasets`
+            have, that is one of the constants.
         epochs: int.
         steps_per_epoch: int; default: the attribute of `batches`.
         constants: dictionary of what decides the result (the variant, the
@@ -100,14 +102,28 @@ class Run(contextlib.AbstractContextManager):
         ValueError: an argument that cannot be used, or a folder with another
             run; the message says what differs.
         OSError: the folder or a checkpoint cannot be written.
-        FloatingPointError: the loss is not a number.
+        FloatingPointError: the loss or a weight is not a number.
         SystemExit: after a signal.
 
     Example:
 
     ```python
-    with training.Run("runs/a", model, batches, epochs=90) as run:
-        model.fit(**run.fit_arguments, callbacks=run.callbacks([...]))
+    import keras
+    from keras_pyconv import datasets, training
+
+    photos = datasets.picture_set("photos", "train")
+    batches = datasets.training_pictures(photos, batch_size=4, seed=1)
+    with training.make_strategy().scope():
+        model = keras.Sequential([
+            keras.Input((224, 224, 3)),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(len(photos.classes), "softmax"),
+        ])
+        loss = "sparse_categorical_crossentropy"
+        model.compile(training.SGD(0.1), loss, metrics=["accuracy"])
+    callbacks = [keras.callbacks.EarlyStopping("loss", patience=5)]
+    with training.Run("runs/a", model, batches, epochs=2) as run:
+        model.fit(**run.fit_arguments, callbacks=run.callbacks(callbacks))
     ```
     """
 
@@ -151,6 +167,9 @@ class Run(contextlib.AbstractContextManager):
             "steps_per_epoch": steps_per_epoch,
             "seed": seed,
         }
+        fingerprint = getattr(batches, "fingerprint", None)
+        if fingerprint is not None:
+            decisive["training_data"] = fingerprint
         self.workdir = Workdir(
             folder, {**(constants or {}), **decisive}, writes=index == 0
         )
@@ -357,11 +376,23 @@ class Run(contextlib.AbstractContextManager):
         return self._saved == (self.step, len(self.history))
 
     def _read(self):
-        """All that a checkpoint holds, or None where the loss is no number."""
-        if not self._is_finite():
+        """All that a checkpoint holds; None of what nobody could go on from.
+
+        Raises:
+            FloatingPointError: it is that, and no callback ends the training.
+        """
+        try:
+            self._check_loss()
+            # Every machine reads: the metrics' sums are shared between them.
+            arrays, record = self._state.read()
+            self._state.check_finite(arrays, self.step)
+        except FloatingPointError as error:
+            # Keras's TerminateOnNaN ends the training in its own way.
+            if not self.model.stop_training:
+                raise
+            self.say(str(error))
+            self.finished = False
             return None
-        # Every machine reads: the metrics' sums are shared between them.
-        arrays, record = self._state.read()
         states, more = self._callbacks.states()
         record |= {
             "step": self.step,
@@ -380,21 +411,14 @@ class Run(contextlib.AbstractContextManager):
             )
         self._saved = (step, len(record["history"]))
 
-    def _is_finite(self):
+    def _check_loss(self):
         loss = float(self.model.get_metrics_result().get("loss", 0.0))
-        if math.isfinite(loss):
-            return True
-        self.finished = False
-        said = (
-            f"The loss is {loss} at step {self.step}. Nothing is saved, so "
-            "the checkpoints before it stay. A lower rate, a longer warm-up "
-            "or another precision may help."
-        )
-        # Keras's TerminateOnNaN ends the training in its own way.
-        if not self.model.stop_training:
-            raise FloatingPointError(said)
-        self.say(said)
-        return False
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss is {loss} at step {self.step}. Nothing is saved, "
+                "so the checkpoints before it stay. A lower rate, a longer "
+                "warm-up or another precision may help."
+            )
 
     # Stopping ----------------------------------------------------------------
 

@@ -69,9 +69,10 @@ def step_decay(rate, boundaries, steps_per_epoch, factor=0.1, warmup_epochs=0):
 
     Example:
 
-    >>> schedule = step_decay(0.1, (30, 60, 80), steps_per_epoch=5004)
-    >>> float(schedule(30 * 5004 - 1)), float(schedule(30 * 5004))
-    (0.1, 0.01)
+    >>> from keras_pyconv import training
+    >>> rate = training.step_decay(0.1, (30, 60, 80), steps_per_epoch=5004)
+    >>> [round(float(rate(30 * 5004 - 1 + n)), 4) for n in (0, 1)]
+    [0.1, 0.01]
     """
     return StepDecay(
         rate,

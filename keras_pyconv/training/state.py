@@ -17,6 +17,8 @@ import tensorflow as tf
 
 from keras_pyconv.training.per_device import PerDevice
 
+SHOWN = 3  # variables that a message names
+
 
 def _unique(variables):
     return list({id(variable): variable for variable in variables}.values())
@@ -134,6 +136,39 @@ class State:
         record = {"model": self.name, "generators": _generators()}
         return arrays, record
 
+    def check_finite(self, arrays, step):
+        """Refuses to keep a state from which nobody could go on.
+
+        The sums of metrics are left out: they begin anew with every epoch, and
+        a figure may be NaN where there was nothing to count.
+
+        Args:
+            arrays: what `read` gave.
+            step: int, for the message.
+
+        Raises:
+            FloatingPointError: a variable of the model, its average or the
+                optimizer holds NaN or infinity; the message names some.
+        """
+        wrong = [
+            f"{self._variables[name].path} ({count} of {array.size} values)"
+            for name, array in arrays.items()
+            if name in self._variables
+            and not name.startswith("metrics/")
+            and (count := _count_not_finite(array))
+        ]
+        if wrong:
+            more = f" and {len(wrong) - SHOWN} more" * (len(wrong) > SHOWN)
+            raise FloatingPointError(
+                f"NaN or infinity at step {step} in {len(wrong)} of "
+                f"{len(self._variables)} variables: "
+                f"{', '.join(wrong[:SHOWN])}{more}. Nothing is saved, so the "
+                "checkpoints before it stay, and the same command goes on "
+                "from the last one. Look for NaN in the data of the steps "
+                "since then; else a lower rate, a longer warm-up, gradients "
+                "clipped by their norm or another precision may help."
+            )
+
     def differences(self, arrays):
         """How arrays read from a file do not fit, in words."""
         mine = self._variables
@@ -164,6 +199,13 @@ class State:
                 variable.assign(array)
         self._per_device.assign(apart)
         _restore_generators(record["generators"])
+
+
+def _count_not_finite(array):
+    """How many values are NaN or infinite; text is neither."""
+    if array.dtype.kind in "OSU":
+        return 0
+    return int(array.size - np.count_nonzero(np.isfinite(array)))
 
 
 def _typed(array, variable):

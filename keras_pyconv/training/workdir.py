@@ -17,11 +17,19 @@ import platform
 import shutil
 import subprocess
 
+from keras_pyconv.reading import open_regular
 from keras_pyconv.training import checkpoints
+from keras_pyconv.training.constants import (
+    as_json,
+    check_constants,
+    differences,
+    digest,
+)
 from keras_pyconv.writing import write_atomically
 
 PACKAGES = ("tensorflow", "keras", "numpy", "keras_pyconv")
 CONSTANTS = "constants.json"
+DIGEST = "sha256_of_constants"
 
 
 def _version(package):
@@ -62,23 +70,6 @@ def provenance(packages=PACKAGES):
     }
 
 
-def as_json(values):
-    """The values as they come back from a JSON file."""
-    return json.loads(json.dumps(values, default=str))
-
-
-def differences(there, here):
-    """What two records of constants have different, in words."""
-    names = sorted({*there, *here})
-    absent = "nothing"
-    return [
-        f"{name}: {there.get(name, absent)!r} there, "
-        f"{here.get(name, absent)!r} here"
-        for name in names
-        if there.get(name, absent) != here.get(name, absent)
-    ]
-
-
 class Workdir:
     """The folder of a run.
 
@@ -90,7 +81,7 @@ class Workdir:
 
     def __init__(self, path, constants, writes=True):
         self.path = pathlib.Path(path)
-        self.constants = as_json(constants)
+        self.constants = check_constants(constants)
         self.writes = writes
         self.checkpoints = self.path / "checkpoints"
 
@@ -103,12 +94,12 @@ class Workdir:
             return
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
-            lock = open(self.path / ".lock", "w")
+            lock = _open_lock(self.path / ".lock")
         except OSError as error:
             raise OSError(
                 error.errno,
                 f"The run's folder {self.path} cannot be written: "
-                f"{error.strerror}",
+                f"{error.strerror or error}",
             ) from error
         with lock:
             _lock(lock, self.path)
@@ -127,17 +118,21 @@ class Workdir:
         return differences(constants, self.constants)
 
     def recorded(self):
-        """The contents of constants.json, or None where there is none."""
-        try:
-            text = (self.path / CONSTANTS).read_text()
-        except FileNotFoundError:
+        """The contents of constants.json, or None where there is none.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        path = self.path / CONSTANTS
+        if not os.path.lexists(path):
             return None
         try:
-            return json.loads(text)
-        except ValueError as error:
+            with open_regular(path) as file:
+                return _checked(json.loads(file.read()))
+        except (OSError, ValueError, RecursionError) as error:
             raise ValueError(
-                f"{self.path / CONSTANTS} is not JSON ({error}). Without it "
-                "nobody can tell what the folder's run is."
+                f"{path} cannot be read ({error}). Move it away to go on: the "
+                "checkpoints hold the constants too."
             ) from error
 
     def latest_checkpoint(self, say):
@@ -169,7 +164,8 @@ class Workdir:
         now = as_json(provenance())
         there = self.recorded()
         if there is None:
-            text = json.dumps({"constants": self.constants, **now}, indent=2)
+            own = {"constants": self.constants, DIGEST: digest(self.constants)}
+            text = json.dumps({**own, **now}, indent=2)
             write_atomically(self.path / CONSTANTS, text + "\n")
             return
         changed = [
@@ -181,6 +177,23 @@ class Workdir:
                 "Since this run was started these have changed, so it may "
                 "not go on to the bit: " + "; ".join(changed)
             )
+
+
+def _checked(record):
+    """What constants.json holds, unless it was damaged or edited."""
+    for part in ("constants", "versions"):
+        if not isinstance(record, dict) or type(record.get(part)) is not dict:
+            raise ValueError(f"it holds no {part}")
+    constants = check_constants(record["constants"])
+    if record.get(DIGEST, digest(constants)) != digest(constants):
+        raise ValueError("its constants are not those that were written")
+    return record
+
+
+def _open_lock(path):
+    if path.exists():
+        open_regular(path).close()
+    return open(path, "w")
 
 
 def _lock(file, path):

@@ -9,11 +9,18 @@ The fact a reader would get wrong: "imagenet_cutmix" is the same network as
 exists for two networks.
 """
 
+import argparse
+import pathlib
 from dataclasses import dataclass
+
+from keras_pyconv.architectures.published import CODE_ADE20K, CODE_TOP_1, ERRORS
+from keras_pyconv.writing import renewed, write_atomically
 
 CLASSIFICATION_SETS = ("imagenet", "imagenet_cutmix")
 SEGMENTATION_SETS = ("ade20k", "ade20k_trainval")
 SETS = CLASSIFICATION_SETS + SEGMENTATION_SETS
+
+MARKERS = ("<!-- begin: the catalogue -->", "<!-- end: the catalogue -->")
 
 # RGB in [0, 1], normalized by ImageNet's mean and standard deviation.
 PREPROCESSING = "imagenet"
@@ -62,81 +69,55 @@ class Published:
         return f"{self.variant.lower()}_{self.set}"
 
 
-def _imagenet(variant, drive_id, top_1, top_5_error):
-    figures = {
-        "top-1 at 224, %": top_1,
-        "top-5 error at 224, %": top_5_error,
-    }
-    return Published(variant, "imagenet", drive_id, figures)
+def _imagenet(variant, drive_id, training="imagenet", sizes=(224,), **more):
+    figures = {}
+    for size in sizes:
+        key = (variant, training, size)
+        figures[f"top-1 at {size}, %"] = float(CODE_TOP_1[key])
+        figures[f"top-5 error at {size}, %"] = float(ERRORS[key][1])
+    return Published(variant, training, drive_id, figures, **more)
 
 
-def _cutmix(variant, drive_id, *figures):
-    names = ("top-1 at 224, %", "top-5 error at 224, %")
-    names += ("top-1 at 320, %", "top-5 error at 320, %")
-    return Published(
+def _cutmix(variant, drive_id):
+    return _imagenet(
         variant,
-        "imagenet_cutmix",
         drive_id,
-        dict(zip(names, figures)),
+        "imagenet_cutmix",
+        (224, 320),
         remark="the authors publish no code that loads it",
     )
 
 
-def _ade20k(backbone, drive_id, miou, accuracy):
+def _ade20k(backbone, drive_id):
+    names = ("mIoU, %", "pixel accuracy, %")
     return Published(
         f"PyConvSegNet{backbone}",
         "ade20k",
         drive_id,
-        {"mIoU, %": miou, "pixel accuracy, %": accuracy},
+        dict(zip(names, map(float, CODE_ADE20K[backbone]))),
         source="authors' README; validation, several scales; paper, Table 4",
         licence=SEGMENTATION_LICENCE,
     )
 
 
 _ROWS = (
-    _imagenet("ResNet50", "176TS0b6O0NALBbfzpz4mM1b47s4dwSVH", 76.12, 7.06),
-    _imagenet("ResNet101", "1bermctRPLs5DIsHB0c4iDIGHvjfERPLG", 78.00, 6.10),
-    _imagenet("ResNet152", "1FAggTH4m7Kec8MyRe8dx-ugI_yh-nLzL", 78.45, 5.74),
-    _imagenet(
-        "PyConvHGResNet50", "14x0uss32ASXr4FJTE7pip004XZpwNrZe", 78.48, 5.94
-    ),
-    _imagenet(
-        "PyConvHGResNet101", "1Fm48GfOfn2Ivf5nBiR1SMhp66k67ePRh", 79.22, 5.57
-    ),
-    _imagenet(
-        "PyConvHGResNet152", "1LRmdQWTceDkepnIxZ2mWbpEE2lFxy0QO", 79.36, 5.27
-    ),
-    _imagenet(
-        "PyConvResNet50", "128iMzBnHQSPNehgb8nUF5cJyKBIB7do5", 77.88, 6.20
-    ),
-    _imagenet(
-        "PyConvResNet101", "1fn0eKdtGG7HA30O5SJ1XrmGR_FsQxTb1", 79.01, 5.53
-    ),
-    _imagenet(
-        "PyConvResNet152", "1zR6HOTaHB0t15n6Nh12adX86AhBMo46m", 79.52, 5.27
-    ),
-    _cutmix(
-        "PyConvResNet50",
-        "19RFyaDnJ34IeqwS8QOX29JWH9I0r_ewM",
-        *(79.44, 5.31, 80.59, 4.75),
-    ),
-    _cutmix(
-        "PyConvResNet101",
-        "12PXOwgIF4eiApxDL5QrAMnjbiX69YQOi",
-        *(80.58, 4.87, 81.49, 4.28),
-    ),
-    _ade20k("ResNet50", "1uIliL_0ZpP20JP6cT9jwrA9nvtriS3v_", 42.88, 80.97),
-    _ade20k(
-        "PyConvResNet50", "1wHK9WrW2YituFg6FLOSU06bPODASdZoT", 43.31, 81.18
-    ),
-    _ade20k("ResNet101", "1C7NPjy0EEZajKrAAfpfOvjr_22O7JozQ", 44.39, 81.60),
-    _ade20k(
-        "PyConvResNet101", "1RVS_nODNQeioBYvdTPS4DYvTozMMIAlh", 44.58, 81.77
-    ),
-    _ade20k("ResNet152", "1YoZhCOBxTGQuZkLokAd_eiaY7R0E36eE", 45.28, 81.89),
-    _ade20k(
-        "PyConvResNet152", "1P2qJNt72bCCDEO9FeKkWY4uakFLz-Ncb", 45.64, 82.36
-    ),
+    _imagenet("ResNet50", "176TS0b6O0NALBbfzpz4mM1b47s4dwSVH"),
+    _imagenet("ResNet101", "1bermctRPLs5DIsHB0c4iDIGHvjfERPLG"),
+    _imagenet("ResNet152", "1FAggTH4m7Kec8MyRe8dx-ugI_yh-nLzL"),
+    _imagenet("PyConvHGResNet50", "14x0uss32ASXr4FJTE7pip004XZpwNrZe"),
+    _imagenet("PyConvHGResNet101", "1Fm48GfOfn2Ivf5nBiR1SMhp66k67ePRh"),
+    _imagenet("PyConvHGResNet152", "1LRmdQWTceDkepnIxZ2mWbpEE2lFxy0QO"),
+    _imagenet("PyConvResNet50", "128iMzBnHQSPNehgb8nUF5cJyKBIB7do5"),
+    _imagenet("PyConvResNet101", "1fn0eKdtGG7HA30O5SJ1XrmGR_FsQxTb1"),
+    _imagenet("PyConvResNet152", "1zR6HOTaHB0t15n6Nh12adX86AhBMo46m"),
+    _cutmix("PyConvResNet50", "19RFyaDnJ34IeqwS8QOX29JWH9I0r_ewM"),
+    _cutmix("PyConvResNet101", "12PXOwgIF4eiApxDL5QrAMnjbiX69YQOi"),
+    _ade20k("ResNet50", "1uIliL_0ZpP20JP6cT9jwrA9nvtriS3v_"),
+    _ade20k("PyConvResNet50", "1wHK9WrW2YituFg6FLOSU06bPODASdZoT"),
+    _ade20k("ResNet101", "1C7NPjy0EEZajKrAAfpfOvjr_22O7JozQ"),
+    _ade20k("PyConvResNet101", "1RVS_nODNQeioBYvdTPS4DYvTozMMIAlh"),
+    _ade20k("ResNet152", "1YoZhCOBxTGQuZkLokAd_eiaY7R0E36eE"),
+    _ade20k("PyConvResNet152", "1P2qJNt72bCCDEO9FeKkWY4uakFLz-Ncb"),
     Published(
         "PyConvSegNetPyConvResNet152",
         "ade20k_trainval",
@@ -193,3 +174,26 @@ def catalogue_table() -> str:
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def main(argv=None):
+    """Prints the catalogue, or renews it in a page."""
+    parser = argparse.ArgumentParser(
+        prog="python -m keras_pyconv.weights.catalog",
+        description="The weights that the authors publish, in Markdown.",
+    )
+    parser.add_argument(
+        "--write",
+        type=pathlib.Path,
+        metavar="FILE",
+        help="renew the table between the markers in FILE",
+    )
+    page = parser.parse_args(argv).write
+    if page:
+        write_atomically(page, renewed(page, MARKERS, catalogue_table()))
+    else:
+        print(catalogue_table())
+
+
+if __name__ == "__main__":
+    main()

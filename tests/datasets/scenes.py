@@ -62,6 +62,36 @@ def coco_content():
     }
 
 
+EXIF_ORIENTATION = 0x0112
+
+
+def stored(picture, orientation):
+    """A picture as a camera stores it that notes this orientation."""
+    from PIL import Image, ImageOps
+
+    # Each is undone by itself but the two quarter turns by each other.
+    undone = {6: 8, 8: 6}.get(orientation, orientation)
+    image = Image.fromarray(picture)
+    image.getexif()[EXIF_ORIENTATION] = undone
+    return ImageOps.exif_transpose(image)
+
+
+def save_turned(path, picture, orientation, **options):
+    """Writes a picture that viewers show as it is given.
+
+    Args:
+        path: of the file.
+        picture: uint8 `(height, width, 3)`.
+        orientation: from 1 to 8, noted in the file.
+        **options: of Pillow's `save`.
+    """
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[EXIF_ORIENTATION] = orientation
+    stored(picture, orientation).save(path, exif=exif, **options)
+
+
 def write_coco(folder, content=None):
     """Writes pictures and their JSON file; returns the file's path."""
     from PIL import Image

@@ -1,6 +1,7 @@
 """Boxes follow the pixels through crops and flips, and seeds decide all."""
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -169,6 +170,97 @@ def test_without_augmentation_targets_are_the_files(opened, defaults):
         boxes = decode(defaults, offsets[..., :4]).numpy()[positive]
         where = scenes.extent(picture)
         np.testing.assert_allclose(boxes[0], where, atol=1.5 / 64)
+
+
+def _turned_set(folder, orientations, said=None, ending="jpg"):
+    """A set of upright pictures that are stored turned, one of each."""
+    content = scenes.coco_content()
+    path = scenes.write_coco(folder, content)
+    for row, box, orientation in zip(
+        content["images"], scenes.BOXES, orientations
+    ):
+        picture = scenes.bright_box(50, 80, box)
+        row["file_name"] = f"{row['id']}.{ending}"
+        row["height"], row["width"] = said or (50, 80)
+        file = folder / row["file_name"]
+        scenes.save_turned(file, picture, orientation, quality=95)
+    path.write_text(json.dumps(content))
+    return coco_files(path, folder)
+
+
+@pytest.mark.parametrize(
+    "ending, augment",
+    [("jpg", False), ("jpg", True), ("png", True), ("webp", True)],
+    ids=["a JPEG", "a crop of a JPEG", "a crop of a PNG", "by Pillow"],
+)
+def test_boxes_lie_on_the_objects_of_pictures_stored_turned(
+    ending, augment, tmp_path, defaults
+):
+    opened = _turned_set(tmp_path, (6, 7, 8), ending=ending)
+    assert not opened.problems
+    options = {"augment": augment, "batch_size": 3}
+    batches = _batches(opened, defaults, **options)(0).take(8 if augment else 1)
+    seen = 0
+    for images, targets in batches:
+        for picture, offsets, classes in zip(
+            images, targets["offsets"], targets["logits"]
+        ):
+            positive = classes.numpy() > 0
+            for box in decode(defaults, offsets[..., :4]).numpy()[positive][:1]:
+                where = scenes.extent(picture)
+                np.testing.assert_allclose(box, where, atol=3.5 / 64)
+                seen += 1
+    assert seen > (12 if augment else 2)
+
+
+def test_pictures_stored_turned_are_judged_as_a_viewer_shows_them(tmp_path):
+    opened = _turned_set(tmp_path, (6, 5, 8), ending="png")
+    for picture, ids, sides in evaluation_scenes(
+        opened, (50, 80), batch_size=1
+    ):
+        assert sides.numpy().tolist() == [[50, 80]]
+        box = scenes.BOXES[(7, 9, 8).index(int(ids[0]))]
+        wanted = np.divide(box, (50, 80, 50, 80))
+        np.testing.assert_allclose(scenes.extent(picture[0]), wanted, atol=1e-6)
+
+
+def _orientations(opened):
+    rows = opened.examples(None).as_numpy_iterator()
+    return {int(row["id"]): int(row["orientation"]) for row in rows}
+
+
+def test_a_turn_that_the_size_cannot_tell_is_made_and_counted(tmp_path):
+    opened = _turned_set(tmp_path, (3, 1, 2))
+    assert _orientations(opened) == {7: 3, 9: 1, 8: 2}
+    (problem,) = opened.problems
+    assert "turned as EXIF says" in problem and opened.problems[problem] == 2
+
+
+def test_pictures_whose_rows_say_the_stored_size_are_not_turned(tmp_path):
+    opened = _turned_set(tmp_path, (6, 5, 8), said=(80, 50))
+    assert set(_orientations(opened).values()) == {1}
+    assert not any("EXIF" in problem for problem in opened.problems)
+
+
+def test_the_other_pictures_of_a_file_tell_its_custom(tmp_path):
+    path = scenes.write_coco(tmp_path)
+    content = json.loads(path.read_text())
+    upright = scenes.bright_box(50, 80, scenes.BOXES[0])
+    scenes.save_turned(tmp_path / "7.png", upright, 3)
+    scenes.save_turned(tmp_path / "9.png", upright, 6)
+    for size, turns in (((50, 80), {7: 3, 9: 6}), ((80, 50), {7: 1, 9: 1})):
+        row = content["images"][1]
+        row["height"], row["width"] = size
+        path.write_text(json.dumps(content))
+        opened = coco_files(path, tmp_path)
+        assert _orientations(opened) == {**turns, 8: 1}
+        assert list(opened.problems.values()) == [1]
+
+
+def test_a_size_that_is_neither_the_stored_nor_the_turned_is_refused(tmp_path):
+    wanted = "3 pictures have another height.*80 x 50, turned by EXIF 50 x 80"
+    with pytest.raises(ValueError, match=wanted):
+        _turned_set(tmp_path, (6, 5, 8), said=(100, 160))
 
 
 @pytest.mark.slow

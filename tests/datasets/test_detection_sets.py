@@ -14,6 +14,7 @@ from keras_pyconv.datasets.coco_labels import (
     coco_label,
 )
 from keras_pyconv.datasets.detection_sets import detection_set, tfds_objects
+from keras_pyconv.tasks.detection import DetectionResults, coco_numbers
 from tests.datasets import scenes
 
 
@@ -108,12 +109,20 @@ def _change(part, **values):
 @pytest.mark.parametrize(
     "change, words",
     [
-        (_change("images", id=7), "1 ids are those of several pictures"),
-        (_change("annotations", image_id=5), "unknown pictures, such as 1"),
-        (_change("annotations", category_id=2), "unknown categories"),
-        (_change("images", file_name="no.png"), "missing in .* no.png"),
+        (_change("images", id=7), r"images.1. .*the id 7, as images.0. has"),
+        (_change("annotations", image_id=5), "an unknown image, image_id 5"),
+        (_change("annotations", category_id=2), "an unknown category"),
+        (_change("images", file_name="no.png"), "missing in .*'no.png'"),
         (lambda content: content.pop("images"), "lacks .'images'."),
-        (_change("categories", id=90), "the id 90, 'z' and 'a'"),
+        (_change("images", file_name="./7.png"), "file name.*as images.0."),
+        (_change("images", file_name="no\\.png"), r"missing in .* 'no\\\\"),
+        (
+            lambda content: content["images"][1].pop("file_name"),
+            "no 'file_name'",
+        ),
+        (_change("categories", id=90), r"the id 90, as categories.0. has"),
+        (_change("images", height=80, width=50), "is 50 x 80, and not 80 x 50"),
+        (_change("images", width=81), "9.png' is 50 x 80, and not 50 x 81"),
     ],
     ids=[
         "two of one id",
@@ -121,7 +130,12 @@ def _change(part, **values):
         "unknown class",
         "no file",
         "part",
+        "two of one file",
+        "no file with a backslash",
+        "no name",
         "two classes of one id",
+        "another size",
+        "a pixel more",
     ],
 )
 def test_a_file_that_does_not_belong_is_refused(change, words, tmp_path):
@@ -162,6 +176,30 @@ def test_a_folder_as_coco_unpacks_is_found(tmp_path):
         detection_set(tmp_path, "train")
 
 
+def test_labels_of_the_validation_split_are_those_of_training(tmp_path):
+    content = scenes.coco_content()
+    for split in ("train", "val"):
+        (tmp_path / split).mkdir()
+        file = scenes.write_coco(tmp_path / split, content)
+        (tmp_path / "annotations").mkdir(exist_ok=True)
+        file.rename(tmp_path / "annotations" / f"instances_{split}.json")
+        # What the validation split lacks: a class without an object there.
+        content["categories"] = content["categories"][:1]
+        content["annotations"] = content["annotations"][2:]
+    opened = detection_set(tmp_path, "validation")
+    assert opened.classes == ("a", "d", "z")
+    assert [row["labels"].tolist() for row in _examples(opened)] == [
+        [],
+        [2],
+        [],
+    ]
+    content["categories"][0]["name"] = "y"
+    file = tmp_path / "annotations" / "instances_val.json"
+    file.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="90 is 'y' and not 'z'"):
+        detection_set(tmp_path, "validation")
+
+
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
     pytest.importorskip("sklearn", reason="the digits come with it")
@@ -192,8 +230,90 @@ def test_a_set_of_tfds_is_read_without_decoding(digits):
     )
 
 
-def test_the_truth_of_a_file_is_the_file(file):
+def test_the_truth_of_a_file_is_the_file_but_for_ids_of_annotations(file):
     truth = coco_files(file, file.parent).truth()
     rows = truth.coco().dataset["annotations"]
-    assert rows == scenes.coco_content()["annotations"]
+    assert [row.pop("id") for row in rows] == [1, 2, 3]
+    wanted = sorted(
+        scenes.coco_content()["annotations"], key=lambda row: row["image_id"]
+    )
+    assert rows == [
+        {name: value for name, value in row.items() if name != "id"}
+        for row in wanted
+    ]
     assert truth.category(1) == 18
+
+
+def _numbers_of_perfect_detections(opened):
+    """COCO's numbers of the boxes of a set's own examples."""
+    found = DetectionResults()
+    for row in _examples(opened):
+        scale = np.tile(opened.decoded(row).shape[:2], 2)
+        scores = np.ones(len(row["labels"]))
+        found.add(row["id"], row["boxes"] * scale, row["labels"], scores)
+    return coco_numbers(opened.truth(), found), found
+
+
+IDS = {
+    "numbers": (lambda n: n, lambda n: n, lambda n: n),
+    "from zero": (lambda n: n - 7, lambda n: n - 1, lambda n: n),
+    "text": (str, lambda n: f"class/{n}", lambda n: f"row {n}"),
+    "huge": (lambda n: n - 2**63, lambda n: 2**63 - n, lambda n: 10**40 + n),
+    "one for all rows": (lambda n: n, lambda n: n, lambda n: 5),
+    "null": (float, float, lambda n: None),
+}
+
+
+@pytest.mark.parametrize("ids", IDS.values(), ids=list(IDS))
+def test_perfect_detections_are_perfect_whatever_the_ids(ids, tmp_path):
+    pytest.importorskip("pycocotools", reason="needs pycocotools")
+    image_id, category_id, annotation_id = ids
+    content = scenes.coco_content()
+    for row in content["images"]:
+        row["id"] = image_id(row["id"])
+    for row in content["categories"]:
+        row["id"] = category_id(row["id"])
+    for row in content["annotations"]:
+        row["id"] = annotation_id(row["id"])
+        row["image_id"] = image_id(row["image_id"])
+        row["category_id"] = category_id(row["category_id"])
+        del row["iscrowd"], row["area"]
+    opened = coco_files(scenes.write_coco(tmp_path, content), tmp_path)
+    numbers, found = _numbers_of_perfect_detections(opened)
+    assert [numbers["AP"], numbers["AR 100"]] == pytest.approx([1, 1], 1e-12)
+    # Results go by the ids of the file.
+    rows = found.rows(opened.truth())
+    for name in ("image_id", "category_id"):
+        wanted = {row[name] for row in content["annotations"]}
+        assert {row[name] for row in rows} == wanted
+
+
+def test_the_truth_has_the_boxes_that_were_learned(tmp_path):
+    pytest.importorskip("pycocotools", reason="needs pycocotools")
+    content = scenes.coco_content()
+    content["annotations"][0]["bbox"] = [70, 5, 30, 9]  # beyond the edge
+    content["annotations"][1]["bbox"] = [5, 5, 9, 0]
+    opened = coco_files(scenes.write_coco(tmp_path, content), tmp_path)
+    numbers, _ = _numbers_of_perfect_detections(opened)
+    assert numbers["AP"] == pytest.approx(1, 1e-12)
+
+
+def test_areas_of_the_boxes_are_taken_where_asked(file):
+    truth = coco_files(file, file.parent).truth(box_areas=True)
+    areas = [row["area"] for row in truth.coco().dataset["annotations"]]
+    assert areas == [1200, 1080, 400]
+
+
+def test_categories_by_name_are_compared(file):
+    names = {18: "d", 1: "a", 90: "z", 3: "unused"}
+    opened = coco_files(file, file.parent, names)
+    assert opened.classes == ("d", "a", "z", "unused")
+    with pytest.raises(
+        ValueError, match="1 categories.*: 90 is 'z' and not 'y"
+    ):
+        coco_files(file, file.parent, {**names, 90: "y"})
+
+
+def test_a_missing_folder_is_named(file):
+    with pytest.raises(ValueError, match="no folder .*absent for the pictures"):
+        coco_files(file, file.parent / "absent")

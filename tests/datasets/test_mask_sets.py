@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_pyconv.datasets import mask_sets
 from keras_pyconv.datasets.mask_sets import mask_set
+from tests.datasets import scenes
 from tests.datasets.mask_folders import SIZES, mask, picture, write
 
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -72,6 +74,26 @@ def test_a_mask_that_cannot_be_one_is_refused_with_what_was_found(
         mask_set(folder)
 
 
+def test_sizes_of_all_pictures_are_compared_before_any_work(
+    folder, monkeypatch
+):
+    monkeypatch.setattr(mask_sets, "LOOKED_AT", 0)
+    save(folder, "L", mask((31, 50)))
+    message = "1 masks do not .*: 1.jpg has another size; found 31 x 50 and"
+    with pytest.raises(ValueError, match=message):
+        mask_set(folder)
+
+
+def test_a_picture_that_lies_turned_is_named(folder, caplog):
+    path = folder / "images" / "training" / "1.jpg"
+    scenes.save_turned(path, picture(SIZE), 3)
+    mask_set(folder)
+    assert "1 pictures lie turned by their EXIF, such as 1.jpg" in caplog.text
+    scenes.save_turned(path, picture(SIZE), 6)
+    with pytest.raises(ValueError, match="1.jpg .its EXIF .* 50 x 31 and 31 x"):
+        mask_set(folder)
+
+
 def test_150_of_150_classes_counted_from_zero_is_refused(folder):
     with pytest.raises(ValueError, match="holds the value 150 .* is 149"):
         mask_set(folder, rule="from_zero")
@@ -121,6 +143,35 @@ def test_the_classes_are_the_lines_of_a_file_in_the_folder(folder):
     (folder / "classes.txt").write_text("cat\ndog\ncat\n")
     with pytest.raises(ValueError, match="classes.txt .* 3 names.*'cat'"):
         mask_set(folder)
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (b"cat\ndog\n\ncat\n", "line 4, 'cat'"),
+        (b"cat\nd\x1b[2Jog\n", r"line 2, 'd\\x1b"),
+        (b"cat\nd\xe9\n", "is no text in UTF-8: line 2"),
+        (b"\n\n", "0 names"),
+    ],
+    ids=["twice", "control", "latin", "empty"],
+)
+def test_a_file_of_classes_that_is_none_is_refused(folder, content, said):
+    (folder / "classes.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"classes.txt .*{said}"):
+        mask_set(folder)
+
+
+def test_a_folder_in_the_place_of_the_classes_is_refused(folder):
+    (folder / "classes.txt").mkdir()
+    with pytest.raises(ValueError, match="classes.txt is a folder"):
+        mask_set(folder)
+
+
+def test_a_file_of_classes_may_come_from_an_editor_of_windows(folder):
+    names = [f"class {number}" for number in range(150)]
+    text = "\r\n".join(names)
+    (folder / "classes.txt").write_bytes(text.encode("utf-16"))
+    assert mask_set(folder).classes == tuple(names)
 
 
 def test_a_picture_without_mask_is_named(folder):
@@ -191,6 +242,23 @@ def test_the_builder_names_a_damaged_mask(tmp_path):
     root = write(tmp_path / "ADEChallengeData2016")
     cut(root / "annotations" / "training" / "1.png")
     with pytest.raises(ValueError, match="The mask of 1.jpg cannot be read: "):
+        builder(tmp_path, tmp_path / "data")
+
+
+def test_the_builder_names_an_archive_that_was_cut_short(tmp_path):
+    path = tmp_path / "ADEChallengeData2016.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("ADEChallengeData2016/a.txt", "a" * 1000)
+    cut(path)
+    with pytest.raises(ValueError, match="2016.zip is no whole ZIP .*again"):
+        builder(tmp_path, tmp_path / "data")
+
+
+def test_the_builder_names_scenes_that_are_no_text(tmp_path):
+    root = write(tmp_path / "ADEChallengeData2016")
+    write(root, "validation", SIZES[:2])
+    (root / "sceneCategories.txt").write_bytes(b"0 bathroom\n1 caf\xe9\n")
+    with pytest.raises(ValueError, match="sceneCategories.txt .*line 2 .*0xe9"):
         builder(tmp_path, tmp_path / "data")
 
 

@@ -177,3 +177,21 @@ def test_the_stream_tells_its_steps():
     batches = stream()
     assert (batches.steps_per_epoch, batches.batch_size) == (STEPS, BATCH)
     assert next(itertools.islice(batches(), 1))[1].shape == (BATCH,)
+
+
+@pytest.mark.parametrize("first_step", [-5, 1.5, "4", None])
+def test_a_step_that_is_none_is_refused(first_step):
+    with pytest.raises(ValueError, match="Received: first_step="):
+        stream()(first_step)
+
+
+def test_a_step_of_numpy_is_taken():
+    assert_same(taken(stream(), 1, np.int64(2)), taken(stream(), 1, 2))
+
+
+def test_the_fingerprint_is_the_count_and_what_the_caller_says():
+    assert stream().fingerprint == {"examples": COUNT}
+    said = stream(digest="ab").fingerprint
+    assert said == {"examples": COUNT, "digest_of_names": "ab"}
+    for changes in ({"seed": 6}, {"shard": (1, 2)}):
+        assert stream(digest="ab", **changes).fingerprint == said

@@ -75,18 +75,68 @@ def test_a_list_of_kinetics_says_where_its_videos_lie(tmp_path):
     assert validation.labels == (1,) and validation.count == 1
 
 
+KINETICS = "label,youtube_id,time_start,time_end,split"
+WRONG_LISTS = {
+    "columns": (["file,label", "1.mp4,a"], "must begin with a line .*'file'"),
+    "no rows": (["path,label"], "has no videos"),
+    "empty": ([""], r"must begin with a line .*Received: \[\]"),
+    "split": (["path,label,split", "1.mp4,a,test"], "no split 'train'.*'test'"),
+    "column twice": (["path,label,label", "1.mp4,a,b"], "each once.*'label'"),
+    "semicolons": (["path;label", "1.mp4;a"], "each once.*'path;label'"),
+    "short row": (["path,label", "1.mp4"], "2 columns.*: line 2 has 1"),
+    "comma in a path": (
+        ["path,label", "a.mp4,x", "1,2.mp4,a"],
+        "1 of its lines .* line 3 has 3. Put values .* in quotes",
+    ),
+    "open quote": (["path,label", '"1.mp4,a', "2.mp4,b"], "line 3: .*end of"),
+    "no label": (["path,label", "1.mp4, "], "line 2: label is ''"),
+    "no path": (["path,label", ",run"], "line 2: path is ''"),
+    "no split": (["path,label,split", "1.mp4,run,"], "line 2: split is ''"),
+    "control": (["path,label", "1.mp4,\x1b[2J"], r"label is '\\x1b\[2J'"),
+    "time": ([KINETICS, "run,yy,0,ten,train"], "line 2: time_end is 'ten'"),
+    "time nan": ([KINETICS, "run,yy,nan,1,train"], "time_start is 'nan'"),
+    "time huge": ([KINETICS, "run,yy,0,1e300,train"], "time_end is '1e300'"),
+    "class number": (
+        ["path,label", "1.mp4,9999999999"],
+        "line 2: '9999999999'",
+    ),
+    "long number": (["path,label", f"1.mp4,{'9' * 5000}"], "below 1,000,000"),
+    "two labels": (
+        ["path,label", "1.mp4,run", "2.mp4,fly", "1.mp4,fly"],
+        "'1.mp4' is 'run' in line 2 and 'fly' in line 4",
+    ),
+}
+
+
 @pytest.mark.parametrize(
-    "lines, message",
-    [
-        (["file,label", "1.mp4,a"], "must begin with a line .*'file'"),
-        (["path,label"], "must begin with a line"),
-        (["path,label,split", "1.mp4,a,test"], "no split 'train'.*'test'"),
-    ],
-    ids=["columns", "empty", "split"],
+    "lines, message", WRONG_LISTS.values(), ids=list(WRONG_LISTS)
 )
 def test_a_list_that_cannot_be_read_is_refused(tmp_path, lines, message):
     with pytest.raises(ValueError, match=message):
         video_set(write(tmp_path / "list.csv", *lines))
+
+
+def test_a_list_that_is_no_text_or_no_file_is_refused(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_bytes("path,label\n1.mp4,é\n".encode("latin-1"))
+    with pytest.raises(
+        ValueError, match="list.csv is no text in UTF-8: line 2"
+    ):
+        video_set(path)
+    with pytest.raises(
+        FileNotFoundError, match="There is no file .*absent.csv"
+    ):
+        video_set(tmp_path / "absent.csv")
+
+
+def test_lists_of_spreadsheets_are_read(tmp_path):
+    text = 'path , label\r\n"a,1.mp4",run \r\n\r\n2.mp4,run\r\n'
+    path = tmp_path / "list.csv"
+    for encoding in ("utf-8-sig", "utf-16"):
+        path.write_bytes(text.encode(encoding))
+        videos = video_set(path)
+        assert videos.classes == ("run",)
+        assert videos.paths[0] == f"{tmp_path}/a,1.mp4" and videos.count == 2
 
 
 def test_a_folder_without_videos_is_refused(tmp_path):

@@ -1,6 +1,7 @@
 """The client labels pictures over both protocols, and says what is wrong."""
 
 import base64
+import io
 import json
 import socket
 import urllib.request
@@ -151,6 +152,31 @@ def test_a_refused_batch_is_asked_picture_by_picture(
     monkeypatch.setattr(serve_client.Rest, "ask", only_one)
     status, lines, _ = ask(pictures)
     assert (status, len(lines)) == (1, 6)
+
+
+REPLIES = {
+    "no JSON": b"<html>It works</html>",
+    "no answers": b'{"outputs": []}',
+    "a list": b"[]",
+    "no labels": b'{"predictions": [{"scores": [0.5], "classes": [0]}]}',
+    "numbers": b'{"predictions": [1]}',
+    "no row": b'{"predictions": []}',
+    "deep": b"[" * 10**5,
+    "no text": b"\xff\xfe\xff",
+    "scores of text": b"""{"predictions":
+        [{"labels": ["a"], "scores": ["x"], "classes": [0]}]}""",
+}
+
+
+@pytest.mark.parametrize("reply", REPLIES.values(), ids=list(REPLIES))
+def test_a_reply_that_is_no_servers_is_named(ask, pictures, monkeypatch, reply):
+    monkeypatch.setattr(
+        urllib.request, "urlopen", lambda *_, **__: io.BytesIO(reply)
+    )
+    status, lines, complaint = ask(pictures / "0.jpg")
+    assert status == 2 and not lines
+    assert "is no TensorFlow Serving with a classifier" in complaint
+    assert len(complaint) < 600
 
 
 def test_missing_files_are_named(ask, tmp_path):

@@ -1,8 +1,9 @@
 """A checkpoint is whole or not there; a damaged one costs a few steps."""
 
 import errno
+import json
 import os
-import random
+import re
 import resource
 import signal
 
@@ -30,38 +31,176 @@ def test_what_is_read_is_what_was_written(tmp_path):
         assert arrays[name].dtype == np.asarray(array).dtype
 
 
+def test_numpy_reads_a_checkpoint(tmp_path):
+    (path,) = _saved(tmp_path, 4)
+    with np.load(path) as archive:
+        np.testing.assert_array_equal(archive["model/0000"], np.arange(5))
+
+
 def test_every_truncation_is_noticed(tmp_path):
     (path,) = _saved(tmp_path, 1)
     whole = path.read_bytes()
-    for length in range(0, len(whole), 7):
+    for length in range(len(whole)):
         path.write_bytes(whole[:length])
         with pytest.raises(checkpoints.DamagedCheckpoint):
             checkpoints.read(path)
 
 
-def test_an_altered_byte_is_noticed_or_without_effect(tmp_path):
+def test_what_is_appended_is_noticed(tmp_path):
     (path,) = _saved(tmp_path, 1)
-    whole, noticed = path.read_bytes(), 0
-    for place in random.Random(0).sample(range(len(whole)), 300):
+    with open(path, "ab") as file:
+        file.write(b"\0")
+    with pytest.raises(checkpoints.DamagedCheckpoint):
+        checkpoints.read(path)
+
+
+@pytest.mark.parametrize("mask", [0x01, 0xFF], ids=hex)
+def test_every_altered_byte_is_noticed(mask, tmp_path):
+    (path,) = _saved(tmp_path, 1)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
         altered = bytearray(whole)
-        altered[place] ^= 1 << (place % 8)
+        altered[place] ^= mask
         path.write_bytes(altered)
-        try:
-            arrays, record = checkpoints.read(path)
-        except checkpoints.DamagedCheckpoint:
-            noticed += 1
-            continue
-        # Dates and the like in the archive's directory have no checksum.
-        assert record["step"] == 1
-        np.testing.assert_array_equal(arrays["model/0000"], np.arange(5))
-    assert noticed > 150
+        with pytest.raises(checkpoints.DamagedCheckpoint):
+            checkpoints.read(path)
+
+
+@pytest.mark.parametrize("size", [4095, 4096, checkpoints._CHUNK])
+def test_an_altered_byte_of_a_large_checkpoint_is_noticed(size, tmp_path):
+    # The checksum is made in pieces, whose ends are where it could go wrong.
+    arrays = {"model/0000": np.zeros(2 * size + 7, "uint8")}
+    checkpoints.save(tmp_path, 1, arrays, {}, keep=1)
+    path = checkpoints.path_of(tmp_path, 1)
+    whole = path.read_bytes()
+    np.testing.assert_array_equal(
+        checkpoints.read(path)[0]["model/0000"], arrays["model/0000"]
+    )
+    for place in (size - 1, size, 2 * size, len(whole) - 1):
+        altered = bytearray(whole)
+        altered[place] ^= 1
+        path.write_bytes(altered)
+        with pytest.raises(checkpoints.DamagedCheckpoint):
+            checkpoints.read(path)
+
+
+def _sealed(path, **arrays):
+    """An archive of any content, with the checksum that it should have."""
+    with open(path, "w+b") as file:
+        np.savez(file, **arrays)
+        checkpoints._seal(file)
+    return path
 
 
 def test_an_object_in_the_file_is_not_run(tmp_path):
-    path = checkpoints.path_of(tmp_path, 1)
-    np.savez(path, record=np.array({"format": 1}, dtype=object))
+    record = np.array({"format": checkpoints.FORMAT}, dtype=object)
+    path = _sealed(checkpoints.path_of(tmp_path, 1), record=record)
     with pytest.raises(checkpoints.DamagedCheckpoint, match="allow_pickle"):
         checkpoints.read(path)
+
+
+def test_an_object_is_not_written(tmp_path):
+    arrays = {"model/0000": np.array(["text"], dtype=object)}
+    with pytest.raises(ValueError, match="'model/0000' of dtype object"):
+        checkpoints.save(tmp_path, 1, arrays, {}, keep=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        *("[]", "{}", "5", "no JSON", "[" * 100_000, '{"format": 2}'),
+        '{"format": 2, "step": -5}',
+        '{"format": 2, "step": 7}',
+    ],
+    ids=lambda text: text[:25],
+)
+def test_a_record_that_cannot_be_one_is_damage(record, tmp_path):
+    path = checkpoints.path_of(tmp_path, 1)
+    _sealed(path, record=np.array(record))
+    with pytest.raises(checkpoints.DamagedCheckpoint):
+        checkpoints.read(path)
+
+
+@pytest.mark.parametrize("number, seal", [(1, False), (3, True)])
+def test_another_format_is_refused_and_is_no_damage(number, seal, tmp_path):
+    path = checkpoints.path_of(tmp_path, 1)
+    record = np.array(json.dumps({"format": number, "step": 1}))
+    if seal:
+        _sealed(path, record=record)
+    else:
+        np.savez(path, record=record)
+    with pytest.raises(ValueError, match=f"has format {number}, and this"):
+        checkpoints.latest(tmp_path, aside=checkpoints.set_aside)
+    assert path.exists()
+
+
+@pytest.mark.parametrize("step", [-5, 1.5, "4", None])
+def test_a_step_that_is_none_is_refused(step, tmp_path):
+    with pytest.raises(ValueError, match=re.escape(f"step={step!r}")):
+        checkpoints.save(tmp_path, step, ARRAYS, {}, keep=3)
+
+
+def test_steps_of_ten_digits_are_newer_than_those_of_nine(tmp_path):
+    newest, before = _saved(tmp_path, 10**9 - 1, 10**9)
+    assert newest.name == "step-1000000000.npz"
+    assert checkpoints.latest(tmp_path)[2]["step"] == 10**9
+    assert before.name == "step-999999999.npz"
+
+
+def _fifo(path):
+    os.mkfifo(path)
+
+
+def _folder(path):
+    (path / "within").mkdir(parents=True)
+
+
+def _loop(path):
+    path.symlink_to(path)
+
+
+def _nowhere(path):
+    path.symlink_to(path.with_name("nothing"))
+
+
+def _device(path):
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [_fifo, _folder, _loop, _nowhere, _device])
+def test_what_is_no_file_is_set_aside_without_being_read(make, tmp_path):
+    (before,) = _saved(tmp_path, 1)
+    for step in (2, 3):
+        make(checkpoints.path_of(tmp_path, step))
+    said = []
+    path, _, record = checkpoints.latest(
+        tmp_path, said.append, checkpoints.set_aside
+    )
+    assert (path, record["step"]) == (before, 1)
+    assert len(said) == 2 and "step-000000003.npz is damaged" in said[0]
+    assert checkpoints.found(tmp_path) == [before]
+
+
+def test_what_was_set_aside_before_stays(tmp_path):
+    _saved(tmp_path, 1)
+    for content in (b"one", b"two"):
+        checkpoints.path_of(tmp_path, 2).write_bytes(content)
+        checkpoints.latest(tmp_path, aside=checkpoints.set_aside)
+    damaged = tmp_path.glob("damaged-*")
+    assert sorted(path.read_bytes() for path in damaged) == [b"one", b"two"]
+
+
+def test_too_little_memory_is_no_damage(tmp_path, monkeypatch):
+    (path,) = _saved(tmp_path, 1)
+
+    def fail(*args, **kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr(np, "load", fail)
+    with pytest.raises(MemoryError, match="does not fit into the memory"):
+        checkpoints.latest(tmp_path, aside=checkpoints.set_aside)
+    assert path.exists()
 
 
 def test_a_run_goes_on_from_the_one_before_a_damaged_one(
@@ -70,7 +209,9 @@ def test_a_run_goes_on_from_the_one_before_a_damaged_one(
     small.run(tmp_path, save_every_steps=1, stop_after_steps=6, keep=2)
     newest, before = checkpoints.found(tmp_path / "checkpoints")
     data = bytearray(newest.read_bytes())
-    data[len(data) // 2] ^= 1
+    # An entry of the archive's directory would hide all that follow.
+    directory = data.index(b"PK\x01\x02")
+    data[directory + 33] ^= 4
     newest.write_bytes(data)
     trained, _ = small.run(tmp_path)
     small.assert_same(trained, unbroken[0])

@@ -6,9 +6,11 @@ import pytest
 import tensorflow as tf
 
 import keras_pyconv
-from keras_pyconv import training
+from keras_pyconv import datasets, training
+from keras_pyconv.tasks.preprocessing import Preprocessing
 from keras_pyconv.training import checkpoints
 from keras_pyconv.training.state import State
+from tests.datasets import pictures
 from tests.training import small
 
 SLOW = pytest.mark.slow
@@ -111,6 +113,86 @@ def test_a_loss_that_is_no_number_overwrites_nothing(tmp_path):
     with pytest.raises(FloatingPointError, match="loss is nan at step 3"):
         small.run(tmp_path, batches=broken)
     assert len(checkpoints.found(tmp_path / "checkpoints")) == 1
+
+
+def test_weights_that_are_no_numbers_overwrite_nothing(tmp_path):
+    def broken(first_step):
+        def spoil(number, batch):
+            x, y = batch
+            return tf.where(number + first_step == 5, np.nan, x), y
+
+        return small.batches(first_step).enumerate().map(spoil)
+
+    def rectified(x):
+        # As oneDNN does it: NaN becomes 0, so that the loss stays finite.
+        return keras.ops.where(x > 0, x, 0.0)
+
+    def train():
+        layers = [
+            keras.layers.Conv2D(4, 3, activation=rectified, name="first"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2),
+        ]
+        model = keras.Sequential([keras.Input((6, 6, 3)), *layers])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(training.SGD(0.1), loss)
+        options = {"save_every_steps": 1, "evaluate": None}
+        small.run(tmp_path, model, batches=broken, **options)
+
+    for _ in range(2):
+        said = "at step 6 in .*first/kernel .*Look for NaN in the data"
+        with pytest.raises(FloatingPointError, match=said):
+            train()
+        path, arrays, _ = checkpoints.latest(tmp_path / "checkpoints")
+        assert path.name == "step-000000005.npz"
+        assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+def test_other_training_data_are_refused_with_what_differs(tmp_path):
+    def batches(first_step):
+        return small.batches(first_step)
+
+    def train(**fingerprint):
+        batches.fingerprint = fingerprint
+        small.run(tmp_path, batches=batches, stop_after_steps=1)
+
+    train(examples=12, digest_of_names="ab")
+    train(examples=12, digest_of_names="ab")
+    with pytest.raises(ValueError, match="examples: 12 there, 11 here"):
+        train(examples=11, digest_of_names="cd")
+    with pytest.raises(ValueError, match="digest_of_names: 'ab' there, 'cd'"):
+        train(examples=12, digest_of_names="cd")
+
+
+def test_a_picture_that_was_removed_between_two_runs_is_noticed(tmp_path):
+    folder = pictures.write_folder(tmp_path / "photos")
+
+    def train():
+        model = keras.Sequential(
+            [
+                keras.Input((8, 8, 3)),
+                keras.layers.Flatten(),
+                keras.layers.Dense(2, "softmax"),
+            ]
+        )
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        opened = datasets.picture_set(folder)
+        size = Preprocessing(size=8)
+        batches = datasets.training_pictures(opened, size, batch_size=4, seed=1)
+        options = {"steps_per_epoch": None, "stop_after_steps": 1}
+        small.run(
+            tmp_path / "run", model, batches=batches, evaluate=None, **options
+        )
+
+    train()
+    train()
+    before = folder / "train" / "china" / "0.jpg"
+    before.rename(before.with_name("9.jpg"))
+    with pytest.raises(ValueError, match="training_data.digest_of_names"):
+        train()
+    before.with_name("9.jpg").unlink()
+    with pytest.raises(ValueError, match="examples: 12 there, 11 here"):
+        train()
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,15 @@
 
 import csv
 import json
+import os
 
 import pytest
 
 from keras_pyconv.training import checkpoints
 from keras_pyconv.training.workdir import Workdir
 from tests.training import small
+
+CONSTANTS = {"variant": "small", "rate": 0.1, "epochs": 3}
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +69,96 @@ def test_a_checkpoint_from_another_folder_is_refused(folder, tmp_path):
     (tmp_path / "checkpoints" / path.name).write_bytes(path.read_bytes())
     with pytest.raises(ValueError, match="variant: 'small' there, 'big' here"):
         small.run(tmp_path, constants={"variant": "big"})
+
+
+def _recorded(folder):
+    """A folder with constants, and a checkpoint of the same."""
+    workdir = Workdir(folder, CONSTANTS)
+    with workdir.open():
+        workdir.record()
+        checkpoints.save(
+            workdir.checkpoints, 1, {}, {"constants": CONSTANTS}, keep=1
+        )
+    return folder / "constants.json"
+
+
+def _open(folder, constants=CONSTANTS, writes=True):
+    workdir = Workdir(folder, constants, writes)
+    with workdir.open():
+        _, _, record = workdir.latest_checkpoint(print)
+        workdir.refuse(workdir.different(record["constants"]))
+        workdir.record()
+
+
+DAMAGE = {
+    "empty": b"",
+    "a list": b"[]",
+    "no constants": b"{}",
+    "a list of constants": b'{"constants": [], "versions": {}}',
+    "a list of versions": b'{"constants": {}, "versions": []}',
+    "NaN": b'{"constants": {"rate": NaN}, "versions": {}}',
+    "cut short": b'{"constants": {"ra',
+    "another code": b'{"constants": {"rate": "\xff"}}',
+    "too deep": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("writes", [True, False], ids=["first", "other"])
+@pytest.mark.parametrize("content", DAMAGE.values(), ids=DAMAGE)
+def test_damaged_constants_are_named_with_the_way_out(
+    content, writes, tmp_path
+):
+    path = _recorded(tmp_path)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="constants.json cannot be read.*Move"):
+        _open(tmp_path, writes=writes)
+    path.rename(tmp_path / "away")
+    _open(tmp_path)
+    assert json.loads(path.read_text())["constants"] == CONSTANTS
+
+
+def test_no_altered_byte_of_the_constants_makes_another_run(tmp_path):
+    path = _recorded(tmp_path)
+    whole, refused = path.read_bytes(), 0
+    for place in range(len(whole)):
+        for mask in (0x01, 0x10, 0xFF):
+            altered = bytearray(whole)
+            altered[place] ^= mask
+            path.write_bytes(altered)
+            try:
+                read = Workdir(tmp_path, CONSTANTS).recorded()
+            except ValueError as error:
+                assert "cannot be read" in str(error)
+                refused += 1
+            else:
+                assert read["constants"] == CONSTANTS
+    assert refused > len(whole)
+
+
+@pytest.mark.parametrize("name", ["constants.json", ".lock"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["FIFO", "folder"])
+def test_what_is_no_file_is_named_and_not_waited_for(name, make, tmp_path):
+    path = _recorded(tmp_path).with_name(name)
+    path.unlink()
+    make(path)
+    with pytest.raises((OSError, ValueError), match=f"{name} is a .*, no file"):
+        _open(tmp_path)
+
+
+def test_constants_of_an_earlier_version_have_no_checksum(tmp_path):
+    path = _recorded(tmp_path)
+    record = json.loads(path.read_text())
+    del record["sha256_of_constants"]
+    path.write_text(json.dumps(record))
+    _open(tmp_path)
+    with pytest.raises(ValueError, match="rate: 0.1 there, 0.2 here"):
+        _open(tmp_path, {**CONSTANTS, "rate": 0.2})
+
+
+def test_a_constant_that_is_no_number_is_refused_before_the_run(tmp_path):
+    with pytest.raises(ValueError, match="Received: rate=nan"):
+        small.run(tmp_path / "run", constants={"rate": float("nan")})
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_second_process_is_kept_out(tmp_path):

@@ -120,3 +120,77 @@ def test_a_picture_twice_or_unknown_is_refused():
         coco_numbers(scene(), found)
     with pytest.raises(ValueError, match="7 is there already"):
         found.add(7, [], [], [])
+
+
+def test_what_is_no_box_is_refused_before_it_counts():
+    nan = float("nan")
+    truth, found = GroundTruth([5, 6]), DetectionResults()
+    box = (10, 10, 20, 20)
+    for call, said in (
+        # pycocotools takes NaN for a match with whatever is there.
+        (lambda: found.add(1, [(nan, 1, 2, 3)], [0], [0.9]), "row 0: .nan"),
+        (lambda: found.add(1, [box], [0], [nan]), "scores .* row 0: nan"),
+        (lambda: found.add(1, [(9, 9, 1, 1)], [0], [0.9]), "ymin < ymax"),
+        (lambda: found.add(1, [box], [0, 1], [0.9]), "labels .*shape .1,."),
+        (lambda: found.add(1, [box[:3]], [0], [0.9]), r"\(any, 4\).*\(1, 3\)"),
+        (lambda: found.add(1, [box], ["cat"], [0.9]), "labels .* numbers"),
+        (lambda: found.add(1, [box, 1], [0], [0.9]), "boxes .* numbers"),
+        (lambda: found.add(1.5, [box], [0], [0.9]), "An id must .* 1.5"),
+        (lambda: truth.add(1, (50, 50), [box, box[:2] * 2], [0, 1]), "row 1"),
+        (lambda: truth.add(1, (50, 50), [box], [0], areas=[nan]), "areas"),
+        (lambda: truth.add(1, (50, 50), [box], [0], crowds=[]), "crowds"),
+        (lambda: truth.add(1, (50, 50), [box], [2]), "0 to 1, .* Received: 2"),
+        (lambda: truth.add(1, (50, 50), [box], [-1]), "Received: -1"),
+        (lambda: GroundTruth([5, 5]), "Received 5 more than once"),
+        (lambda: GroundTruth([None]), "An id must be"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            call()
+    assert not found.image_ids and not truth.coco().getImgIds()
+
+
+def test_a_label_without_a_category_is_refused_before_the_numbers():
+    truth, found = GroundTruth([5]), DetectionResults()
+    truth.add("a", (50, 50), [(1, 1, 9, 9)], [0])
+    found.add("a", [(1, 1, 9, 9)], [1], [0.9])
+    with pytest.raises(ValueError, match="0 to 0, .* Received: 1"):
+        coco_numbers(truth, found)
+
+
+def test_pictures_to_judge_are_some_of_the_truth():
+    found = answers({1: RIGHT[1], 2: ([], [], [])})
+    assert coco_numbers(scene(), found, [1])["AP"] == pytest.approx(1)
+    assert coco_numbers(scene(), found, iter([2]))["AP"] == 0
+    with pytest.raises(ValueError, match="such as 3"):
+        coco_numbers(scene(), found, [1, 3])
+    with pytest.raises(ValueError, match="one at least"):
+        coco_numbers(scene(), found, [])
+
+
+def test_numbers_do_not_depend_on_what_the_ids_are():
+    names = {1: "b", 2: "a"}
+    truth = GroundTruth(["z", "x", "y"])
+    found = DetectionResults()
+    for image, rows in BOXES.items():
+        truth.add(names[image], (100, 120), *zip(*rows))
+        boxes = [np.add(box, 3) for box, _ in rows]
+        found.add(
+            names[image], boxes, [one for _, one in rows], [0.5] * len(rows)
+        )
+    moved = {
+        image: ([np.add(box, 3) for box, _ in rows], *RIGHT[image][1:])
+        for image, rows in BOXES.items()
+    }
+    wanted = coco_numbers(scene(), answers(moved))
+    assert coco_numbers(truth, found) == wanted and 0 < wanted["AP"] < 1
+    assert found.rows(truth)[0]["image_id"] == "a"
+    assert ap_by_area(truth, found, (1000,)) == ap_by_area(
+        scene(), answers(moved), (1000,)
+    )
+
+
+def test_a_truth_can_grow_after_it_was_asked():
+    truth = scene((1,))
+    assert truth.coco().getImgIds() == [1]
+    truth.add(2, (100, 120), *zip(*BOXES[2]))
+    assert truth.coco().getImgIds() == [1, 2]

@@ -1,0 +1,110 @@
+"""A file that a user brings is read, or refused by its name in one sentence."""
+
+import codecs
+import json
+import os
+
+import pytest
+
+from keras_pyconv.reading import (
+    is_text,
+    open_regular,
+    read_json,
+    read_text,
+    short,
+)
+
+
+@pytest.mark.parametrize(
+    "mark, encoding",
+    [
+        (b"", "utf-8"),
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+        (codecs.BOM_UTF32_LE, "utf-32-le"),
+    ],
+    ids=["none", "utf-8", "utf-16-le", "utf-16-be", "utf-32-le"],
+)
+def test_a_byte_order_mark_says_how_to_read(tmp_path, mark, encoding):
+    path = tmp_path / "a.json"
+    path.write_bytes(mark + '["é"]'.encode(encoding))
+    assert read_json(path) == ["é"]
+
+
+def test_what_is_no_text_is_named_with_its_line(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("one\ntwo é\n".encode("latin-1"))
+    with pytest.raises(ValueError, match="a.txt is no text .*line 2 .*0xe9"):
+        read_text(path)
+    path.write_bytes(codecs.BOM_UTF16_LE + b"a")
+    with pytest.raises(ValueError, match="a.txt is no text"):
+        read_text(path)
+
+
+JSON = {
+    "empty": ("", "it is empty"),
+    "cut short": ('{"images": [{"id": 1}, {"i', "Unterminated string"),
+    "deep": ("[" * 10**5, "nests too deep"),
+    "long number": (f"[{'9' * 5000}]", "thousands of digits"),
+}
+
+
+@pytest.mark.parametrize("text, said", JSON.values(), ids=list(JSON))
+def test_what_is_no_json_is_named(tmp_path, text, said):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"a.json is no whole JSON.*{said}"):
+        read_json(path)
+
+
+def test_what_is_no_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no file .*absent"):
+        read_text(tmp_path / "absent")
+    with pytest.raises(ValueError, match="is a folder; give the path"):
+        read_text(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(FileNotFoundError, match="no file .*loop"):
+        read_text(tmp_path / "loop")
+    # Reading it would wait for ever.
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="is a device or a pipe"):
+        read_text(tmp_path / "pipe")
+
+
+def test_a_message_shows_little_of_a_file_and_no_controls():
+    hostile = json.loads('["\\u001b[31m", {"a": "\\ud800"}]')
+    assert short(hostile).isprintable() and len(short("x" * 10**6)) < 100
+    assert len(short([[["y" * 99] * 99] * 99] * 99)) < 1000
+
+
+def test_text_has_letters_and_no_controls():
+    assert is_text("traffic\u00a0light") and is_text("é 日本")
+    for wrong in ("", " ", "a\x1b[0m", "a\n", "\ud800", "a\x00", None, 7):
+        assert not is_text(wrong)
+
+
+def test_a_file_is_opened_for_its_bytes_also_through_a_link(tmp_path):
+    (tmp_path / "file").write_bytes(b"\xff")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    with open_regular(tmp_path / "link") as file:
+        assert file.read() == b"\xff"
+
+
+@pytest.mark.parametrize(
+    "make, said",
+    [
+        (os.mkfifo, "a device or a pipe, no file"),
+        (os.mkdir, "a folder, no file"),
+        (
+            lambda path: path.symlink_to("/dev/zero"),
+            "a device or a pipe, no file",
+        ),
+        (lambda path: path.symlink_to(path), "symbolic links"),
+    ],
+    ids=["FIFO", "folder", "device", "loop"],
+)
+def test_what_is_no_file_is_named_and_not_opened(make, said, tmp_path):
+    make(tmp_path / "thing")
+    with pytest.raises(OSError, match=f"thing.*{said}|{said}.*thing"):
+        open_regular(tmp_path / "thing")
