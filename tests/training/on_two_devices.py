@@ -27,6 +27,16 @@ def weighted(first_step=0):
     )
 
 
+def several():
+    """Another rate, and so another optimizer, for the last layer."""
+    return keras.optimizers.MultiOptimizer(
+        keras.optimizers.OptimizerMap(
+            training.SGD(0.05, l2=1e-4),
+            {"small/dense.*": training.SGD(0.5, l2=0.0)},
+        )
+    )
+
+
 # By name: the options of the model, and of the run.
 CASES = {
     "plain": (PLAIN, {}),
@@ -42,6 +52,7 @@ CASES = {
     ),
     "class weights": (SYNCHRONIZED, {"fit": CLASS_WEIGHTS}),
     "sample weights": (SYNCHRONIZED, {"batches": weighted}),
+    "several optimizers": ({**SYNCHRONIZED, "optimizer": several}, {}),
 }
 
 

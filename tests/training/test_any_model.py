@@ -9,7 +9,7 @@ import pytest
 
 from keras_pyconv import datasets, training
 from keras_pyconv.training import checkpoints
-from tests.training import small
+from tests.training import on_two_devices, small
 
 
 class _Die(keras.callbacks.Callback):
@@ -73,23 +73,13 @@ def test_a_network_of_keras_is_killed_and_goes_on(start, tmp_path):
         np.testing.assert_array_equal(found[name], array)
 
 
-def _several():
-    """Another optimizer, and so another rate, for the last layer."""
-    return keras.optimizers.MultiOptimizer(
-        keras.optimizers.OptimizerMap(
-            training.SGD(0.05, l2=1e-4),
-            {"small/dense.*": training.SGD(0.5, l2=0.0)},
-        )
-    )
-
-
 OPTIMIZERS = {
     "adamw": lambda: keras.optimizers.AdamW(0.01),
     "adam with a moving average": lambda: keras.optimizers.Adam(
         0.01, use_ema=True
     ),
     "lamb": lambda: keras.optimizers.Lamb(0.01),
-    "several": _several,
+    "several": on_two_devices.several,
     "one that accumulates": lambda: keras.optimizers.SGD(
         0.1, momentum=0.9, gradient_accumulation_steps=3
     ),

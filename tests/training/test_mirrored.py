@@ -44,6 +44,7 @@ def _assert_close(found, wanted):
         ("every second epoch", "every second epoch"),
         ("class weights", "class weights"),
         ("sample weights", "sample weights"),
+        ("several optimizers", "several optimizers"),
     ],
 )
 def test_two_devices_end_with_the_weights_of_one(two, one, results):
@@ -66,7 +67,8 @@ def test_batch_normalization_sees_a_device_unless_synchronized(results):
 
 
 @pytest.mark.parametrize(
-    "name", ["averaged", "class weights", "sample weights"]
+    "name",
+    ["averaged", "class weights", "sample weights", "several optimizers"],
 )
 def test_it_is_not_the_plain_run(name, results):
     one = results["one"]
