@@ -6,7 +6,6 @@ whose folder is gone. The checksum is of the names and contents of all files
 of the version, so that a copy somewhere else can be compared.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import json
@@ -97,22 +96,6 @@ def read_ledger(folder):
         ]
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"The ledger {file} is damaged: {error}") from error
-
-
-@contextlib.contextmanager
-def locked(folder):
-    """Keeps another export from writing the same files meanwhile.
-
-    Args:
-        folder: of the models.
-    """
-    with open(pathlib.Path(folder, LOCK), "w") as file:
-        with contextlib.suppress(ImportError):
-            import fcntl
-
-            # Given back when the file is closed, or the process dies.
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def add_entry(folder, entry):

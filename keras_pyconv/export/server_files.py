@@ -10,8 +10,8 @@ import pathlib
 import re
 
 from keras_pyconv.export.ledger import FILE as LEDGER
-from keras_pyconv.export.ledger import add_entry, locked, read_ledger
-from keras_pyconv.writing import write_atomically
+from keras_pyconv.export.ledger import LOCK, add_entry, read_ledger
+from keras_pyconv.writing import locked, write_atomically
 
 MOUNTED = "/models"  # where the container has the folder
 MODELS, BATCHING, MONITORING = (
@@ -143,7 +143,7 @@ def write_server_files(root, batch_sizes, entry):
         entry: `Entry` of the version that was exported.
     """
     folder = pathlib.Path(os.path.abspath(root)).parent
-    with locked(folder):
+    with locked(folder / LOCK):
         add_entry(folder, entry)
         before = _models_text(folder)
         after = with_model(before, entry.name)
