@@ -1,0 +1,187 @@
+"""What exports to other runtimes share: the form, the proof and the file.
+
+A file is written beside its place, opened and asked in its own runtime, and
+renamed only when it answers as the Keras model does: converters are known to
+end well and to leave a file that no runtime takes.
+"""
+
+import dataclasses
+import pathlib
+
+import keras
+import numpy as np
+
+from keras_pyconv.export.form import formed
+from keras_pyconv.export.inspect import check_finite, inspect, is_sound
+from keras_pyconv.export.signatures.classifier import raw_signature
+from keras_pyconv.ops.graph import built_for
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """How far a runtime's answers are from those of Keras.
+
+    Attributes:
+        runtime: its name and version.
+        batch: how many examples were asked at once.
+        difference: the largest, as a share of the largest output; infinite
+            for answers that cannot be compared.
+        allowed: the most that passes; infinite for int8, which has no bound.
+    """
+
+    runtime: str
+    batch: int
+    difference: float
+    allowed: float
+
+    def __str__(self):
+        asked = f"{self.runtime}, batch {self.batch}"
+        if np.isinf(self.difference):
+            return f"{asked}: answers of another shape, or not of numbers"
+        bound = f"allowed are {self.allowed:.0e}"
+        if np.isinf(self.allowed):
+            bound = "without a bound: the accuracy says what int8 costs"
+        return (
+            f"{asked}: differs by {self.difference:.1e} of the largest "
+            f"output, {bound}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """A file that was opened in its runtime and answers as Keras does.
+
+    Attributes:
+        path: of the file.
+        precision: of its weights.
+        size_bytes: of the file.
+        comparisons: a `Comparison` for each runtime and batch.
+        accuracy: what less precision cost, or None where nothing was lost.
+    """
+
+    path: pathlib.Path
+    precision: str
+    size_bytes: int
+    comparisons: tuple
+    accuracy: object = None
+
+    def __str__(self):
+        size = f"{self.size_bytes / 1e6:.2f} MB, {self.precision}"
+        lines = [f"{self.path}: {size}", *map(str, self.comparisons)]
+        if self.accuracy is not None:
+            lines.append(str(self.accuracy))
+        return "\n".join(lines)
+
+
+def portable_form(model, fold=True):
+    """The form of a model that goes to other runtimes, inspected.
+
+    That which is served, float32 and folded, with TensorFlow's own groups in
+    two axes and with convolutions of three axes lowered to two.
+    """
+    seen = inspect(model)
+    check_finite(seen.model)
+    return formed(seen, fold, way="portable")
+
+
+def sized_specs(form, batch, size):
+    """`tf.TensorSpec` of the inputs, for a batch and a size or for any."""
+    import tensorflow as tf
+
+    return [
+        tf.TensorSpec(
+            (batch, *(size if n is None else n for n in spec.shape[1:])),
+            spec.dtype,
+            spec.name,
+        )
+        for spec in form.specs
+    ]
+
+
+def exported_function(form, specs, purpose):
+    """The `tf.function` from inputs by name to the model's outputs by name.
+
+    Args:
+        form: the portable form.
+        specs: from `sized_specs`.
+        purpose: "onnx", or "portable" for runtimes whose convolutions and
+            pools cannot pad by themselves.
+
+    Returns:
+        The function, and what it is for `specs`: a concrete function.
+    """
+    import tensorflow as tf
+
+    def serve(**tensors):
+        with built_for(purpose):
+            return raw_signature(form).function(
+                lambda inputs: form.model(inputs, training=False), tensors
+            )
+
+    function = tf.function(serve, autograph=False)
+    named = {spec.name: spec for spec in specs}
+    return function, function.get_concrete_function(**named)
+
+
+def compare(form, specs, runtimes, allowed, batches):
+    """Asks runtimes what Keras was asked.
+
+    Args:
+        form: the portable form.
+        specs: from `sized_specs`.
+        runtimes: functions from `{input name: array}` to a dictionary of
+            arrays, by the names of the runtimes.
+        allowed: the largest difference, as a share of the largest output.
+        batches: how many rows to ask at once, one question each.
+
+    Returns:
+        Tuple of `Comparison`.
+
+    Raises:
+        ValueError: a runtime cannot answer, or answers otherwise.
+    """
+    size = next((n for s in specs for n in s.shape[1:-1]), None) or form.size
+    found = []
+    for batch in batches:
+        arrays = form.inputs(batch, seed=batch, size=size)
+        wanted = named_outputs(form, arrays)
+        named = {spec.name: array for spec, array in zip(specs, arrays)}
+        for runtime, ask in runtimes.items():
+            try:
+                answer = ask(named)
+            except Exception as error:
+                raise ValueError(
+                    f"{runtime} cannot run the file that was made of "
+                    f"{form.name!r}: {error}"
+                ) from error
+            difference = _difference(wanted, answer)
+            row = Comparison(runtime, batch, difference, allowed)
+            if np.isinf(difference) or not difference <= allowed:
+                raise ValueError(f"The file of {form.name!r} is wrong. {row}")
+            found.append(row)
+    return tuple(found)
+
+
+def named_outputs(form, arrays):
+    """What Keras answers, by the names that an export gives the outputs."""
+    function = raw_signature(form).function
+    tensors = map(keras.ops.convert_to_tensor, arrays)
+    names = (spec.name for spec in form.specs)
+    outputs = function(
+        lambda inputs: form.model(inputs, training=False),
+        dict(zip(names, tensors)),
+    )
+    return {name: value.numpy() for name, value in outputs.items()}
+
+
+def _difference(wanted, answer):
+    """The largest difference of any output, as a share of its largest."""
+    worst = 0.0
+    for name, expected in wanted.items():
+        received = np.asarray(answer[name])
+        if received.shape != expected.shape or not is_sound(received):
+            return np.inf
+        largest = np.abs(expected).max(initial=0.0) or 1.0
+        error = np.abs(expected - received.astype(expected.dtype))
+        worst = max(worst, float(error.max(initial=0.0) / largest))
+    return worst

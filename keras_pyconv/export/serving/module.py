@@ -1,0 +1,112 @@
+"""The object that is saved: one traced model that all signatures call.
+
+The model is traced once: with constants for variables its weights would else
+stand in the file once for each signature.
+"""
+
+import contextlib
+import errno
+
+import keras
+
+METHOD_PREFIX = "tensorflow/serving/"
+
+
+def traced_model(seen, freeze=False):
+    """The model at inference as one function that signatures share.
+
+    Args:
+        seen: `Inspected`.
+        freeze: whether the variables' values are written into the graph as
+            constants.
+
+    Returns:
+        Function that takes and gives what the model does; numbers are cast
+        to the types of the model's inputs.
+    """
+    import tensorflow as tf
+
+    tensors = seen.model.inputs
+    arrays = [(v, v.numpy()) for v in seen.model.variables if freeze]
+
+    def forward(*flat):
+        # A tensor made outside would be an argument of the function, and
+        # oneDNN keeps the layout of constants alone.
+        constants = [(v, tf.constant(array)) for v, array in arrays]
+        values = keras.StatelessScope(state_mapping=constants)
+        with values if freeze else contextlib.nullcontext():
+            return keras.tree.pack_sequence_as(seen.model.output, seen(flat))
+
+    traced = tf.function(
+        forward,
+        input_signature=[
+            tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
+            for tensor in tensors
+        ],
+        autograph=False,
+    )
+
+    def call(inputs):
+        pairs = zip(keras.tree.flatten(inputs), tensors)
+        return traced(*[tf.cast(x, tensor.dtype) for x, tensor in pairs])
+
+    return call
+
+
+@contextlib.contextmanager
+def os_errors():
+    """TensorFlow's own errors of writing become OSError."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        full = isinstance(error, tf.errors.ResourceExhaustedError)
+        raise OSError(
+            errno.ENOSPC if full else errno.EIO,
+            f"The model could not be written: {error.message}",
+        ) from error
+
+
+def writer(seen, signatures, freeze=False):
+    """Traces the signatures over a model; returns what writes them.
+
+    Args:
+        seen: `Inspected` in serving form.
+        signatures: sequence of `Signature`.
+        freeze: whether variables become constants.
+
+    Returns:
+        Function that writes the SavedModel into a folder.
+    """
+    import tensorflow as tf
+
+    module = tf.Module()
+    if not freeze:
+        # A Session restores tf.Variables only. Keras's own variables, or
+        # the model, would be restored by tf.saved_model.load alone.
+        module.model_variables = [v.value for v in seen.model.variables]
+    shared = traced_model(seen, freeze)
+    functions = {each.name: each.traced(shared) for each in signatures}
+
+    def write(folder):
+        tf.saved_model.save(module, str(folder), signatures=functions)
+        _write_methods(folder, signatures)
+
+    return write
+
+
+def _write_methods(folder, signatures):
+    """Notes how the server answers each signature; "predict" is noted."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    methods = {s.name: s.method for s in signatures if s.method != "predict"}
+    if not methods:
+        return
+    file = folder / "saved_model.pb"
+    message = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    for meta_graph in message.meta_graphs:
+        for name, method in methods.items():
+            definition = meta_graph.signature_def[name]
+            definition.method_name = METHOD_PREFIX + method
+    file.write_bytes(message.SerializeToString())

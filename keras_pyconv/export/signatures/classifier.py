@@ -1,0 +1,231 @@
+"""The signatures of a classifier, and of a model of any other kind.
+
+The label names of the best classes are an output of shape `(batch, k)` and
+never a plain list, which would have no batch.
+"""
+
+import keras
+
+from keras_pyconv.export.signatures.images import (
+    choose_preprocessing,
+    decode_examples,
+    decode_prepared,
+    example_images,
+    image_signature,
+    serialized_examples,
+)
+from keras_pyconv.export.signatures.recorded import Recorded
+from keras_pyconv.export.signatures.signature import Signature
+
+TASKS = ("classification", "raw")
+OUTPUTS = {
+    "scores": "probabilities of the best classes, best first",
+    "classes": "their numbers",
+    "labels": "their names",
+    "probabilities": "of every class",
+}
+BEST = {key: OUTPUTS[key] for key in ("scores", "classes", "labels")}
+
+
+def choose_task(seen, task=None, labels=None):
+    """Decides which outputs a model's signature has.
+
+    Args:
+        seen: `Inspected`.
+        task: "classification", "raw", or None to decide from the model: a
+            classifier ends in softmax, sigmoid, or a Dense layer without an
+            activation, of at least two units. One unit with a sigmoid tells
+            two classes apart.
+        labels: names of the classes, or None.
+
+    Returns:
+        "classification" or "raw".
+
+    Raises:
+        ValueError: an unknown task, "classification" or labels for a model
+            that is no classifier, or not one label for each class.
+    """
+    if task not in (None, *TASKS):
+        raise ValueError(
+            f"Unknown task {task!r}. Known: {', '.join(TASKS)}, or None to "
+            "decide from the model."
+        )
+    if task is None:
+        task = "classification" if seen.classes else "raw"
+    if task == "classification" and not seen.classes:
+        raise ValueError(
+            "A classifier has one output of shape (batch, classes) and ends "
+            "in softmax, sigmoid, or a Dense layer without an activation; "
+            "one unit is enough with a sigmoid. "
+            f"Received a model with outputs of shape {seen.output_shapes}: "
+            'export it with task="raw", or end it with keras.layers.Softmax.'
+        )
+    if labels is not None:
+        _check_labels(labels, task, seen.classes)
+    return task
+
+
+def _check_labels(labels, task, classes):
+    if task != "classification":
+        raise ValueError(
+            "`labels` name the classes of a classifier, and this model is "
+            "exported with its raw outputs."
+        )
+    wrong = [label for label in labels if not isinstance(label, str)]
+    if wrong:
+        raise ValueError(f"`labels` must be strings. Received: {wrong[0]!r}")
+    if len(labels) != classes:
+        raise ValueError(
+            f"The model has {classes} classes. Received {len(labels)} labels."
+        )
+
+
+def class_outputs(seen, labels, top_k):
+    """Function from a classifier's output to the best classes by name."""
+    import tensorflow as tf
+
+    def decode(output):
+        probabilities = tf.cast(keras.tree.flatten(output)[0], tf.float32)
+        if seen.head == "linear":
+            probabilities = tf.nn.softmax(probabilities)
+        if seen.output_shapes[0][-1] == 1:
+            both = [1.0 - probabilities, probabilities]
+            probabilities = tf.concat(both, axis=-1)
+        scores, indices = tf.math.top_k(
+            probabilities, min(top_k, seen.classes), sorted=True
+        )
+        classes = tf.cast(indices, tf.int64)
+        names = (
+            tf.strings.as_string(classes)
+            if labels is None
+            else tf.gather(tf.constant(list(labels)), classes)
+        )
+        return {
+            "scores": scores,
+            "classes": classes,
+            "labels": names,
+            "probabilities": probabilities,
+        }
+
+    return decode
+
+
+def only_readable(outputs, readable):
+    """The best classes, with none where the image could not be read."""
+    import tensorflow as tf
+
+    row = readable[:, tf.newaxis]
+    none = {
+        "scores": tf.constant(0.0),
+        "classes": tf.constant(-1, tf.int64),
+        "labels": tf.constant(""),
+    }
+    return {
+        name: tf.where(row, outputs[name], nothing)
+        for name, nothing in none.items()
+    }
+
+
+def default_signature(
+    seen, decode, outputs, meaning="What `model.predict` takes.", **about
+):
+    """What `model.predict` takes, and what `decode` makes of the answer."""
+
+    def serve(served, tensors):
+        flat = [tensors[spec.name] for spec in seen.specs]
+        return decode(
+            served(keras.tree.pack_sequence_as(seen.model.input, flat))
+        )
+
+    return Signature(
+        "serving_default",
+        {spec.name: spec for spec in seen.specs},
+        serve,
+        meaning=meaning,
+        outputs=outputs,
+        **about,
+    )
+
+
+def raw_signature(seen):
+    """`serving_default` with the model's outputs under their names.
+
+    Floats of less precision become float32.
+    """
+    import tensorflow as tf
+
+    def name(outputs):
+        return {
+            key: (
+                tf.cast(value, tf.float32) if value.dtype.is_floating else value
+            )
+            for key, value in zip(seen.outputs, keras.tree.flatten(outputs))
+        }
+
+    return default_signature(seen, name, {})
+
+
+def classifier_signatures(seen, labels=None, top_k=5, preprocessing=None):
+    """The signatures of a classifier.
+
+    Args:
+        seen: `Inspected` of one.
+        labels: name of every class, or None for the indices as text.
+        top_k: number of best classes; at most all are given.
+        preprocessing: `Preprocessing` from a decoded image to the model's
+            input, or None for no signatures that take files.
+
+    Returns:
+        List of `Signature`: `serving_default`, and with `preprocessing`
+        `serve_bytes` of JPEG and PNG files, and `classify` of tf.Example.
+    """
+    import tensorflow as tf
+
+    decode = class_outputs(seen, labels, top_k)
+    signatures = [default_signature(seen, decode, OUTPUTS)]
+    if preprocessing is None:
+        return signatures
+    side = preprocessing.resize
+    sides = side, side + side // 4, preprocessing.channels
+
+    def best(served, images, readable):
+        return only_readable(decode(served(images)), readable)
+
+    def serve_bytes(served, files):
+        return best(served, *decode_prepared(files, preprocessing))
+
+    def classify(served, tensors):
+        decoded = decode_examples(tensors["inputs"], preprocessing)
+        outputs = best(served, *decoded)
+        return {"classes": outputs["labels"], "scores": outputs["scores"]}
+
+    def examples(count):
+        return {"inputs": serialized_examples(example_images(count, *sides))}
+
+    return signatures + [
+        image_signature(
+            serve_bytes, sides, "The files of pictures, JPEG or PNG.", BEST
+        ),
+        Signature(
+            "classify",
+            {"inputs": tf.TensorSpec((None,), tf.string)},
+            classify,
+            method="classify",
+            examples=examples,
+            meaning="tf.Example with a picture's file as `image/encoded`.",
+            outputs={"classes": OUTPUTS["labels"], "scores": OUTPUTS["scores"]},
+        ),
+    ]
+
+
+def model_signatures(seen, labels, top_k, task, preprocessing):
+    """The signatures of a model by itself, and what is recorded of them."""
+    task = choose_task(seen, task, labels)
+    if preprocessing == "auto" and task == "raw":
+        preprocessing = None
+    preprocessing = choose_preprocessing(seen, preprocessing)
+    if task == "raw":
+        return [raw_signature(seen)], Recorded(top_k=top_k)
+    made = classifier_signatures(seen, labels, top_k, preprocessing)
+    names = None if labels is None else tuple(labels)
+    return made, Recorded(preprocessing, names, top_k)

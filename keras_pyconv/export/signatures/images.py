@@ -1,0 +1,221 @@
+"""Signatures that take the files of images, and what they decode with.
+
+One file that cannot be read would fail its whole batch, and a server's batch
+holds the requests of strangers. So each image is decoded by itself: where
+that fails its row is empty and says so, and all others get their answers.
+"""
+
+import numpy as np
+
+from keras_pyconv.export.signatures.signature import Signature
+from keras_pyconv.tasks.preprocessing import (
+    Preprocessing,
+    decode_picture,
+    imagenet_preprocessing,
+    pixels_as_they_are,
+    prepare_picture,
+)
+
+INPUT = "image_bytes"
+EXAMPLE_KINDS = 4  # of example images; more of them come again
+PARALLEL = 8  # images of one batch that are decoded at a time
+
+
+def map_strings(strings, function, shape):
+    """A function of each string of a batch, whichever of them it refuses.
+
+    Args:
+        strings: string tensor of shape `(batch,)`.
+        function: from a string scalar to a float32 tensor of `shape`; what
+            it raises in the graph is about its own row alone.
+        shape: tuple of integers.
+
+    Returns:
+        float32 tensor `(batch, *shape)` that is zero where the function
+        failed, and bool tensor `(batch,)` that is true where it did not.
+    """
+    import tensorflow as tf
+
+    count = tf.shape(strings, out_type=tf.int64)[0]
+
+    def one(index, string):
+        return index, tf.ensure_shape(function(string), shape)
+
+    results = tf.data.Dataset.from_tensor_slices(strings).enumerate()
+    results = results.map(one, num_parallel_calls=PARALLEL)
+    results = results.ignore_errors()
+    # One row more than there are, so that there is one in an empty batch.
+    more = tf.data.Dataset.from_tensors((count, tf.zeros(shape)))
+    results = results.concatenate(more).batch(count + 1)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # a batch is over before it has learnt
+    rows, values = results.with_options(options).get_single_element()
+    rows = rows[:, tf.newaxis]
+    whole = tf.stack([count + 1, *shape])
+    values = tf.scatter_nd(rows, values, whole)[:-1]
+    good = tf.scatter_nd(rows, tf.ones_like(rows[:, 0]), whole[:1])[:-1]
+    return tf.ensure_shape(values, (None, *shape)), good > 0
+
+
+def decode_sized(encoded, prepare, shape, numbers):
+    """Decodes a batch of files to images, and some numbers of each.
+
+    Args:
+        encoded: string tensor `(batch,)` of JPEG and PNG files.
+        prepare: from an image, uint8 `(height, width, 3)`, to a float32
+            tensor of `shape` and a float32 tensor of so many `numbers`.
+        shape: tuple of integers.
+        numbers: how many.
+
+    Returns:
+        float32 tensors `(batch, *shape)` and `(batch, numbers)`, zero for
+        what cannot be read, and bool tensor `(batch,)`, false there.
+    """
+    import tensorflow as tf
+
+    def one(string):
+        image, sizes = prepare(decode_picture(string))
+        return tf.concat([tf.reshape(image, [-1]), sizes], axis=0)
+
+    pixels = int(np.prod(shape))
+    values, readable = map_strings(encoded, one, (pixels + numbers,))
+    images = tf.reshape(values[:, :pixels], (-1, *shape))
+    return images, values[:, pixels:], readable
+
+
+def decode_prepared(encoded, rule):
+    """Decodes a batch of files as the evaluation does.
+
+    Args:
+        encoded: string tensor of shape `(batch,)`.
+        rule: the `Preprocessing`.
+
+    Returns:
+        As `map_strings`, of shape `(size, size, channels)`.
+    """
+    return map_strings(
+        encoded,
+        lambda one: prepare_picture(decode_picture(one, rule.channels), rule),
+        (rule.size, rule.size, rule.channels),
+    )
+
+
+def decode_examples(serialized, rule):
+    """The same of the file in each tf.Example, its `image/encoded`."""
+    import tensorflow as tf
+
+    feature = {"image/encoded": tf.io.FixedLenFeature((), tf.string)}
+
+    def one(string):
+        encoded = tf.io.parse_single_example(string, feature)["image/encoded"]
+        picture = decode_picture(encoded, rule.channels)
+        return prepare_picture(picture, rule)
+
+    shape = (rule.size, rule.size, rule.channels)
+    return map_strings(serialized, one, shape)
+
+
+def as_objects(items):
+    """A one-dimensional array of any objects."""
+    array = np.empty(len(items), object)
+    array[:] = items
+    return array
+
+
+def example_images(count, height, width, channels=3):
+    """An array of JPEG files: waves of colours, small, no neighbours alike."""
+    import tensorflow as tf
+
+    y, x, channel = np.meshgrid(
+        np.linspace(0, 1, height),
+        np.linspace(0, 1, width),
+        np.arange(channels),
+        indexing="ij",
+    )
+    files = []
+    for kind in range(min(count, EXAMPLE_KINDS)):
+        waves = np.sin((kind + 3) * x + (5 - kind) * y + 2 * channel + kind)
+        pixels = np.uint8(np.rint(127.5 + 127.5 * waves))
+        files.append(tf.io.encode_jpeg(pixels).numpy())
+    return as_objects([files[index % EXAMPLE_KINDS] for index in range(count)])
+
+
+def serialized_examples(files):
+    """An array of tf.Example with each file as `image/encoded`."""
+    import tensorflow as tf
+
+    examples = []
+    for file in files:
+        value = tf.train.BytesList(value=[file])
+        feature = {"image/encoded": tf.train.Feature(bytes_list=value)}
+        example = tf.train.Example(features=tf.train.Features(feature=feature))
+        examples.append(example.SerializeToString())
+    return as_objects(examples)
+
+
+def image_signature(function, sides, meaning, outputs, **about):
+    """The signature `serve_bytes`.
+
+    Args:
+        function: `(model, files) -> outputs`; files are a string tensor.
+        sides: height and width of the example images, and channels.
+        meaning: as in `Signature`.
+        outputs: as in `Signature`.
+        **about: of the `Signature`.
+    """
+    import tensorflow as tf
+
+    return Signature(
+        "serve_bytes",
+        {INPUT: tf.TensorSpec((None,), tf.string, INPUT)},
+        lambda model, tensors: function(model, tensors[INPUT]),
+        examples=lambda count: {INPUT: example_images(count, *sides)},
+        meaning=meaning,
+        outputs=outputs,
+        **about,
+    )
+
+
+def choose_preprocessing(seen, preprocessing="auto"):
+    """Decides how images become the input of a model.
+
+    Args:
+        seen: `Inspected`.
+        preprocessing: a `Preprocessing`, None for no signatures of files, or
+            "auto" to decide from the model. Where it takes one square of
+            known size, it is the ImageNet evaluation of the package's
+            networks, or, where the model begins by scaling its pixels
+            itself, the whole central square in [0, 255].
+
+    Returns:
+        A `Preprocessing`, or None.
+
+    Raises:
+        ValueError: the model cannot take what `preprocessing` makes.
+    """
+    shape, *others = seen.shapes
+    is_image = not others and len(shape) == 3
+    if isinstance(preprocessing, Preprocessing):
+        made = (preprocessing.size, preprocessing.size, preprocessing.channels)
+        if not is_image or any(n not in (None, m) for n, m in zip(shape, made)):
+            raise ValueError(
+                f"`preprocessing` makes pictures of shape {made}, and the "
+                f"model {seen.name!r} takes inputs of shape "
+                f"{[(None, *shape) for shape in seen.shapes]}."
+            )
+        return preprocessing
+    if preprocessing is None:
+        return None
+    if preprocessing != "auto":
+        raise ValueError(
+            '`preprocessing` must be a Preprocessing, None or "auto". '
+            f"Received: {preprocessing!r}"
+        )
+    if not is_image or None in shape:
+        return None
+    height, width, channels = shape
+    if height != width or channels not in (1, 3):
+        return None
+    if seen.scales_pixels:
+        return pixels_as_they_are(height, channels)
+    return imagenet_preprocessing(height) if channels == 3 else None

@@ -1,0 +1,151 @@
+"""The entry points of a SavedModel: one record each, over one shared model.
+
+A `Signature` says what a client sends and what it gets. Every output carries
+the batch dimension, because TF Serving's batcher and its REST rows refuse one
+that does not, and has a type that the server can write as JSON.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable
+
+import numpy as np
+
+from keras_pyconv.export.inspect import random_array
+from keras_pyconv.export.signatures.recorded import Recorded
+
+WRITABLE = ("float32", "float64", "int32", "int64", "uint8", "bool", "string")
+METHODS = ("predict", "classify", "regress")
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """One entry point of a SavedModel, and how it is made.
+
+    Attributes:
+        name: what clients ask for, such as `serving_default`.
+        inputs: `tf.TensorSpec` by input name; the first axis is the batch
+            and None, other axes may be None too. A string that holds a
+            file's bytes has a name that ends in `_bytes`.
+        function: `(model, tensors) -> outputs`. `tensors` are the inputs by
+            name; `model(inputs)` takes and gives what the Keras model does,
+            at inference and in float32; outputs are a dictionary of tensors
+            whose first axis is the batch.
+        method: how the server answers it: one of `METHODS`.
+        examples: `(count) -> arrays by input name`, of `count` rows that
+            differ: the warm-up requests, and what the checker asks. None
+            where random numbers will do, which they never do for strings.
+        batch_sizes: of the warm-up requests; None for those of the export.
+        meaning: one sentence for readers.
+        outputs: what each output is, by its name, for readers.
+        recorded: `Recorded`, what clients and the checker must know of how
+            the answers are made, or None; of several signatures the first
+            one's is kept.
+    """
+
+    name: str
+    inputs: dict
+    function: Callable
+    method: str = "predict"
+    examples: Callable | None = None
+    batch_sizes: tuple | None = None
+    meaning: str = ""
+    outputs: dict = dataclasses.field(default_factory=dict)
+    recorded: Recorded | None = None
+
+    def __post_init__(self):
+        if not re.fullmatch(r"[A-Za-z][\w.-]*", self.name):
+            raise ValueError(
+                "A signature's name begins with a letter and holds letters, "
+                f"digits, '_', '.' and '-'. Received: {self.name!r}"
+            )
+        if self.method not in METHODS:
+            raise ValueError(
+                f"Unknown method {self.method!r} of the signature "
+                f"{self.name!r}. Known: {', '.join(METHODS)}."
+            )
+        for name, spec in self.inputs.items():
+            if not spec.shape.rank or spec.shape[0] is not None:
+                raise ValueError(
+                    "The first axis of an input is the batch, of any size. "
+                    f"Received: {name!r} of shape {spec.shape} in the "
+                    f"signature {self.name!r}"
+                )
+
+    def example_inputs(self, count, size):
+        """Its own examples, or random numbers; open axes are `size`."""
+        if self.examples is not None:
+            return self.examples(count)
+        generator = np.random.default_rng(0)
+        return {
+            name: random_array(
+                spec.dtype.name,
+                (count, *spec.shape.as_list()[1:]),
+                generator,
+                size,
+            )
+            for name, spec in self.inputs.items()
+        }
+
+    def traced(self, model):
+        """The concrete TensorFlow function from named tensors to outputs.
+
+        Args:
+            model: function that takes and gives what the Keras model does.
+
+        Raises:
+            ValueError: an output that the server cannot give.
+        """
+        import tensorflow as tf
+
+        def serve(**tensors):
+            outputs = self.function(model, tensors)
+            self._check(outputs)
+            return outputs
+
+        named = {
+            name: tf.TensorSpec(spec.shape, spec.dtype, name)
+            for name, spec in self.inputs.items()
+        }
+        function = tf.function(serve, autograph=False)
+        return function.get_concrete_function(**named)
+
+    def _check(self, outputs):
+        """Refuses outputs that the server would refuse when first asked."""
+        for name, tensor in outputs.items():
+            what = f"The output {name!r} of the signature {self.name!r}"
+            if tensor.dtype.name not in WRITABLE:
+                raise ValueError(
+                    f"{what} is {tensor.dtype.name}, which the server cannot "
+                    f"write as JSON. It can: {', '.join(WRITABLE)}."
+                )
+            rank = tensor.shape.rank
+            if rank == 0 or (rank and tensor.shape[0] is not None):
+                raise ValueError(
+                    f"{what} must have the batch of any size as its first "
+                    f"axis. Received: shape {tensor.shape}"
+                )
+
+
+def check_signatures(signatures):
+    """The signatures as a tuple, if they are some with a name each."""
+    signatures = tuple(signatures)
+    for signature in signatures:
+        if not isinstance(signature, Signature):
+            raise TypeError(
+                "`signatures` must be keras_pyconv.export.Signature records. "
+                f"Received: {signature!r}"
+            )
+        dtypes = {spec.dtype.name for spec in signature.inputs.values()}
+        if "string" in dtypes and signature.examples is None:
+            raise ValueError(
+                f"The signature {signature.name!r} takes strings and needs "
+                "`examples`: a function of their number that makes some."
+            )
+    names = [signature.name for signature in signatures]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(
+            "`signatures` must be one or more with different names. "
+            f"Received the names: {', '.join(names) or 'none'}"
+        )
+    return signatures
