@@ -10,8 +10,6 @@ activation, whose output goes to one batch normalization over its channels and
 nowhere else, is folded; everything else is copied as it is.
 """
 
-import collections
-
 import keras
 import numpy as np
 
@@ -21,13 +19,9 @@ from keras_pyconv.layers.pointwise import PointwiseConv2D
 from keras_pyconv.layers.pyconv import PyConv, PyConv1D, PyConv3D
 from keras_pyconv.layers.residual import ResidualAdd
 from keras_pyconv.models.auxiliary import inference_model
-from keras_pyconv.models.copying import (
-    Copier,
-    built,
-    configuration,
-    copy_weights,
-)
+from keras_pyconv.models.copying import Copier, built, copy_weights
 
+NAMES_SHOWN = 5
 PYRAMIDS = (PyConv, PyConv1D, PyConv3D)
 FOLDABLE = (
     keras.layers.Conv1D,
@@ -51,6 +45,24 @@ class FoldedNormalization(keras.layers.Layer):
         return inputs
 
 
+def check_finite(model):
+    """Refuses a model that holds NaN or infinity, naming the variables."""
+    bad = []
+    for variable in model.weights:
+        values = variable.numpy()
+        if "float" in values.dtype.name:
+            if not np.isfinite(values.astype(np.float32)).all():
+                bad.append(variable.path)
+    if bad:
+        more = len(bad) - NAMES_SHOWN
+        names = ", ".join(bad[:NAMES_SHOWN])
+        raise ValueError(
+            f"{len(bad)} variables of {model.name!r} hold NaN or infinity: "
+            + names
+            + (f" and {more} more." if more > 0 else ".")
+        )
+
+
 def _can_take(layer):
     """Whether a scale per channel can move into the layer's kernel."""
     return (
@@ -71,22 +83,13 @@ def _over_channels(norm, layer):
 
 def find_pairs(seen):
     """Pairs of a layer and the normalization that can fold into it."""
-    owners = collections.Counter(map(id, seen.layers))
-    pairs = []
-    for graph in seen.graphs:
-        called = collections.Counter(id(layer) for layer, _ in graph.calls)
-        for norm, _ in graph.calls:
-            if type(norm) not in NORMALIZATIONS:
-                continue
-            layer = graph.feeder(norm)
-            if (
-                _can_take(layer)
-                and called[id(layer)] == graph.uses[id(layer)] == 1
-                and owners[id(layer)] == owners[id(norm)] == 1
-                and _over_channels(norm, layer)
-            ):
-                pairs.append((layer, norm))
-    return pairs
+    return [
+        (layer, norm)
+        for layer, norm in seen.chains
+        if type(norm) in NORMALIZATIONS
+        and _can_take(layer)
+        and _over_channels(norm, layer)
+    ]
 
 
 def _float64(variable):
@@ -157,50 +160,62 @@ def _takes(layer, way):
 class _Former(Copier):
     """Copies a model in float32, on new variables, with the pairs folded."""
 
-    def __init__(self, pairs, way=None):
+    def __init__(self, pairs, way):
         super().__init__()
-        self._norms = {id(layer): norm for layer, norm in pairs}
-        self._folded = {id(norm) for _, norm in pairs}
+        self.norms = {id(layer): norm for layer, norm in pairs}
+        self.folded = {id(norm) for _, norm in pairs}
         self._way = way
 
     def single(self, operation):
-        if id(operation) in self._folded:
+        if id(operation) in self.folded:
             return FoldedNormalization(name=operation.name, dtype="float32")
-        config = _in_float32(configuration(operation))
         if type(operation) is keras.layers.Add:
-            return ResidualAdd.from_config(config)
-        if id(operation) in self._norms:
+            return ResidualAdd.from_config(_in_float32(operation.get_config()))
+        return built(operation, lambda config: self._changed(operation, config))
+
+    def _changed(self, operation, config):
+        """The configuration that a layer's copy is made of."""
+        config = _in_float32(config)
+        if id(operation) in self.norms:
             config["use_bias"] = True
         if _takes(operation, self._way):
             config["way"] = self._way
-        return built(operation, config)
-
-    def form(self, model):
-        """The whole copy, with its weights."""
-        form = self.copy(model)
-        for layer, copy in self.pairs():
-            if id(layer) in self._norms:
-                _copy_folded(layer, self._norms[id(layer)], copy)
-            elif id(layer) not in self._folded:
-                copy_weights(layer, copy, _array_in_float32)
-        return form
+        return config
 
 
-def _error(wanted, got):
-    """How far an output is off, and how far it may be."""
+def _copied(seen, pairs=(), way=None):
+    """The copy of a model with its weights, read again."""
+    former = _Former(pairs, way)
+    form = former.copy(seen.model)
+    for layer, copy in former.pairs():
+        if id(layer) in former.norms:
+            _copy_folded(layer, former.norms[id(layer)], copy)
+        elif id(layer) not in former.folded:
+            copy_weights(layer, copy, _array_in_float32)
+    return inspect(form)
+
+
+def difference(wanted, got):
+    """How far an array is off, as a share of the largest number.
+
+    The share that differs where they are no floats; infinity where the shapes
+    do.
+    """
     if wanted.shape != got.shape:
-        return np.inf, 0.0
+        return np.inf
     if "float" not in wanted.dtype.name:
-        return (np.mean(wanted != got) if wanted.size else 0.0), FLIPPED
+        return float(np.mean(wanted != got)) if wanted.size else 0.0
     largest = np.abs(wanted).max(initial=0.0) or 1.0
-    return np.abs(wanted - got).max(initial=0.0) / largest, TOLERANCE
+    error = np.abs(wanted - got.astype(wanted.dtype)).max(initial=0.0)
+    return float(error / largest)
 
 
 def _check_equal(seen, form):
     """Refuses a copy that does not compute what the model computes."""
     _, arrays, outputs = seen.example
     for index, pair in enumerate(zip(outputs, form.answer(arrays))):
-        error, allowed = _error(*pair)
+        error = difference(*pair)
+        allowed = TOLERANCE if pair[0].dtype.kind in "fV" else FLIPPED
         if not error <= allowed:
             raise ValueError(
                 f"The form of {seen.name!r} that is served moves its "
@@ -221,12 +236,13 @@ def formed(seen, fold=True, way="served"):
     Returns:
         `Inspected` of the form; `seen` where there is nothing to change.
     """
+    check_finite(seen.model)
     if any(_is_low(layer.compute_dtype) for layer in seen.layers):
-        seen = inspect(_Former([]).form(seen.model))
+        seen = _copied(seen)
     pairs = find_pairs(seen) if fold else []
     if not (pairs or any(_takes(layer, way) for layer in seen.layers)):
         return seen
-    form = inspect(_Former(pairs, way).form(seen.model))
+    form = _copied(seen, pairs, way)
     _check_equal(seen, form)
     return form
 

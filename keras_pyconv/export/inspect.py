@@ -11,7 +11,6 @@ import numpy as np
 from keras_pyconv.models.auxiliary import inference_model
 from keras_pyconv.models.nesting import all_models, as_functional, is_graph
 
-NAMES_SHOWN = 5
 LOW_PRECISION = ("float16", "bfloat16")
 INPUT_NAMES = {4: "images", 5: "clips"}  # by rank, for one float input
 # Pixels, where the model takes any size: the first at which it runs. Some
@@ -27,16 +26,12 @@ class Graph:
     Attributes:
         model: the `keras.Model`.
         calls: pairs of a layer and the tensors that one call of it reads.
-        uses: how often each layer's output is read, by the layer's identity;
-            the model's own outputs are counted.
     """
 
     def __init__(self, model):
         self.model = model
         self._inputs = {id(tensor) for tensor in model.inputs}
         self.calls = list(self._walk())
-        read = [*model.outputs, *(x for _, given in self.calls for x in given)]
-        self.uses = collections.Counter(id(self.source(x)) for x in read)
 
     # Keras tells the same in public by the configuration alone, which fails
     # for layers that have none.
@@ -61,6 +56,17 @@ class Graph:
         if len(given) != 1 or len(given[0]) != 1:
             return None
         return self.source(given[0][0])
+
+    def chains(self):
+        """Pairs of a layer and the only layer that reads it, called once."""
+        read = [x for _, given in self.calls for x in given]
+        read = map(self.source, [*read, *self.model.outputs])
+        uses = collections.Counter(map(id, read))
+        calls = collections.Counter(id(layer) for layer, _ in self.calls)
+        for reader, _ in self.calls:
+            layer = self.feeder(reader)
+            if calls[id(layer)] == uses[id(layer)] == 1:
+                yield layer, reader
 
     def readers(self):
         """The layers that read the model's inputs."""
@@ -105,6 +111,21 @@ class Inspected:
     @property
     def output_shapes(self):
         return [tuple(tensor.shape) for tensor in self.model.outputs]
+
+    @property
+    def parameters(self):
+        return self.model.count_params()
+
+    @property
+    def chains(self):
+        """Pairs as of `Graph.chains`, of layers that one model alone has."""
+        owners = collections.Counter(map(id, self.layers))
+        return [
+            (layer, reader)
+            for graph in self.graphs
+            for layer, reader in graph.chains()
+            if owners[id(layer)] == owners[id(reader)] == 1
+        ]
 
     @property
     def classes(self):
@@ -208,24 +229,6 @@ def _check(model):
             f"The model {model.name!r} is a subclass whose inputs are not "
             "known. Wrap it: inputs = keras.Input(shape); "
             "keras.Model(inputs, model(inputs))."
-        )
-
-
-def check_finite(model):
-    """Refuses a model that holds NaN or infinity, naming the variables."""
-    bad = []
-    for variable in model.weights:
-        values = variable.numpy()
-        if "float" in values.dtype.name:
-            if not np.isfinite(values.astype(np.float32)).all():
-                bad.append(variable.path)
-    if bad:
-        more = len(bad) - NAMES_SHOWN
-        names = ", ".join(bad[:NAMES_SHOWN])
-        raise ValueError(
-            f"{len(bad)} variables of {model.name!r} hold NaN or infinity: "
-            + names
-            + (f" and {more} more." if more > 0 else ".")
         )
 
 

@@ -1,19 +1,18 @@
 """Copies of a model, layer by layer, with their owner's own functions.
 
 A configuration holds functions and classes by their names alone, by which
-Keras finds its own and the registered ones. Here the layer itself is at hand,
-and its copy gets what it has.
+Keras finds its own and the registered ones. Here the layer itself is at hand:
+its configuration is asked of a double whose functions have names of ours, and
+in which these names are found again.
 """
 
 import inspect
-import types
-import warnings
 
 import keras
 
-from keras_pyconv.models.nesting import held, is_graph
+from keras_pyconv.models.nesting import is_graph
 
-_CLASSES = (
+_KEPT_BY_CLASS = (
     keras.layers.Layer,
     keras.initializers.Initializer,
     keras.regularizers.Regularizer,
@@ -21,73 +20,72 @@ _CLASSES = (
 )
 
 
-def configuration(operation):
-    """A layer's configuration, with its owner's functions as they are."""
-    with warnings.catch_warnings():
-        # Nothing is written to a file here.
-        warnings.filterwarnings("ignore", "The object being serialized")
-        config = operation.get_config()
-    if type(operation) is keras.layers.Lambda:
-        live = {"output_shape": vars(operation).get("_output_shape")}
-        for name in ("function", "mask", "arguments"):
-            live[name] = getattr(operation, name)
-        return {**config, **live}
-    if not _is_made_of(operation, config):
-        return config
-    for name, value in config.items():
+def _is_function(value):
+    """Whether Keras could keep a value by a name alone, and not find it."""
+    own = (getattr(value, "__module__", None) or "").split(".")[0] != "keras"
+    return own and callable(value) and not isinstance(value, type)
+
+
+class _Double:
+    """What has a layer's configuration, with our names for its functions.
+
+    Attributes:
+        named: what the configuration names, by the name.
+    """
+
+    def __init__(self):
+        self.named = {}
+        self._made = {}
+
+    def of(self, value):
+        """The double of a layer, of what holds some, or of a function."""
+        if isinstance(value, (list, tuple)):
+            return [self.of(one) for one in value]
         if isinstance(value, dict):
-            live = getattr(operation, name, None)
-            if callable(live) and not isinstance(live, keras.layers.Layer):
-                config[name] = live
-    return config
+            return {key: self.of(one) for key, one in value.items()}
+        if isinstance(value, _KEPT_BY_CLASS):
+            self.named[type(value).__name__] = type(value)
+        if isinstance(value, keras.Operation):
+            return value if is_graph(value) else self._of_layer(value)
+        if isinstance(value, _KEPT_BY_CLASS) or not _is_function(value):
+            return value
+        name = f"function_{len(self.named)}"
+        self.named[name] = value
+
+        def stand_in(*_):
+            raise NotImplementedError
+
+        stand_in.__name__ = name
+        return stand_in
+
+    def _of_layer(self, layer):
+        if id(layer) not in self._made:
+            double = object.__new__(type(layer))
+            self._made[id(layer)] = double
+            for name, value in vars(layer).items():
+                # Past Keras, which would count what is set.
+                vars(double)[name] = self.of(value)
+        return self._made[id(layer)]
 
 
-def _is_made_of(operation, config):
-    """Whether a configuration goes to the constructor as it is."""
-    read = getattr(type(operation).from_config, "__func__", None)
-    recurrent = keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN
-    return (
-        read is keras.Operation.from_config.__func__
-        or type(operation) in recurrent
-    )
-
-
-def _named(layer, above=()):
-    """What the configurations of a layer and of those it holds name."""
-    found = {}
-    if layer in above:
-        return found
-    for inner in held(layer).values():
-        found |= {type(inner).__name__: type(inner)}
-        found |= _named(inner, (*above, layer))
-    for value in vars(layer).values():
-        if isinstance(value, types.FunctionType):
-            found[value.__name__] = value
-        elif isinstance(value, _CLASSES):
-            found[type(value).__name__] = type(value)
-    return found
-
-
-def built(operation, config):
-    """A layer like another one, from a configuration of that.
+def built(operation, change=lambda config: config):
+    """A layer like another one, from its configuration after a change.
 
     Raises:
         ValueError: its class cannot be built from it.
     """
-    kind = type(operation)
+    double = _Double()
     try:
-        if kind is keras.layers.Lambda:
-            # Its code is the caller's own; no file brought it here.
-            return kind(**config)
-        with keras.saving.custom_object_scope(_named(operation)):
-            return kind.from_config(config)
+        config = change(double.of(operation).get_config())
+        with keras.saving.custom_object_scope(double.named):
+            return type(operation).from_config(config)
     # Every class has an error of its own.
     except Exception as error:
-        reason = str(error).strip().splitlines()[-1:]
+        reason = " ".join(str(error).split())[:300]
         raise ValueError(
-            f"The layer {operation.name!r} ({kind.__name__}) cannot be "
-            f"copied: {''.join(reason)[:400]} Its `get_config` must hold all "
-            "that its class is made with."
+            f"The layer {operation.name!r} ({type(operation).__name__}) "
+            "cannot be copied. Its `get_config` must hold all that its class "
+            f"is made with. Keras says: {reason}"
         ) from error
 
 
@@ -153,7 +151,7 @@ class Copier:
 
     def single(self, operation):
         """What stands in the place of a layer or an operation."""
-        return built(operation, configuration(operation))
+        return built(operation)
 
     def before(self, copy):
         """A layer that stands before a copy, or None."""

@@ -218,3 +218,48 @@ def test_the_copy_computes_for_machines_that_are_not_known(network):
     assert serving_form(network).get_layer(pyramid).way == "served"
     portable = serving_form(network, way="portable")
     assert portable.get_layer(pyramid).way == "portable"
+
+
+def test_functions_of_its_owner_are_in_the_form(with_own_functions):
+    served = serving_form(with_own_functions)
+    assert served.get_layer("pyramid").way == "served"
+    assert not normalizations(served)
+    assert_same_outputs(with_own_functions, served)
+
+
+def test_functions_of_its_owner_are_in_the_float32_form():
+    def build(dtype):
+        inputs = keras.Input((6,))
+        x = layers.Dense(4, lambda x: 2.0 * x, dtype=dtype)(inputs)
+        x = layers.Lambda(lambda x: x + 1.0, dtype=dtype)(x)
+        return keras.Model(inputs, x)
+
+    low, full = build("mixed_bfloat16"), build("float32")
+    full.set_weights(low.get_weights())
+    assert_same_outputs(full, serving_form(low))
+
+
+def test_a_layer_that_cannot_be_copied_is_named():
+    class Table(layers.Layer):
+        def __init__(self, rows):
+            super().__init__(name="table")
+            self.rows = rows
+
+        def call(self, inputs):
+            return inputs * keras.ops.convert_to_tensor(self.rows)
+
+    inputs = keras.Input((4,))
+    x = layers.BatchNormalization()(layers.Dense(4)(inputs))
+    model = keras.Model(inputs, Table(np.ones(4, "f4"))(x))
+    with pytest.raises(ValueError, match="'table' .Table. cannot be copied"):
+        serving_form(model)
+    assert serving_form(model, fold=False) is model
+
+
+def test_a_network_with_values_that_are_not_finite_has_no_form():
+    inputs = keras.Input((4,))
+    dense = layers.Dense(4, name="dense")
+    model = keras.Model(inputs, layers.BatchNormalization()(dense(inputs)))
+    dense.bias.assign([0.0, np.nan, 0.0, 0.0])
+    with pytest.raises(ValueError, match="1 variables .* dense/bias"):
+        serving_form(model)

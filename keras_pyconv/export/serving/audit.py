@@ -11,6 +11,8 @@ import dataclasses
 import pathlib
 import re
 
+from keras_pyconv.models.nesting import is_graph
+
 MUST_COMPILE = "_XlaMustCompile"
 PYTHON_OPS = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 PINNED = re.compile(r"GPU|TPU|XLA", re.IGNORECASE)
@@ -107,6 +109,9 @@ def _meta_graph(path):
         raise ValueError(f"{file} is damaged: {error}") from error
     if not message.meta_graphs:
         raise ValueError(f"{file} holds no graph.")
+    for meta_graph in message.meta_graphs:
+        if "serve" in meta_graph.meta_info_def.tags:
+            return meta_graph
     return message.meta_graphs[0]
 
 
@@ -136,7 +141,7 @@ def _reached(meta_graph, bodies):
         if name in nodes:
             left += [*nodes[name].input, *_called(nodes[name])]
         for node in bodies.get(name, ()):
-            left += _called(node)
+            left += [node.op, *_called(node)]
     return found
 
 
@@ -230,3 +235,32 @@ def audit(path):
             for finding in _node_findings(node, compiled, on_files):
                 found[finding] = None
     return list(found)
+
+
+def _layers_named_in(layers, node):
+    """The layers whose names stand in a node's path, in words."""
+    # A scope that is entered again has a number behind the layer's name.
+    parts = node.split("/")
+    names = {*parts, *(re.sub(r"_\d+$", "", part) for part in parts)}
+    found = []
+    for layer in layers:
+        if layer.name in names and not is_graph(layer):
+            groups = getattr(layer, "groups", None)
+            more = f", groups={groups}" if isinstance(groups, int) else ""
+            found.append(f"{layer.name!r} ({type(layer).__name__}{more})")
+    return "layer " + " or ".join(found) if found else node
+
+
+def check_graph(path, seen):
+    """Refuses a SavedModel by the layers of its model that are to blame."""
+    findings = audit(path)
+    if findings:
+        lines = {
+            f"{_layers_named_in(seen.layers, finding.where)}: {finding.kind}; "
+            f"{finding.cure}": None
+            for finding in findings
+        }
+        raise ValueError(
+            f"A server would refuse the model {seen.name!r}, or should:\n  "
+            + "\n  ".join(lines)
+        )

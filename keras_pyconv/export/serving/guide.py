@@ -169,27 +169,8 @@ and the deviation {deviation}. Turns noted by cameras (EXIF) are not applied.
 """
 
 
-def write_guide(root, text):
-    """Writes the page into a model's folder, unless its owner wrote one."""
-    file = pathlib.Path(root, FILE)
-    if file.is_file() and MARK.encode() not in file.read_bytes():
-        return
-    if not file.is_dir():
-        write_atomically(file, text)
-
-
-def guide(entry, signatures, specs, record):
-    """The page of one model.
-
-    Args:
-        entry: the `Entry` of the version that is described.
-        signatures: sequence of `Signature`.
-        specs: what `read_signatures` says of the export.
-        record: `Recorded` of the version.
-
-    Returns:
-        Text in Markdown.
-    """
+def _page(entry, signatures, specs, record):
+    """The page of one model, in Markdown."""
     sections = "\n".join(
         _signature(signature, specs[signature.name]) for signature in signatures
     )
@@ -225,3 +206,21 @@ State and signatures: `curl localhost:8501/v1/models/{name}` and
 ## Signatures
 
 {sections}"""
+
+
+def write_guide(root, entry, signatures, specs, record):
+    """Writes the page into a model's folder, unless its owner wrote one.
+
+    Args:
+        root: the model's folder.
+        entry: the `Entry` of the version that is described.
+        signatures: sequence of `Signature`.
+        specs: what `read_signatures` says of the export.
+        record: `Recorded` of the version.
+    """
+    text = _page(entry, signatures, specs, record)
+    file = pathlib.Path(root, FILE)
+    if file.is_file() and MARK.encode() not in file.read_bytes():
+        return
+    if not file.is_dir():
+        write_atomically(file, text)

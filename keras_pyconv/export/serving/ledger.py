@@ -8,6 +8,7 @@ of the version, so that a copy somewhere else can be compared.
 
 import dataclasses
 import hashlib
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -51,6 +52,17 @@ class Entry:
             value = getattr(self, field.name)
             if type(value) is not field.type:
                 raise TypeError(f"`{field.name}` is {value!r}")
+
+
+def versions_of(packages):
+    """Their versions by name, as the ledger keeps them."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
 
 
 def checksum(folder):

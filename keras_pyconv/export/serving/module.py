@@ -10,6 +10,20 @@ import errno
 import keras
 
 METHOD_PREFIX = "tensorflow/serving/"
+GRAPH_BYTES = 8_000_000  # room for the graph beside the variables
+FILE_BYTES = 2**31  # the most that a saved_model.pb can hold
+
+
+def check_size(name, parameters, freeze):
+    """Bytes that an export takes, if one file can hold what it must."""
+    size = 4 * parameters + GRAPH_BYTES
+    if freeze and size > FILE_BYTES:
+        raise ValueError(
+            f"With freeze=True the weights of {name!r} stand in one file, "
+            f"which can hold {FILE_BYTES / 1e9:.1f} GB. They need "
+            f"{size / 1e9:.1f} GB: export with freeze=False."
+        )
+    return size
 
 
 def traced_model(seen, freeze=False):

@@ -6,17 +6,15 @@ servers choose bfloat16 by a flag where their processor has it.
 """
 
 import dataclasses
-import importlib.metadata
 import os
 import pathlib
-import re
 
 from keras_pyconv.export.form import formed
-from keras_pyconv.export.inspect import check_finite, inspect
+from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.serving import ledger
-from keras_pyconv.export.serving.audit import audit, read_signatures
-from keras_pyconv.export.serving.guide import guide, write_guide
-from keras_pyconv.export.serving.module import os_errors, writer
+from keras_pyconv.export.serving.audit import check_graph, read_signatures
+from keras_pyconv.export.serving.guide import write_guide
+from keras_pyconv.export.serving.module import check_size, os_errors, writer
 from keras_pyconv.export.serving.server_files import (
     check_server_files,
     write_server_files,
@@ -24,41 +22,10 @@ from keras_pyconv.export.serving.server_files import (
 from keras_pyconv.export.serving.versions import check_destination, publish
 from keras_pyconv.export.serving.warmup import write_warmup
 from keras_pyconv.export.signatures.classifier import model_signatures
-from keras_pyconv.export.signatures.recorded import Recorded
-from keras_pyconv.export.signatures.signature import check_signatures
-from keras_pyconv.models.nesting import is_graph
+from keras_pyconv.export.signatures.signature import given_signatures
 
-GRAPH_BYTES = 8_000_000  # room for the graph beside the variables
-FILE_BYTES = 2**31  # the most that a saved_model.pb can hold
 BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 PACKAGES = ("keras", "tensorflow", "keras_pyconv")
-
-
-def _layers_named_in(layers, node):
-    """The layers whose names stand in a node's path, in words."""
-    # A scope that is entered again has a number behind the layer's name.
-    parts = node.split("/")
-    names = {*parts, *(re.sub(r"_\d+$", "", part) for part in parts)}
-    found = []
-    for layer in layers:
-        if layer.name in names and not is_graph(layer):
-            groups = getattr(layer, "groups", None)
-            more = f", groups={groups}" if isinstance(groups, int) else ""
-            found.append(f"{layer.name!r} ({type(layer).__name__}{more})")
-    return "layer " + " or ".join(found) if found else node
-
-
-def _check_findings(seen, findings):
-    if findings:
-        lines = {
-            f"{_layers_named_in(seen.layers, finding.where)}: {finding.kind}; "
-            f"{finding.cure}": None
-            for finding in findings
-        }
-        raise ValueError(
-            f"A server would refuse the model {seen.name!r}, or should:\n  "
-            + "\n  ".join(lines)
-        )
 
 
 def _check_numbers(top_k, batch_sizes):
@@ -76,52 +43,6 @@ def _check_numbers(top_k, batch_sizes):
             "`top_k` must be a positive integer, and `batch_sizes` some of "
             f"them. Received: {', '.join(wrong) or 'no batch_sizes'}"
         )
-
-
-def _check_size(seen, freeze):
-    """Bytes that the export takes, if one file can hold what it must."""
-    size = 4 * seen.model.count_params() + GRAPH_BYTES
-    if freeze and size > FILE_BYTES:
-        raise ValueError(
-            f"With freeze=True the weights of {seen.name!r} stand in one "
-            f"file, which can hold {FILE_BYTES / 1e9:.1f} GB. They need "
-            f"{size / 1e9:.1f} GB: export with freeze=False."
-        )
-    return size
-
-
-def _given_signatures(signatures, labels, task, top_k):
-    """The signatures of the caller, and what is recorded of them."""
-    if labels is not None or task is not None:
-        raise ValueError(
-            "`labels` and `task` belong to the signatures that are made "
-            "here; with `signatures` the given ones are written as they are."
-        )
-    signatures = check_signatures(signatures)
-    records = (signature.recorded for signature in signatures)
-    return signatures, next(filter(None, records), Recorded(top_k=top_k))
-
-
-def _version_of(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def _entry(place, name, seen, signatures, source):
-    """The version's line of the ledger."""
-    return ledger.Entry(
-        name=name,
-        version=int(place.name),
-        network=seen.name,
-        parameters=seen.model.count_params(),
-        checksum=ledger.checksum(place),
-        source="" if source is None else str(source),
-        signatures=tuple(signature.name for signature in signatures),
-        size_bytes=ledger.size_bytes(place),
-        made_with={package: _version_of(package) for package in PACKAGES},
-    )
 
 
 def saved_model(
@@ -238,10 +159,10 @@ def saved_model(
             seen, labels, top_k, task, preprocessing
         )
     else:
-        signatures, record = _given_signatures(signatures, labels, task, top_k)
-    check_destination(root, version, _check_size(seen, freeze))
+        signatures, record = given_signatures(signatures, labels, task, top_k)
+    size_bytes = check_size(seen.name, seen.parameters, freeze)
+    check_destination(root, version, size_bytes)
     check_server_files(root, server_files)
-    check_finite(seen.model)
     form = formed(seen, fold)
     record = dataclasses.replace(record, size=form.size)
     write_module = writer(form, signatures, freeze)
@@ -249,13 +170,23 @@ def saved_model(
     def write(folder):
         with os_errors():
             write_module(folder)
-            _check_findings(seen, audit(folder))
+            check_graph(folder, seen)
             write_warmup(folder, name, signatures, batch_sizes, record.size)
             record.write(folder)
 
     place = publish(root, version, write)
-    entry = _entry(place, name, seen, signatures, source)
-    write_guide(root, guide(entry, signatures, read_signatures(place), record))
+    entry = ledger.Entry(
+        name=name,
+        version=int(place.name),
+        network=seen.name,
+        parameters=seen.parameters,
+        checksum=ledger.checksum(place),
+        source="" if source is None else str(source),
+        signatures=tuple(signature.name for signature in signatures),
+        size_bytes=ledger.size_bytes(place),
+        made_with=ledger.versions_of(PACKAGES),
+    )
+    write_guide(root, entry, signatures, read_signatures(place), record)
     if server_files:
         write_server_files(root, batch_sizes, entry)
     return place

@@ -7,15 +7,18 @@ never a plain list, which would have no batch.
 import keras
 
 from keras_pyconv.export.signatures.images import (
-    choose_preprocessing,
-    decode_examples,
+    classify_signature,
     decode_prepared,
-    example_images,
     image_signature,
-    serialized_examples,
+    only_readable,
 )
 from keras_pyconv.export.signatures.recorded import Recorded
 from keras_pyconv.export.signatures.signature import Signature
+from keras_pyconv.tasks.preprocessing import (
+    Preprocessing,
+    imagenet_preprocessing,
+    pixels_as_they_are,
+)
 
 TASKS = ("classification", "raw")
 OUTPUTS = {
@@ -110,22 +113,6 @@ def class_outputs(seen, labels, top_k):
     return decode
 
 
-def only_readable(outputs, readable):
-    """The best classes, with none where the image could not be read."""
-    import tensorflow as tf
-
-    row = readable[:, tf.newaxis]
-    none = {
-        "scores": tf.constant(0.0),
-        "classes": tf.constant(-1, tf.int64),
-        "labels": tf.constant(""),
-    }
-    return {
-        name: tf.where(row, outputs[name], nothing)
-        for name, nothing in none.items()
-    }
-
-
 def default_signature(
     seen, decode, outputs, meaning="What `model.predict` takes.", **about
 ):
@@ -179,8 +166,6 @@ def classifier_signatures(seen, labels=None, top_k=5, preprocessing=None):
         List of `Signature`: `serving_default`, and with `preprocessing`
         `serve_bytes` of JPEG and PNG files, and `classify` of tf.Example.
     """
-    import tensorflow as tf
-
     decode = class_outputs(seen, labels, top_k)
     signatures = [default_signature(seen, decode, OUTPUTS)]
     if preprocessing is None:
@@ -188,34 +173,66 @@ def classifier_signatures(seen, labels=None, top_k=5, preprocessing=None):
     side = preprocessing.resize
     sides = side, side + side // 4, preprocessing.channels
 
-    def best(served, images, readable):
-        return only_readable(decode(served(images)), readable)
+    def best(served, encoded, **options):
+        images, good = decode_prepared(encoded, preprocessing, **options)
+        return only_readable(decode(served(images)), good)
 
-    def serve_bytes(served, files):
-        return best(served, *decode_prepared(files, preprocessing))
+    def classify(served, examples):
+        found = best(served, examples, in_examples=True)
+        return {"classes": found["labels"], "scores": found["scores"]}
 
-    def classify(served, tensors):
-        decoded = decode_examples(tensors["inputs"], preprocessing)
-        outputs = best(served, *decoded)
-        return {"classes": outputs["labels"], "scores": outputs["scores"]}
-
-    def examples(count):
-        return {"inputs": serialized_examples(example_images(count, *sides))}
-
+    meanings = {"classes": OUTPUTS["labels"], "scores": OUTPUTS["scores"]}
     return signatures + [
         image_signature(
-            serve_bytes, sides, "The files of pictures, JPEG or PNG.", BEST
+            best, sides, "The files of pictures, JPEG or PNG.", BEST
         ),
-        Signature(
-            "classify",
-            {"inputs": tf.TensorSpec((None,), tf.string)},
-            classify,
-            method="classify",
-            examples=examples,
-            meaning="tf.Example with a picture's file as `image/encoded`.",
-            outputs={"classes": OUTPUTS["labels"], "scores": OUTPUTS["scores"]},
-        ),
+        classify_signature(classify, sides, meanings),
     ]
+
+
+def choose_preprocessing(seen, preprocessing="auto"):
+    """Decides how images become the input of a model.
+
+    Args:
+        seen: `Inspected`.
+        preprocessing: a `Preprocessing`, None for no signatures of files, or
+            "auto" to decide from the model. Where it takes one square of
+            known size, it is the ImageNet evaluation of the package's
+            networks, or, where the model begins by scaling its pixels
+            itself, the whole central square in [0, 255].
+
+    Returns:
+        A `Preprocessing`, or None.
+
+    Raises:
+        ValueError: the model cannot take what `preprocessing` makes.
+    """
+    shape, *others = seen.shapes
+    is_image = not others and len(shape) == 3
+    if isinstance(preprocessing, Preprocessing):
+        made = (preprocessing.size, preprocessing.size, preprocessing.channels)
+        if not is_image or any(n not in (None, m) for n, m in zip(shape, made)):
+            raise ValueError(
+                f"`preprocessing` makes pictures of shape {made}, and the "
+                f"model {seen.name!r} takes inputs of shape "
+                f"{[(None, *shape) for shape in seen.shapes]}."
+            )
+        return preprocessing
+    if preprocessing is None:
+        return None
+    if preprocessing != "auto":
+        raise ValueError(
+            '`preprocessing` must be a Preprocessing, None or "auto". '
+            f"Received: {preprocessing!r}"
+        )
+    if not is_image or None in shape:
+        return None
+    height, width, channels = shape
+    if height != width or channels not in (1, 3):
+        return None
+    if seen.scales_pixels:
+        return pixels_as_they_are(height, channels)
+    return imagenet_preprocessing(height) if channels == 3 else None
 
 
 def model_signatures(seen, labels, top_k, task, preprocessing):

@@ -8,13 +8,7 @@ that fails its row is empty and says so, and all others get their answers.
 import numpy as np
 
 from keras_pyconv.export.signatures.signature import Signature
-from keras_pyconv.tasks.preprocessing import (
-    Preprocessing,
-    decode_picture,
-    imagenet_preprocessing,
-    pixels_as_they_are,
-    prepare_picture,
-)
+from keras_pyconv.tasks.preprocessing import decode_picture, prepare_picture
 
 INPUT = "image_bytes"
 EXAMPLE_KINDS = 4  # of example images; more of them come again
@@ -83,36 +77,44 @@ def decode_sized(encoded, prepare, shape, numbers):
     return images, values[:, pixels:], readable
 
 
-def decode_prepared(encoded, rule):
+def decode_prepared(encoded, rule, in_examples=False):
     """Decodes a batch of files as the evaluation does.
 
     Args:
-        encoded: string tensor of shape `(batch,)`.
+        encoded: string tensor `(batch,)` of the files, or of tf.Example with
+            each as `image/encoded`.
         rule: the `Preprocessing`.
+        in_examples: which of the two.
 
     Returns:
         As `map_strings`, of shape `(size, size, channels)`.
     """
-    return map_strings(
-        encoded,
-        lambda one: prepare_picture(decode_picture(one, rule.channels), rule),
-        (rule.size, rule.size, rule.channels),
-    )
-
-
-def decode_examples(serialized, rule):
-    """The same of the file in each tf.Example, its `image/encoded`."""
     import tensorflow as tf
 
     feature = {"image/encoded": tf.io.FixedLenFeature((), tf.string)}
 
     def one(string):
-        encoded = tf.io.parse_single_example(string, feature)["image/encoded"]
-        picture = decode_picture(encoded, rule.channels)
-        return prepare_picture(picture, rule)
+        if in_examples:
+            (string,) = tf.io.parse_single_example(string, feature).values()
+        return prepare_picture(decode_picture(string, rule.channels), rule)
 
-    shape = (rule.size, rule.size, rule.channels)
-    return map_strings(serialized, one, shape)
+    return map_strings(encoded, one, (rule.size, rule.size, rule.channels))
+
+
+def only_readable(outputs, readable):
+    """The best classes, with none where the image could not be read."""
+    import tensorflow as tf
+
+    row = readable[:, tf.newaxis]
+    none = {
+        "scores": tf.constant(0.0),
+        "classes": tf.constant(-1, tf.int64),
+        "labels": tf.constant(""),
+    }
+    return {
+        name: tf.where(row, outputs[name], nothing)
+        for name, nothing in none.items()
+    }
 
 
 def as_objects(items):
@@ -176,46 +178,19 @@ def image_signature(function, sides, meaning, outputs, **about):
     )
 
 
-def choose_preprocessing(seen, preprocessing="auto"):
-    """Decides how images become the input of a model.
+def classify_signature(function, sides, outputs):
+    """The signature `classify`, of the same files in tf.Example."""
+    import tensorflow as tf
 
-    Args:
-        seen: `Inspected`.
-        preprocessing: a `Preprocessing`, None for no signatures of files, or
-            "auto" to decide from the model. Where it takes one square of
-            known size, it is the ImageNet evaluation of the package's
-            networks, or, where the model begins by scaling its pixels
-            itself, the whole central square in [0, 255].
+    def examples(count):
+        return {"inputs": serialized_examples(example_images(count, *sides))}
 
-    Returns:
-        A `Preprocessing`, or None.
-
-    Raises:
-        ValueError: the model cannot take what `preprocessing` makes.
-    """
-    shape, *others = seen.shapes
-    is_image = not others and len(shape) == 3
-    if isinstance(preprocessing, Preprocessing):
-        made = (preprocessing.size, preprocessing.size, preprocessing.channels)
-        if not is_image or any(n not in (None, m) for n, m in zip(shape, made)):
-            raise ValueError(
-                f"`preprocessing` makes pictures of shape {made}, and the "
-                f"model {seen.name!r} takes inputs of shape "
-                f"{[(None, *shape) for shape in seen.shapes]}."
-            )
-        return preprocessing
-    if preprocessing is None:
-        return None
-    if preprocessing != "auto":
-        raise ValueError(
-            '`preprocessing` must be a Preprocessing, None or "auto". '
-            f"Received: {preprocessing!r}"
-        )
-    if not is_image or None in shape:
-        return None
-    height, width, channels = shape
-    if height != width or channels not in (1, 3):
-        return None
-    if seen.scales_pixels:
-        return pixels_as_they_are(height, channels)
-    return imagenet_preprocessing(height) if channels == 3 else None
+    return Signature(
+        "classify",
+        {"inputs": tf.TensorSpec((None,), tf.string)},
+        lambda model, tensors: function(model, tensors["inputs"]),
+        method="classify",
+        examples=examples,
+        meaning="tf.Example with a picture's file as `image/encoded`.",
+        outputs=outputs,
+    )

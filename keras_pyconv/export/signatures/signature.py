@@ -149,3 +149,15 @@ def check_signatures(signatures):
             f"Received the names: {', '.join(names) or 'none'}"
         )
     return signatures
+
+
+def given_signatures(signatures, labels, task, top_k):
+    """The signatures of the caller, and what is recorded of them."""
+    if labels is not None or task is not None:
+        raise ValueError(
+            "`labels` and `task` belong to the signatures that are made "
+            "here; with `signatures` the given ones are written as they are."
+        )
+    signatures = check_signatures(signatures)
+    records = (signature.recorded for signature in signatures)
+    return signatures, next(filter(None, records), Recorded(top_k=top_k))

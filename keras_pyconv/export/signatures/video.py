@@ -14,11 +14,11 @@ from keras_pyconv.export.signatures.classifier import (
     choose_task,
     class_outputs,
     classifier_signatures,
-    only_readable,
 )
 from keras_pyconv.export.signatures.images import (
     decode_prepared,
     example_images,
+    only_readable,
 )
 from keras_pyconv.export.signatures.recorded import Recorded
 from keras_pyconv.export.signatures.signature import Signature

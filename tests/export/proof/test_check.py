@@ -1,16 +1,20 @@
 """The checker passes good exports and fails those that a server would."""
 
+import pathlib
+import shutil
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from keras_pyconv.export import __main__ as command
-from keras_pyconv.export import answer_in_clean_process, saved_model
+from keras_pyconv.export import answer_in_clean_process, check, saved_model
 from keras_pyconv.export.proof import clean_process
 from keras_pyconv.export.proof.check import Candidate, check_all
 from keras_pyconv.export.proof.child import pack, unpack
 from keras_pyconv.export.proof.claims import Report, Row, difference_of
+from keras_pyconv.export.serving import warmup
 from keras_pyconv.layers import PyConv, PyConv3D
 
 layers = keras.layers
@@ -75,6 +79,25 @@ def one_of_each_kind(root):
         yield name, Candidate(path, model)
 
 
+def written_before():
+    """An export that was written at commit aa13343, and its model."""
+    folder = pathlib.Path(__file__).parents[1] / "written_before"
+    inputs = keras.Input((12, 12, 3))
+    x = PyConv(8, (3, 5), groups=(1, 1))(inputs)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dense(3, "softmax", name="kinds")(x)
+    model = keras.Model(inputs, x)
+    model.load_weights(folder / "tiny.weights.h5")
+    return Candidate(folder / "tiny" / "1", model)
+
+
+def with_damaged_warmup(exported, folder):
+    copy = shutil.copytree(exported, folder / "1")
+    (copy / warmup.FILE).write_bytes(b"\xff\xfe hello")
+    return Candidate(copy)
+
+
 @pytest.fixture(scope="module")
 def reports(network, exported, tmp_path_factory):
     """What the checker says of all of them, from one pair of processes."""
@@ -83,6 +106,8 @@ def reports(network, exported, tmp_path_factory):
         "whole": Candidate(exported, network),
         **dict(one_of_each_kind(root)),
         "stock": Candidate(save_as_many_do(stock(), root / "1", True)),
+        "written before": written_before(),
+        "damaged warm-up": with_damaged_warmup(exported, root / "damaged"),
         "unrestored": Candidate(save_as_many_do(stock(), root / "2", False)),
         "no version": Candidate(
             save_as_many_do(layers.ReLU(), root / "new", True)
@@ -229,3 +254,33 @@ def test_outputs_that_hold_nothing_or_no_numbers_are_compared():
     for name in ("flags", "labels"):
         other = {**wanted, name: wanted[name][::-1]}
         assert difference_of(wanted, other) == f"{name} differs"
+
+
+def test_a_graph_that_touches_files_is_not_run(tmp_path):
+    trace = tmp_path / "trace"
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 4), name="x")])
+    def serve(x):
+        with tf.control_dependencies([tf.io.write_file(str(trace), "ran")]):
+            return {"y": x + 1.0}
+
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures=serve)
+    report = check(tmp_path / "1")
+    assert not report.passed and not trace.exists()
+    assert "FAIL  no operation on files" in str(report)
+    assert "WriteFile" in str(report) and "oneDNN" not in str(report)
+
+
+def test_damaged_warm_up_requests_fail(reports):
+    faults = failed(reports["damaged warm-up"])
+    assert faults.startswith("FAIL  the warm-up requests can be read: ")
+    assert "is damaged" in faults and "\n" not in faults
+
+
+def test_an_export_of_before_passes_and_answers_as_its_model(reports):
+    report = reports["written before"]
+    assert report.passed, str(report)
+    claims = [row.claim for row in report.rows]
+    assert "oneDNN on: 6 warm-up requests pass" in claims
+    assert "oneDNN off: answers equal the Keras model's" in claims

@@ -153,3 +153,14 @@ def test_a_failure_keeps_the_file_that_was_there(images, tmp_path, monkeypatch):
         litert(images, path)
     assert path.read_bytes() == b"mine"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_functions_of_its_owner_are_written(with_own_functions, tmp_path):
+    exported = litert(with_own_functions, tmp_path / "net.tflite")
+    _, ask = open_litert(exported.path)
+    pictures = examples(1, 12, 12, 4)
+    np.testing.assert_allclose(
+        ask({"images": pictures})["kinds"],
+        with_own_functions(pictures),
+        atol=1e-5,
+    )

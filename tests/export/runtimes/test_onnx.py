@@ -87,3 +87,11 @@ def test_a_missing_package_is_named(model, tmp_path, monkeypatch):
     )
     with pytest.raises(ImportError, match="pip install missing_one"):
         onnx(model, tmp_path / "net.onnx")
+
+
+def test_functions_of_its_owner_are_written(with_own_functions, tmp_path):
+    exported = onnx(with_own_functions, tmp_path / "net.onnx")
+    _, ask = open_onnx_runtime(exported.path)
+    images = np.random.default_rng(0).normal(size=(2, 12, 12, 4)).astype("f4")
+    answer = ask({"images": images})["kinds"]
+    np.testing.assert_allclose(answer, with_own_functions(images), atol=1e-5)

@@ -99,3 +99,37 @@ def test_a_damaged_ledger_is_refused_before_writing(folder, small):
     with pytest.raises(ValueError, match="ledger.json is damaged"):
         saved_model(small, folder / "new")
     assert not (folder / "new").exists()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "1",
+        "{}",
+        '{"name": "net", "version": "1", "network": "", "parameters": 1, '
+        '"checksum": ""}',
+        '{"name": null, "version": 1, "network": "", "parameters": 1, '
+        '"checksum": ""}',
+        '{"name": "net", "version": 1, "network": "", "parameters": 1, '
+        '"checksum": "", "made_with": []}',
+        '{"name": "net", "version": true, "network": "", "parameters": 1, '
+        '"checksum": ""}',
+        '{"name": "net", "version": 1, "network": "", "parameters": 1, '
+        '"checksum": "", "signatures": 3}',
+        '"\\ud800',
+    ],
+)
+def test_a_damaged_row_is_refused_before_writing(tmp_path, small, row):
+    (tmp_path / ledger.FILE).write_text(f"[{row}]")
+    with pytest.raises(ValueError, match="ledger.json is damaged"):
+        saved_model(small, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_readme_that_is_not_text_is_kept_as_its_owners(small, tmp_path):
+    root = tmp_path / "net"
+    root.mkdir()
+    (root / "README.md").write_bytes(b"\xff\xfe mine")
+    saved_model(small, root)
+    assert (root / "README.md").read_bytes() == b"\xff\xfe mine"
+    assert [entry.version for entry in ledger.read_ledger(tmp_path)] == [1]

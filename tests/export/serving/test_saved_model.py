@@ -4,6 +4,7 @@ import collections
 import errno
 import os
 import shutil
+import threading
 
 import keras
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 import tensorflow as tf
 
 from keras_pyconv.export import answer_in_clean_process, saved_model
+from keras_pyconv.export.serving import module
 from keras_pyconv.export.serving import saved_model as export_module
 from keras_pyconv.export.serving.audit import TensorSpec, read_signatures
+from keras_pyconv.export.serving.ledger import read_ledger
 
 
 def files(folder):
@@ -165,7 +168,7 @@ def test_a_disk_that_fills_up_at_the_end_is_told(small, tmp_path, monkeypatch):
 def test_frozen_weights_that_no_file_holds_are_refused(
     small, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(export_module, "FILE_BYTES", 8_000_000)
+    monkeypatch.setattr(module, "FILE_BYTES", 8_000_000)
     with pytest.raises(ValueError, match="can hold 0.0 GB.*freeze=False"):
         saved_model(small, tmp_path / "net", freeze=True)
     assert not files(tmp_path)
@@ -231,3 +234,49 @@ def test_a_bfloat16_model_is_written_in_float32(tmp_path, randomized):
     assert b"bfloat16" not in (path / "saved_model.pb").read_bytes()
     (spec,) = read_signatures(path)["serving_default"].outputs.values()
     assert spec == TensorSpec("float32", (None, None, None, 4))
+
+
+def test_functions_of_its_owner_are_served(with_own_functions, tmp_path):
+    path = saved_model(with_own_functions, tmp_path / "net", batch_sizes=(1,))
+    images = np.random.default_rng(0).normal(size=(2, 12, 12, 4)).astype("f4")
+    served = tf.saved_model.load(path).signatures["serving_default"]
+    np.testing.assert_allclose(
+        served(images=images)["probabilities"],
+        with_own_functions(images),
+        atol=1e-5,
+    )
+
+
+def test_threads_that_export_to_one_root_lose_nothing(small, tmp_path):
+    failures = []
+
+    def export():
+        try:
+            for _ in range(4):
+                saved_model(small, tmp_path / "net", batch_sizes=(1,))
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=export) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    versions = list(range(1, 25))
+    assert [entry.version for entry in read_ledger(tmp_path)] == versions
+    names = {path.name for path in (tmp_path / "net").iterdir()}
+    assert names == {*map(str, versions), "README.md"}
+
+
+def test_a_model_that_touches_files_is_refused_by_name(tmp_path):
+    inputs = keras.Input((4,))
+
+    def note(x):
+        with tf.control_dependencies([tf.io.write_file("notes", "seen")]):
+            return tf.identity(x)
+
+    x = keras.layers.Lambda(note, name="notes")(inputs)
+    with pytest.raises(ValueError, match="'notes' .Lambda.: file-operation"):
+        saved_model(keras.Model(inputs, x), tmp_path / "net")
+    assert not files(tmp_path)

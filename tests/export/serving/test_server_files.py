@@ -92,3 +92,67 @@ def test_the_servers_own_parser_reads_the_list():
         f"{server_files.MOUNTED}/first",
         f"{server_files.MOUNTED}/second",
     ]
+
+
+LISTS = {
+    "comment": "model_config_list {\n  config { name: 'a' }\n# the end }\n}\n",
+    "comment behind": "model_config_list {\n} # the end }\n",
+    "comment with a name": "# name: 'new'\nmodel_config_list {}\n",
+    "comment with the list": "# model_config_list {\nmodel_config_list {}",
+    "brace in a string": "model_config_list { config { name: 'a' "
+    "base_path: '/models/}' } }",
+    "colon": "model_config_list: { config: { name: 'a' } }",
+    "angles": "model_config_list < config < name: 'a' > >",
+    "other fields": "model_config_list { config { name: 'a' "
+    "model_version_policy { specific { versions: 1 versions: 2 } } "
+    "version_labels { key: 'stable' value: 1 } } }",
+    "name of a label": "model_config_list { config { name: 'a' "
+    "version_labels { key: 'name: \"new\"' value: 1 } } }",
+    "more behind": "model_config_list {}\n# more below\n",
+    "only a comment": "# my models\n",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_a_list_gets_one_model_more_and_keeps_its_text(kind):
+    pytest.importorskip(
+        "tensorflow_serving", reason="holds the server's messages"
+    )
+    from google.protobuf import text_format
+    from tensorflow_serving.config import model_server_config_pb2
+
+    def read(text):
+        config = model_server_config_pb2.ModelServerConfig()
+        text_format.Parse(text, config)
+        return list(config.model_config_list.config)
+
+    before = LISTS[kind]
+    after = with_model(before, "new")
+    *others, added = read(after)
+    assert others == read(before)
+    assert (added.name, added.base_path) == ("new", "/models/new")
+    for line in before.splitlines():
+        assert "#" not in line or line[line.index("#") :] in after
+    assert with_model(after, "new") == after
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model_config_list {",
+        "model_config_list { config { name: 3 } }",
+        "custom_model_config {}",
+        "model_config_list {} model_config_list {}",
+        "\xff\xfe",
+    ],
+)
+def test_a_list_that_the_server_would_refuse_is_left_alone(
+    small, tmp_path, text
+):
+    file = tmp_path / "models.config"
+    file.write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError, match="models.config"):
+        saved_model(small, tmp_path / "net")
+    assert file.read_text(encoding="latin-1") == text
+    assert not (tmp_path / "net").exists()

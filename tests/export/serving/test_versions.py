@@ -84,3 +84,18 @@ def test_a_relative_root_gives_a_relative_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     place = versions.publish("models/net", None, write)
     assert place == pathlib.Path("models/net/1")
+
+
+def test_no_version_follows_the_largest_that_a_server_holds(tmp_path):
+    (tmp_path / str(versions.LARGEST_VERSION)).mkdir()
+    with pytest.raises(ValueError, match="no server can hold a larger one"):
+        versions.check_destination(tmp_path)
+    with pytest.raises(ValueError, match="no server can hold a larger one"):
+        versions.publish(tmp_path, None, write)
+    assert os.listdir(tmp_path) == [str(versions.LARGEST_VERSION)]
+    assert versions.publish(tmp_path, 3, write).name == "3"
+
+
+def test_a_folder_that_the_server_ignores_is_no_version(tmp_path):
+    (tmp_path / str(versions.LARGEST_VERSION + 1)).mkdir()
+    assert versions.publish(tmp_path, None, write).name == "1"

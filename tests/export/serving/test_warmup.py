@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from keras_pyconv.export import Signature, saved_model
+from keras_pyconv.export.serving import warmup
 from keras_pyconv.export.serving.warmup import (
     decode_log,
     encode_log,
@@ -106,3 +107,51 @@ def test_an_unknown_log_is_refused():
         ValueError, match="of another kind than predict and classify"
     ):
         decode_log(bytes([5 << 3 | 2, 0]))
+
+
+def record(data):
+    """A TFRecord's bytes around some data."""
+    import tempfile
+
+    with tempfile.NamedTemporaryFile() as file:
+        with tf.io.TFRecordWriter(file.name) as writer:
+            writer.write(data)
+        return file.read()
+
+
+GOOD = record(encode_log("net", "serve", "predict", REQUESTS["predict"]))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe hello",
+        b"\0" * 40,
+        GOOD[:-1],
+        GOOD + b"\0",
+        GOOD[:30] + b"\xff" + GOOD[31:],
+        record(b"no message"),
+        record(b""),
+        record(bytes([5 << 3 | 2, 0])),
+    ],
+    ids=[
+        *("text", "zeros", "cut", "longer", "flipped"),
+        *("no message", "empty", "other kind"),
+    ],
+)
+def test_damaged_requests_are_named(tmp_path, content):
+    file = tmp_path / warmup.FILE
+    file.parent.mkdir()
+    file.write_bytes(GOOD + content if len(content) < 60 else content)
+    with pytest.raises(ValueError, match="tf_serving_warmup_requests is dama"):
+        read_warmup(tmp_path)
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match="tf_serving_warmup_requests is dama"):
+        read_warmup(tmp_path)
+
+
+def test_good_requests_are_read_together(tmp_path):
+    file = tmp_path / warmup.FILE
+    file.parent.mkdir()
+    file.write_bytes(GOOD + GOOD)
+    assert [name for name, _ in read_warmup(tmp_path)] == ["serve", "serve"]

@@ -1,5 +1,7 @@
 """What goes in and out of a served model is decided from the model."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -39,12 +41,19 @@ CLASSIFIERS = {
     "logits": lambda: [layers.Dense(3)],
     "softmax layer": lambda: [layers.Dense(3), layers.Softmax()],
     "activation": lambda: [layers.Dense(3), layers.Activation("softmax")],
+    "activation layer": lambda: [layers.Dense(3, layers.Softmax())],
+    "layer of an activation": lambda: [
+        layers.Dense(3, layers.Activation("sigmoid"))
+    ],
     "nested": lambda: [head(layers.Dense(3, "softmax"))],
 }
 OTHERS = {
     "regression": lambda: [layers.Dense(1)],
     "constant": lambda: [layers.Dense(1, "softmax")],
     "relu": lambda: [layers.Dense(3, "relu")],
+    "layer": lambda: [layers.Dense(3, layers.ReLU())],
+    "nameless": lambda: [layers.Dense(3, functools.partial(tf.nn.elu))],
+    "softmax of the batch": lambda: [layers.Dense(3, layers.Softmax(axis=0))],
     "normalized": lambda: [layers.Dense(3), layers.LayerNormalization()],
     "rows": lambda: [layers.Reshape((2, 2)), layers.Dense(3, "softmax")],
 }
@@ -63,7 +72,9 @@ def test_is_no_classifier(name):
         choose_task(model, "classification")
 
 
-@pytest.mark.parametrize("name", ["softmax", "sigmoid", "softmax layer"])
+@pytest.mark.parametrize(
+    "name", ["softmax", "sigmoid", "softmax layer", "activation layer"]
+)
 def test_probabilities_are_the_models_own(name):
     model = head(*CLASSIFIERS[name]())
     features = np.random.default_rng(0).normal(size=(2, 4)).astype("f")

@@ -9,9 +9,11 @@ from keras_pyconv import datasets
 from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.proof.questions import broken_images, edge_images
 from keras_pyconv.export.serving.module import traced_model
-from keras_pyconv.export.signatures.classifier import classifier_signatures
-from keras_pyconv.export.signatures.images import (
+from keras_pyconv.export.signatures.classifier import (
     choose_preprocessing,
+    classifier_signatures,
+)
+from keras_pyconv.export.signatures.images import (
     decode_sized,
     example_images,
     serialized_examples,
