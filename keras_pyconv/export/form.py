@@ -171,16 +171,12 @@ class _Former(Copier):
             return FoldedNormalization(name=operation.name, dtype="float32")
         if type(operation) is keras.layers.Add:
             return ResidualAdd.from_config(_in_float32(operation.get_config()))
-        return built(operation, lambda config: self._changed(operation, config))
-
-    def _changed(self, operation, config):
-        """The configuration that a layer's copy is made of."""
-        config = _in_float32(config)
+        more = {}
         if id(operation) in self.norms:
-            config["use_bias"] = True
+            more["use_bias"] = True
         if _takes(operation, self._way):
-            config["way"] = self._way
-        return config
+            more["way"] = self._way
+        return built(operation, lambda made: {**_in_float32(made), **more})
 
 
 def _copied(seen, pairs=(), way=None):
@@ -226,16 +222,7 @@ def _check_equal(seen, form):
 
 
 def formed(seen, fold=True, way="served"):
-    """`serving_form` of a model that was read, read again.
-
-    Args:
-        seen: `Inspected`.
-        fold: whether batch normalization is folded.
-        way: by which its PyConv layers compute.
-
-    Returns:
-        `Inspected` of the form; `seen` where there is nothing to change.
-    """
+    """`serving_form` of what was read, read again; itself if nothing changes."""
     check_finite(seen.model)
     if any(_is_low(layer.compute_dtype) for layer in seen.layers):
         seen = _copied(seen)

@@ -8,6 +8,7 @@ import re
 import keras
 import numpy as np
 
+from keras_pyconv.export.lazy import tf
 from keras_pyconv.models.auxiliary import inference_model
 from keras_pyconv.models.nesting import all_models, as_functional, is_graph
 
@@ -233,8 +234,6 @@ def _check(model):
 
 
 def _specs(model):
-    import tensorflow as tf
-
     single = len(model.inputs) == 1
     for tensor in model.inputs:
         dtype = keras.backend.standardize_dtype(tensor.dtype)
@@ -306,13 +305,7 @@ def _scales_pixels(graph):
 
 
 def inspect(model):
-    """Reads a model.
-
-    Args:
-        model: built functional or sequential `keras.Model`; not changed.
-
-    Returns:
-        `Inspected`.
+    """Reads a model: built, functional or sequential; it is not changed.
 
     Raises:
         TypeError: `model` is no `keras.Model`.

@@ -12,6 +12,7 @@ import pathlib
 
 from keras_pyconv.export.form import formed
 from keras_pyconv.export.inspect import UNKNOWN_SIZES, inspect, is_sound
+from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.proof.claims import (
     RUNS,
     Report,
@@ -65,26 +66,20 @@ def _signatures(candidate, seen, specs, note):
 
 def _keras_answers(candidate, specs, asked):
     """What the Keras model says to the questions, by signature and kind."""
-    import tensorflow as tf
-
     seen, note = inspect(candidate.model), recorded.read(candidate.path)
     shared = traced_model(formed(seen, fold=False))
-    # Labels and the number of best classes are not the model's.
-    known = candidate.signatures or note
+    signatures = _signatures(candidate, seen, specs, note)
+    functions = {each.name: each.traced(shared) for each in signatures}
     wanted = {}
-    for signature in _signatures(candidate, seen, specs, note):
-        function = signature.traced(shared)
-        for kind, inputs in asked.get(signature.name, []):
-            if kind not in PLAIN:
-                continue
+    for name, kind, inputs in asked:
+        if kind in PLAIN and name in functions:
             tensors = {key: tf.constant(array) for key, array in inputs.items()}
-            outputs = function(**tensors)
+            outputs = functions[name](**tensors)
             kept = set(outputs)
-            if known is None and "probabilities" in outputs:
+            # Labels and the number of best classes are not the model's.
+            if not (candidate.signatures or note) and "probabilities" in kept:
                 kept = {"probabilities"}
-            wanted[signature.name, kind] = {
-                name: outputs[name].numpy() for name in kept
-            }
+            wanted[name, kind] = {key: outputs[key].numpy() for key in kept}
     return wanted
 
 
@@ -96,8 +91,8 @@ class _Examination:
     """One candidate: what it is asked, and the rows of its report.
 
     Attributes:
-        asked: questions by signature.
-        warmup: the requests that the export brought.
+        asked: questions, as name of the signature, kind and inputs.
+        runs: whether it is asked at all.
     """
 
     def __init__(self, candidate):
@@ -106,42 +101,33 @@ class _Examination:
         self.specs = read_signatures(self.path)
         self.rows = list(static_rows(self.path, self.specs))
         self.runs = all(row.passed for row in self.rows if row.claim == RUNS)
-        self.warmup = self._warmup()
+        self._warmup = []
+        try:
+            self._warmup = read_warmup(self.path)
+        except ValueError as error:
+            claim = "the warm-up requests can be read"
+            self.rows.append(Row(claim, False, str(error)))
         note = recorded.read(self.path)
         self.sizes = UNKNOWN_SIZES
         if note or not any(map(_is_open, self.specs.values())):
             self.sizes = [note.size if note else UNKNOWN_SIZES[0]]
         self.ask_at(self.sizes[0])
 
-    def _warmup(self):
-        """The warm-up requests; none and a failed row where damaged."""
-        try:
-            return read_warmup(self.path)
-        except ValueError as error:
-            claim = "the warm-up requests can be read"
-            self.rows.append(Row(claim, False, str(error)))
-            return []
-
     def ask_at(self, size):
         """Makes the questions, with `size` for every open axis."""
-        self.asked = {
-            name: questions(name, spec, self.warmup, size)
+        self.asked = [
+            (name, kind, inputs)
             for name, spec in self.specs.items()
-        }
-
-    def requests(self):
-        return [
-            (name, inputs)
-            for name, asked in self.asked.items()
-            for _, inputs in asked
+            for kind, inputs in questions(name, spec, self._warmup, size)
         ]
 
     def jobs(self):
         """The jobs by setting; the warm-up is replayed in the first."""
+        requests = [(name, inputs) for name, _, inputs in self.asked]
         first, *others = SETTINGS.values()
-        replay = [*self.requests(), *self.warmup]
-        return [(first, (self.path, replay))] + [
-            (setting, (self.path, self.requests())) for setting in others
+        return [
+            (first, (self.path, [*requests, *self._warmup])),
+            *((setting, (self.path, requests)) for setting in others),
         ]
 
     def is_too_small(self, sessions):
@@ -150,49 +136,41 @@ class _Examination:
             (row.error or "").startswith("InvalidArgumentError")
             or not all(map(is_sound, row.outputs.values()))
             for session in sessions
-            for (kind, _), row in zip(
-                [pair for asked in self.asked.values() for pair in asked],
-                session.answers,
-            )
+            for (_, kind, _), row in zip(self.asked, session.answers)
             if kind in PLAIN
         )
-
-    def by_kind(self, session):
-        """The answers of a session by signature and kind of question."""
-        answers = iter(session.answers)
-        return {
-            name: {kind: next(answers) for kind, _ in asked}
-            for name, asked in self.asked.items()
-            if asked
-        }
 
     def report(self, sessions):
         """The `Report`, once the sessions are over."""
         rows = list(self.rows)
         if not self.runs:
             return Report(self.path, tuple(rows))
-        for name, asked in self.asked.items():
-            if not asked:
-                detail = "its inputs are text that cannot be guessed"
-                rows.append(Row(f"{name}: not asked", True, detail))
+        asked = {name for name, _, _ in self.asked}
+        for name in [name for name in self.specs if name not in asked]:
+            detail = "its inputs are text that cannot be guessed"
+            rows.append(Row(f"{name}: not asked", True, detail))
         wanted = None
         if self.candidate.model is not None:
             wanted = _keras_answers(self.candidate, self.specs, self.asked)
         for where, session in zip(SETTINGS, sessions):
             rows += session_rows(where, session)
-            if session.load_error:
-                continue
-            answers = self.by_kind(session)
-            for name, mine in answers.items():
-                rows += answer_rows(f"{where}, {name}", mine)
-            replayed = session.answers[len(self.requests()) :]
-            if replayed:
-                error = next((row.error for row in replayed if row.error), "")
-                claim = f"{where}: {len(replayed)} warm-up requests pass"
-                rows.append(Row(claim, not error, error))
-            if wanted is not None:
-                rows.append(model_row(where, wanted, answers))
+            if not session.load_error:
+                rows += self._answer_rows(where, session.answers, wanted)
         return Report(self.path, tuple(rows))
+
+    def _answer_rows(self, where, answers, wanted):
+        by_name = {}
+        for (name, kind, _), answer in zip(self.asked, answers):
+            by_name.setdefault(name, {})[kind] = answer
+        for name, mine in by_name.items():
+            yield from answer_rows(f"{where}, {name}", mine)
+        replayed = answers[len(self.asked) :]
+        if replayed:
+            error = next((row.error for row in replayed if row.error), "")
+            claim = f"{where}: {len(replayed)} warm-up requests pass"
+            yield Row(claim, not error, error)
+        if wanted is not None:
+            yield model_row(where, wanted, by_name)
 
 
 def _run(examinations):

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_pyconv.export.proof.questions import PLAIN
 from keras_pyconv.export.serving.audit import FILES, audit
-from keras_pyconv.export.signatures.signature import WRITABLE
+from keras_pyconv.export.signatures.signature import unservable
 
 TOLERANCE = 1e-4  # of the largest value, as in the form that is served
 RUNS = "no operation on files, so that it may be run here"
@@ -78,56 +78,24 @@ def _clearly_ranked(scores):
     return np.concatenate([sure, gaps], -1) & np.concatenate([gaps, ~sure], -1)
 
 
-def _joined(first, second):
-    return {key: np.concatenate([first[key], second[key]]) for key in first}
-
-
 def static_rows(path, signatures):
     """Claims that the file alone decides."""
     is_version = re.fullmatch("[0-9]+", path.resolve().name) is not None
     yield Row("the folder's name is a version", is_version)
     findings = audit(path)
-    for claim, found in (
-        (
-            "no must-compile function, Python function or pinned device",
-            [each for each in findings if each.kind != FILES],
-        ),
-        (RUNS, [each for each in findings if each.kind == FILES]),
-    ):
-        yield Row(claim, not found, "; ".join(map(str, found[:3])))
-    bare = [
-        f"{name}.{output}"
+    refused = [str(each) for each in findings if each.kind != FILES]
+    claim = "no must-compile function, Python function or pinned device"
+    yield Row(claim, not refused, "; ".join(refused[:3]))
+    on_files = [str(each) for each in findings if each.kind == FILES]
+    yield Row(RUNS, not on_files, "; ".join(on_files[:3]))
+    faults = [
+        f"{name}.{output} {fault}"
         for name, signature in signatures.items()
         for output, spec in signature.outputs.items()
-        if spec.shape == () or (spec.shape and spec.shape[0] is not None)
+        if (fault := unservable(spec.dtype, spec.shape))
     ]
-    yield Row("every output has a batch of any size", not bare, " ".join(bare))
-    odd = [
-        f"{name}.{output} is {spec.dtype}"
-        for name, signature in signatures.items()
-        for output, spec in signature.outputs.items()
-        if spec.dtype not in WRITABLE
-    ]
-    yield Row("every output can be written as JSON", not odd, ", ".join(odd))
-
-
-def _same_row(wanted, got, rows):
-    """Whether some rows of one answer are the one row of another."""
-    picked = {name: array[rows] for name, array in got.items()}
-    every = {
-        name: np.repeat(array, len(rows), axis=0)
-        for name, array in wanted.items()
-    }
-    return difference_of(every, picked)
-
-
-def _first_error(answers, kinds):
-    wrong = (
-        f"{kind}: {answers[kind].error}"
-        for kind in kinds
-        if kind in answers and answers[kind].error
-    )
-    return next(wrong, "")
+    claim = "every output can be written as JSON, for a batch of any size"
+    yield Row(claim, not faults, " ".join(faults))
 
 
 def _infinite(answers):
@@ -145,7 +113,10 @@ def _batch_row(where, answers):
         answers[kind].outputs for kind in ("both", "first", "second")
     )
     try:
-        difference = difference_of(both, _joined(first, second))
+        joined = {
+            key: np.concatenate([first[key], second[key]]) for key in both
+        }
+        difference = difference_of(both, joined)
     except (ValueError, KeyError) as error:
         difference = str(error)
     claim = f"{where}: a batch of 2 equals 2 batches of 1"
@@ -159,8 +130,11 @@ def _broken_row(where, answers):
     if broken.error:
         return Row(claim, False, broken.error)
     outputs = broken.outputs
-    good = {name: array[:1] for name, array in outputs.items()}
-    difference = _same_row(good, outputs, [0, 4])
+    first, last = (
+        {name: array[row : row + 1] for name, array in outputs.items()}
+        for row in (0, 4)
+    )
+    difference = difference_of(first, last)
     classes, counts = outputs.get("classes"), outputs.get("num_detections")
     if counts is not None:
         if np.any(counts[1:4] != -1) or counts[0] < 0:
@@ -191,7 +165,12 @@ def _empty_row(where, answers):
 
 def answer_rows(where, answers):
     """Claims about one signature's answers to its `questions`."""
-    error = _first_error(answers, (*PLAIN, "large"))
+    errors = [
+        f"{kind}: {answers[kind].error}"
+        for kind in (*PLAIN, "large")
+        if kind in answers and answers[kind].error
+    ]
+    error = "".join(errors[:1])
     yield Row(f"{where}: answers", not error, error)
     if error:
         return

@@ -145,10 +145,6 @@ def run_jobs(jobs_by_setting):
 
     Returns:
         List of one list of `Session` a setting, one a job.
-
-    Raises:
-        RuntimeError: a process died or was not done within ten minutes; the
-            message ends with its output.
     """
     with tempfile.TemporaryDirectory() as temporary:
         started = []

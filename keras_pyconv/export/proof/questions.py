@@ -9,6 +9,7 @@ can guess them.
 import numpy as np
 
 from keras_pyconv.export.inspect import random_array
+from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.signatures.images import INPUT as FILES
 from keras_pyconv.export.signatures.images import (
     as_objects,
@@ -23,8 +24,6 @@ PLAIN = ("both", "first", "second", "zeros", "pictures")
 
 def edge_images():
     """Files that are images, though not as one expects them: an array."""
-    import tensorflow as tf
-
     generator = np.random.default_rng(0)
     shapes = [(1, 1, 3), (2, 300, 3), (70, 50, 1), (40, 60, 4)]
     pixels = [generator.integers(0, 256, s).astype(np.uint8) for s in shapes]
@@ -85,20 +84,13 @@ def _picture_questions(spec, both):
 
 
 def questions(name, spec, warmup=(), size=64):
-    """The requests that prove one signature.
+    """The requests that prove one signature, given its `SignatureSpec`.
 
-    Args:
-        name: of the signature.
-        spec: its `SignatureSpec`.
-        warmup: what `read_warmup` returned.
-        size: of every axis that the signature leaves open.
-
-    Returns:
-        List of pairs of a kind and the inputs by name: "both", "first" and
-        "second" are two examples and each of them; "zeros" and "large" are
-        of numbers, "pictures" and "broken" of files; "empty" is a batch of
-        none, and "again" is both after it. Empty where the signature takes
-        strings that nobody can guess.
+    Pairs of a kind and the inputs by name: "both", "first" and "second" are
+    two examples and each of them; "zeros" and "large" are of numbers,
+    "pictures" and "broken" of files; "empty" is a batch of none, and "again"
+    is both after it. None where the signature takes strings that nobody can
+    guess and that do not stand in `warmup`. Open axes are `size`.
     """
     both = _two_rows(name, spec, warmup, size)
     if both is None:

@@ -14,6 +14,7 @@ import warnings
 
 import numpy as np
 
+from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.runtimes.portable import (
     Exported,
     compare,
@@ -62,22 +63,11 @@ class Accuracy:
 
 
 def open_litert(path, threads=None):
-    """Opens a LiteRT file.
-
-    Args:
-        path: of the `.tflite` file.
-        threads: for the interpreter, or None for its default.
-
-    Returns:
-        Name of the runtime, and a function from `{input name: array}` to a
-        dictionary of arrays.
-    """
+    """Name of the runtime, and a function from named arrays to named arrays."""
     try:
         module = importlib.import_module("ai_edge_litert.interpreter")
         name = "LiteRT"
     except ImportError:
-        import tensorflow as tf
-
         # Newer TensorFlow leaves the interpreter to ai-edge-litert.
         module, name = getattr(tf, "lite", None), "TF Lite"
         if not hasattr(module, "Interpreter"):
@@ -91,10 +81,10 @@ def open_litert(path, threads=None):
 
 
 def _examples(calibration, specs):
-    """Lists of one array of one example for each input."""
+    """An array of examples for each input."""
     if isinstance(calibration, np.ndarray):
         calibration = [calibration]
-    found = []
+    batches, count = [], 0
     for batch in calibration:
         arrays = batch if isinstance(batch, (list, tuple)) else [batch]
         arrays = [np.asarray(array) for array in arrays]
@@ -104,31 +94,30 @@ def _examples(calibration, specs):
                 f"shapes {[tuple(s.shape) for s in specs]}. Received: "
                 f"{[a.shape for a in arrays]}"
             )
-        for index in range(len(arrays[0])):
-            one = [array[index : index + 1] for array in arrays]
-            found.append(
-                [a.astype(s.dtype.as_numpy_dtype) for a, s in zip(one, specs)]
-            )
-        if len(found) >= MOST_CALIBRATION:
+        batches.append(arrays)
+        count += len(arrays[0])
+        if count >= MOST_CALIBRATION:
             break
-    if not found:
+    if not count:
         raise ValueError("`calibration` holds no example.")
-    return found[:MOST_CALIBRATION]
+    return [
+        np.concatenate(arrays)[:MOST_CALIBRATION].astype(
+            spec.dtype.as_numpy_dtype
+        )
+        for arrays, spec in zip(zip(*batches), specs)
+    ]
 
 
 def _batches(examples, batch):
-    """Examples joined to the batch that the file takes."""
-    batch = batch or 1
-    repeated = examples + examples[: -len(examples) % batch]
-    for begin in range(0, len(repeated) - batch + 1, batch):
-        rows = repeated[begin : begin + batch]
-        yield [np.concatenate(arrays) for arrays in zip(*rows)]
+    """Examples by the batch that the file takes; the last is filled up."""
+    count = len(examples[0])
+    for begin in range(0, count, batch or 1):
+        rows = np.arange(begin, begin + (batch or 1)) % count
+        yield [array[rows] for array in examples]
 
 
 def _converted(form, specs, precision, examples):
     """The bytes of the LiteRT file."""
-    import tensorflow as tf
-
     module = tf.Module()
     module.model_variables = [v.value for v in form.model.variables]
     _, concrete = exported_function(form, specs, "portable")
@@ -187,7 +176,7 @@ def _accuracy(form, specs, ask, examples, truth):
         name = next(iter(expected))
         wanted.append(expected[name])
         got.append(ask(named)[name])
-    count = len(examples)
+    count = len(examples[0])
     wanted, got = np.concatenate(wanted)[:count], np.concatenate(got)[:count]
     largest = np.abs(wanted).max(initial=0.0) or 1.0
     best = [a.argmax(-1) for a in (wanted, got)]
@@ -292,7 +281,7 @@ def litert(
             asked, truth = examples, None
             if evaluation is not None:
                 asked = _examples(evaluation[0], specs)
-                truth = np.asarray(evaluation[1])[: len(asked)]
+                truth = np.asarray(evaluation[1])[: len(asked[0])]
             accuracy = _accuracy(form, specs, ask, asked, truth)
     return Exported(pathlib.Path(path), precision, len(data), rows, accuracy)
 

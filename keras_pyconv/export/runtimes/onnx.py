@@ -11,6 +11,7 @@ import importlib.util
 import inspect
 import pathlib
 
+from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.runtimes.portable import (
     Exported,
     compare,
@@ -27,16 +28,7 @@ PACKAGES = ("tf2onnx", "onnxruntime")
 
 
 def open_onnx_runtime(path, threads=None):
-    """Opens an ONNX file in ONNX Runtime, on CPU.
-
-    Args:
-        path: of the file.
-        threads: of one operation, or None for its default.
-
-    Returns:
-        Name of the runtime, and a function from `{input name: array}` to a
-        dictionary of arrays.
-    """
+    """Name of the runtime, and a function from named arrays to named arrays."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -55,16 +47,7 @@ def open_onnx_runtime(path, threads=None):
 
 
 def open_openvino(path, threads=None, precision="f32"):
-    """Opens an ONNX file in OpenVINO, on CPU.
-
-    Args:
-        path: of the file.
-        threads: of inference, or None for its default.
-        precision: "f32" or "bf16".
-
-    Returns:
-        As `open_onnx_runtime`.
-    """
+    """The same, in OpenVINO on CPU; `precision` is "f32" or "bf16"."""
     import openvino
 
     core = openvino.Core()
@@ -104,7 +87,6 @@ def _check_graph(form, concrete):
 
 def _converted(form, function, specs, opset, file):
     """Writes the file, with inputs in the order of `specs`."""
-    import tensorflow as tf
     import tf2onnx
 
     # tf2onnx passes what it takes by position.

@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_pyconv.export.form import difference, formed
 from keras_pyconv.export.inspect import inspect, is_sound
+from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.signatures.classifier import raw_signature
 from keras_pyconv.ops.graph import built_for
 
@@ -85,8 +86,6 @@ def portable_form(model, fold=True):
 
 def sized_specs(form, batch, size):
     """`tf.TensorSpec` of the inputs, for a batch and a size or for any."""
-    import tensorflow as tf
-
     return [
         tf.TensorSpec(
             (batch, *(size if n is None else n for n in spec.shape[1:])),
@@ -98,18 +97,11 @@ def sized_specs(form, batch, size):
 
 
 def exported_function(form, specs, purpose):
-    """The `tf.function` from inputs by name to the model's outputs by name.
+    """The `tf.function` from inputs by name to outputs by name, and concrete.
 
-    Args:
-        form: the portable form.
-        specs: from `sized_specs`.
-        purpose: "onnx", or "portable" for runtimes whose convolutions and
-            pools cannot pad by themselves.
-
-    Returns:
-        The function, and what it is for `specs`: a concrete function.
+    `purpose` is "onnx", or "portable" for runtimes whose convolutions and
+    pools cannot pad by themselves.
     """
-    import tensorflow as tf
 
     def serve(**tensors):
         with built_for(purpose):
@@ -123,21 +115,11 @@ def exported_function(form, specs, purpose):
 
 
 def compare(form, specs, runtimes, allowed, batches):
-    """Asks runtimes what Keras was asked.
-
-    Args:
-        form: the portable form.
-        specs: from `sized_specs`.
-        runtimes: functions from `{input name: array}` to a dictionary of
-            arrays, by the names of the runtimes.
-        allowed: the largest difference, as a share of the largest output.
-        batches: how many rows to ask at once, one question each.
-
-    Returns:
-        Tuple of `Comparison`.
+    """Asks runtimes, by their names, what Keras was asked: `Comparison`s.
 
     Raises:
-        ValueError: a runtime cannot answer, or answers otherwise.
+        ValueError: a runtime cannot answer, or its answer is off by more than
+            the share of the largest output that is allowed.
     """
     size = next((n for s in specs for n in s.shape[1:-1]), None) or form.size
     found = []

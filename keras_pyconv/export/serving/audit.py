@@ -11,6 +11,7 @@ import dataclasses
 import pathlib
 import re
 
+from keras_pyconv.export.lazy import tf
 from keras_pyconv.models.nesting import is_graph
 
 MUST_COMPILE = "_XlaMustCompile"
@@ -178,16 +179,12 @@ def _node_findings(node, compiled, touches_files):
 def read_signatures(path):
     """The signatures of a SavedModel, without loading it.
 
-    Args:
-        path: folder of one SavedModel.
-
     Returns:
         Dictionary of `SignatureSpec` by name.
 
     Raises:
         ValueError: there is no readable SavedModel at `path`.
     """
-    import tensorflow as tf
 
     def specs(tensors):
         result = {}

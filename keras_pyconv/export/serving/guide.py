@@ -211,12 +211,7 @@ State and signatures: `curl localhost:8501/v1/models/{name}` and
 def write_guide(root, entry, signatures, specs, record):
     """Writes the page into a model's folder, unless its owner wrote one.
 
-    Args:
-        root: the model's folder.
-        entry: the `Entry` of the version that is described.
-        signatures: sequence of `Signature`.
-        specs: what `read_signatures` says of the export.
-        record: `Recorded` of the version.
+    `specs` is what `read_signatures` says of the export.
     """
     text = _page(entry, signatures, specs, record)
     file = pathlib.Path(root, FILE)

@@ -85,13 +85,7 @@ def size_bytes(folder):
 
 
 def read_ledger(folder):
-    """The entries of a folder of models.
-
-    Args:
-        folder: such as `saved_models`.
-
-    Returns:
-        List of `Entry`; empty where there is no ledger.
+    """The entries of a folder of models; none where there is no ledger.
 
     Raises:
         ValueError: the file is damaged.
@@ -166,13 +160,10 @@ def _refuse_other_folders(folder):
 def listing(folder, verify=False):
     """What a folder of models holds.
 
-    Args:
-        folder: such as `saved_models`.
-        verify: whether every file is read and compared with its checksum.
-
     Returns:
         List of pairs of an `Entry` and what is the matter with it: empty,
-        "missing", "changed", or "not in the ledger".
+        "missing", "not in the ledger", or, where `verify` has every file
+        read and compared with its checksum, "changed".
 
     Raises:
         ValueError: the ledger is damaged, or the folder is missing, that of

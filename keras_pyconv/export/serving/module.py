@@ -9,6 +9,8 @@ import errno
 
 import keras
 
+from keras_pyconv.export.lazy import tf
+
 METHOD_PREFIX = "tensorflow/serving/"
 GRAPH_BYTES = 8_000_000  # room for the graph beside the variables
 FILE_BYTES = 2**31  # the most that a saved_model.pb can hold
@@ -27,19 +29,11 @@ def check_size(name, parameters, freeze):
 
 
 def traced_model(seen, freeze=False):
-    """The model at inference as one function that signatures share.
+    """The model as one function, which takes and gives what the model does.
 
-    Args:
-        seen: `Inspected`.
-        freeze: whether the variables' values are written into the graph as
-            constants.
-
-    Returns:
-        Function that takes and gives what the model does; numbers are cast
-        to the types of the model's inputs.
+    Numbers are cast to the types of its inputs; with `freeze` the variables'
+    values are written into the graph as constants.
     """
-    import tensorflow as tf
-
     tensors = seen.model.inputs
     arrays = [(v, v.numpy()) for v in seen.model.variables if freeze]
 
@@ -70,8 +64,6 @@ def traced_model(seen, freeze=False):
 @contextlib.contextmanager
 def os_errors():
     """TensorFlow's own errors of writing become OSError."""
-    import tensorflow as tf
-
     try:
         yield
     except tf.errors.OpError as error:
@@ -83,18 +75,7 @@ def os_errors():
 
 
 def writer(seen, signatures, freeze=False):
-    """Traces the signatures over a model; returns what writes them.
-
-    Args:
-        seen: `Inspected` in serving form.
-        signatures: sequence of `Signature`.
-        freeze: whether variables become constants.
-
-    Returns:
-        Function that writes the SavedModel into a folder.
-    """
-    import tensorflow as tf
-
+    """Traces the signatures over a model; the function that writes both."""
     module = tf.Module()
     if not freeze:
         # A Session restores tf.Variables only. Keras's own variables, or

@@ -79,14 +79,9 @@ def _end_of_list(text):
 
 
 def with_model(text, name):
-    """A list of models with one more, where it is not in it.
+    """The text of a list of models with one more, where it is not in it.
 
-    Args:
-        text: of `models.config`; empty for a new one.
-        name: of the model.
-
-    Returns:
-        The text; everything that stood there still does, comments too.
+    Everything that stood in the text still does, comments too.
 
     Raises:
         ValueError: no list can be read from the text.
@@ -132,15 +127,7 @@ def _models_text(folder):
 def check_server_files(root, wanted=True):
     """Refuses folders whose files cannot be brought up to date.
 
-    Args:
-        root: the model's folder.
-        wanted: whether the folder above gets the ledger and the files.
-
-    Raises:
-        ValueError: `root` is the folder of models; or a name that the
-            server's addresses cannot hold, or a damaged ledger or list of
-            models.
-        PermissionError: the folder above `root` cannot be written.
+    `wanted` is whether the folder above `root` gets the ledger and the files.
     """
     root = pathlib.Path(os.path.abspath(root))
     folder = root.parent
@@ -166,13 +153,7 @@ def check_server_files(root, wanted=True):
 
 
 def write_server_files(root, batch_sizes, entry):
-    """Brings ledger and server's files in the folder of models up to date.
-
-    Args:
-        root: the model's folder.
-        batch_sizes: those that are warmed up.
-        entry: `Entry` of the version that was exported.
-    """
+    """Brings ledger and server's files in the folder of models up to date."""
     folder = pathlib.Path(os.path.abspath(root)).parent
     with locked(folder / LOCK):
         add_entry(folder, entry)

@@ -146,9 +146,8 @@ def publish(root, version, write):
     Args:
         root: the model's folder, made where it is missing.
         version: positive integer, or None for one more than the largest.
-        write: function that takes the path of a new folder and fills it.
-            Whatever it raises is raised again after everything that was
-            made has been removed.
+        write: function that fills a new folder. Whatever it raises is raised
+            again after everything that was made has been removed.
 
     Returns:
         Path of the version's folder.

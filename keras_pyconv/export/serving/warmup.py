@@ -10,6 +10,7 @@ import pathlib
 
 import numpy as np
 
+from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.serving.messages import message
 
 FILE = "assets.extra/tf_serving_warmup_requests"
@@ -19,8 +20,6 @@ RECORD_BYTES = 16  # of a TFRecord, beside its data
 
 def _tensor(array):
     """A TensorProto; one value stands for all where they are the same."""
-    import tensorflow as tf
-
     array = np.asarray(array)
     if array.dtype == np.float32 and array.size and np.ptp(array) == 0:
         proto = tf.make_tensor_proto(array.flat[0], shape=array.shape)
@@ -30,14 +29,7 @@ def _tensor(array):
 
 
 def encode_log(model_name, signature_name, method, arrays):
-    """The bytes of one PredictionLog.
-
-    Args:
-        model_name: as the server knows the model.
-        signature_name: of the signature.
-        method: "predict", "classify" or "regress".
-        arrays: dictionary of arrays by input name.
-    """
+    """The bytes of one PredictionLog; `arrays` are by input name."""
     log = message("PredictionLog")()
     request = getattr(log, method).request
     request.model_spec.name = model_name
@@ -57,7 +49,6 @@ def decode_log(data):
     Raises:
         ValueError: it is damaged, or of another kind.
     """
-    import tensorflow as tf
     from google.protobuf.message import DecodeError
     from tensorflow.core.framework import tensor_pb2
 
@@ -101,18 +92,11 @@ def _sizes(signatures, batch_sizes):
 def write_warmup(folder, model_name, signatures, batch_sizes, size):
     """Writes the requests of every signature and batch size.
 
-    Args:
-        folder: of the SavedModel.
-        model_name: as the server knows the model.
-        signatures: sequence of `Signature`.
-        batch_sizes: those of signatures that have none of their own.
-        size: of every axis that a signature leaves open.
+    Open axes are `size`; a signature may have batch sizes of its own.
 
     Raises:
         ValueError: more requests than the server reads.
     """
-    import tensorflow as tf
-
     file = pathlib.Path(folder, FILE)
     file.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(file)) as writer:
@@ -137,20 +121,14 @@ def write_warmup(folder, model_name, signatures, batch_sizes, size):
 
 
 def read_warmup(path):
-    """The warm-up requests of a SavedModel.
-
-    Args:
-        path: folder of one version.
+    """The warm-up requests of a version; none where it has no file of them.
 
     Returns:
-        List of `(signature name, {input name: array})`; empty where the
-        version has none.
+        List of `(signature name, {input name: array})`.
 
     Raises:
         ValueError: the file is damaged.
     """
-    import tensorflow as tf
-
     file = pathlib.Path(path, FILE)
     if not file.is_file():
         return []

@@ -6,6 +6,7 @@ never a plain list, which would have no batch.
 
 import keras
 
+from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.signatures.images import (
     classify_signature,
     decode_prepared,
@@ -31,18 +32,7 @@ BEST = {key: OUTPUTS[key] for key in ("scores", "classes", "labels")}
 
 
 def choose_task(seen, task=None, labels=None):
-    """Decides which outputs a model's signature has.
-
-    Args:
-        seen: `Inspected`.
-        task: "classification", "raw", or None to decide from the model: a
-            classifier ends in softmax, sigmoid, or a Dense layer without an
-            activation, of at least two units. One unit with a sigmoid tells
-            two classes apart.
-        labels: names of the classes, or None.
-
-    Returns:
-        "classification" or "raw".
+    """The task, or what it must be: "classification" or "raw".
 
     Raises:
         ValueError: an unknown task, "classification" or labels for a model
@@ -85,7 +75,6 @@ def _check_labels(labels, task, classes):
 
 def class_outputs(seen, labels, top_k):
     """Function from a classifier's output to the best classes by name."""
-    import tensorflow as tf
 
     def decode(output):
         probabilities = tf.cast(keras.tree.flatten(output)[0], tf.float32)
@@ -139,7 +128,6 @@ def raw_signature(seen):
 
     Floats of less precision become float32.
     """
-    import tensorflow as tf
 
     def name(outputs):
         return {
@@ -155,16 +143,9 @@ def raw_signature(seen):
 def classifier_signatures(seen, labels=None, top_k=5, preprocessing=None):
     """The signatures of a classifier.
 
-    Args:
-        seen: `Inspected` of one.
-        labels: name of every class, or None for the indices as text.
-        top_k: number of best classes; at most all are given.
-        preprocessing: `Preprocessing` from a decoded image to the model's
-            input, or None for no signatures that take files.
-
-    Returns:
-        List of `Signature`: `serving_default`, and with `preprocessing`
-        `serve_bytes` of JPEG and PNG files, and `classify` of tf.Example.
+    `serving_default`, and with a `Preprocessing` from a decoded image to the
+    model's input `serve_bytes` of JPEG and PNG files, and `classify` of
+    tf.Example. Without labels the classes are named by their numbers.
     """
     decode = class_outputs(seen, labels, top_k)
     signatures = [default_signature(seen, decode, OUTPUTS)]
@@ -191,18 +172,11 @@ def classifier_signatures(seen, labels=None, top_k=5, preprocessing=None):
 
 
 def choose_preprocessing(seen, preprocessing="auto"):
-    """Decides how images become the input of a model.
+    """The `Preprocessing` from images to the input of a model, or None.
 
-    Args:
-        seen: `Inspected`.
-        preprocessing: a `Preprocessing`, None for no signatures of files, or
-            "auto" to decide from the model. Where it takes one square of
-            known size, it is the ImageNet evaluation of the package's
-            networks, or, where the model begins by scaling its pixels
-            itself, the whole central square in [0, 255].
-
-    Returns:
-        A `Preprocessing`, or None.
+    "auto" decides from the model. Where it takes one square of known size, it
+    is the ImageNet evaluation of the package's networks, or, where the model
+    begins by scaling its pixels itself, the whole central square in [0, 255].
 
     Raises:
         ValueError: the model cannot take what `preprocessing` makes.

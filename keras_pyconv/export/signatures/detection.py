@@ -9,6 +9,7 @@ are fractions. There are always as many rows as an image may have detections;
 import dataclasses
 
 from keras_pyconv.export.inspect import inspect
+from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.signatures.classifier import default_signature
 from keras_pyconv.export.signatures.images import decode_sized, image_signature
 from keras_pyconv.export.signatures.recorded import Recorded
@@ -43,8 +44,6 @@ def _check(seen, labels):
 
 def _answer(found, labels):
     """A server's outputs from those of `DecodeDetections`."""
-    import tensorflow as tf
-
     classes = tf.cast(found["labels"], tf.int64)
     names = tf.strings.as_string(classes)
     if labels is not None:
@@ -60,8 +59,6 @@ def _answer(found, labels):
 
 def _unreadable(found, readable):
     """Nothing found, and -1 detections, where no picture could be read."""
-    import tensorflow as tf
-
     row = readable[:, tf.newaxis]
     return {
         "boxes": tf.where(row[..., tf.newaxis], found["boxes"], 0.0),
@@ -98,8 +95,6 @@ def detection_signatures(model, labels=None, preprocessing=None, **options):
     ...     model, "saved_models/ssd", signatures=signatures
     ... )
     """
-    import tensorflow as tf
-
     seen = inspect(model)
     _check(seen, labels)
     layer = DecodeDetections.for_model(model, **options)

@@ -7,6 +7,7 @@ that fails its row is empty and says so, and all others get their answers.
 
 import numpy as np
 
+from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.signatures.signature import Signature
 from keras_pyconv.tasks.preprocessing import decode_picture, prepare_picture
 
@@ -28,8 +29,6 @@ def map_strings(strings, function, shape):
         float32 tensor `(batch, *shape)` that is zero where the function
         failed, and bool tensor `(batch,)` that is true where it did not.
     """
-    import tensorflow as tf
-
     count = tf.shape(strings, out_type=tf.int64)[0]
 
     def one(index, string):
@@ -65,7 +64,6 @@ def decode_sized(encoded, prepare, shape, numbers):
         float32 tensors `(batch, *shape)` and `(batch, numbers)`, zero for
         what cannot be read, and bool tensor `(batch,)`, false there.
     """
-    import tensorflow as tf
 
     def one(string):
         image, sizes = prepare(decode_picture(string))
@@ -78,19 +76,10 @@ def decode_sized(encoded, prepare, shape, numbers):
 
 
 def decode_prepared(encoded, rule, in_examples=False):
-    """Decodes a batch of files as the evaluation does.
+    """Decodes a batch of files as the evaluation does; as `map_strings`.
 
-    Args:
-        encoded: string tensor `(batch,)` of the files, or of tf.Example with
-            each as `image/encoded`.
-        rule: the `Preprocessing`.
-        in_examples: which of the two.
-
-    Returns:
-        As `map_strings`, of shape `(size, size, channels)`.
+    With `in_examples` each is the `image/encoded` of a tf.Example.
     """
-    import tensorflow as tf
-
     feature = {"image/encoded": tf.io.FixedLenFeature((), tf.string)}
 
     def one(string):
@@ -103,8 +92,6 @@ def decode_prepared(encoded, rule, in_examples=False):
 
 def only_readable(outputs, readable):
     """The best classes, with none where the image could not be read."""
-    import tensorflow as tf
-
     row = readable[:, tf.newaxis]
     none = {
         "scores": tf.constant(0.0),
@@ -126,8 +113,6 @@ def as_objects(items):
 
 def example_images(count, height, width, channels=3):
     """An array of JPEG files: waves of colours, small, no neighbours alike."""
-    import tensorflow as tf
-
     y, x, channel = np.meshgrid(
         np.linspace(0, 1, height),
         np.linspace(0, 1, width),
@@ -144,8 +129,6 @@ def example_images(count, height, width, channels=3):
 
 def serialized_examples(files):
     """An array of tf.Example with each file as `image/encoded`."""
-    import tensorflow as tf
-
     examples = []
     for file in files:
         value = tf.train.BytesList(value=[file])
@@ -156,17 +139,10 @@ def serialized_examples(files):
 
 
 def image_signature(function, sides, meaning, outputs, **about):
-    """The signature `serve_bytes`.
+    """The signature `serve_bytes`, from `function(model, files)`.
 
-    Args:
-        function: `(model, files) -> outputs`; files are a string tensor.
-        sides: height and width of the example images, and channels.
-        meaning: as in `Signature`.
-        outputs: as in `Signature`.
-        **about: of the `Signature`.
+    Example images have the `sides` height and width, and channels.
     """
-    import tensorflow as tf
-
     return Signature(
         "serve_bytes",
         {INPUT: tf.TensorSpec((None,), tf.string, INPUT)},
@@ -180,7 +156,6 @@ def image_signature(function, sides, meaning, outputs, **about):
 
 def classify_signature(function, sides, outputs):
     """The signature `classify`, of the same files in tf.Example."""
-    import tensorflow as tf
 
     def examples(count):
         return {"inputs": serialized_examples(example_images(count, *sides))}

@@ -41,13 +41,7 @@ class Recorded:
 
 
 def read(path):
-    """The record of a SavedModel.
-
-    Args:
-        path: folder of one version.
-
-    Returns:
-        `Recorded`, or None where the version has none.
+    """The record of a version, or None where it has none.
 
     Raises:
         ValueError: the record is damaged.

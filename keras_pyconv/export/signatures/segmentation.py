@@ -11,6 +11,7 @@ import dataclasses
 import keras
 
 from keras_pyconv.export.inspect import inspect
+from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.signatures.classifier import default_signature
 from keras_pyconv.export.signatures.images import decode_sized, image_signature
 from keras_pyconv.export.signatures.recorded import FILE as RECORD
@@ -28,8 +29,6 @@ def _fitted(picture, side, preprocessing):
 
     What remains has the mean colour, which is zero once normalized.
     """
-    import tensorflow as tf
-
     sides = tf.cast(tf.shape(picture)[:2], tf.float32)
     inner = tf.round(side * sides / tf.reduce_max(sides))
     inner = tf.cast(tf.maximum(inner, 1.0), tf.int32)
@@ -40,8 +39,6 @@ def _fitted(picture, side, preprocessing):
 
 def _mask(logits, sides):
     """The PNG of one picture's labels at the size as it was sent."""
-    import tensorflow as tf
-
     inner, outer = sides[:2], sides[2:]
     shrink = LARGEST / tf.cast(tf.reduce_max(outer), tf.float32)
     middle = tf.cast(outer, tf.float32) * tf.minimum(shrink, 1.0)
@@ -55,7 +52,6 @@ def _mask(logits, sides):
 
 def _masks(logits, sides, readable):
     """A PNG for each picture, empty for what could not be read."""
-    import tensorflow as tf
 
     def one(element):
         logits, sides, readable = element
@@ -138,8 +134,6 @@ def segmentation_signatures(model, preprocessing=None, labels=None):
     ...     model, "saved_models/segnet", signatures=signatures
     ... )
     """
-    import tensorflow as tf
-
     seen = inspect(model)
     side = _side(seen)
     preprocessing = preprocessing or Preprocessing()

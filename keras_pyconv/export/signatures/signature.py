@@ -12,10 +12,27 @@ from collections.abc import Callable
 import numpy as np
 
 from keras_pyconv.export.inspect import random_array
+from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.signatures.recorded import Recorded
 
 WRITABLE = ("float32", "float64", "int32", "int64", "uint8", "bool", "string")
 METHODS = ("predict", "classify", "regress")
+
+
+def unservable(dtype, shape):
+    """Why a server cannot give an output, or an empty text."""
+    if dtype not in WRITABLE:
+        return (
+            f"is {dtype}, which the server cannot write as JSON. "
+            f"It can: {', '.join(WRITABLE)}."
+        )
+    shape = tf.TensorShape(shape)
+    if shape.rank == 0 or (shape.rank and shape[0] is not None):
+        return (
+            "must have the batch of any size as its first axis. "
+            f"Received: shape {shape}"
+        )
+    return ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,19 +105,21 @@ class Signature:
         }
 
     def traced(self, model):
-        """The concrete TensorFlow function from named tensors to outputs.
-
-        Args:
-            model: function that takes and gives what the Keras model does.
+        """The concrete function, over one that takes and gives what Keras does.
 
         Raises:
             ValueError: an output that the server cannot give.
         """
-        import tensorflow as tf
 
         def serve(**tensors):
             outputs = self.function(model, tensors)
-            self._check(outputs)
+            for name, tensor in outputs.items():
+                fault = unservable(tensor.dtype.name, tensor.shape)
+                if fault:
+                    raise ValueError(
+                        f"The output {name!r} of the signature {self.name!r} "
+                        f"{fault}"
+                    )
             return outputs
 
         named = {
@@ -109,22 +128,6 @@ class Signature:
         }
         function = tf.function(serve, autograph=False)
         return function.get_concrete_function(**named)
-
-    def _check(self, outputs):
-        """Refuses outputs that the server would refuse when first asked."""
-        for name, tensor in outputs.items():
-            what = f"The output {name!r} of the signature {self.name!r}"
-            if tensor.dtype.name not in WRITABLE:
-                raise ValueError(
-                    f"{what} is {tensor.dtype.name}, which the server cannot "
-                    f"write as JSON. It can: {', '.join(WRITABLE)}."
-                )
-            rank = tensor.shape.rank
-            if rank == 0 or (rank and tensor.shape[0] is not None):
-                raise ValueError(
-                    f"{what} must have the batch of any size as its first "
-                    f"axis. Received: shape {tensor.shape}"
-                )
 
 
 def check_signatures(signatures):

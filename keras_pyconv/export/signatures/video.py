@@ -9,6 +9,7 @@ class -1; the others of its batch get theirs.
 import numpy as np
 
 from keras_pyconv.export.inspect import inspect
+from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.signatures.classifier import (
     BEST,
     choose_task,
@@ -64,8 +65,6 @@ def video_signatures(model, labels=None, top_k=5, preprocessing=None):
     ...     batch_sizes=(1, 2),
     ... )
     """
-    import tensorflow as tf
-
     seen = inspect(model)
     frames, side = _sizes(seen)
     choose_task(seen, "classification", labels)
