@@ -120,9 +120,10 @@ def _converted(form, specs, precision, examples):
     """The bytes of the LiteRT file."""
     module = tf.Module()
     module.model_variables = [v.value for v in form.model.variables]
-    _, concrete = exported_function(form, specs, "portable")
+    function = exported_function(form, specs, "portable")
+    signatures = {SIGNATURE: function.get_concrete_function()}
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, signatures={SIGNATURE: concrete})
+        tf.saved_model.save(module, folder, signatures=signatures)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

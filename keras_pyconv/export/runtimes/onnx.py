@@ -8,10 +8,8 @@ that is installed.
 
 import importlib.metadata
 import importlib.util
-import inspect
 import pathlib
 
-from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.runtimes.portable import (
     Exported,
     compare,
@@ -85,26 +83,15 @@ def _check_graph(form, concrete):
         )
 
 
-def _converted(form, function, specs, opset, file):
+def _convert(form, specs, opset, file):
     """Writes the file, with inputs in the order of `specs`."""
     import tf2onnx
 
-    # tf2onnx passes what it takes by position.
-    names = [spec.name for spec in specs]
-
-    def positional(*tensors):
-        return function(**dict(zip(names, tensors)))
-
-    positional.__signature__ = inspect.Signature(
-        [
-            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-            for name in names
-        ]
-    )
-    traced = tf.function(positional, input_signature=specs, autograph=False)
+    function = exported_function(form, specs, "onnx")
+    _check_graph(form, function.get_concrete_function())
     try:
         tf2onnx.convert.from_function(
-            traced, input_signature=specs, opset=opset, output_path=str(file)
+            function, input_signature=specs, opset=opset, output_path=str(file)
         )
     except Exception as error:
         raise ValueError(
@@ -143,10 +130,8 @@ def onnx(model, path, *, opset=OPSET, fold=True):
     _check_packages()
     form = portable_form(model, fold)
     specs = sized_specs(form, None, None)
-    function, concrete = exported_function(form, specs, "onnx")
-    _check_graph(form, concrete)
     with replacing(path) as file:
-        _converted(form, function, specs, opset, file)
+        _convert(form, specs, opset, file)
         opened = _open_all(form, file)
         rows = compare(form, specs, dict(opened), ALLOWED, (1, 2))
         size = file.stat().st_size

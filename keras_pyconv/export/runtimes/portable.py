@@ -96,22 +96,26 @@ def sized_specs(form, batch, size):
     ]
 
 
+def _outputs(form, tensors):
+    """The model's outputs by name, at inference."""
+    named = dict(zip([spec.name for spec in form.specs], tensors))
+    return raw_signature(form).function(
+        lambda inputs: form.model(inputs, training=False), named
+    )
+
+
 def exported_function(form, specs, purpose):
-    """The `tf.function` from inputs by name to outputs by name, and concrete.
+    """The `tf.function` from inputs in their order to outputs by name.
 
     `purpose` is "onnx", or "portable" for runtimes whose convolutions and
     pools cannot pad by themselves.
     """
 
-    def serve(**tensors):
+    def serve(*tensors):
         with built_for(purpose):
-            return raw_signature(form).function(
-                lambda inputs: form.model(inputs, training=False), tensors
-            )
+            return _outputs(form, tensors)
 
-    function = tf.function(serve, autograph=False)
-    named = {spec.name: spec for spec in specs}
-    return function, function.get_concrete_function(**named)
+    return tf.function(serve, input_signature=specs, autograph=False)
 
 
 def compare(form, specs, runtimes, allowed, batches):
@@ -145,13 +149,7 @@ def compare(form, specs, runtimes, allowed, batches):
 
 def named_outputs(form, arrays):
     """What Keras answers, by the names that an export gives the outputs."""
-    function = raw_signature(form).function
-    tensors = map(keras.ops.convert_to_tensor, arrays)
-    names = (spec.name for spec in form.specs)
-    outputs = function(
-        lambda inputs: form.model(inputs, training=False),
-        dict(zip(names, tensors)),
-    )
+    outputs = _outputs(form, map(keras.ops.convert_to_tensor, arrays))
     return {name: value.numpy() for name, value in outputs.items()}
 
 

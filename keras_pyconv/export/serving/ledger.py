@@ -14,6 +14,7 @@ import os
 import pathlib
 import re
 
+from keras_pyconv.reading import read_json
 from keras_pyconv.writing import write_atomically
 
 FILE = "ledger.json"
@@ -94,10 +95,9 @@ def read_ledger(folder):
     if not file.exists():
         return []
     try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
         return [
             Entry(**{**row, "signatures": tuple(row.get("signatures", ()))})
-            for row in rows
+            for row in read_json(file)
         ]
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"The ledger {file} is damaged: {error}") from error

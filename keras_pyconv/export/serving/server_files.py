@@ -12,6 +12,7 @@ import re
 from keras_pyconv.export.serving.ledger import FILE as LEDGER
 from keras_pyconv.export.serving.ledger import LOCK, add_entry, read_ledger
 from keras_pyconv.export.serving.messages import message
+from keras_pyconv.reading import read_text
 from keras_pyconv.writing import locked, write_atomically
 
 MOUNTED = "/models"  # where the container has the folder
@@ -118,10 +119,7 @@ def batching(batch_sizes):
 
 def _models_text(folder):
     file = pathlib.Path(folder, MODELS)
-    try:
-        return file.read_text(encoding="utf-8") if file.exists() else ""
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file} is not text in UTF-8: {error}") from error
+    return read_text(file) if file.exists() else ""
 
 
 def check_server_files(root, wanted=True):

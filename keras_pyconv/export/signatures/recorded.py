@@ -8,6 +8,7 @@ import dataclasses
 import json
 import pathlib
 
+from keras_pyconv.reading import read_json
 from keras_pyconv.tasks.preprocessing import Preprocessing
 
 FILE = "assets.extra/keras_pyconv.json"
@@ -50,7 +51,7 @@ def read(path):
     if not file.is_file():
         return None
     try:
-        row = json.loads(file.read_text())
+        row = read_json(file)
         made, labels = row["preprocessing"], row["labels"]
         if made is not None:
             made = {

@@ -96,15 +96,6 @@ def _side(seen):
     return shape[0] or SIDE
 
 
-def _record(side, preprocessing, labels):
-    steps = (
-        f"its long side resized to {side} pixels with antialiasing (what a "
-        "square then lacks below or on the right is 0 after the rest)"
-    )
-    made = dataclasses.replace(preprocessing, size=side, resize=side)
-    return Recorded(made, labels, steps=steps)
-
-
 def segmentation_signatures(model, preprocessing=None, labels=None):
     """What a server of label maps takes and gives.
 
@@ -137,6 +128,11 @@ def segmentation_signatures(model, preprocessing=None, labels=None):
     seen = inspect(model)
     side = _side(seen)
     preprocessing = preprocessing or Preprocessing()
+    steps = (
+        f"its long side resized to {side} pixels with antialiasing (what a "
+        "square then lacks below or on the right is 0 after the rest)"
+    )
+    made = dataclasses.replace(preprocessing, size=side, resize=side)
     meaning = "classes from 0"
     if labels is not None:
         labels = names_of_classes(seen.output_shapes[0][-1], labels)
@@ -165,7 +161,7 @@ def segmentation_signatures(model, preprocessing=None, labels=None):
             of_prepared,
             {"labels": meaning},
             "Prepared images, see Pictures, to the class of every pixel.",
-            recorded=_record(side, preprocessing, labels),
+            recorded=Recorded(made, labels, steps=steps),
         ),
         image_signature(
             of_files,

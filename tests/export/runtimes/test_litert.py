@@ -164,3 +164,12 @@ def test_functions_of_its_owner_are_written(with_own_functions, tmp_path):
         with_own_functions(pictures),
         atol=1e-5,
     )
+
+
+def test_several_inputs_keep_their_names(tmp_path):
+    left, right = keras.Input((2,), name="left"), keras.Input((2,), name="b")
+    model = keras.Model([left, right], left - 2.0 * right)
+    _, ask = open_litert(litert(model, tmp_path / "net.tflite").path)
+    ones = np.ones((1, 2), "float32")
+    (answer,) = ask({"b": ones, "left": 5.0 * ones}).values()
+    np.testing.assert_array_equal(answer, 3.0 * ones)

@@ -95,3 +95,12 @@ def test_functions_of_its_owner_are_written(with_own_functions, tmp_path):
     images = np.random.default_rng(0).normal(size=(2, 12, 12, 4)).astype("f4")
     answer = ask({"images": images})["kinds"]
     np.testing.assert_allclose(answer, with_own_functions(images), atol=1e-5)
+
+
+def test_several_inputs_keep_their_names(tmp_path):
+    left, right = keras.Input((2,), name="left"), keras.Input((2,), name="b")
+    model = keras.Model([left, right], left - 2.0 * right)
+    _, ask = open_onnx_runtime(onnx(model, tmp_path / "net.onnx").path)
+    ones = np.ones((3, 2), "float32")
+    (answer,) = ask({"b": ones, "left": 5.0 * ones}).values()
+    np.testing.assert_array_equal(answer, 3.0 * ones)

@@ -144,7 +144,7 @@ def test_a_list_gets_one_model_more_and_keeps_its_text(kind):
         "model_config_list { config { name: 3 } }",
         "custom_model_config {}",
         "model_config_list {} model_config_list {}",
-        "\xff\xfe",
+        "\x80 mine",
     ],
 )
 def test_a_list_that_the_server_would_refuse_is_left_alone(
