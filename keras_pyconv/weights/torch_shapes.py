@@ -1,22 +1,24 @@
 """The authors' parameters of a record, by name and shape, and the way back.
 
-In closed form, without building a network: what a checkpoint must hold, and
-which network one is of.
+By counting, without building a network: what a checkpoint must hold, and which
+network one is of.
 
 The fact a reader would get wrong: names and shapes do not tell networks apart
 that differ in strides and pooling alone. Published networks come first then.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
-from keras_pyconv.architectures import (
-    ARCHITECTURES,
-    SEGMENTERS,
-    get_architecture,
+from keras_pyconv.architectures import ARCHITECTURES, SEGMENTERS
+from keras_pyconv.complexity import LayerCost, complexity
+from keras_pyconv.networks.authors_names import (
+    module_names,
+    parameter_name,
+    torch_shape,
 )
 from keras_pyconv.weights.catalog import PUBLISHED
 
-_NORMALIZATION = ("weight", "bias", "running_mean", "running_var")
+SIDE = 32
 _COUNTER = ".num_batches_tracked"
 _CLASSIFIER = "fc."
 # What stands for the stem and the heads of a segmentation network.
@@ -28,64 +30,17 @@ _HEAD_FAMILIES = {"pyconvhead.": "PyConvSegNet", "ppm.": "PSPNet"}
 Shapes = dict[str, tuple[int, ...]]
 
 
-def _normalization(module, channels):
-    return {f"{module}.{name}": (channels,) for name in _NORMALIZATION}
-
-
-def _spatial(module, stage, inputs):
-    """The levels of a pyramid; one level has no number."""
-    one = len(stage.levels) == 1
-    for number, level in enumerate(stage.levels, 1):
-        name = module if one else f"{module}.conv2_{number}"
-        shape = (inputs // level.groups, level.kernel, level.kernel)
-        yield f"{name}.weight", (stage.filters[number - 1], *shape)
-
-
-def _body(architecture, stage, inputs, module) -> Iterator[tuple]:
-    """(module, its convolutions' shapes, outputs), in the order they run."""
-    width, outputs = stage.width, stage.width * architecture.expansion
-
-    def pyramid(position, entering):
-        name = f"{module}.conv{position}"
-        return position, dict(_spatial(name, stage, entering)), width
-
-    def pointwise(position, entering, filters):
-        name = f"{module}.conv{position}.weight"
-        return position, {name: (filters, entering, 1, 1)}, filters
-
-    if architecture.block == "bottleneck":
-        yield pointwise(1, inputs, width)
-        yield pyramid(2, width)
-        yield pointwise(3, width, outputs)
-        return
-    yield pyramid(1, inputs)
-    if architecture.block == "basic1":
-        yield pyramid(2, width)
-    else:
-        yield pointwise(2, width, outputs)
-
-
-def shortcut_index(stage, inputs: int, outputs: int) -> int | None:
-    """The number of a projection in `downsample`; None without one."""
-    pooled = stage.shortcut == "pool"
-    if (pooled or stage.stride == 1) and inputs == outputs:
-        return None
-    return int(pooled)
-
-
-def _block(architecture, stage, inputs, outputs, module, first) -> Shapes:
-    shapes = {}
-    for position, convolutions, channels in _body(
-        architecture, stage, inputs, module
-    ):
-        shapes |= convolutions
-        shapes |= _normalization(f"{module}.bn{position}", channels)
-    index = shortcut_index(stage, inputs, outputs) if first else None
-    if index is not None:
-        name = f"{module}.downsample"
-        shapes[f"{name}.{index}.weight"] = (outputs, inputs, 1, 1)
-        shapes |= _normalization(f"{name}.{index + 1}", outputs)
-    return shapes
+def named_shapes(layers: Iterable[LayerCost]) -> Shapes:
+    """The authors' name and the shape of each variable of counted layers."""
+    layers = list(layers)
+    modules = module_names(layer.name for layer in layers)
+    return {
+        parameter_name(modules[layer.name], layer.name, variable): (
+            torch_shape(shape)
+        )
+        for layer in layers
+        for variable, shape in layer.variables
+    }
 
 
 def torch_shapes(
@@ -108,19 +63,9 @@ def torch_shapes(
     >>> torch_shapes("PyConvResNet50")["layer1.0.conv2.conv2_4.weight"]
     (16, 4, 9, 9)
     """
-    architecture = get_architecture(architecture)
-    width = architecture.stem_width
-    shapes = {"conv1.weight": (width, channels, 7, 7)}
-    shapes |= _normalization("bn1", width)
-    rows = zip(architecture.stages, architecture.channels)
-    for number, (stage, outputs) in enumerate(rows, 1):
-        for block in range(stage.blocks):
-            module = f"layer{number}.{block}"
-            shapes |= _block(
-                architecture, stage, width, outputs, module, block == 0
-            )
-            width = outputs
-    return shapes | {"fc.weight": (classes, width), "fc.bias": (classes,)}
+    # The parameters are the same at any size.
+    count = complexity(architecture, (SIDE, SIDE, channels), classes)
+    return named_shapes(count.layers)
 
 
 def _is_segmenter(shapes):
