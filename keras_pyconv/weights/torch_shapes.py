@@ -10,7 +10,11 @@ that differ in strides and pooling alone. Published networks come first then.
 from collections.abc import Iterable, Mapping
 
 from keras_pyconv.architectures import ARCHITECTURES, SEGMENTERS
-from keras_pyconv.complexity import LayerCost, complexity
+from keras_pyconv.complexity import (
+    LayerCost,
+    complexity,
+    segmentation_complexity,
+)
 from keras_pyconv.networks.authors_names import (
     module_names,
     parameter_name,
@@ -20,12 +24,12 @@ from keras_pyconv.weights.catalog import PUBLISHED
 
 SIDE = 32
 _COUNTER = ".num_batches_tracked"
-_CLASSIFIER = "fc."
-# What stands for the stem and the heads of a segmentation network.
-_SEGMENTER_STEM = {"layer0.0.": "conv1.", "layer0.1.": "bn1."}
-_SEGMENTER_HEADS = ("pyconvhead.", "ppm.", "aux.", "cls.")
+_SEGMENTER = "layer0."  # the stem of a segmentation network
+_STEMS = ("conv1.weight", "layer0.0.weight")
+# `cls.1` is a normalization where there is a `cls.4`.
+_CLASSIFIERS = ("fc.bias", "cls.4.bias", "cls.1.bias")
 # How the names of networks begin that have such a head.
-_HEAD_FAMILIES = {"pyconvhead.": "PyConvSegNet", "ppm.": "PSPNet"}
+_FAMILIES = {"pyconvhead.": "PyConvSegNet", "ppm.": "PSPNet"}
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -68,37 +72,33 @@ def torch_shapes(
     return named_shapes(count.layers)
 
 
-def _is_segmenter(shapes):
-    return any(name.startswith(tuple(_SEGMENTER_STEM)) for name in shapes)
+def _starts(shapes, *beginnings):
+    return any(name.startswith(beginnings) for name in shapes)
 
 
 def _candidates(shapes):
-    """(name, backbone) of networks of the same kind, published ones first."""
-    rows = list(ARCHITECTURES.items())
-    if _is_segmenter(shapes):
-        heads = {f"{name.split('.')[0]}." for name in shapes}
-        family = [_HEAD_FAMILIES[h] for h in heads if h in _HEAD_FAMILIES]
-        prefix = family[0] if family else "Baseline"
-        rows = [
-            (row.name, row.backbone)
-            for row in SEGMENTERS.values()
-            if row.name.startswith(prefix)
-        ]
+    """Names of networks of the same kind, published ones first."""
+    names = list(ARCHITECTURES)
+    if _starts(shapes, _SEGMENTER):
+        families = [_FAMILIES[h] for h in _FAMILIES if _starts(shapes, h)]
+        prefix = families[0] if families else "Baseline"
+        names = [name for name in SEGMENTERS if name.startswith(prefix)]
     published = {variant for variant, _ in PUBLISHED}
-    return sorted(rows, key=lambda row: row[0] not in published)
+    return sorted(names, key=lambda name: name not in published)
 
 
-def _as_classifier(shapes):
-    """The part of a segmentation network that classifiers have too."""
-    renamed = {}
-    for name, shape in shapes.items():
-        if name.startswith(_SEGMENTER_HEADS):
-            continue
-        for prefix, other in _SEGMENTER_STEM.items():
-            if name.startswith(prefix):
-                name = other + name.removeprefix(prefix)
-        renamed[name] = shape
-    return renamed
+def _expected(shapes, variant):
+    """What a network has, with the classes and channels of a checkpoint."""
+    biases = [shapes[name] for name in _CLASSIFIERS if shapes.get(name)]
+    stems = [shapes[name] for name in _STEMS if len(shapes.get(name, ())) == 4]
+    classes = biases[0][0] if biases else 1000
+    size = (SIDE, SIDE, (stems[0][1] if stems else 0) or 3)
+    if variant in SEGMENTERS:
+        auxiliary = _starts(shapes, "aux.")
+        count = segmentation_complexity(variant, size, classes, auxiliary)
+    else:
+        count = complexity(variant, size, classes, _starts(shapes, "fc."))
+    return named_shapes(count.layers)
 
 
 def _fault(name, shape, expected, variant):
@@ -110,21 +110,16 @@ def _fault(name, shape, expected, variant):
     return f"{name!r} has shape {shape}, in {variant} {expected}"
 
 
-def _compare(shapes, variant, backbone):
+def _compare(shapes, variant):
     """The faults of a checkpoint as one of a network, in the order of names.
 
-    The classifier may have any number of classes, the stem any of channels.
+    The classifier may have any number of classes, the stem any of channels;
+    the classifier or the auxiliary head may be missing.
     """
-    classes = shapes.get("fc.bias", (1000,))[:1] or (0,)
-    stem = shapes.get("conv1.weight", ())
-    channels = stem[1] if len(stem) == 4 else 3
-    expected = torch_shapes(backbone, *classes, channels)
-    if not any(name.startswith(_CLASSIFIER) for name in shapes):
-        expected.pop("fc.weight"), expected.pop("fc.bias")
-    names = {**expected, **shapes}
+    expected = _expected(shapes, variant)
     return [
         _fault(name, shapes.get(name), expected.get(name), variant)
-        for name in names
+        for name in {**expected, **shapes}
         if shapes.get(name) != expected.get(name)
     ]
 
@@ -150,13 +145,11 @@ def find_variant(arrays: Mapping, variant: str | None = None) -> str:
         if not name.endswith(_COUNTER)
     }
     candidates = _candidates(shapes)
-    if _is_segmenter(shapes):
-        shapes = _as_classifier(shapes)
     if variant is not None:
-        candidates = [row for row in candidates if row[0] == variant]
+        candidates = [name for name in candidates if name == variant]
     if not candidates:
         raise ValueError(f"it is no checkpoint of {variant}")
-    found = {name: _compare(shapes, name, b) for name, b in candidates}
+    found = {name: _compare(shapes, name) for name in candidates}
     nearest = min(found, key=lambda name: len(found[name]))
     faults = found[nearest]
     if faults:
