@@ -56,7 +56,11 @@ class Net(ABC):
 
     @abstractmethod
     def relu(self, x, *, name, shared=False):
-        """ReLU; `shared` if a later call of the authors' object counts."""
+        """ReLU.
+
+        The paper's count is of the last call of each ReLU object, and a block
+        of the authors has one object: `shared` says that a later call counts.
+        """
 
     @abstractmethod
     def add(self, shortcut, x, *, name):
