@@ -25,6 +25,7 @@ from keras_pyconv.networks import classifier
 from keras_pyconv.networks.residual import bottleneck
 from keras_pyconv.weights import from_torch, torch_names, torch_shapes
 from tests.kept.networks import inputs
+from tests.networks.built import assert_built_as_counted
 
 REDUCTION = 16
 
@@ -53,16 +54,6 @@ SMALL = gated(
 )
 CLIPS = replace(VIDEO_ARCHITECTURES["PyConvResNet3DMini"], base=SMALL)
 SHAPE = (33, 40, 3)
-
-
-def assert_built_as_counted(model, count):
-    """Every layer with variables: its name, shape and parameters."""
-    counted = {x.name: x for x in count.layers if x.total_parameters}
-    built = {x.name: x for x in model.layers if x.weights}
-    assert set(built) == set(counted)
-    for name, layer in built.items():
-        assert layer.count_params() == counted[name].total_parameters
-        assert layer.output.shape[1:] == counted[name].output_shape
 
 
 @pytest.mark.parametrize("depth", [50, 101, 152])
