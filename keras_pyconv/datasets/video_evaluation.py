@@ -36,7 +36,7 @@ def evaluation_clips(
     """The central clip of every video, its central square, in their order.
 
     For a quick look in the course of training, through
-    `keras_pyconv.training.ErrorRates`. The last batch is filled up, and a
+    `keras_pyconv.training.validation_data`. The last batch is filled up, and a
     video that cannot be read is a clip of zeros: both have weight 0.
 
     Args:

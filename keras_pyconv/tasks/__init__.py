@@ -32,6 +32,7 @@ from keras_pyconv.tasks.segmentation import (
     evaluate_segmentation,
     segment,
 )
+from keras_pyconv.tasks.top_k import TopKError
 from keras_pyconv.tasks.video import (
     Clips,
     Decoders,

@@ -1,14 +1,17 @@
-"""Training that can be interrupted at any moment and goes on exactly.
+"""Training by `model.fit` that can be interrupted at any moment.
 
-`fit` is a loop of its own around `model.train_step`: Keras's `fit` cannot
-begin in the middle of an epoch, and breaks under TensorFlow's strategy for
-several machines.
+`Run` gives `fit` a data set and callbacks with which it goes on exactly.
 """
 
+from keras_pyconv.training.accumulation import accumulate_gradients
+from keras_pyconv.training.averaging import WeightAverage
+from keras_pyconv.training.callbacks import Evaluation
+from keras_pyconv.training.data import validation_data
 from keras_pyconv.training.evaluation import ErrorRates
 from keras_pyconv.training.loop import fit
 from keras_pyconv.training.optimizer import SGD
 from keras_pyconv.training.region_scores import RegionScores
+from keras_pyconv.training.run import Run
 from keras_pyconv.training.schedules import (
     StepDecay,
     cosine_decay,
@@ -20,9 +23,13 @@ from keras_pyconv.training.workdir import provenance
 
 __all__ = [
     "ErrorRates",
+    "Evaluation",
     "RegionScores",
+    "Run",
     "SGD",
     "StepDecay",
+    "WeightAverage",
+    "accumulate_gradients",
     "cosine_decay",
     "fit",
     "make_strategy",
@@ -30,4 +37,5 @@ __all__ = [
     "provenance",
     "shard",
     "step_decay",
+    "validation_data",
 ]

@@ -1,78 +1,108 @@
 """Exponential moving average of the weights, for evaluation.
 
-The fact a reader would get wrong: the moving statistics of batch
-normalization are averaged too, so that they fit the averaged weights, and the
-average starts quickly: after t steps its factor is at most (1 + t) / (10 + t).
+Keras's `use_ema` with `SwapEMAWeights` goes on exactly too. This differs in
+what follows from it: the moving statistics of batch normalization are averaged
+with the weights that they belong to; the average starts quickly, after t steps
+its factor is at most (1 + t) / (10 + t); and an evaluation leaves the weights
+as they were, where Keras swaps by adding and subtracting, which rounds.
 """
 
-import contextlib
-
 import keras
+import tensorflow as tf
 
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
+from keras_pyconv.training.per_device import PerDevice
 
 
-class WeightAverage:
+class WeightAverage(keras.callbacks.Callback):
     """Averages of all floating-point weights of a model.
 
+    The model has the averages from the evaluation of an epoch, or its end, to
+    the beginning of the next epoch, and in the end; so `ModelCheckpoint` and
+    `EarlyStopping` keep what was evaluated.
+
     Args:
-        model: a built model; make the average inside the strategy's scope.
         decay: float between 0 and 1, such as 0.9999.
     """
 
-    def __init__(self, model, decay):
+    place = 0  # before the callbacks that read weights
+    reads_logs = False
+
+    def __init__(self, decay):
+        super().__init__()
         if not 0 < decay < 1:
             raise ValueError(
-                f"The average's decay is between 0 and 1. Received: ema={decay}"
+                f"An average's decay is between 0 and 1. Received: {decay}"
             )
-        self.decay = float(decay)
-        self._strategy = model.distribute_strategy
+        self.decay, self.steps, self.in_place = float(decay), 0, False
+
+    def set_model(self, model):
+        super().set_model(model)
         self._weights = [w for w in model.weights if "float" in w.dtype]
-        self.variables = [
-            keras.Variable(
-                keras.ops.convert_to_numpy(weight),
-                dtype=weight.dtype,
-                trainable=False,
-                name=f"average_{number}",
-            )
-            for number, weight in enumerate(self._weights)
-        ]
+        with model.distribute_strategy.scope():
+            self._averages = [
+                keras.Variable(
+                    keras.ops.convert_to_numpy(weight),
+                    dtype=weight.dtype,
+                    trainable=False,
+                    name=f"average_{number}",
+                )
+                for number, weight in enumerate(self._weights)
+            ]
+        self._state = PerDevice(self._averages, model.distribute_strategy)
+        self._update = tf.function(self._moved, autograph=False)
+        self._exchange = tf.function(self._exchanged, autograph=False)
 
-    def update(self, step):
-        """Moves the averages towards the weights after step number `step`.
+    def _on_each(self, function, *args):
+        """Calls it with an average and its weight, on every device."""
+        extended = self.model.distribute_strategy.extended
+        for average, weight in zip(self._averages, self._weights):
+            args_ = (weight.value, *args)
+            extended.update(average.value, function, args_, group=False)
 
-        Called in the cross-replica context, as part of the step's graph.
-        """
-        step = tf.cast(step, "float32")
-        factor = tf.minimum(self.decay, (1 + step) / (10 + step))
-        extended = self._strategy.extended
-
+    def _moved(self, step):
         def move(average, weight, factor):
             kept = tf.cast(factor, average.dtype)
             average.assign(kept * average + (1 - kept) * weight)
 
-        for average, weight in zip(self.variables, self._weights):
-            extended.update(
-                average.value, move, args=(weight.value, factor), group=False
-            )
+        factor = tf.minimum(self.decay, (1 + step) / (10 + step))
+        self._on_each(move, factor)
 
-    def _swap(self):
-        for average, weight in zip(self.variables, self._weights):
-            kept = keras.ops.convert_to_numpy(weight)
-            weight.assign(keras.ops.convert_to_numpy(average))
+    def _exchanged(self):
+        def exchange(average, weight):
+            kept = tf.identity(weight)
+            weight.assign(average)
             average.assign(kept)
 
-    @contextlib.contextmanager
-    def in_place(self):
-        """Within this the model has the averaged weights."""
-        self._swap()
-        try:
-            yield
-        finally:
-            self._swap()
+        self._on_each(exchange)
 
-    def take_over(self):
-        """Gives the model the averaged weights for good."""
-        for average, weight in zip(self.variables, self._weights):
-            weight.assign(keras.ops.convert_to_numpy(average))
+    def on_train_batch_end(self, batch, logs=None):
+        self._update(tf.constant(self.steps, "float32"))
+        self.steps += 1
+
+    def _put(self, in_place):
+        """Exchanges weights and averages, unless they are so already."""
+        if self.in_place != in_place:
+            self._exchange()
+            self.in_place = in_place
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._put(False)
+
+    def on_test_begin(self, logs=None):
+        self._put(True)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._put(True)
+
+    def get_state(self):
+        arrays = self._state.read()
+        return {
+            "averages": [arrays[id(one)] for one in self._averages],
+            "steps": self.steps,
+            "in_place": self.in_place,
+        }
+
+    def set_state(self, state):
+        ids = map(id, self._averages)
+        self._state.assign(dict(zip(ids, state["averages"])))
+        self.steps, self.in_place = state["steps"], state["in_place"]

@@ -9,7 +9,7 @@ import abc
 
 import keras
 
-from keras_pyconv.training import steps
+from keras_pyconv.training import data
 from keras_pyconv.training.strategies import shard
 
 if keras.backend.backend() == "tensorflow":
@@ -44,12 +44,12 @@ class Counting(abc.ABC):
         if model is not self._model:
             self._model, self._counts = model, self._graph(model, strategy)
         index, machines = shard(strategy)
-        parts = steps.local_replicas(strategy, machines)
+        parts = data.local_replicas(strategy, machines)
         # Rounded up to what every device can have an equal part of.
         own = -(-self._batch_size // (machines * parts)) * parts
         dataset = self._batches(batch_size=own, shard=(index, machines))
         number = int(dataset.cardinality())
-        batches = iter(steps.distributed(dataset, strategy, machines))
+        batches = iter(data.distributed(dataset, strategy, machines))
         counts = (self._counts(next(batches)).numpy() for _ in range(number))
         return self.figures(sum(counts))
 

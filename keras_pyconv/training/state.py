@@ -7,11 +7,15 @@ NumPy's own generators. TensorFlow's stateful random operations have a state
 that cannot be read; Keras's layers do not use them.
 """
 
+import itertools
 import math
 import random
 
 import keras
 import numpy as np
+import tensorflow as tf
+
+from keras_pyconv.training.per_device import PerDevice
 
 SHOWN = 3  # variables that a message names
 
@@ -36,20 +40,71 @@ def _restore_generators(record):
     np.random.set_state((name, np.array(words, "uint32"), *rest))
 
 
+class _Symbolically(keras.Operation):
+    """Runs a function on symbols, which only makes variables."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def call(self, data):
+        return self.function(data)
+
+
+def build(model, element_spec):
+    """Makes the variables of the optimizer and the metrics.
+
+    In a strategy's scope they cannot be made while a step is traced, and a
+    step that makes variables is traced twice.
+    """
+
+    def compute(data):
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+        y_pred = model(x, training=True)
+        # A loss of the model's own may need the other replicas.
+        if type(model).compute_loss is keras.Model.compute_loss:
+            model.compute_loss(x, y, y_pred, weight, training=True)
+        model.compute_metrics(x, y, y_pred, weight)
+        return y_pred
+
+    symbols = tf.nest.map_structure(
+        lambda spec: keras.KerasTensor(spec.shape, spec.dtype.name),
+        element_spec,
+    )
+    _check_scope(model)
+    with model.distribute_strategy.scope():
+        _Symbolically(compute)(symbols)
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+    _check_scope(model)
+
+
+def _check_scope(model):
+    """Refuses variables that several devices would share without order."""
+    if model.distribute_strategy.num_replicas_in_sync == 1:
+        return
+    groups = model.variables, model.optimizer.variables, model.metrics_variables
+    for variable in itertools.chain(*groups):
+        if not isinstance(variable.value, tf.distribute.DistributedValues):
+            raise ValueError(
+                f"The variable {variable.path} was made outside of "
+                "strategy.scope(). Make the layers, the optimizer and the "
+                "metrics of a model within it."
+            )
+
+
 class State:
     """The variables of a model in training, by the name of their file entry.
 
     Args:
         model: a compiled model, its optimizer and metrics built.
-        average: `WeightAverage`, or None.
     """
 
-    def __init__(self, model, average=None):
+    def __init__(self, model):
         groups = {
             "model": _unique(model.variables),
             "optimizer": _unique(model.optimizer.variables),
             "metrics": _unique(model.metrics_variables),
-            "average": average.variables if average else [],
         }
         self.name = model.name
         self._variables = {
@@ -57,6 +112,8 @@ class State:
             for group, variables in groups.items()
             for number, variable in enumerate(variables)
         }
+        apart = [*model.non_trainable_variables, *model.metrics_variables]
+        self._per_device = PerDevice(_unique(apart), model.distribute_strategy)
 
     def size_bytes(self):
         """About what a checkpoint takes on the disk."""
@@ -67,8 +124,13 @@ class State:
 
     def read(self):
         """`(arrays, record)` of the present state."""
+        apart = self._per_device.read()
         arrays = {
-            name: keras.ops.convert_to_numpy(variable)
+            name: (
+                apart[id(variable)]
+                if id(variable) in apart
+                else keras.ops.convert_to_numpy(variable)
+            )
             for name, variable in self._variables.items()
         }
         record = {"model": self.name, "generators": _generators()}
@@ -113,7 +175,7 @@ class State:
         counts = [
             f"{sum(n.startswith(g) for n in arrays)} {g} variables there, "
             f"{sum(n.startswith(g) for n in mine)} here"
-            for g in ("model", "optimizer", "metrics", "average")
+            for g in ("model", "optimizer", "metrics")
             if sum(n.startswith(g) for n in arrays)
             != sum(n.startswith(g) for n in mine)
         ]
@@ -128,11 +190,14 @@ class State:
 
     def restore(self, arrays, record):
         """Takes over what `read` gave, in this process or another."""
+        apart = {}
         for name, variable in self._variables.items():
-            array = arrays[name]
-            if array.dtype.name != variable.dtype:
-                array = array.view(variable.dtype)[..., 0]
-            variable.assign(array)
+            array = _typed(arrays[name], variable)
+            if self._per_device.has(variable):
+                apart[id(variable)] = array
+            else:
+                variable.assign(array)
+        self._per_device.assign(apart)
         _restore_generators(record["generators"])
 
 
@@ -143,9 +208,15 @@ def _count_not_finite(array):
     return int(array.size - np.count_nonzero(np.isfinite(array)))
 
 
-def _fits(array, variable):
-    shape, name = tuple(array.shape), array.dtype.name
-    if name == variable.dtype:
-        return shape == tuple(variable.shape)
+def _typed(array, variable):
     # bfloat16 is kept as its two bytes.
-    return name == "uint8" and shape == (*variable.shape, 2)
+    if array.dtype.name == "uint8" != variable.dtype:
+        return array.view(variable.dtype)[..., 0]
+    return array
+
+
+def _fits(array, variable):
+    array, shape = _typed(array, variable), tuple(variable.shape)
+    # What differs between devices has an axis of them before its own.
+    fits = shape in (array.shape, array.shape[1:])
+    return fits and array.dtype.name == variable.dtype

@@ -1,7 +1,7 @@
 """Ctrl-C and the cluster's SIGTERM, taken at the end of a step.
 
-The fact a reader would get wrong: the first signal only asks; the run saves
-and ends after its step. A second one ends it at once, without saving.
+The first signal only asks; the run saves and ends after its step. A second one
+ends it at once, without saving.
 """
 
 import contextlib
@@ -12,17 +12,22 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopping:
-    """Remembers that a signal asked the run to end."""
+    """Remembers that a signal asked the run to end.
+
+    Attributes:
+        signal: its number, or None.
+        at_once: whether all is saved and a signal may interrupt.
+    """
 
     def __init__(self, say=print):
         self.signal = None
+        self.at_once = False
         self._say = say
-        self._at_once = False
 
     def _handle(self, number, frame):
         again = self.signal is not None
         self.signal = number
-        if again or self._at_once:
+        if again or self.at_once:
             raise KeyboardInterrupt
         self._say(
             f"\n{signal.Signals(number).name}: saving after this step; the "
@@ -43,12 +48,3 @@ class Stopping:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-    @contextlib.contextmanager
-    def at_once(self, possible=True):
-        """Within this, when all is saved, a signal interrupts."""
-        self._at_once = possible
-        try:
-            yield
-        finally:
-            self._at_once = False

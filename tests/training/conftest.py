@@ -1,34 +1,17 @@
-"""What the tests of training share; their runs draw no curves.
-
-Drawing would take most of their time.
-"""
+"""What the tests of training share."""
 
 import multiprocessing
 
 import pytest
 
-from keras_pyconv.training import logs
 from tests.training import small
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(request, monkeypatch):
-    if "draws" not in request.fixturenames:
-        monkeypatch.setattr(logs, "curves", lambda history: b"")
-
-
-@pytest.fixture
-def draws():
-    """Asked for by the tests of the curves themselves."""
 
 
 @pytest.fixture(scope="session")
 def unbroken(tmp_path_factory):
     """The small run to its last step: the model, its history, the folder."""
     folder = tmp_path_factory.mktemp("unbroken")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logs, "curves", lambda history: b"")
-        return *small.run(folder), folder
+    return *small.run(folder), folder
 
 
 @pytest.fixture(scope="session")

@@ -71,10 +71,12 @@ def model(
         built = keras.Sequential(layers, name="small")
         rate = training.step_decay(0.1, (1, 2), STEPS_PER_EPOCH)
         options.setdefault("optimizer", training.SGD(rate))
+        # What is called is made in the strategy's scope.
+        made = {k: v() if callable(v) else v for k, v in options.items()}
         built.compile(
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
-            **options,
+            **made,
         )
     return built
 
@@ -86,12 +88,34 @@ def validate(trained):
     return {"accuracy": float((logits.argmax(-1) == y.numpy()).mean())}
 
 
-def run(folder, trained=None, **changes):
+def held_out(batch_size, shard=(0, 1)):
+    """11 examples in equal batches for every shard, filled up by weight 0."""
+    index, workers = shard
+    x, y = next(iter(batches(1000, batch=11)))
+    x, y = x[index::workers], y[index::workers]
+    count = -(-(-(-11 // workers)) // batch_size) * batch_size
+    columns = [
+        np.concatenate([column, np.zeros((count, *column.shape[1:]))[len(x) :]])
+        for column in (x, y, np.ones(len(x), "float32"))
+    ]
+    columns = [column.astype("float32") for column in columns]
+    dataset = tf.data.Dataset.from_tensor_slices(tuple(columns))
+    return dataset.batch(batch_size, drop_remainder=True)
+
+
+def run(folder, trained=None, callbacks=(), evaluate=validate, **changes):
     """Trains in `folder`; returns the model and its history."""
     trained = trained or model()
-    options = {**RUN, "evaluate": validate, **changes}
-    history = training.fit(trained, batches, workdir=folder, **options)
-    return trained, history
+    callbacks = list(callbacks)
+    if evaluate is not None:
+        callbacks.append(training.Evaluation(evaluate))
+    options = {**RUN, "batches": batches, **changes}
+    fit = options.pop("fit", {})
+    with training.Run(folder, trained, **options) as run:
+        trained.fit(
+            **run.fit_arguments, **fit, callbacks=run.callbacks(callbacks)
+        )
+    return trained, run.history
 
 
 def arrays(trained):

@@ -54,4 +54,4 @@ def test_the_example_runs(name, folder):
 
 
 def test_the_entrance_to_training_has_an_example():
-    assert "fit" in WITH_EXAMPLE
+    assert "Run" in WITH_EXAMPLE

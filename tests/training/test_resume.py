@@ -77,19 +77,29 @@ def test_a_variable_in_bfloat16_is_kept_to_the_bit(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_data_that_end_are_begun_at_the_step(unbroken, tmp_path):
+def test_data_that_end_too_early_are_refused(tmp_path):
     def short(first_step):
         return small.batches(first_step).take(3)
 
-    trained = small.model()
-    training.fit(
-        trained,
-        short,
-        workdir=tmp_path,
-        evaluate=small.validate,
-        **small.RUN,
-    )
-    small.assert_same(trained, unbroken[0])
+    with pytest.raises(ValueError, match="ends after 3 batches, where 12 are"):
+        small.run(tmp_path, batches=short)
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_data_that_prove_to_end_too_early_save_nothing(tmp_path):
+    def short(first_step):
+        return small.batches(first_step).take(3).filter(lambda x, y: True)
+
+    with pytest.raises(
+        ValueError, match="ended after 3 steps of an epoch of 4"
+    ):
+        small.run(tmp_path, batches=short)
+    assert checkpoints.found(tmp_path / "checkpoints") == []
+
+
+def test_a_dataset_is_refused_with_what_to_give(tmp_path):
+    with pytest.raises(ValueError, match="training_stream makes one"):
+        small.run(tmp_path, batches=small.batches())
 
 
 def test_a_loss_that_is_no_number_overwrites_nothing(tmp_path):
@@ -100,8 +110,8 @@ def test_a_loss_that_is_no_number_overwrites_nothing(tmp_path):
         return small.batches(first_step).map(spoil)
 
     small.run(tmp_path, stop_after_steps=2)
-    with pytest.raises(FloatingPointError, match="loss is nan at step 4"):
-        training.fit(small.model(), broken, workdir=tmp_path, **small.RUN)
+    with pytest.raises(FloatingPointError, match="loss is nan at step 3"):
+        small.run(tmp_path, batches=broken)
     assert len(checkpoints.found(tmp_path / "checkpoints")) == 1
 
 
@@ -126,8 +136,8 @@ def test_weights_that_are_no_numbers_overwrite_nothing(tmp_path):
         model = keras.Sequential([keras.Input((6, 6, 3)), *layers])
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(training.SGD(0.1), loss)
-        options = {"workdir": tmp_path, "save_every_steps": 1, **small.RUN}
-        training.fit(model, broken, **options)
+        options = {"save_every_steps": 1, "evaluate": None}
+        small.run(tmp_path, model, batches=broken, **options)
 
     for _ in range(2):
         said = "at step 6 in .*first/kernel .*Look for NaN in the data"
@@ -144,8 +154,7 @@ def test_other_training_data_are_refused_with_what_differs(tmp_path):
 
     def train(**fingerprint):
         batches.fingerprint = fingerprint
-        options = {"workdir": tmp_path, "stop_after_steps": 1, **small.RUN}
-        training.fit(small.model(), batches, **options)
+        small.run(tmp_path, batches=batches, stop_after_steps=1)
 
     train(examples=12, digest_of_names="ab")
     train(examples=12, digest_of_names="ab")
@@ -170,9 +179,10 @@ def test_a_picture_that_was_removed_between_two_runs_is_noticed(tmp_path):
         opened = datasets.picture_set(folder)
         size = Preprocessing(size=8)
         batches = datasets.training_pictures(opened, size, batch_size=4, seed=1)
-        options = {**small.RUN, "steps_per_epoch": batches.steps_per_epoch}
-        options |= {"workdir": tmp_path / "run", "stop_after_steps": 1}
-        training.fit(model, batches, **options)
+        options = {"steps_per_epoch": None, "stop_after_steps": 1}
+        small.run(
+            tmp_path / "run", model, batches=batches, evaluate=None, **options
+        )
 
     train()
     train()
@@ -190,33 +200,12 @@ def test_a_picture_that_was_removed_between_two_runs_is_noticed(tmp_path):
     [
         ({"epochs": 0}, "Received: epochs=0"),
         ({"keep": 1.5}, "Received: keep=1.5"),
-        ({"ema": 1.0}, "between 0 and 1. Received: ema=1.0"),
-        ({"accumulate": 3}, "cut into 3 equal parts .* 6 or 9"),
+        ({"steps_per_epoch": None}, "Received: steps_per_epoch=None"),
     ],
 )
 def test_wrong_arguments_are_refused(changes, said, tmp_path):
     with pytest.raises(ValueError, match=said):
         small.run(tmp_path, **changes)
-
-
-def test_batches_of_unknown_size_are_refused(tmp_path):
-    def ragged(first_step):
-        return small.batches(first_step).unbatch().batch(8)
-
-    with pytest.raises(ValueError, match="drop_remainder=True"):
-        training.fit(small.model(), ragged, workdir=tmp_path, **small.RUN)
-
-
-def test_accumulation_would_pass_over_a_step_of_the_models_own(tmp_path):
-    class Own(keras.Model):
-        def train_step(self, data):
-            return super().train_step(data)
-
-    inputs = keras.Input((6, 6, 3))
-    own = Own(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(inputs)))
-    own.compile("sgd", "sparse_categorical_crossentropy")
-    with pytest.raises(ValueError, match="Own has a train_step of its own"):
-        small.run(tmp_path, own, accumulate=2)
 
 
 @SLOW
@@ -248,22 +237,12 @@ def _pyramid(folder, stop):
         "PyConvResNetMini", input_shape=(48, 48, 3), classes=10, dropout=0.2
     )
     model.compile(training.SGD(0.05), "sparse_categorical_crossentropy")
-    training.fit(
+    with training.Run(
+        folder,
         model,
         batches,
         epochs=2,
         steps_per_epoch=4,
-        workdir=folder,
-        constants={},
-        seed=1,
         stop_after_steps=stop,
-    )
-
-
-def test_averaged_weights_are_evaluated_and_resumed(tmp_path):
-    whole, history = small.run(tmp_path / "whole", ema=0.9)
-    small.run(tmp_path / "broken", ema=0.9, stop_after_steps=7)
-    broken, again = small.run(tmp_path / "broken", ema=0.9)
-    small.assert_same(broken, whole)
-    assert again == history
-    assert small.validate(whole)["accuracy"] == history[-1]["val_accuracy"]
+    ) as run:
+        model.fit(**run.fit_arguments, callbacks=run.callbacks())

@@ -1,13 +1,12 @@
 """A run's folder says what made it, and refuses every other run."""
 
 import csv
-import importlib.util
 import json
 import os
 
 import pytest
 
-from keras_pyconv.training import checkpoints, logs
+from keras_pyconv.training import checkpoints
 from keras_pyconv.training.workdir import Workdir
 from tests.training import small
 
@@ -42,75 +41,15 @@ def test_the_table_has_a_row_for_every_epoch(folder):
     }
 
 
-def test_tensorboard_finds_the_scalars(folder):
-    from tensorboard.backend.event_processing import event_accumulator
-
-    events = event_accumulator.EventAccumulator(str(folder / "logs"))
-    tags = events.Reload().Tags()["tensors"]
-    assert {"loss", "accuracy", "epoch/val_accuracy", "constants"} <= {*tags}
-
-
-def test_a_run_without_tensorboard_says_so(tmp_path, monkeypatch):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        logs.importlib.util,
-        "find_spec",
-        lambda name: None if name == "tensorboard" else find(name),
-    )
-    said = []
-    run = logs.Logs(tmp_path, {}, said.append)
-    run.epoch([{"epoch": 1, "step": 4, "loss": 2.0}])
-    run.close()
-    assert "tensorboard is not installed" in said[0]
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "log.csv",
-        "curves.png",
-    }
-
-
-def test_the_curves_are_drawn_and_grow(folder, draws, tmp_path):
-    row = {"epoch": 1, "step": 4, "loss": 2.0, "val_accuracy": 0.5}
-    first = logs.curves([row])
-    second = logs.curves([row, row | {"epoch": 2, "loss": 1.0}])
-    assert first.startswith(b"\x89PNG") and first != second
-
-
-def _side(picture):
-    """Width and height of a PNG file, in inches of 100 pixels."""
-    return tuple(
-        int.from_bytes(picture[at : at + 4], "big") / 100 for at in (16, 20)
-    )
-
-
-def test_many_curves_stand_in_rows_of_four(draws):
-    row = {"epoch": 1, "step": 4} | {f"loss {n}": 0.5 for n in range(9)}
-    assert _side(logs.curves([row])) == (18, 10.8)
-    assert _side(logs.curves([{"epoch": 1, "step": 4, "loss": 0.5}])) == (
-        4.5,
-        3.6,
-    )
-
-
-def test_what_coco_marks_as_absent_is_no_point_of_a_curve():
-    history = [
-        {"epoch": 1, "loss": -1.0, "val_AP S": -1.0, "val_AP L": -1.0},
-        {"epoch": 2, "loss": -2.0, "val_AP S": 0.25, "val_AP L": -1.0},
-    ]
-    assert logs.panels(history) == {
-        "loss": {"loss": ([1, 2], [-1.0, -2.0])},
-        "AP S": {"val_AP S": ([2], [0.25])},
-    }
-
-
 @pytest.mark.parametrize(
     "changes, said",
     [
         ({"constants": {"variant": "big"}}, "variant: 'small' there, 'big'"),
         ({"constants": {"variant": "small", "rate": 1}}, "rate: 'nothing'"),
         ({"epochs": 5}, "epochs: 3 there, 5 here"),
-        ({"ema": 0.9}, "ema: None there, 0.9 here"),
+        ({"seed": 8}, "seed: 7 there, 8 here"),
     ],
-    ids=["variant", "a new constant", "epochs", "average"],
+    ids=["variant", "a new constant", "epochs", "seed"],
 )
 def test_other_constants_are_refused_with_what_differs(changes, said, folder):
     with pytest.raises(ValueError, match=said):

@@ -3,8 +3,7 @@
 import json
 import os
 
-from keras_pyconv import training
-from keras_pyconv.training import logs
+from keras_pyconv import tasks, training
 from tests.training import small
 
 
@@ -17,7 +16,6 @@ def train(folder, place, seconds_a_step):
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.environ["TF_CONFIG"] = json.dumps(place)
-    logs.curves = lambda history: b""
     strategy = training.make_strategy("multi_worker")
     index, machines = training.shard(strategy)
     size = small.BATCH // machines
@@ -26,12 +24,20 @@ def train(folder, place, seconds_a_step):
     def batches(first_step):
         return small.batches(first_step, part=part, wait=seconds_a_step)
 
-    training.fit(
-        small.model(strategy, dropout=0.0, synchronized=True),
-        batches,
-        workdir=folder,
-        evaluate=small.validate,
+    small.run(
+        folder,
+        small.model(
+            strategy,
+            dropout=0.0,
+            synchronized=True,
+            weighted_metrics=lambda: [tasks.TopKError(1)],
+        ),
+        [training.WeightAverage(0.9)],
+        batches=batches,
         save_every_steps=1,
-        ema=0.9,
-        **small.RUN,
+        fit={
+            "validation_data": training.validation_data(
+                small.held_out, 4, strategy
+            )
+        },
     )

@@ -15,6 +15,7 @@ from keras_pyconv.tasks.segmentation.evaluation import (
 from keras_pyconv.tasks.segmentation.losses import SegmentationLoss
 from keras_pyconv.tasks.segmentation.metrics import (
     ConfusionMatrix,
+    PixelLoss,
     class_iou,
     confusion_counts,
     mean_iou,

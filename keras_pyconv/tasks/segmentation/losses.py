@@ -26,6 +26,30 @@ def _over_replicas(count):
     return tf.distribute.get_replica_context().all_reduce("sum", count)
 
 
+def pixel_losses(y_true, y_pred, ignored=IGNORED, axis=-1):
+    """Cross-entropy of every pixel, 0 where it is ignored, and where it counts.
+
+    Args:
+        y_true: Labels `(batch, height, width)`, or with an axis of 1 for the
+            classes.
+        y_pred: Logits, with an axis of the classes.
+        ignored: The label that is no class.
+        axis: Axis of the classes.
+
+    Returns:
+        Floats and bools `(batch, height, width)`.
+    """
+    if len(y_true.shape) == len(y_pred.shape):
+        y_true = ops.squeeze(y_true, axis)
+    logits = ops.moveaxis(y_pred, axis, -1)
+    labels = ops.cast(y_true, "int32")
+    valid = ops.not_equal(labels, ignored)
+    losses = ops.sparse_categorical_crossentropy(
+        ops.where(valid, labels, 0), logits, from_logits=True
+    )
+    return ops.where(valid, losses, 0.0), valid
+
+
 @keras.saving.register_keras_serializable(package="keras_pyconv")
 class SegmentationLoss(keras.losses.Loss):
     """Mean cross-entropy of the valid pixels of the global batch.
@@ -63,15 +87,8 @@ class SegmentationLoss(keras.losses.Loss):
         self.axis = axis
 
     def call(self, y_true, y_pred):
-        if len(y_true.shape) == len(y_pred.shape):
-            y_true = ops.squeeze(y_true, self.axis)
-        logits = ops.moveaxis(y_pred, self.axis, -1)
-        labels = ops.cast(y_true, "int32")
-        valid = ops.not_equal(labels, self.ignored)
-        losses = ops.sparse_categorical_crossentropy(
-            ops.where(valid, labels, 0), logits, from_logits=True
-        )
-        total = ops.sum(ops.where(valid, losses, 0.0))
+        losses, valid = pixel_losses(y_true, y_pred, self.ignored, self.axis)
+        total = ops.sum(losses)
         count = _over_replicas(ops.sum(ops.cast(valid, total.dtype)))
         return total / ops.maximum(count, 1)
 

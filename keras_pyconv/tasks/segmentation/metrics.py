@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_pyconv.tasks.segmentation.classes import IGNORED
+from keras_pyconv.tasks.segmentation.losses import pixel_losses
 
 ABSENT = ("skip", "zero")
 
@@ -158,3 +159,36 @@ class ConfusionMatrix(keras.metrics.Metric):
             "ignored": self.ignored,
             "axis": self.axis,
         }
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class PixelLoss(keras.metrics.Mean):
+    """Mean cross-entropy over the valid pixels of a whole set.
+
+    `SegmentationLoss` over a set is the mean of its batches' means, in which
+    the pixels of a batch with few valid ones count more.
+
+    Args:
+        ignored: The label that is no class.
+        axis: Axis of the classes in the logits.
+        name: Name of the metric.
+
+    Call arguments:
+        y_true: Labels `(batch, height, width)`, or with an axis of 1 for the
+            classes.
+        y_pred: Logits `(batch, height, width, classes)`.
+    """
+
+    def __init__(self, ignored=IGNORED, axis=-1, name="pixel_loss", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.ignored = ignored
+        self.axis = axis
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        del sample_weight
+        losses, valid = pixel_losses(y_true, y_pred, self.ignored, self.axis)
+        return super().update_state(losses, ops.cast(valid, losses.dtype))
+
+    def get_config(self):
+        config = {"ignored": self.ignored, "axis": self.axis}
+        return {**super().get_config(), **config}

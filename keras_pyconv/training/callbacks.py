@@ -1,0 +1,181 @@
+"""The callbacks of a run: Keras's own list, with its checkpoints around it."""
+
+import sys
+import time
+
+import keras
+import numpy as np
+
+from keras_pyconv.training.callback_states import CallbackStates
+
+REFRESH_SECONDS = 0.2
+
+
+class Evaluation(keras.callbacks.Callback):
+    """Figures that no Keras metric gives, at the end of an epoch.
+
+    Args:
+        function: of the model to a dictionary of floats. They are recorded
+            with `val_` before their names, and the callbacks after this one
+            find them in their logs.
+        every: int, epochs from one evaluation to the next; the last epoch is
+            always evaluated.
+    """
+
+    place = 1  # before the callbacks that read logs
+
+    def __init__(self, function, every=1):
+        super().__init__()
+        self.function, self.every = function, every
+
+    def is_due(self, epoch):
+        """Whether the epoch of that number, from 0, is evaluated."""
+        number = epoch + 1
+        return number % self.every == 0 or number == self.params["epochs"]
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.is_due(epoch):
+            for name, value in self.function(self.model).items():
+                logs[f"val_{name.removeprefix('val_')}"] = float(value)
+
+
+def _is_overridden(callback, name):
+    own = getattr(getattr(callback, name), "__func__", None)
+    return own is not getattr(keras.callbacks.Callback, name)
+
+
+def _reads_steps(callback):
+    """Whether it wants the logs of every step, which waits for the device."""
+    names = ("on_train_batch_end", "on_batch_end")
+    return getattr(callback, "reads_logs", True) and any(
+        _is_overridden(callback, name) for name in names
+    )
+
+
+def _is_bar(callback):
+    return isinstance(callback, keras.callbacks.ProgbarLogger)
+
+
+def _refuse_backups(callbacks):
+    for callback in callbacks:
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
+            raise ValueError(
+                "BackupAndRestore would restore what the run's own checkpoints "
+                "have restored already. Leave it out."
+            )
+
+
+def _floats(logs):
+    """The logs with numbers of Python in place of scalar tensors.
+
+    A metric of several figures has them in a dictionary under its name.
+    """
+    found = {}
+    for name, value in (logs or {}).items():
+        if isinstance(value, dict):
+            found |= _floats(value)
+        else:
+            found[name] = float(value) if np.ndim(value) == 0 else value
+    return found
+
+
+class Callbacks(keras.callbacks.CallbackList):
+    """Those of the user with Keras's history and bar, and a run's saving.
+
+    Args:
+        run: the `Run`.
+        callbacks: Keras callbacks.
+        verbose: as `fit` takes it.
+    """
+
+    def __init__(self, run, callbacks, verbose):
+        _refuse_backups(callbacks)
+        if verbose == "auto":
+            verbose = 1 if sys.stdout.isatty() else 2
+        self._run, self._restored = run, run.restored
+        # Keras counts the batches of an epoch that is gone on with from 0.
+        self._skipped = 0 if run.finished else run.within
+        self._ends_short, self._shown = False, 0.0
+        super().__init__(
+            # What changes weights or logs comes before what reads them.
+            sorted(callbacks, key=lambda one: getattr(one, "place", 2)),
+            add_history=True,
+            add_progbar=verbose != 0,
+            model=run.model,
+            verbose=verbose,
+            epochs=run.epochs,
+            steps=run.steps_per_epoch,
+        )
+        self._states = CallbackStates(self.callbacks, run.say)
+        others = [one for one in self.callbacks if not _is_bar(one)]
+        self._reading = any(map(_reads_steps, others))
+
+    def states(self):
+        """The states of the callbacks, as JSON can hold them, and arrays."""
+        return self._states.read()
+
+    def _restore(self):
+        arrays, record = self._restored
+        self._run.restore(arrays, record)
+        self._states.restore(record["callbacks"], arrays)
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self._states.begin()
+        if self._restored:
+            self._restore()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch != len(self._run.history):
+            raise ValueError(
+                "Training begins with the wrong epoch: give "
+                f"model.fit(**run.fit_arguments, ...). Received: {epoch}, "
+                f"where {len(self._run.history)} are done."
+            )
+        super().on_epoch_begin(epoch, logs)
+        # The epoch had begun before, and Keras has just reset its metrics.
+        if self._restored and self._skipped:
+            self._restore()
+        self._restored = None
+
+    def on_train_batch_begin(self, batch, logs=None):
+        super().on_train_batch_begin(batch + self._skipped, logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        batch += self._skipped
+        last = batch + 1 == self._run.steps_per_epoch
+        now = time.monotonic()
+        # Reading logs waits for the device.
+        if self._reading or last or now - self._shown > REFRESH_SECONDS:
+            self._shown = now
+            super().on_train_batch_end(batch, logs)
+        else:
+            for callback in self.callbacks:
+                if not _is_bar(callback):
+                    callback.on_train_batch_end(batch)
+        self._run.after_steps(batch + 1)
+        if last and self._skipped and not self.model.stop_training:
+            self._ends_short = self.model.stop_training = True
+
+    def on_test_begin(self, logs=None):
+        self._run.begin_evaluation()
+        super().on_test_begin(logs)
+
+    def on_test_end(self, logs=None):
+        super().on_test_end(logs)
+        self._run.end_evaluation()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self._ends_short:
+            self._ends_short = self.model.stop_training = False
+        self._skipped = 0
+        self._run.check_steps()
+        if any(
+            isinstance(one, Evaluation) and one.is_due(epoch)
+            for one in self.callbacks
+        ):
+            self._run.begin_evaluation()
+        logs = _floats(logs)
+        for callback in self.callbacks:
+            callback.on_epoch_end(epoch, logs)
+        self._run.end_epoch(logs)

@@ -1,0 +1,436 @@
+"""A run of `model.fit` that can be killed anywhere and goes on exactly.
+
+There is one call of `fit`. Where it goes on inside an epoch, the dataset
+begins at that step, and the epoch is ended after the steps that are left:
+`stop_training` breaks Keras's loop over the steps, and is taken back before
+Keras asks whether to end the training too.
+"""
+
+import contextlib
+import math
+import numbers
+import signal
+
+import keras
+
+from keras_pyconv.training import checkpoints, data, multi_worker
+from keras_pyconv.training.callbacks import Callbacks
+from keras_pyconv.training.logs import write_table
+from keras_pyconv.training.state import State, build
+from keras_pyconv.training.stopping import Stopping
+from keras_pyconv.training.strategies import shard
+from keras_pyconv.training.workdir import Workdir
+
+
+class _Stopped(Exception):
+    """Leaves `fit` after `stop_after_steps`."""
+
+
+def _positive(**values):
+    for name, value in values.items():
+        if not isinstance(value, numbers.Integral) or value < 1:
+            raise ValueError(
+                f"`{name}` must be a positive integer. "
+                f"Received: {name}={value!r}"
+            )
+
+
+def _check_model(model, steps_per_epoch):
+    if not model.compiled:
+        raise ValueError("Compile the model before it is trained.")
+    together = model.steps_per_execution
+    if steps_per_epoch % together:
+        raise ValueError(
+            "An epoch must be whole executions. Received: steps_per_epoch="
+            f"{steps_per_epoch}, steps_per_execution={together}"
+        )
+    replicas = model.distribute_strategy.num_replicas_in_sync
+    if together > 1 and replicas > 1:
+        raise ValueError(
+            f"On {replicas} devices compile with steps_per_execution=1. "
+            f"Received: steps_per_execution={together}"
+        )
+    inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    parts = inner.gradient_accumulation_steps
+    if parts and replicas > 1:
+        raise ValueError(
+            "Keras's own accumulation of gradients works on one device alone. "
+            f"Received: gradient_accumulation_steps={parts} on {replicas} "
+            "devices. Call training.accumulate_gradients(model, "
+            f"{parts}) instead."
+        )
+
+
+class Run(contextlib.AbstractContextManager):
+    """A run in a folder: what `fit` needs to go on where the last one ended.
+
+    The same lines in a new process take over the newest checkpoint in the
+    folder that can be read: weights, optimizer, seeds, the sums behind the
+    epoch's metrics, Keras's history, the states of the callbacks, the step.
+    On CPU the run then ends with the weights of an unbroken one, to the bit.
+    Ctrl-C and SIGTERM save after the step that is running and end the process.
+
+    Args:
+        folder: the run's folder; one folder for all machines.
+        model: compiled, in the scope of its strategy.
+        batches: function of a step to an endless `tf.data.Dataset` that
+            begins with the batch of that step, counted from 0 over the whole
+            run; on several machines with this machine's part of it.
+            `datasets.training_stream` makes one of any examples. If it has
+            an attribute `fingerprint`, as those of `keras_pyconv.datasets`
+            have, that is one of the constants.
+        epochs: int.
+        steps_per_epoch: int; default: the attribute of `batches`.
+        constants: dictionary of what decides the result (the variant, the
+            rate, the batch size), as JSON can hold it. A folder whose run has
+            others is refused.
+        seed: int, for Python's, NumPy's and TensorFlow's generators.
+        save_every_steps: int, steps from one checkpoint to the next; default:
+            an epoch.
+        stop_after_steps: int; after so many steps of this process it saves
+            and leaves `fit` and the `with` block.
+        keep: int, how many checkpoints stay.
+
+    Attributes:
+        fit_arguments: what `fit` takes: data, epochs, steps.
+        step: steps done in all.
+        history: a dictionary for every epoch: `epoch`, `step`,
+            `learning_rate` (that of the step that follows), the logs.
+        finished: whether the training came to its end.
+
+    Raises:
+        ValueError: an argument that cannot be used, or a folder with another
+            run; the message says what differs.
+        OSError: the folder or a checkpoint cannot be written.
+        FloatingPointError: the loss or a weight is not a number.
+        SystemExit: after a signal.
+
+    Example:
+
+    ```python
+    import keras
+    from keras_pyconv import datasets, training
+
+    photos = datasets.picture_set("photos", "train")
+    batches = datasets.training_pictures(photos, batch_size=4, seed=1)
+    with training.make_strategy().scope():
+        model = keras.Sequential([
+            keras.Input((224, 224, 3)),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(len(photos.classes), "softmax"),
+        ])
+        loss = "sparse_categorical_crossentropy"
+        model.compile(training.SGD(0.1), loss, metrics=["accuracy"])
+    callbacks = [keras.callbacks.EarlyStopping("loss", patience=5)]
+    with training.Run("runs/a", model, batches, epochs=2) as run:
+        model.fit(**run.fit_arguments, callbacks=run.callbacks(callbacks))
+    ```
+    """
+
+    def __init__(
+        self,
+        folder,
+        model,
+        batches,
+        *,
+        epochs,
+        steps_per_epoch=None,
+        constants=None,
+        seed=1,
+        save_every_steps=None,
+        stop_after_steps=None,
+        keep=3,
+    ):
+        data.check_function(batches)
+        if steps_per_epoch is None:
+            steps_per_epoch = getattr(batches, "steps_per_epoch", None)
+        _positive(
+            epochs=epochs,
+            steps_per_epoch=steps_per_epoch,
+            keep=keep,
+            save_every_steps=save_every_steps or 1,
+            stop_after_steps=stop_after_steps or 1,
+        )
+        _check_model(model, steps_per_epoch)
+        self.model, self._batches = model, batches
+        self.epochs, self.steps_per_epoch = epochs, steps_per_epoch
+        self._total = epochs * steps_per_epoch
+        self._every, self._left, self._keep = (
+            save_every_steps,
+            stop_after_steps,
+            keep,
+        )
+        self._seed = seed
+        index, self.machines = shard(model.distribute_strategy)
+        decisive = {
+            "epochs": epochs,
+            "steps_per_epoch": steps_per_epoch,
+            "seed": seed,
+        }
+        fingerprint = getattr(batches, "fingerprint", None)
+        if fingerprint is not None:
+            decisive["training_data"] = fingerprint
+        self.workdir = Workdir(
+            folder, {**(constants or {}), **decisive}, writes=index == 0
+        )
+        self.step, self.history, self.finished = 0, [], False
+        self.restored, self._asked = None, False
+        self.stopping = Stopping(self.say)
+        self._callbacks = self._before_last = self._saved = None
+        self._context = self._opened()
+
+    # Before and after `fit` --------------------------------------------------
+
+    def __enter__(self):
+        return self._context.__enter__()
+
+    def __exit__(self, *error):
+        return self._context.__exit__(*error)
+
+    @contextlib.contextmanager
+    def _opened(self):
+        keras.utils.set_random_seed(self._seed)
+        with self.workdir.open(), self.stopping.listening():
+            self._prepare()
+            try:
+                yield self
+                self._check_callbacks()
+            except _Stopped:
+                self._say_stopped()
+            except KeyboardInterrupt:
+                # Within an evaluation, before which all was saved.
+                if not self.stopping.at_once:
+                    raise
+                self._exit()
+
+    def _prepare(self):
+        model, strategy = self.model, self.model.distribute_strategy
+        kept = self.workdir.latest_checkpoint(self.say)
+        if kept:
+            self._go_on(*kept)
+        dataset = data.from_step(self._batches, self.step, self._total)
+        data.check_batch(dataset.element_spec, strategy, self.machines)
+        build(model, dataset.element_spec)
+        if self.machines > 1:
+            dataset = data.distributed(dataset, strategy, self.machines)
+            multi_worker.adapt(model, self.stopping, self.step)
+        self._state = State(model)
+        if kept:
+            self.workdir.refuse(self._state.differences(kept[1]))
+            self._state.restore(kept[1], kept[2])
+            self.restored = kept[1:]
+        if self.workdir.writes:
+            self.workdir.check_room(2 * self._state.size_bytes())
+        self.workdir.record(self.say)
+        self._stop_at = self.step + self._left if self._left else None
+        self.fit_arguments = {
+            "x": dataset,
+            "epochs": self.epochs,
+            "initial_epoch": len(self.history),
+            "steps_per_epoch": self.steps_per_epoch,
+            "shuffle": False,
+        }
+        if self.finished:
+            self.fit_arguments["initial_epoch"] = self.epochs
+
+    def _go_on(self, path, _, record):
+        self.workdir.refuse(self.workdir.different(record["constants"]))
+        self.step, self.history = record["step"], record["history"]
+        self.finished = record["finished"]
+        self._saved = (self.step, len(self.history))
+        epoch, within = divmod(self.step, self.steps_per_epoch)
+        self.say(
+            f"Going on after step {self.step} of "
+            f"{self._total} (epoch {epoch + 1}, step "
+            f"{within}), from {path}."
+        )
+
+    def callbacks(self, callbacks=(), verbose="auto"):
+        """What `fit` takes as `callbacks`: these, and what saves the run.
+
+        Args:
+            callbacks: Keras callbacks. Their states are part of the
+                checkpoints: what `get_state` gives and `set_state` takes, of
+                a callback without these the attributes that are plain data.
+            verbose: as `fit` takes it; `"auto"` is a bar on a screen and a
+                line an epoch in a file.
+
+        Raises:
+            ValueError: `BackupAndRestore` is among them.
+        """
+        if not self.workdir.writes:
+            verbose = 0
+        self._callbacks = Callbacks(self, callbacks, verbose)
+        return self._callbacks
+
+    def _check_callbacks(self):
+        if self._callbacks is None:
+            raise ValueError(
+                "Nothing was saved: give model.fit "
+                "callbacks=run.callbacks([...])."
+            )
+
+    def say(self, text):
+        """A line of its own, on the first machine."""
+        if self.workdir.writes:
+            print(text, flush=True)
+
+    # Within `fit`, called by the callbacks -----------------------------------
+
+    @property
+    def within(self):
+        """Steps done of the epoch that is running."""
+        return self.step - len(self.history) * self.steps_per_epoch
+
+    def restore(self, arrays, record):
+        """Gives the model and its optimizer what a checkpoint holds."""
+        self._state.restore(arrays, record)
+
+    def after_steps(self, within):
+        """When so many steps of an epoch are done: saves, stops as asked."""
+        before = self.step
+        self.step += within - self.within
+        self._asked = self._is_asked()
+        # After its last step an epoch is not done: an evaluation may follow,
+        # which Keras does not do without a step before it.
+        if within == self.steps_per_epoch:
+            return
+        due = self._every and self.step // self._every > before // self._every
+        if self._asked or due or self.step == self._stop_at:
+            self.save()
+        self._stop_as_asked()
+        left = self.steps_per_epoch - within
+        if left == self.step - before and not self._is_saved():
+            self._before_last = self._read()
+
+    def _is_asked(self):
+        # All machines stop after the same step, or the others would wait.
+        if self.machines > 1:
+            return multi_worker.wants_to_stop(self.model)
+        return self.stopping.signal is not None
+
+    def _stop_as_asked(self):
+        if self._asked:
+            self._exit()
+        if self._stop_at and self.step >= self._stop_at:
+            raise _Stopped
+
+    def begin_evaluation(self):
+        """Saves the step before the last, so that a kill costs one step.
+
+        From here a signal ends the process at once, on one machine.
+        """
+        if self._before_last:
+            self._write(*self._before_last)
+            self._before_last = None
+        self.stopping.at_once = self.machines == 1 and self._saved is not None
+        if self.stopping.at_once and self._asked:
+            self._exit()
+
+    def end_evaluation(self):
+        self.stopping.at_once = False
+
+    def check_steps(self):
+        """Refuses an epoch that had too few batches."""
+        stopped = self.model.stop_training
+        if self.within != self.steps_per_epoch and not stopped:
+            raise ValueError(
+                f"The batches ended after {self.within} steps of an epoch of "
+                f"{self.steps_per_epoch}. Give endless ones, which begin with "
+                "the batch of the step that is asked for."
+            )
+
+    def end_epoch(self, logs):
+        """Appends an epoch to the history, saves, stops as asked."""
+        self.stopping.at_once, self._before_last = False, None
+        row = {"epoch": len(self.history) + 1, "step": self.step}
+        self.history.append(row | self._rates() | logs)
+        stopped = self.model.stop_training
+        self.finished = stopped or len(self.history) == self.epochs
+        self.save()
+        if self.workdir.writes:
+            write_table(self.workdir.path, self.history)
+        if not self.finished:
+            self._stop_as_asked()
+
+    def _rates(self):
+        optimizer = self.model.optimizer
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        several = getattr(optimizer, "optimizers", None)
+        rates = {f"learning_rate_{one.name}": one for one in several or ()}
+        return {
+            name: float(keras.ops.convert_to_numpy(one.learning_rate))
+            for name, one in (rates or {"learning_rate": optimizer}).items()
+        }
+
+    # Saving ------------------------------------------------------------------
+
+    def save(self):
+        """Writes a checkpoint, unless this state has one."""
+        if not self._is_saved():
+            state = self._read()
+            if state:
+                self._write(*state)
+
+    def _is_saved(self):
+        return self._saved == (self.step, len(self.history))
+
+    def _read(self):
+        """All that a checkpoint holds; None of what nobody could go on from.
+
+        Raises:
+            FloatingPointError: it is that, and no callback ends the training.
+        """
+        try:
+            self._check_loss()
+            # Every machine reads: the metrics' sums are shared between them.
+            arrays, record = self._state.read()
+            self._state.check_finite(arrays, self.step)
+        except FloatingPointError as error:
+            # Keras's TerminateOnNaN ends the training in its own way.
+            if not self.model.stop_training:
+                raise
+            self.say(str(error))
+            self.finished = False
+            return None
+        states, more = self._callbacks.states()
+        record |= {
+            "step": self.step,
+            "history": list(self.history),
+            "callbacks": states,
+            "constants": self.workdir.constants,
+            "finished": self.finished,
+        }
+        return arrays | more, record
+
+    def _write(self, arrays, record):
+        step = record["step"]
+        if self.workdir.writes:
+            checkpoints.save(
+                self.workdir.checkpoints, step, arrays, record, self._keep
+            )
+        self._saved = (step, len(record["history"]))
+
+    def _check_loss(self):
+        loss = float(self.model.get_metrics_result().get("loss", 0.0))
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss is {loss} at step {self.step}. Nothing is saved, "
+                "so the checkpoints before it stay. A lower rate, a longer "
+                "warm-up or another precision may help."
+            )
+
+    # Stopping ----------------------------------------------------------------
+
+    def _say_stopped(self):
+        self.say(
+            f"Stopped after step {self._saved[0]} of "
+            f"{self._total} and saved to "
+            f"{self.workdir.path}. Start the same command again to go on."
+        )
+
+    def _exit(self):
+        """Ends the process after a signal; all is saved."""
+        self._say_stopped()
+        # Another machine's signal was none here.
+        raise SystemExit(128 + (self.stopping.signal or signal.SIGTERM))
