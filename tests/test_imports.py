@@ -15,6 +15,7 @@ import keras_pyconv
 ROOT = Path(__file__).parents[1]
 # A room may import what stands before it. `__init__` is the package's own.
 ORDER = [
+    "lazy",
     "reading",
     "writing",
     "ops",

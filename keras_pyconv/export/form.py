@@ -222,7 +222,7 @@ def _check_equal(seen, form):
 
 
 def formed(seen, fold=True, way="served"):
-    """`serving_form` of what was read, read again; itself if nothing changes."""
+    """`serving_form` of what was read, read again; itself if unchanged."""
     check_finite(seen.model)
     if any(_is_low(layer.compute_dtype) for layer in seen.layers):
         seen = _copied(seen)

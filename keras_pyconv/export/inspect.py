@@ -8,7 +8,7 @@ import re
 import keras
 import numpy as np
 
-from keras_pyconv.export.lazy import tf
+from keras_pyconv.lazy import tf
 from keras_pyconv.models.auxiliary import inference_model
 from keras_pyconv.models.nesting import all_models, as_functional, is_graph
 

@@ -12,7 +12,6 @@ import pathlib
 
 from keras_pyconv.export.form import formed
 from keras_pyconv.export.inspect import UNKNOWN_SIZES, inspect, is_sound
-from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.proof.claims import (
     RUNS,
     Report,
@@ -32,6 +31,7 @@ from keras_pyconv.export.signatures.classifier import (
     classifier_signatures,
     raw_signature,
 )
+from keras_pyconv.lazy import tf
 
 SETTINGS = {"oneDNN on": Setting(True), "oneDNN off": Setting(False)}
 

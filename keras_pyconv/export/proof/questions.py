@@ -9,13 +9,13 @@ can guess them.
 import numpy as np
 
 from keras_pyconv.export.inspect import random_array
-from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.signatures.images import INPUT as FILES
 from keras_pyconv.export.signatures.images import (
     as_objects,
     example_images,
     serialized_examples,
 )
+from keras_pyconv.lazy import tf
 
 LARGE = 255.0  # somebody sends pixels that nothing was subtracted from
 JUNK = b"\xff\xd8\xff\xe0 this only begins as a picture does"

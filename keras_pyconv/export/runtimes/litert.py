@@ -14,7 +14,6 @@ import warnings
 
 import numpy as np
 
-from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.runtimes.portable import (
     Exported,
     compare,
@@ -23,6 +22,7 @@ from keras_pyconv.export.runtimes.portable import (
     portable_form,
     sized_specs,
 )
+from keras_pyconv.lazy import tf
 from keras_pyconv.writing import replacing
 
 SIGNATURE = "serving_default"

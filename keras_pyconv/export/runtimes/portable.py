@@ -13,8 +13,8 @@ import numpy as np
 
 from keras_pyconv.export.form import difference, formed
 from keras_pyconv.export.inspect import inspect, is_sound
-from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.signatures.classifier import raw_signature
+from keras_pyconv.lazy import tf
 from keras_pyconv.ops.graph import built_for
 
 

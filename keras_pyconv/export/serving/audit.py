@@ -11,7 +11,7 @@ import dataclasses
 import pathlib
 import re
 
-from keras_pyconv.export.lazy import tf
+from keras_pyconv.lazy import tf
 from keras_pyconv.models.nesting import is_graph
 
 MUST_COMPILE = "_XlaMustCompile"

@@ -9,7 +9,7 @@ import errno
 
 import keras
 
-from keras_pyconv.export.lazy import tf
+from keras_pyconv.lazy import tf
 
 METHOD_PREFIX = "tensorflow/serving/"
 GRAPH_BYTES = 8_000_000  # room for the graph beside the variables

@@ -10,8 +10,8 @@ import pathlib
 
 import numpy as np
 
-from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.serving.messages import message
+from keras_pyconv.lazy import tf
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 MOST_RECORDS = 1000  # the server reads no more

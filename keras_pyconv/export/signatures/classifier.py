@@ -6,7 +6,6 @@ never a plain list, which would have no batch.
 
 import keras
 
-from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.signatures.images import (
     classify_signature,
     decode_prepared,
@@ -15,6 +14,7 @@ from keras_pyconv.export.signatures.images import (
 )
 from keras_pyconv.export.signatures.recorded import Recorded
 from keras_pyconv.export.signatures.signature import Signature
+from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.preprocessing import (
     Preprocessing,
     imagenet_preprocessing,

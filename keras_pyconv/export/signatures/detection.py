@@ -9,10 +9,10 @@ are fractions. There are always as many rows as an image may have detections;
 import dataclasses
 
 from keras_pyconv.export.inspect import inspect
-from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.signatures.classifier import default_signature
 from keras_pyconv.export.signatures.images import decode_sized, image_signature
 from keras_pyconv.export.signatures.recorded import Recorded
+from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.detection import DecodeDetections, stretch
 from keras_pyconv.tasks.preprocessing import Preprocessing
 

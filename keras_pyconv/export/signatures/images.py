@@ -7,8 +7,8 @@ that fails its row is empty and says so, and all others get their answers.
 
 import numpy as np
 
-from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.signatures.signature import Signature
+from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.preprocessing import decode_picture, prepare_picture
 
 INPUT = "image_bytes"

@@ -11,11 +11,11 @@ import dataclasses
 import keras
 
 from keras_pyconv.export.inspect import inspect
-from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.signatures.classifier import default_signature
 from keras_pyconv.export.signatures.images import decode_sized, image_signature
 from keras_pyconv.export.signatures.recorded import FILE as RECORD
 from keras_pyconv.export.signatures.recorded import Recorded
+from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.preprocessing import Preprocessing, normalize
 from keras_pyconv.tasks.segmentation.classes import names_of_classes
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 
 from keras_pyconv.export.inspect import random_array
-from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.signatures.recorded import Recorded
+from keras_pyconv.lazy import tf
 
 WRITABLE = ("float32", "float64", "int32", "int64", "uint8", "bool", "string")
 METHODS = ("predict", "classify", "regress")

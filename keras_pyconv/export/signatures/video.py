@@ -9,7 +9,6 @@ class -1; the others of its batch get theirs.
 import numpy as np
 
 from keras_pyconv.export.inspect import inspect
-from keras_pyconv.export.lazy import tf
 from keras_pyconv.export.signatures.classifier import (
     BEST,
     choose_task,
@@ -23,6 +22,7 @@ from keras_pyconv.export.signatures.images import (
 )
 from keras_pyconv.export.signatures.recorded import Recorded
 from keras_pyconv.export.signatures.signature import Signature
+from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
 
 
