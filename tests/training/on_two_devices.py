@@ -25,6 +25,21 @@ def _result(folder, trained, **options):
     }
 
 
+def _of_every_device(strategy, trained):
+    """The end of every variable's path, and what each device has in it."""
+    variables = trained.variables + trained.metrics_variables
+    return [
+        [
+            variable.path.rpartition("/")[2],
+            *(
+                one.numpy().tolist()
+                for one in strategy.experimental_local_results(variable.value)
+            ),
+        ]
+        for variable in variables
+    ]
+
+
 def _error(function, *args, **options):
     try:
         function(*args, **options)
@@ -60,6 +75,13 @@ def train(folder):
     broken = folder / "broken"
     small.run(broken, small.model(two), evaluate=None, stop_after_steps=6)
     results["two, dropout, broken"] = _result(broken, small.model(two))
+    for name, steps in (("7 steps", [7]), ("6 steps and 1", [6, 1])):
+        for count in steps:
+            trained = small.model(two)
+            small.run(
+                folder / name, trained, evaluate=None, stop_after_steps=count
+            )
+        results[name] = _of_every_device(two, trained)
     small.run(
         folder / "moved",
         small.model(two, **plain, synchronized=True),

@@ -50,6 +50,13 @@ def test_a_broken_run_ends_as_the_unbroken_one_to_the_bit(results):
     assert results["two, dropout, broken"] == results["two, dropout"]
 
 
+def test_each_device_goes_on_with_its_own_sums_and_statistics(results):
+    broken, whole = results["6 steps and 1"], results["7 steps"]
+    assert broken == whole
+    own = {name for name, first, second in whole if first != second}
+    assert own == {"total", "moving_mean", "moving_variance"}
+
+
 @pytest.mark.parametrize(
     "what, said",
     [
