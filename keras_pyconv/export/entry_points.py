@@ -18,6 +18,7 @@ import keras
 from keras_pyconv.export.recorded import Recorded
 from keras_pyconv.export.serving_form import LOW_PRECISION
 from keras_pyconv.models.nesting import as_functional
+from keras_pyconv.ops.empty_batch import never_empty
 
 WRITABLE = ("float32", "float64", "int32", "int64", "uint8", "bool", "string")
 METHODS = ("predict", "classify", "regress")
@@ -167,7 +168,15 @@ def traced_model(model, freeze=False):
         tf.TensorSpec((None, *tensor.shape[1:]), dtype)
         for tensor, dtype in zip(model.inputs, dtypes)
     ]
-    traced = tf.function(forward, input_signature=specs, autograph=False)
+
+    def answer(*flat):
+        # Layers of others have convolutions too, and a row of text that is
+        # none is not text.
+        if any(tensor.dtype == tf.string for tensor in flat):
+            return forward(*flat)
+        return never_empty(lambda filled: forward(*filled), flat)
+
+    traced = tf.function(answer, input_signature=specs, autograph=False)
 
     def call(inputs):
         flat = keras.tree.flatten(inputs)

@@ -10,8 +10,8 @@ than 1x1 is padded by half its size on both sides here, as the authors do.
 """
 
 import keras
-from keras import layers
 
+from keras_pyconv.layers.activation import ReLU
 from keras_pyconv.layers.normalization import FusedBatchNormalization
 from keras_pyconv.layers.pointwise import PointwiseConv2D
 from keras_pyconv.layers.pooling import SymmetricMaxPooling2D
@@ -83,7 +83,7 @@ def normalize(x, *, name, epsilon=1e-5):
 
 def activate(x, *, name):
     """ReLU."""
-    return layers.ReLU(name=name)(x)
+    return ReLU(name=name)(x)
 
 
 def max_pool(x, strides, *, name):

@@ -19,6 +19,7 @@ from keras_pyconv.architectures import (
     branch_name,
     get_inception,
 )
+from keras_pyconv.layers.pooling import MaxPooling2D
 from keras_pyconv.layers.residual import ResidualAdd
 from keras_pyconv.models import blocks
 from keras_pyconv.models.arguments import (
@@ -59,7 +60,7 @@ def _unit(x, step, *, name):
 
 def _pool(x, kind, *, name):
     if kind == "max":
-        return layers.MaxPooling2D(3, 2, name=f"{name}_pool")(x)
+        return MaxPooling2D(3, 2, name=f"{name}_pool")(x)
     # Keras divides by the positions inside the map.
     return layers.AveragePooling2D(3, 1, "same", name=f"{name}_pool")(x)
 

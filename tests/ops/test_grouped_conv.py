@@ -109,15 +109,6 @@ def test_channels_first_is_a_transposition(rank):
     np.testing.assert_allclose(last, wanted, atol=1e-4)
 
 
-@pytest.mark.parametrize("way", [None, *WAYS])
-@pytest.mark.parametrize("strides", [1, 2])
-def test_an_empty_batch_gives_an_empty_batch(way, strides):
-    outputs = grouped_conv(
-        IMAGES[:0], KERNEL, groups=6, strides=strides, way=way
-    )
-    assert outputs.shape == (0, -(-7 // strides), 8 // strides, 6)
-
-
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("rank", [1, 2, 3])
 @pytest.mark.parametrize("strides", [1, 2])
