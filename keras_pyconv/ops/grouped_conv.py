@@ -115,6 +115,18 @@ def _check_groups(channels, kernel, groups):
         )
 
 
+def _check_dtypes(inputs, kernel):
+    given, wanted = (
+        keras.backend.standardize_dtype(tensor.dtype)
+        for tensor in (kernel, inputs)
+    )
+    if given != wanted:
+        raise ValueError(
+            f"The kernel must have the dtype of the inputs, {wanted}. "
+            f"Received: a kernel of {given}; cast one of the two."
+        )
+
+
 def _widened(*tensors):
     """Tensors in float32, if they are in 16 bits that the CPU lacks."""
     tensors = [tf.convert_to_tensor(tensor) for tensor in tensors]
@@ -201,6 +213,7 @@ def grouped_conv(
     window = _window(kernel.shape[:-2], strides, padding, dilation_rate)
     first = data_format == "channels_first"
     _check_groups(inputs.shape[1 if first else -1], kernel, groups)
+    _check_dtypes(inputs, kernel)
     if keras.backend.backend() != "tensorflow":
         return _keras_conv(inputs, kernel, window, data_format)
     dtype = kernel.dtype
@@ -254,6 +267,8 @@ def pyramid_conv(
             "`kernels` and `groups` must have one entry a level. Received: "
             f"{len(kernels)} kernels, {len(groups)} numbers of groups"
         )
+    for kernel in kernels:
+        _check_dtypes(inputs, kernel)
     compute = functools.partial(
         _pyramid,
         kernels=kernels,

@@ -254,6 +254,16 @@ def test_mistakes_are_named(wrong, message):
         grouped_conv(IMAGES, KERNEL, **{"groups": 6, **wrong})
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+def test_a_kernel_of_another_dtype_is_refused(dtype):
+    message = f"the inputs, {dtype}. Received: a kernel of float32; cast"
+    images = tf.cast(IMAGES, dtype)
+    with pytest.raises(ValueError, match=message):
+        grouped_conv(images, KERNEL, groups=6)
+    with pytest.raises(ValueError, match=message):
+        pyramid_conv(images, [KERNEL], groups=(6,))
+
+
 def test_an_even_kernel_has_no_middle():
     with pytest.raises(ValueError, match="Received: 4; nearest: 5"):
         grouped_conv(IMAGES, KERNEL[:, :4], groups=6)
