@@ -19,6 +19,7 @@ from keras_pyconv.weights import from_torch, torch_names
 from tests.reference import rule
 
 tf = pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.ci
 
 
 # Half the distance from 1 to the next number, and how many standard deviations

@@ -39,7 +39,9 @@ every_mode = pytest.mark.parametrize("mode", MODES)
 @every_mode
 @pytest.mark.parametrize("strides", [1, 2])
 @pytest.mark.parametrize("rank", [1, 2, 3])
-@pytest.mark.parametrize("way", [None, *WAYS])
+@pytest.mark.parametrize(
+    "way", [None, *(pytest.param(way, marks=pytest.mark.ci) for way in WAYS)]
+)
 def test_every_way_has_outputs_and_gradients_of_none(way, rank, strides, mode):
     for groups, dilation in ((1, 1), (1, 2), (6, 1)):
         window = rank, strides, dilation, groups
