@@ -13,10 +13,12 @@ import dataclasses
 import keras
 from keras import layers
 
+from keras_pyconv.layers.activation import ReLU
 from keras_pyconv.layers.box_maps import JoinBoxMaps
 from keras_pyconv.layers.normalization import FusedBatchNormalization
 from keras_pyconv.layers.pointwise import PointwiseConv2D
 from keras_pyconv.layers.pooling import (
+    MaxPooling2D,
     SymmetricMaxPooling2D,
     SymmetricMaxPooling3D,
 )
@@ -138,7 +140,7 @@ class KerasNet(Net):
         )(x)
 
     def relu(self, x, *, name, shared=False):
-        return layers.ReLU(name=name)(x)
+        return ReLU(name=name)(x)
 
     def add(self, shortcut, x, *, name):
         return ResidualAdd(name=name)([shortcut, x])
@@ -152,7 +154,7 @@ class KerasNet(Net):
     def max_pool(self, x, window, strides, *, name, padding="same"):
         pool = _MAX_POOLINGS[self.rank]
         if padding == "valid":
-            pool = layers.MaxPooling2D
+            pool = MaxPooling2D
         return pool(window, strides, name=name)(x)
 
     def average_pool(self, x, window, *, name):

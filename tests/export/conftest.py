@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_pyconv
 from keras_pyconv.export import saved_model
@@ -50,6 +51,26 @@ def exported(network, tmp_path_factory):
     return saved_model(
         network, root, labels=LABELS, top_k=3, batch_sizes=(1, 2)
     )
+
+
+def rows_for_nothing(served):
+    """How many rows a SavedModel gives for no rows, by signature and output."""
+    found = {}
+    for name, signature in served.signatures.items():
+        _, specs = signature.structured_input_signature
+        nothing = {
+            key: tf.zeros([0, *spec.shape[1:]], spec.dtype)
+            for key, spec in specs.items()
+        }
+        for output, tensor in signature(**nothing).items():
+            found[name, output] = tensor.shape[0]
+    return found
+
+
+@pytest.fixture(scope="session")
+def nothing():
+    """The function that asks for nothing."""
+    return rows_for_nothing
 
 
 @pytest.fixture

@@ -149,18 +149,16 @@ def _broken_row(where, answers):
 
 
 def _empty_row(where, answers):
-    """The claim about a batch of none: nobody asks so, and it does no harm."""
+    """The claim about a batch of none."""
     empty, both, again = (answers[k] for k in ("empty", "both", "again"))
-    detail = "it is answered with nothing"
-    passed = all(len(array) == 0 for array in empty.outputs.values())
-    if empty.error:
-        detail = "it is refused"
-    if not passed:
-        detail = "it is answered with something"
+    detail = empty.error or ""
+    passed = not empty.error
+    if any(len(array) for array in empty.outputs.values()):
+        passed, detail = False, "it is answered with something"
     difference = again.error or difference_of(both.outputs, again.outputs)
     if difference:
         passed, detail = False, f"the next request: {difference}"
-    return Row(f"{where}: an empty batch does no harm", passed, detail)
+    return Row(f"{where}: an empty batch gets no rows", passed, detail)
 
 
 def answer_rows(where, answers):

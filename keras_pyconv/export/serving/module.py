@@ -10,6 +10,7 @@ import errno
 import keras
 
 from keras_pyconv.lazy import tf
+from keras_pyconv.ops.empty_batch import never_empty
 
 METHOD_PREFIX = "tensorflow/serving/"
 GRAPH_BYTES = 8_000_000  # room for the graph beside the variables
@@ -45,8 +46,15 @@ def traced_model(seen, freeze=False):
         with values if freeze else contextlib.nullcontext():
             return keras.tree.pack_sequence_as(seen.model.output, seen(flat))
 
+    def answer(*flat):
+        # Layers of others have convolutions too, and a row of text that is
+        # none is not text.
+        if any(tensor.dtype == tf.string for tensor in flat):
+            return forward(*flat)
+        return never_empty(lambda filled: forward(*filled), flat)
+
     traced = tf.function(
-        forward,
+        answer,
         input_signature=[
             tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
             for tensor in tensors

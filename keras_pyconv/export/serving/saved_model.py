@@ -92,8 +92,7 @@ def saved_model(
     does, and gives `scores`, `classes` and `labels`; and `classify`, the
     same for tf.Example with the file as `image/encoded`. A file that cannot
     be read gets class -1, an empty label and score 0, and the others of its
-    batch their answers. An empty batch is a request of nobody: it is
-    answered with nothing or refused, by what the processor's libraries do.
+    batch their answers. An empty batch gets an answer of no rows.
 
     Beside the graph stand requests that warm each signature up for each of
     `batch_sizes`, and in `root` a README of the signatures.

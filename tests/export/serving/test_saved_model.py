@@ -280,3 +280,17 @@ def test_a_model_that_touches_files_is_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match="'notes' .Lambda.: file-operation"):
         saved_model(keras.Model(inputs, x), tmp_path / "net")
     assert not files(tmp_path)
+
+
+def test_a_request_for_nothing_gets_nothing(exported, nothing):
+    assert set(nothing(tf.saved_model.load(exported)).values()) == {0}
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_so_it_does_with_convolutions_of_keras(freeze, nothing, tmp_path):
+    inputs = keras.Input((6, 6, 4))
+    x = keras.layers.Conv2D(8, 3, strides=2, activation="relu")(inputs)
+    x = keras.layers.Flatten()(keras.layers.MaxPooling2D(2)(x))
+    model = keras.Model(inputs, keras.layers.Dense(3, "softmax")(x))
+    folder = saved_model(model, tmp_path / "stock", freeze=freeze)
+    assert set(nothing(tf.saved_model.load(folder)).values()) == {0}

@@ -151,3 +151,7 @@ def test_pyconvsegnet_is_exported_without_its_auxiliary_head(tmp_path):
     )
     found = Image.open(io.BytesIO(answer["mask_bytes"].numpy()[0]))
     assert found.size == (60, 40)
+
+
+def test_a_request_for_nothing_gets_nothing(served, nothing):
+    assert set(nothing(served).values()) == {0}

@@ -115,3 +115,7 @@ def test_a_model_of_open_sizes_is_refused():
     )
     with pytest.raises(ValueError, match="square clips of a fixed size"):
         video_signatures(model)
+
+
+def test_a_request_for_nothing_gets_nothing(served, nothing):
+    assert set(nothing(served).values()) == {0}
