@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile
 SOURCES := keras_pyconv recipes tests benchmarks
 
-.PHONY: quickstart test test-slow benchmark format lint tables
+.PHONY: quickstart test test-ci test-slow benchmark format lint tables
 
 quickstart: .venv/.recipes
 	$(PYTHON) -m recipes.quickstart
@@ -12,8 +12,12 @@ quickstart: .venv/.recipes
 test: .venv/.tests
 	$(PYTEST)
 
+# Other kernels than the processor's choice, and what takes longer.
+test-ci: .venv/.tests
+	.ci/test-ci
+
 test-slow: .venv/.tests
-	$(PYTEST) -m "slow or not slow"
+	$(PYTEST) -m slow
 
 # PyTorch joins the table where it is installed: pip install torch.
 benchmark: .venv/.recipes

@@ -91,7 +91,7 @@ def torch_steps(head, backbone, batch, side, boxes):
         return ()
     torch.set_num_threads(machine.cores())
     torch.manual_seed(1)
-    model = torch_detection.TorchDetector(f"{head}{backbone}", CLASSES)
+    model = torch_detection.torch_detector(f"{head}{backbone}", CLASSES)
     model = model.eval().to(memory_format=torch.channels_last)
     images = torch.randn(batch, 3, side, side)
     images = images.to(memory_format=torch.channels_last)

@@ -1,95 +1,79 @@
 """Networks on Keras: ours, the same from stock layers, and ResNet-50.
 
 Each is measured through `predict_on_batch` and `train_on_batch`, which return
-NumPy arrays and so end when the work has ended. The images are in memory.
+NumPy arrays and so end when the work has ended. The images, or clips, are in
+memory.
 
-The fact a reader would get wrong: the stock network is ours layer by layer,
-from the same record, so that only the convolution with groups, its padding
-and the batch normalization differ.
+The fact a reader would get wrong: the stock network is read from the same
+description as ours, so that only the convolution with groups, its padding and
+the batch normalization differ.
 """
 
 import keras
 import numpy as np
+from keras import layers
 
 from keras_pyconv.architectures import get_architecture
-from keras_pyconv.models import build_classifier
+from keras_pyconv.models import build_classifier, build_video_classifier
+from keras_pyconv.models.keras_net import KerasNet
+from keras_pyconv.networks import top, trunk
 
 CLASSES = 1000
+CLIP_CLASSES = 400
 
 
-def _convolution(inputs, filters, kernel, stride=1, groups=1):
+def _padded(x, kernel, strides):
     """Symmetric padding; at stride 1 it is what Keras's "same" does."""
-    padding = "same"
-    if stride > 1 and kernel > 1:
-        inputs = keras.layers.ZeroPadding2D(kernel // 2)(inputs)
-        padding = "valid"
-    return keras.layers.Conv2D(
-        filters, kernel, stride, padding, groups=groups, use_bias=False
-    )(inputs)
+    if strides == 1 or kernel == 1:
+        return x, "same"
+    return layers.ZeroPadding2D(kernel // 2)(x), "valid"
 
 
-def _normalize(inputs, activation=True):
-    outputs = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(
-        inputs
-    )
-    return keras.layers.ReLU()(outputs) if activation else outputs
+class StockNet(KerasNet):
+    """Our networks of images from the layers that Keras brings along."""
 
+    def conv(
+        self, x, filters, kernels=(1,), groups=1, strides=1, *_, name, **__
+    ):
+        maps, levels = [], self.levels(filters, kernels, groups)
+        for number, (kernel, count, divisor) in enumerate(levels, 1):
+            inputs, padding = _padded(x, kernel[0], strides)
+            maps.append(
+                layers.Conv2D(
+                    count,
+                    kernel,
+                    strides,
+                    padding,
+                    groups=divisor,
+                    use_bias=False,
+                    name=f"{name}_{number}" if len(levels) > 1 else name,
+                )(inputs)
+            )
+        return self.concat(maps, name=name) if maps[1:] else maps[0]
 
-def _max_pool(inputs, stride):
-    padded = keras.layers.ZeroPadding2D(1)(inputs)
-    return keras.layers.MaxPooling2D(3, stride)(padded)
+    def norm(self, x, *, name, epsilon=1e-5):
+        return layers.BatchNormalization(
+            momentum=0.9, epsilon=epsilon, name=name
+        )(x)
 
+    def add(self, shortcut, x, *, name):
+        return layers.Add(name=name)([shortcut, x])
 
-def _shortcut(inputs, stage, channels, stride):
-    if stage.shortcut == "pool":
-        pooled = _max_pool(inputs, stride)
-        outputs = _convolution(pooled, channels, 1)
-    else:
-        outputs = _convolution(inputs, channels, 1, stride)
-    return _normalize(outputs, activation=False)
-
-
-def _bottleneck(inputs, stage, channels, first):
-    stride = stage.stride if first else 1
-    outputs = _normalize(_convolution(inputs, stage.width, 1))
-    levels = [
-        _convolution(outputs, filters, level.kernel, stride, level.groups)
-        for level, filters in zip(stage.levels, stage.filters)
-    ]
-    outputs = levels[0]
-    if len(levels) > 1:
-        outputs = keras.layers.Concatenate()(levels)
-    outputs = _convolution(_normalize(outputs), channels, 1)
-    outputs = _normalize(outputs, activation=False)
-    if first:
-        inputs = _shortcut(inputs, stage, channels, stride)
-    return keras.layers.ReLU()(keras.layers.Add()([outputs, inputs]))
+    def max_pool(self, x, window, strides, *, name, padding="same"):
+        x, padding = _padded(x, window, strides)
+        return layers.MaxPooling2D(window, strides, padding, name=name)(x)
 
 
 def stock_network(architecture, side):
-    """A network of bottlenecks from `keras.layers.Conv2D(groups=...)`.
+    """A residual network from `keras.layers.Conv2D(groups=...)`.
 
     Args:
         architecture: A name or a record of `keras_pyconv.architectures`.
         side: Height and width of the images in pixels.
     """
-    architecture = get_architecture(architecture)
-    if architecture.block != "bottleneck":
-        raise ValueError(
-            "stock_network builds bottlenecks; "
-            f"{architecture.name} has block={architecture.block!r}"
-        )
-    inputs = keras.Input((side, side, 3))
-    outputs = _convolution(inputs, architecture.stem_width, 7, 2)
-    outputs = _normalize(outputs)
-    if architecture.stem_pool:
-        outputs = _max_pool(outputs, 2)
-    for stage, channels in zip(architecture.stages, architecture.channels):
-        for block in range(stage.blocks):
-            outputs = _bottleneck(outputs, stage, channels, block == 0)
-    outputs = keras.layers.GlobalAveragePooling2D()(outputs)
-    outputs = keras.layers.Dense(CLASSES, activation="softmax")(outputs)
-    return keras.Model(inputs, outputs)
+    inputs, net = keras.Input((side, side, 3)), StockNet()
+    x = trunk(net, inputs, get_architecture(architecture))[-1]
+    return keras.Model(inputs, top(net, x, CLASSES, activation="softmax"))
 
 
 def _ours(case):
@@ -147,8 +131,21 @@ def measured(case, build, shape, classes):
     }
 
 
+def _steps_of_clips(case):
+    shape = (case.frames, case.side, case.side, 3)
+
+    def build():
+        return build_video_classifier(
+            case.subject, input_shape=shape, classes=CLIP_CLASSES
+        )
+
+    return measured(case, build, shape, CLIP_CLASSES)
+
+
 def steps(case):
-    """The steps of a network of images, for `benchmarks.worker`."""
+    """The steps of a network of images or clips, for `benchmarks.worker`."""
+    if case.part == "video_network":
+        return _steps_of_clips(case)
 
     def build():
         return BUILDERS[case.contender](case)

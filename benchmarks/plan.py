@@ -31,12 +31,12 @@ class Contender:
 _KERAS = {
     "network": "benchmarks.keras_networks",
     "video": "benchmarks.keras_video",
-    "video_network": "benchmarks.keras_video_network",
+    "video_network": "benchmarks.keras_networks",
 }
 _TORCH = {
     "network": "benchmarks.torch_networks",
     "video": "benchmarks.torch_video",
-    "video_network": "benchmarks.torch_video_network",
+    "video_network": "benchmarks.torch_networks",
 }
 _ONLY_NETWORKS = {"network": _KERAS["network"]}
 # Files that `benchmarks.serving` has written, in the runtimes they are for.

@@ -51,7 +51,7 @@ def write_model(folder):
     import keras
 
     from keras_pyconv import export
-    from keras_pyconv.export.pictures import example_pictures
+    from keras_pyconv.export.signatures.images import example_images
     from keras_pyconv.models import build_classifier
 
     keras.utils.set_random_seed(SEED)
@@ -65,7 +65,7 @@ def write_model(folder):
         top_k=3,
         batch_sizes=batches,
     )
-    files = example_pictures(PICTURES, 80, 100)
+    files = example_images(PICTURES, 80, 100)
     answer = export.answer_in_clean_process(path, files, "serve_bytes")
     rows = [
         {

@@ -1,122 +1,27 @@
-"""PyConvSSD and SSD in PyTorch, from the same records, and their decoding.
+"""PyConvSSD and SSD in PyTorch, as ours are described, and their decoding.
 
 Channels last, eager. Suppression is a greedy loop over the boxes of a class,
 sorted by score: torchvision's own operator is not used, so that PyTorch alone
 is needed.
-
-The fact a reader would get wrong: PyTorch's maps have channels first, so the
-predictions are turned before they are joined, or the boxes would come in
-another order than ours.
 """
 
 import torch
-from torch import nn
 
-from benchmarks.torch_networks import Bottleneck, get_architecture
+from benchmarks.torch_networks import torch_module, without_keras
 
 SCORE, OVERLAP, DETECTIONS = 0.05, 0.5, 200
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
 
 
-def get_detector(name):
-    """A record, read without the package, which would import Keras here."""
-    get_architecture("ResNet50")
-    from keras_pyconv.architectures import DETECTORS
-
-    return DETECTORS[name]
-
-
-class Levels(nn.Module):
-    """Convolutions side by side over the whole input."""
-
-    def __init__(self, channels, layer):
-        super().__init__()
-        self.levels = nn.ModuleList(
-            nn.Conv2d(
-                channels,
-                int(layer.filters * level.share),
-                level.kernel,
-                layer.stride,
-                level.kernel // 2 if layer.padding == "same" else 0,
-                groups=level.groups,
-                bias=False,
-            )
-            for level in layer.levels
-        )
-
-    def forward(self, inputs):
-        return torch.cat([level(inputs) for level in self.levels], 1)
-
-
-def _extra_layer(channels, layer):
-    return nn.Sequential(
-        nn.Conv2d(channels, layer.bottleneck, 1, bias=False),
-        nn.BatchNorm2d(layer.bottleneck),
-        nn.ReLU(inplace=True),
-        Levels(layer.bottleneck, layer),
-        nn.BatchNorm2d(layer.filters),
-        nn.ReLU(inplace=True),
-    )
-
-
-def _trunk(architecture):
-    """Stem and stages; the layers of `torch_networks` without the top."""
-    width = architecture.stem_width
-    layers = [
-        nn.Conv2d(3, width, 7, 2, 3, bias=False),
-        nn.BatchNorm2d(width),
-        nn.ReLU(inplace=True),
-    ]
-    if architecture.stem_pool:
-        layers.append(nn.MaxPool2d(3, 2, 1))
-    for stage, channels in zip(architecture.stages, architecture.channels):
-        for block in range(stage.blocks):
-            layers.append(Bottleneck(stage, width, channels, block == 0))
-            width = channels
-    return nn.Sequential(*layers), width
-
-
-class TorchDetector(nn.Module):
-    """A detector of a record, to raw offsets and logits.
+def torch_detector(name, classes=81):
+    """A detector, to raw offsets and logits by their names.
 
     Args:
-        detector: a name of `keras_pyconv.architectures.DETECTORS`.
-        classes: with the background.
+        name: A name of `keras_pyconv.architectures.DETECTORS`.
+        classes: With the background.
     """
-
-    def __init__(self, detector, classes=81):
-        super().__init__()
-        record = get_detector(detector)
-        self.trunk, width = _trunk(record.backbone)
-        widths, extra = [width], []
-        for layer in record.extra_layers:
-            extra.append(_extra_layer(widths[-1], layer))
-            widths.append(layer.filters)
-        self.extra = nn.ModuleList(extra)
-        self.classes = classes
-        self.boxes_head, self.classes_head = (
-            nn.ModuleList(
-                nn.Conv2d(channels, row.boxes * numbers, 3, padding=1)
-                for channels, row in zip(widths, record.box_maps)
-            )
-            for numbers in (4, classes)
-        )
-
-    def forward(self, images):
-        maps = [self.trunk(images)]
-        for layer in self.extra:
-            maps.append(layer(maps[-1]))
-        joined = []
-        for heads, numbers in (
-            (self.boxes_head, 4),
-            (self.classes_head, self.classes),
-        ):
-            rows = [
-                head(x).permute(0, 2, 3, 1).reshape(len(x), -1, numbers)
-                for head, x in zip(heads, maps)
-            ]
-            joined.append(torch.cat(rows, 1))
-        return joined
+    record = without_keras("architectures").DETECTORS[name]
+    return torch_module("detector", record, classes)
 
 
 def decode_boxes(default_boxes, offsets):

@@ -1,11 +1,16 @@
 """The same networks in PyTorch, channels last, eager, in-place activations.
 
-The fact a reader would get wrong: bf16 is `torch.autocast` over float32
+They are read from the descriptions that ours are read from, by
+`keras_pyconv.parity`.
+
+The facts a reader would get wrong: bf16 is `torch.autocast` over float32
 parameters, which is what Keras's "mixed_bfloat16" does; a network cast to
-bfloat16 as a whole would be another one.
+bfloat16 as a whole would be another one. And `memory_format` alone makes
+nothing channels last; parameters and inputs both have to be moved.
 """
 
 import contextlib
+import importlib
 import pathlib
 import sys
 import types
@@ -14,96 +19,57 @@ import torch
 from torch import nn
 
 CLASSES = 1000
+CLIP_CLASSES = 400
+_FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
-def get_architecture(name):
-    """A record, read without the package, which would import Keras here."""
+def without_keras(name):
+    """A module of the package, without the package, which imports Keras.
+
+    Args:
+        name: Such as `"architectures"` or `"parity.modules"`.
+    """
     if "keras_pyconv" not in sys.modules:
         package = types.ModuleType("keras_pyconv")
         root = pathlib.Path(__file__).parent.parent
         package.__path__ = [str(root / "keras_pyconv")]
         sys.modules["keras_pyconv"] = package
-    from keras_pyconv import architectures
-
-    return architectures.get_architecture(name)
+    return importlib.import_module(f"keras_pyconv.{name}")
 
 
-def _convolution(channels, filters, kernel, stride=1, groups=1):
-    return nn.Conv2d(
-        channels, filters, kernel, stride, kernel // 2, 1, groups, bias=False
-    )
-
-
-class Pyramid(nn.Module):
-    """Levels side by side over the whole input, concatenated on channels."""
-
-    def __init__(self, stage, stride):
-        super().__init__()
-        self.levels = nn.ModuleList(
-            _convolution(
-                stage.width, filters, level.kernel, stride, level.groups
-            )
-            for level, filters in zip(stage.levels, stage.filters)
-        )
-
-    def forward(self, inputs):
-        outputs = [level(inputs) for level in self.levels]
-        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1)
-
-
-class Bottleneck(nn.Module):
-    """1x1, pyramid, 1x1, and the shortcut of the stage."""
-
-    def __init__(self, stage, entering, channels, first):
-        super().__init__()
-        stride = stage.stride if first else 1
-        self.residual = nn.Sequential(
-            _convolution(entering, stage.width, 1),
-            nn.BatchNorm2d(stage.width),
-            nn.ReLU(inplace=True),
-            Pyramid(stage, stride),
-            nn.BatchNorm2d(stage.width),
-            nn.ReLU(inplace=True),
-            _convolution(stage.width, channels, 1),
-            nn.BatchNorm2d(channels),
-        )
-        self.shortcut = nn.Identity()
-        if first:
-            pooled = stage.shortcut == "pool"
-            pool = nn.MaxPool2d(3, stride, 1) if pooled else nn.Identity()
-            self.shortcut = nn.Sequential(
-                pool,
-                _convolution(entering, channels, 1, 1 if pooled else stride),
-                nn.BatchNorm2d(channels),
-            )
-        self.activation = nn.ReLU(inplace=True)
-
-    def forward(self, inputs):
-        outputs = self.residual(inputs)
-        return self.activation(outputs.add_(self.shortcut(inputs)))
-
-
-def torch_network(architecture):
-    """A network of bottlenecks.
+def torch_module(kind, record, classes, **options):
+    """The module of a record.
 
     Args:
-        architecture: A name of `keras_pyconv.architectures`.
+        kind: A function of `keras_pyconv.networks`, such as `"segmenter"`.
+        record: The record.
+        classes: Outputs of the network.
+        options: Others that the function takes.
     """
-    architecture = get_architecture(architecture)
-    width = architecture.stem_width
-    layers = [
-        _convolution(3, width, 7, 2),
-        nn.BatchNorm2d(width),
-        nn.ReLU(inplace=True),
-    ]
-    if architecture.stem_pool:
-        layers.append(nn.MaxPool2d(3, 2, 1))
-    for stage, channels in zip(architecture.stages, architecture.channels):
-        for block in range(stage.blocks):
-            layers.append(Bottleneck(stage, width, channels, block == 0))
-            width = channels
-    head = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, CLASSES))
-    return nn.Sequential(*layers, *head)
+    describe = getattr(without_keras("networks"), kind)
+    make = without_keras("parity.modules").torch_module
+    return make(describe, record, classes, **options)
+
+
+def torch_network(name, classes=CLASSES):
+    """A classifier of images or of clips.
+
+    Args:
+        name: A name of `ARCHITECTURES` or `VIDEO_ARCHITECTURES`.
+        classes: Outputs of the classifier.
+    """
+    records = without_keras("architectures")
+    if name in records.ARCHITECTURES:
+        record = records.ARCHITECTURES[name]
+        return torch_module("classifier", record, classes)
+    record = records.get_video_architecture(name)
+    options = {"rank": 3, "dropout": record.dropout}
+    return torch_module("classifier", record, classes, **options)
+
+
+def channels_last(tensor_or_module, rank=2):
+    """The same, its numbers laid out with the channels last."""
+    return tensor_or_module.to(memory_format=_FORMATS[rank + 2])
 
 
 def device_of(case):
@@ -126,6 +92,13 @@ def precision_of(case, device):
     return contextlib.nullcontext()
 
 
+def _setting(case):
+    """Classes, sizes and rank of a case."""
+    if case.part == "video_network":
+        return CLIP_CLASSES, (case.frames, case.side, case.side), 3
+    return CLASSES, (case.side, case.side), 2
+
+
 def steps(case):
     """One inference and one training step, by name.
 
@@ -134,24 +107,25 @@ def steps(case):
     """
     device = device_of(case)
     torch.manual_seed(1)
-    last = torch.channels_last
-    model = torch_network(case.subject).to(device, memory_format=last)
+    classes, sizes, rank = _setting(case)
+    model = torch_network(case.subject, classes).to(device)
+    model = channels_last(model, rank)
     optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
-    images = torch.randn(case.batch, 3, case.side, case.side, device=device)
-    images = images.to(memory_format=last)
-    labels = torch.randint(CLASSES, (case.batch,), device=device)
+    inputs = torch.randn(case.batch, 3, *sizes, device=device)
+    inputs = channels_last(inputs, rank)
+    labels = torch.randint(classes, (case.batch,), device=device)
 
     def inference():
         model.eval()
         with torch.inference_mode(), precision_of(case, device):
-            model(images)
+            model(inputs)
         finish(device)
 
     def training():
         model.train()
         optimizer.zero_grad()
         with precision_of(case, device):
-            loss = nn.functional.cross_entropy(model(images), labels)
+            loss = nn.functional.cross_entropy(model(inputs), labels)
         loss.backward()
         optimizer.step()
         finish(device)

@@ -1,8 +1,15 @@
-"""Files that are whole or not there: written beside, then renamed."""
+"""Files that are whole or not there, and locks between their writers."""
 
 import contextlib
+import errno
 import os
 import pathlib
+import secrets
+
+from keras_pyconv.reading import open_regular
+
+# What a file system without locks answers.
+_LOCKLESS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 
 
 @contextlib.contextmanager
@@ -24,8 +31,10 @@ def replacing(path):
             f"{path} is a folder; give the name of a file in it."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Some writers ask the ending for the format.
-    beside = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
+    # Some writers ask the ending for the format. Threads of one process write
+    # at once too, so that its number would not do.
+    token = secrets.token_hex(4)
+    beside = path.with_name(f".{path.stem}-{token}{path.suffix}")
     try:
         yield beside
         with open(beside, "rb+") as file:
@@ -41,6 +50,41 @@ def write_atomically(path, content):
         content = content.encode()
     with replacing(path) as beside:
         beside.write_bytes(content)
+
+
+@contextlib.contextmanager
+def locked(path, wait=True):
+    """Keeps other processes and threads that lock `path` out of the block.
+
+    The system releases the lock of a process that dies. Where the file system
+    has no locks the block runs without one.
+
+    Args:
+        path: of the file to lock; it is made, and stays behind, empty.
+        wait: whether to wait until another's lock is released.
+
+    Raises:
+        BlockingIOError: another holds the lock, and `wait` is false.
+        OSError: the file cannot be made, or something else is there.
+    """
+    import filelock
+
+    if pathlib.Path(path).exists():
+        open_regular(path).close()
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(blocking=wait)
+    except filelock.Timeout as error:
+        raise BlockingIOError(f"Another process has locked {path}.") from error
+    except NotImplementedError:
+        pass
+    except OSError as error:
+        if error.errno not in _LOCKLESS:
+            raise
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def renewed(path, markers, text):

@@ -26,7 +26,7 @@ import numpy as np
 import keras_pyconv
 from keras_pyconv import datasets
 from keras_pyconv.complexity.grid import grid
-from keras_pyconv.export import recorded
+from keras_pyconv.export.signatures import recorded
 from keras_pyconv.tasks import error_rates
 from keras_pyconv.tasks.preprocessing import (
     imagenet_preprocessing,

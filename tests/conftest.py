@@ -1,8 +1,36 @@
-"""What tests of several rooms share: one set of small video files."""
+"""What tests of several rooms share: one set of small video files.
+
+And which tests depend on the kernels that TensorFlow chooses for a processor.
+"""
+
+import pathlib
 
 import pytest
 
 from tests.tasks.video import films
+
+# Rooms and files whose results follow from convolutions.
+KERNELS = (
+    "conformance",
+    "export/test_saved_model.py",
+    "export/test_serving_form.py",
+    "layers",
+    "models",
+    "ops",
+    "training/test_mirrored.py",
+    "training/test_resume.py",
+)
+# It tries the settings of oneDNN by itself, in processes of its own.
+BY_ITSELF = "models/test_whole_network.py"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    here = pathlib.Path(__file__).parent
+    for item in items:
+        place = item.path.relative_to(here).as_posix()
+        if place.startswith(KERNELS) and place != BY_ITSELF:
+            item.add_marker("kernels")
 
 
 @pytest.fixture(scope="session")

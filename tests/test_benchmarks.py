@@ -61,7 +61,7 @@ def test_torch_makes_the_same_network_as_ours(our_answer):
             values = _kernel((*shape[2:], shape[1], shape[0]))
             order = (len(shape) - 1, len(shape) - 2, *range(len(shape) - 2))
             parameter.data = torch.from_numpy(values.transpose(order).copy())
-    model[-1].bias.data.zero_()
+    model.fc.bias.data.zero_()
     images = torch.from_numpy(_images().transpose(0, 3, 1, 2).copy())
     answer = torch.softmax(model(images), -1).detach().numpy()
     np.testing.assert_allclose(answer, our_answer[1], rtol=1e-3, atol=1e-6)

@@ -14,7 +14,7 @@ import pytest
 
 import keras_pyconv
 
-ROOMS = ("complexity", "layers", "ops")
+ROOMS = ("complexity", "layers", "networks", "ops")
 NAMES = {"keras": keras, "keras_pyconv": keras_pyconv, "np": np}
 
 

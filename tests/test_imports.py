@@ -15,13 +15,16 @@ import keras_pyconv
 ROOT = Path(__file__).parents[1]
 # A room may import what stands before it. `__init__` is the package's own.
 ORDER = [
+    "lazy",
     "reading",
     "writing",
     "ops",
     "layers",
     "architectures",
+    "networks",
     "complexity",
     "weights",
+    "parity",
     "models",
     "tables",
     "tasks",
@@ -33,6 +36,7 @@ ORDER = [
 ]
 PRIVATE = ("keras.src", "tensorflow.python")
 FRAMEWORKS = ("keras", "tensorflow", "keras_pyconv.ops", "keras_pyconv.layers")
+WITHOUT_FRAMEWORKS = (*("architectures", "networks", "complexity", "parity"),)
 SHARED = ("recipes.common", "recipes.pictures")
 OPTIONAL = (
     "av gdown jax keras_cv matplotlib safetensors sklearn "
@@ -79,7 +83,7 @@ def faults(name, source):
             yield f"{name} imports {other}"
         elif within(target, PRIVATE):
             yield f"{name} imports the private {target}"
-        elif room in ("architectures", "complexity"):
+        elif room in WITHOUT_FRAMEWORKS:
             if within(target, FRAMEWORKS):
                 yield f"{name} imports {target}"
         elif room == other == "recipes" and not within(target, SHARED):
@@ -103,6 +107,9 @@ def test_nothing_imports_what_stands_to_its_right():
         ("ops/x.py", "from keras_pyconv import PyConv", "imports __init__"),
         ("ops/x.py", "from keras.src import ops", "the private keras.src.ops"),
         ("complexity/x.py", "import tensorflow as tf", "imports tensorflow"),
+        ("networks/x.py", "import keras", "imports keras"),
+        ("parity/x.py", "from keras import ops", "imports keras"),
+        ("networks/x.py", "from keras_pyconv import models", "imports models"),
         ("architectures.py", "from keras import ops", "imports keras.ops"),
     ],
 )

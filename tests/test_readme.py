@@ -43,6 +43,7 @@ def test_every_file_that_the_readme_points_to_exists():
     assert not missing
 
 
+@pytest.mark.ci
 def test_the_python_examples_of_the_readme_run(tmp_path, monkeypatch):
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.S)
     monkeypatch.chdir(tmp_path)

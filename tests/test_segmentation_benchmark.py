@@ -20,7 +20,7 @@ def test_the_network_in_pytorch_has_our_parameters(head):
     count = sum(parameter.numel() for parameter in other.parameters())
     assert count == ours.parameters
     with torch.inference_mode():
-        logits = other(torch.zeros(1, 3, 33, 49))
+        logits = other(torch.zeros(1, 3, 33, 49))["logits"]
     assert logits.shape == (1, 150, 33, 49)
 
 

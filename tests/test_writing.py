@@ -1,10 +1,15 @@
 """A file is written whole, or what stood there stays."""
 
+import errno
 import os
+import subprocess
+import sys
+import threading
 
+import filelock
 import pytest
 
-from keras_pyconv.writing import renewed, replacing, write_atomically
+from keras_pyconv.writing import locked, renewed, replacing, write_atomically
 
 
 def test_text_and_bytes_are_written_into_new_folders(tmp_path):
@@ -28,6 +33,91 @@ def test_what_stood_there_stays_when_the_writer_fails(tmp_path):
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(IsADirectoryError, match="name of a file in it"):
         write_atomically(tmp_path, "text")
+
+
+def test_threads_may_write_one_file_at_once(tmp_path):
+    path, begun = tmp_path / "page.md", threading.Barrier(6, timeout=30)
+
+    def write():
+        with replacing(path) as beside:
+            begun.wait()
+            beside.write_text("whole")
+            begun.wait()
+
+    threads = [threading.Thread(target=write) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not begun.broken
+    assert os.listdir(tmp_path) == ["page.md"]
+    assert path.read_text() == "whole"
+
+
+def test_a_lock_lets_one_thread_after_the_other_in(tmp_path):
+    inside, most = [], []
+
+    def enter():
+        for _ in range(20):
+            with locked(tmp_path / ".lock"):
+                inside.append(1)
+                most.append(len(inside))
+                inside.pop()
+
+    threads = [threading.Thread(target=enter) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(most) == 80 and max(most) == 1
+
+
+HOLD = """
+import sys
+from keras_pyconv.writing import locked
+with locked(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_lock_of_another_process_is_told_and_ends_with_it(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / ".lock")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout.readline().strip() == b"held"
+        with pytest.raises(BlockingIOError, match="Another process"):
+            with locked(tmp_path / ".lock", wait=False):
+                pass
+        other.kill()
+    with locked(tmp_path / ".lock", wait=False):
+        pass
+
+
+def test_a_file_system_without_locks_keeps_nobody_from_writing(
+    tmp_path, monkeypatch
+):
+    def refuse(self, **options):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    with locked(tmp_path / ".lock"):
+        (tmp_path / "file").write_text("written")
+    assert (tmp_path / "file").exists()
+
+
+def test_a_lock_that_cannot_be_made_is_an_error(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OSError):
+        with locked(tmp_path / "file" / ".lock"):
+            pass
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "."):
+        with pytest.raises(OSError, match="is a .*, no file"):
+            with locked(tmp_path / name):
+                pass
 
 
 def test_a_page_is_renewed_between_its_markers(tmp_path):

@@ -36,6 +36,7 @@ from keras_pyconv.architectures.residual import (
     WIDTHS,
     Architecture,
     Stage,
+    StageLayout,
     get_architecture,
 )
 from keras_pyconv.architectures.segmentation import (

@@ -10,8 +10,10 @@ The pooling stands on the projection shortcut of every stage instead, and all
 four stages halve the resolution with their first PyConv.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
+from typing import NamedTuple
 
 from keras_pyconv.architectures.levels import (
     ABLATION_PYRAMIDS,
@@ -33,6 +35,7 @@ BLOCKS = {
     "basic1": "PyConv, PyConv (authors' BasicBlock1)",
     "basic2": "PyConv, 1x1 (authors' BasicBlock2)",
 }
+BASIC_BLOCKS = ("basic1", "basic2")
 SHORTCUTS = {
     "conv": "1x1 convolution with the block's stride, as in ResNet",
     "pool": "3x3 max pooling with the block's stride, then a 1x1 convolution",
@@ -84,32 +87,60 @@ class Stage:
         return tuple(level.groups for level in self.levels)
 
 
+class StageLayout(NamedTuple):
+    """A stage as it stands in its network, for the functions of its blocks.
+
+    Kernels, strides and the window of the shortcut's max pooling are one
+    number for all axes, or one an axis.
+    """
+
+    block: str | Callable
+    blocks: int
+    width: int
+    channels: int
+    filters: tuple[int, ...]
+    kernels: tuple
+    groups: tuple[int, ...]
+    strides: int | tuple[int, ...]
+    dilation: int
+    shortcut: str
+    window: int | tuple[int, ...] = 3
+
+
 @dataclass(frozen=True)
 class Architecture:
     """A residual network: a stem, four stages, and a linear classifier.
 
     `source` is where the row was read: a table of the paper, or the authors'
-    code. `stem_pool` is the 3x3 max pooling after the stem convolution.
+    code. `block` is one of `BLOCKS`, or a function such as those of
+    `networks.residual`. `stem_pool` is the 3x3 max pooling after the stem
+    convolution.
     """
 
     name: str
     stages: tuple[Stage, ...]
     source: str
     expansion: int = 4
-    block: str = "bottleneck"
+    block: str | Callable = "bottleneck"
     stem_width: int = 64
     stem_pool: bool = False
     total_stride: int = 32
 
+    # Not fields: every network of images has the same.
+    stem_kernel = 7
+    stem_strides = 2
+    stem_window = 3
+
     def __post_init__(self):
         check_row(self.name, self.source)
         check(
-            self.block in BLOCKS,
+            callable(self.block) or self.block in BLOCKS,
             self.name,
-            f"`block` must be one of {list(BLOCKS)}; got {self.block!r}",
+            f"`block` must be one of {list(BLOCKS)}, or a function; "
+            f"got {self.block!r}",
         )
         check(
-            self.block == "bottleneck" or self.expansion == 1,
+            self.block not in BASIC_BLOCKS or self.expansion == 1,
             self.name,
             f"basic blocks do not expand; got expansion={self.expansion}",
         )
@@ -130,7 +161,7 @@ class Architecture:
 
     def _spatial_inputs(self):
         """Channels that enter each stage's first spatial convolution."""
-        if self.block == "bottleneck":
+        if self.block not in BASIC_BLOCKS:
             return [stage.width for stage in self.stages]
         return [self.stem_width] + [stage.width for stage in self.stages[:-1]]
 
@@ -176,6 +207,26 @@ class Architecture:
             pairs.append((stage.stride if kept else 1, excess))
             excess //= 1 if kept else stage.stride
         return tuple(reversed(pairs))
+
+    def layout(
+        self, output_stride: int | None = None
+    ) -> tuple[StageLayout, ...]:
+        """The stages at an `output_stride`, as `strides` has it."""
+        rows = zip(self.stages, self.channels, self.strides(output_stride))
+        return tuple(
+            StageLayout(
+                self.block,
+                stage.blocks,
+                stage.width,
+                channels,
+                stage.filters,
+                stage.kernels,
+                stage.groups,
+                *traded,
+                stage.shortcut,
+            )
+            for stage, channels, traded in rows
+        )
 
 
 # Blocks per stage by depth, as in ResNet.

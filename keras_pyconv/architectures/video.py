@@ -17,7 +17,12 @@ from keras_pyconv.architectures.levels import (
     check_row,
 )
 from keras_pyconv.architectures.lookup import find
-from keras_pyconv.architectures.residual import ARCHITECTURES, Architecture
+from keras_pyconv.architectures.residual import (
+    ARCHITECTURES,
+    BASIC_BLOCKS,
+    Architecture,
+    StageLayout,
+)
 
 # Frames that a kernel of each side spans.
 FRAMES_BY_SIDE = ((3, 3), (5, 3), (7, 5), (9, 7))
@@ -40,6 +45,10 @@ class VideoArchitecture:
     frames_strides: tuple[int, ...] = (1, 1, 2, 2)
     dropout: float = 0.5
 
+    # Not fields: every network of clips has the same.
+    stem_strides = (1, 2, 2)
+    stem_window = (1, 3, 3)
+
     def __post_init__(self):
         check_row(self.name, self.source)
         sides = {side for stage in self.base.stages for side in stage.kernels}
@@ -50,7 +59,7 @@ class VideoArchitecture:
             f"`frames_by_side` has no entry for kernels of side {missing}",
         )
         check(
-            self.base.block == "bottleneck",
+            self.base.block not in BASIC_BLOCKS,
             self.name,
             f"blocks must be bottlenecks; got {self.base.block!r}",
         )
@@ -94,6 +103,27 @@ class VideoArchitecture:
     def pool_window(self, number: int) -> tuple[int, int, int]:
         """Window of the max pooling on the stage's shortcut."""
         return (3 if self.frames_strides[number] > 1 else 1, 3, 3)
+
+    @property
+    def stem_width(self) -> int:
+        """Filters of the stem."""
+        return self.base.stem_width
+
+    @property
+    def stem_pool(self) -> bool:
+        """Whether max pooling follows the stem's convolution."""
+        return self.base.stem_pool
+
+    def layout(self) -> tuple[StageLayout, ...]:
+        """The stages; nothing dilates over clips."""
+        return tuple(
+            stage._replace(
+                kernels=self.kernels(number),
+                strides=self.strides(number),
+                window=self.pool_window(number),
+            )
+            for number, stage in enumerate(self.base.layout())
+        )
 
 
 _SOURCE = "supplement, Tables 2 and 3"

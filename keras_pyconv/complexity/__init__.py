@@ -8,28 +8,31 @@ operations stand side by side everywhere; `cost.py` says what each includes.
 from keras_pyconv.architectures.published import COSTS as PRINTED
 from keras_pyconv.complexity.comparison import comparison_complexity
 from keras_pyconv.complexity.cost import Cost, conv_cost, pyconv_cost
-from keras_pyconv.complexity.detection import detection_complexity
-from keras_pyconv.complexity.inception import inception_complexity
-from keras_pyconv.complexity.network import Complexity, complexity
-from keras_pyconv.complexity.segmentation import segmentation_complexity
-from keras_pyconv.complexity.tables import COUNTING_RULE, networks_table
-from keras_pyconv.complexity.video import video_complexity
-from keras_pyconv.complexity.walk import (
+from keras_pyconv.complexity.counter import (
+    Counter,
     LayerCost,
     LevelCost,
     PartCost,
-    Walk,
 )
+from keras_pyconv.complexity.network import (
+    Complexity,
+    complexity,
+    detection_complexity,
+    inception_complexity,
+    segmentation_complexity,
+    video_complexity,
+)
+from keras_pyconv.complexity.tables import COUNTING_RULE, networks_table
 
 __all__ = [
     "COUNTING_RULE",
     "Complexity",
     "Cost",
+    "Counter",
     "LayerCost",
     "LevelCost",
     "PRINTED",
     "PartCost",
-    "Walk",
     "comparison_complexity",
     "complexity",
     "conv_cost",

@@ -15,8 +15,8 @@ from keras_pyconv.complexity.cost import (
     dense_cost,
     relu_cost,
 )
+from keras_pyconv.complexity.counter import Counter, PartCost, Shape
 from keras_pyconv.complexity.network import Complexity, complexity
-from keras_pyconv.complexity.walk import PartCost, Shape, Walk
 
 REDUCTION = 16
 
@@ -83,16 +83,16 @@ def _non_local(plain):
 
 def _attention(shape, name):
     """phi and g see the map behind a 2x2 max pooling."""
-    walk, width = Walk(shape), shape[-1] // 2
+    net, width = Counter(shape), shape[-1] // 2
     for branch in ("phi", "g"):
-        side = Walk(shape)
-        side.max_pool(f"{name}_{branch}_pool", 2, 2, padding="valid")
-        side.conv(f"{name}_{branch}_conv", width, use_bias=True)
-        walk.layers += side.layers
-    walk.conv(f"{name}_theta_conv", width, use_bias=True)
-    walk.conv(f"{name}_output_conv", shape[-1], use_bias=True)
-    walk.batch_norm(f"{name}_output_bn")
-    return walk.layers
+        x = net.max_pool(
+            net.input, 2, 2, name=f"{name}_{branch}_pool", padding="valid"
+        )
+        net.conv(x, width, name=f"{name}_{branch}_conv", use_bias=True)
+    x = net.conv(net.input, width, name=f"{name}_theta_conv", use_bias=True)
+    x = net.conv(x, shape[-1], name=f"{name}_output_conv", use_bias=True)
+    net.norm(x, name=f"{name}_output_bn")
+    return net.layers
 
 
 def _preactivated(plain):
@@ -108,27 +108,25 @@ def _preactivated(plain):
                 entry = layer.output_shape
         yield replace(part, layers=tuple(layers))
         shape = entry
-    last = Walk(shape)
-    last.batch_norm("last_bn")
-    last.relu("last_relu")
-    yield PartCost("last normalization", tuple(last.layers))
+    net = Counter(shape)
+    net.relu(net.norm(net.input, name="last_bn"), name="last_relu")
+    yield PartCost("last normalization", tuple(net.layers))
     yield top
 
 
 def _moved(layer, entry):
     """What stands at a layer's place; `entry` is the block's input."""
     if layer.name.endswith("_3_bn"):
-        walk = Walk(entry)
-        walk.batch_norm(layer.name.replace("_3_bn", "_0_preactivation_bn"))
+        net, name = Counter(entry), layer.name.replace("_3_bn", "_0")
+        moved = net.norm(net.input, name=f"{name}_preactivation_bn")
         # Out of order, but the shape behind the layer must stay.
-        return [replace(walk.layers[0], output_shape=layer.output_shape)]
+        return [replace(moved, output_shape=layer.output_shape)]
     if layer.name.endswith(("_0_bn", "_out")):
         return [replace(layer, cost=Cost())]
     if layer.name.endswith("_2_relu"):
         # Now the last call of the block's one ReLU object, which counts.
-        walk = Walk(layer.output_shape)
-        walk.relu(layer.name)
-        return walk.layers
+        net = Counter(layer.output_shape)
+        return [net.relu(net.input, name=layer.name)]
     return [layer]
 
 

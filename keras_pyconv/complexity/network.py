@@ -1,4 +1,4 @@
-"""The cost of a classification network, in closed form from its record.
+"""The cost of networks, in closed form from their records.
 
 Every layer is counted under the name it has in the Keras model, and every
 level of every pyramid on its own (paper, section 4, Table 1).
@@ -10,16 +10,29 @@ multiply-adds, yet the paper's GFLOPs contain it, three operations an output.
 from dataclasses import dataclass
 from typing import Any
 
-from keras_pyconv.architectures import Architecture, get_architecture
+from keras_pyconv import networks
+from keras_pyconv.architectures import (
+    DETECTORS,
+    Architecture,
+    Detector,
+    Inception,
+    Segmenter,
+    VideoArchitecture,
+    get_architecture,
+    get_inception,
+    get_segmenter,
+    get_video_architecture,
+)
+from keras_pyconv.architectures.lookup import find
 from keras_pyconv.complexity.cost import Cost
-from keras_pyconv.complexity.grid import grid
-from keras_pyconv.complexity.walk import (
+from keras_pyconv.complexity.counter import (
     Counted,
+    Counter,
     LayerCost,
     PartCost,
     Shape,
-    Walk,
 )
+from keras_pyconv.complexity.grid import grid
 
 
 @dataclass(frozen=True)
@@ -128,113 +141,142 @@ def complexity(
     [186432, 1080320, 6557696, 14964736]
     """
     record = get_architecture(architecture)
-    check_shape(input_shape)
-    strides = record.strides(output_stride)
-    parts = [_stem(record, input_shape)]
-    rows = zip(record.stages, strides)
-    for number, (stage, (stride, _)) in enumerate(rows, 1):
-        shape = parts[-1].output_shape
-        parts.append(_stage(record, number, stage, stride, shape))
+    net = _counter(input_shape)
+    x = networks.trunk(net, net.input, record, output_stride=output_stride)[-1]
     if include_top:
-        parts.append(classifier(parts[-1].output_shape, classes))
-    return Complexity(record, tuple(input_shape), tuple(parts))
+        networks.top(net, x, classes)
+    return _counted(record, net)
 
 
-def check_shape(input_shape: Shape):
-    """Refuses what is not (height, width, channels), all known."""
-    known = len(input_shape) == 3 and all(
+def video_complexity(
+    row: VideoArchitecture | str,
+    input_shape: Shape = (16, 224, 224, 3),
+    classes: int = 400,
+) -> Complexity:
+    """Parameters and operations of a video network, for one clip.
+
+    The printed 44.91 M of PyConvResNet3D-50 are those of a classifier of 174
+    classes; with the 400 that the table names it has 45.37 M.
+
+    Args:
+        row: a record, or the name of a row of `VIDEO_ARCHITECTURES`.
+        input_shape: (frames, height, width, channels), all known.
+        classes: outputs of the classifier.
+
+    Raises:
+        ValueError: if the name or the shape is none that can be counted.
+
+    Example:
+
+    >>> video_complexity("ResNet3D50").parameters
+    46999760
+    """
+    row = get_video_architecture(row)
+    net = _counter(input_shape, (16, 224, 224, 3))
+    networks.classifier(net, net.input, row, classes)
+    return _counted(row, net)
+
+
+def inception_complexity(
+    row: Inception | str,
+    input_shape: Shape = (299, 299, 3),
+    classes: int = 1000,
+    include_top: bool = True,
+) -> Complexity:
+    """Parameters and operations of an Inception network, without making it.
+
+    Args:
+        row: a record, or the name of a row of `INCEPTIONS`.
+        input_shape: (height, width, channels), all known.
+        classes: outputs of the classifier.
+        include_top: whether to count the pooling and the classifier.
+
+    Raises:
+        ValueError: if the name or the shape is none that can be counted.
+
+    Example:
+
+    >>> inception_complexity("InceptionResNetV2").parameters
+    55843464
+    """
+    row = get_inception(row)
+    net = _counter(input_shape)
+    if include_top:
+        networks.inception(net, net.input, row, classes)
+    else:
+        networks.inception_trunk(net, net.input, row)
+    return _counted(row, net)
+
+
+def segmentation_complexity(
+    row: Segmenter | str,
+    input_shape: Shape = (473, 473, 3),
+    classes: int = 150,
+    auxiliary: bool = True,
+) -> Complexity:
+    """Parameters and operations of a segmentation network.
+
+    Both classifiers work on the small map, before the enlargement to the
+    image's size, whatever section 5 says.
+
+    Args:
+        row: a record, or the name of a row of `SEGMENTERS`.
+        input_shape: (height, width, channels), all known.
+        classes: outputs at each pixel.
+        auxiliary: whether to count the auxiliary head, which works in
+            training alone and which the paper counts.
+
+    Raises:
+        ValueError: if the name or the shape is none that can be counted.
+
+    Example:
+
+    >>> segmentation_complexity("PyConvSegNetPyConvResNet50").parameters
+    33688236
+    """
+    row = get_segmenter(row)
+    net = _counter(input_shape)
+    networks.segmenter(net, net.input, row, classes, auxiliary)
+    return _counted(row, net)
+
+
+def detection_complexity(row: Detector | str, classes: int = 81) -> Complexity:
+    """Parameters and operations of a detection network at its input size.
+
+    Args:
+        row: a record, or the name of a row of `DETECTORS`.
+        classes: classes of a box, the background included.
+
+    Raises:
+        ValueError: if the name is unknown.
+
+    Example:
+
+    >>> detection_complexity("PyConvSSDPyConvResNet50").parameters
+    21548662
+    """
+    row = find(row, Detector, DETECTORS)
+    net = _counter((row.input_size, row.input_size, 3))
+    networks.detector(net, net.input, row, classes)
+    return _counted(row, net)
+
+
+def _counter(input_shape, example=(224, 224, 3)):
+    """A `Counter` of an input without unknown sizes."""
+    known = len(input_shape) == len(example) and all(
         isinstance(size, int) and size > 0 for size in input_shape
     )
     if not known:
+        numbers = {3: "three", 4: "four"}[len(example)]
         raise ValueError(
-            "`input_shape` must be three positive integers, as (224, 224, 3); "
-            f"got {input_shape!r}"
+            f"`input_shape` must be {numbers} positive integers, as "
+            f"{example}; got {input_shape!r}"
         )
+    return Counter(input_shape)
 
 
-def _stem(record, input_shape):
-    walk = Walk(input_shape)
-    walk.conv("conv1_conv", record.stem_width, kernel=7, stride=2)
-    walk.batch_norm("conv1_bn")
-    walk.relu("conv1_relu")
-    if record.stem_pool:
-        walk.max_pool("pool1_pool", 3, stride=2)
-    return PartCost("stem", tuple(walk.layers))
-
-
-def _stage(record, number, stage, stride, shape):
-    walk = Walk(shape)
-    for block in range(1, stage.blocks + 1):
-        prefix = f"conv{number + 1}_block{block}"
-        shortcut = Walk(walk.shape)
-        body = BODIES[record.block]
-        body(walk, prefix, stage, stride, record.expansion)
-        if block == 1:
-            _project(shortcut, f"{prefix}_0", stage, stride, walk.channels)
-            stride = 1
-        walk.layers += shortcut.layers
-        walk.note(f"{prefix}_add", walk.shape, Cost())
-        walk.relu(f"{prefix}_out")
-    return PartCost(f"stage {number}", tuple(walk.layers))
-
-
-def _project(walk, name, stage, stride, channels):
-    """Pooling where the record has it; a 1x1 where the shape still differs."""
-    if stage.shortcut == "pool":
-        walk.max_pool(f"{name}_pool", 3, stride)
-        stride = 1
-    if stride > 1 or walk.channels != channels:
-        walk.conv(f"{name}_conv", channels, stride=stride)
-        walk.batch_norm(f"{name}_bn")
-
-
-def _spatial(walk, name, stage, stride=1):
-    kind = "pyconv" if len(stage.levels) > 1 else "conv"
-    levels = list(zip(stage.kernels, stage.filters, stage.groups))
-    walk.pyconv(f"{name}_{kind}", levels, stride)
-
-
-def _normalize(walk, name, relu=False):
-    walk.batch_norm(f"{name}_bn")
-    if relu:
-        walk.relu(f"{name}_relu", shared=True)
-
-
-def _bottleneck(walk, prefix, stage, stride, expansion):
-    """1x1, PyConv, 1x1."""
-    walk.conv(f"{prefix}_1_conv", stage.width)
-    _normalize(walk, f"{prefix}_1", relu=True)
-    _spatial(walk, f"{prefix}_2", stage, stride)
-    _normalize(walk, f"{prefix}_2", relu=True)
-    walk.conv(f"{prefix}_3_conv", stage.width * expansion)
-    _normalize(walk, f"{prefix}_3")
-
-
-def _basic1(walk, prefix, stage, stride, expansion):
-    """PyConv, PyConv."""
-    _spatial(walk, f"{prefix}_1", stage, stride)
-    _normalize(walk, f"{prefix}_1", relu=True)
-    _spatial(walk, f"{prefix}_2", stage)
-    _normalize(walk, f"{prefix}_2")
-
-
-def _basic2(walk, prefix, stage, stride, expansion):
-    """PyConv, 1x1."""
-    _spatial(walk, f"{prefix}_1", stage, stride)
-    _normalize(walk, f"{prefix}_1", relu=True)
-    walk.conv(f"{prefix}_2_conv", stage.width)
-    _normalize(walk, f"{prefix}_2")
-
-
-BODIES = {"bottleneck": _bottleneck, "basic1": _basic1, "basic2": _basic2}
-
-
-def classifier(shape: Shape, classes: int) -> PartCost:
-    """Global average pooling and a dense layer."""
-    walk = Walk(shape)
-    walk.global_pool("avg_pool")
-    walk.dense("predictions", classes)
-    return PartCost("classifier", tuple(walk.layers))
+def _counted(row, net):
+    return Complexity(row, net.input.output_shape, tuple(net.parts))
 
 
 def _figures(counted):

@@ -1,13 +1,16 @@
 """The commands `python -m keras_pyconv.export` `check`, `bench`, `list`."""
 
 import argparse
+import contextlib
 import json
 import pathlib
 import sys
 
+import keras
+
 import keras_pyconv.export
-from keras_pyconv.export import bench as timing
-from keras_pyconv.export import ledger
+from keras_pyconv.export.proof import bench as timing
+from keras_pyconv.export.serving import ledger
 from keras_pyconv.writing import write_atomically
 
 
@@ -74,6 +77,18 @@ def _bench_arguments(parser):
     )
 
 
+def _progress(total):
+    """A bar on standard error; the table goes to standard output."""
+    with contextlib.redirect_stdout(sys.stderr):
+        bar = keras.utils.Progbar(total, unit_name="case")
+
+    def show(done):
+        with contextlib.redirect_stdout(sys.stderr):
+            bar.update(done)
+
+    return show
+
+
 def _bench(options):
     threads = options.threads or timing.default_threads()
     onednn = {"on": True, "off": False}.get(options.onednn)
@@ -85,7 +100,7 @@ def _bench(options):
         seconds=options.seconds,
         size=options.size,
         onednn=onednn,
-        progress=timing.ProgressBar(len(threads) * len(options.batch_sizes)),
+        progress=_progress(len(threads) * len(options.batch_sizes)),
     )
     print(timing.table(rows))
     if options.json:
@@ -118,8 +133,8 @@ def main(arguments=None):
 
     Returns:
         0 where all is well, 1 where a check failed or a model of the ledger
-        is not as it should be, 2 where the path holds no SavedModel, or is
-        no folder of models.
+        is not as it should be, 2 where the path holds no SavedModel or is no
+        folder of models, or where nothing could be found out.
     """
     parser = argparse.ArgumentParser(prog="python -m keras_pyconv.export")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -128,7 +143,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     try:
         return COMMANDS[options.command][-1](options)
-    except ValueError as error:
+    except (OSError, RuntimeError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
 

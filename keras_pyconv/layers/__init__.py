@@ -1,8 +1,10 @@
 """Keras layers: pyramidal convolution and what stands around it."""
 
+from keras_pyconv.layers.activation import ReLU
 from keras_pyconv.layers.normalization import FusedBatchNormalization
 from keras_pyconv.layers.pointwise import PointwiseConv2D
 from keras_pyconv.layers.pooling import (
+    MaxPooling2D,
     SymmetricMaxPooling2D,
     SymmetricMaxPooling3D,
 )
@@ -17,10 +19,12 @@ __all__ = [
     "AdaptiveAveragePooling",
     "AlignedResizing",
     "FusedBatchNormalization",
+    "MaxPooling2D",
     "PointwiseConv2D",
     "PyConv",
     "PyConv1D",
     "PyConv3D",
+    "ReLU",
     "ResidualAdd",
     "SymmetricMaxPooling2D",
     "SymmetricMaxPooling3D",

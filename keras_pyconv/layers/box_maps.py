@@ -52,9 +52,12 @@ class JoinBoxMaps(keras.layers.Layer):
     def _shape(self, x):
         """Names the boxes where they are known, else the batch."""
         _, rows, columns, channels = x.shape
+        each = channels // self.width
         if rows is None or columns is None:
-            return (ops.shape(x)[0], -1, self.width)
-        return (-1, rows * columns * (channels // self.width), self.width)
+            # Not -1, which an empty batch leaves open.
+            batch, rows, columns, _ = ops.shape(x)
+            return (batch, rows * columns * each, self.width)
+        return (-1, rows * columns * each, self.width)
 
     def compute_output_shape(self, input_shapes):
         axes = (1, 2, 3) if self.data_format == "channels_last" else (2, 3, 1)

@@ -13,6 +13,7 @@ import keras
 from keras import ops
 
 from keras_pyconv.ops.channel_scale import rescale_channels
+from keras_pyconv.ops.empty_batch import before_cut
 from keras_pyconv.ops.graph import before_cast, on_gpu
 
 if keras.backend.backend() == "tensorflow":
@@ -76,15 +77,24 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             return super().call(inputs, training=training, mask=mask)
         # As in Keras, frozen means inference.
         training = bool(training and self.trainable)
-        if not training and self._can_scale(inputs):
+        if not training:
+            return before_cut(self._at_inference, inputs)
+        outputs, mean, variance = self._normalized(inputs, training, mask)
+        self._follow(self.moving_mean, mean)
+        self._follow(self.moving_variance, variance)
+        return outputs
+
+    def _at_inference(self, inputs):
+        if self._can_scale(inputs):
             return self._scaled(inputs)
+        return self._normalized(inputs, False, None)[0]
+
+    def _normalized(self, inputs, training, mask):
+        """Outputs, and the mean and unbiased variance that made them."""
         fused = self._can_fuse(inputs, training, mask)
         compute = self._fused if fused else self._unfused
-        outputs, mean, unbiased_variance = compute(inputs, training, mask)
-        if training:
-            self._follow(self.moving_mean, mean)
-            self._follow(self.moving_variance, unbiased_variance)
-        return ops.cast(outputs, self.compute_dtype)
+        outputs, mean, variance = compute(inputs, training, mask)
+        return ops.cast(outputs, self.compute_dtype), mean, variance
 
     def _follow(self, average, value):
         average.assign(
@@ -151,7 +161,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         beta = tf.cast(self.beta, "float32") if self.center else None
         # The public function would raise an epsilon of 1e-5 to 1.001e-5. In
         # training the kernel returns the batch's mean and unbiased variance.
-        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        outputs, *found = tf.raw_ops.FusedBatchNormV3(
             x=tf.reshape(inputs, _image_shape(shape, last)),
             scale=tf.ones_like(mean) if gamma is None else gamma,
             offset=tf.zeros_like(mean) if beta is None else beta,
@@ -160,8 +170,15 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             epsilon=self.epsilon,
             data_format="NHWC" if last else "NCHW",
             is_training=training,
-        )
-        return tf.reshape(outputs, shape), mean, variance
+        )[:3]
+        if training and not inputs.shape[0]:
+            # Of an empty batch both are NaN; it teaches nothing.
+            is_empty = tf.equal(tf.size(inputs), 0)
+            found = [
+                tf.where(is_empty, before, now)
+                for before, now in zip((mean, variance), found)
+            ]
+        return tf.reshape(outputs, shape), *found
 
     def _unfused(self, inputs, training, mask):
         # Half precision overflows in the squares.
@@ -170,7 +187,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         mean = ops.cast(self.moving_mean, dtype)
         unbiased = variance = ops.cast(self.moving_variance, dtype)
         if training:
-            mean, variance, unbiased = self._statistics(inputs, mask)
+            mean, variance, unbiased, count = self._statistics(inputs, mask)
         outputs = ops.batch_normalization(
             inputs,
             mean,
@@ -180,10 +197,17 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             scale=ops.cast(self.gamma, dtype) if self.scale else None,
             epsilon=self.epsilon,
         )
+        if training:
+            # Of no values at all the moving statistics learn nothing.
+            before = self.moving_mean, self.moving_variance
+            mean, unbiased = (
+                ops.where(count > 0, now, ops.cast(was, dtype))
+                for was, now in zip(before, (mean, unbiased))
+            )
         return outputs, mean, unbiased
 
     def _statistics(self, inputs, mask):
-        """Mean, variance and unbiased variance over all replicas."""
+        """Mean, variance, unbiased variance, count, over all replicas."""
         shape = ops.shape(inputs)
         axes = [i for i in range(len(shape)) if i != self.axis % len(shape)]
         kept = None
@@ -204,10 +228,11 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             count = over_replicas(ops.cast(count, inputs.dtype))
         else:
             count = total(ops.ones_like(inputs))
-        count = ops.maximum(count, 1)
-        mean = total(inputs) / count
+        divisor = ops.maximum(count, 1)
+        mean = total(inputs) / divisor
         per_channel = [-1 if i not in axes else 1 for i in range(len(shape))]
         # The gradient through this mean is zero over the whole batch.
         center = ops.reshape(ops.stop_gradient(mean), per_channel)
         squares = total(ops.square(inputs - center))
-        return mean, squares / count, squares / ops.maximum(count - 1, 1)
+        unbiased = squares / ops.maximum(count - 1, 1)
+        return mean, squares / divisor, unbiased, count

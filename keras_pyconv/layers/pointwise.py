@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_pyconv.ops.empty_batch import never_empty
 from keras_pyconv.ops.grouped_conv import grouped_conv
 
 
@@ -37,6 +38,9 @@ class PointwiseConv2D(keras.layers.Conv2D):
 
     def __init__(self, filters, strides=1, **kwargs):
         super().__init__(filters, 1, strides, **kwargs)
+
+    def call(self, inputs):
+        return never_empty(super().call, inputs)
 
     def convolution_op(self, inputs, kernel):
         return grouped_conv(

@@ -7,6 +7,7 @@ unevenly at stride 2. Here half the window is padded on both sides.
 import keras
 
 from keras_pyconv.layers import levels
+from keras_pyconv.ops.empty_batch import never_empty
 from keras_pyconv.ops.pooling import max_pool
 
 
@@ -117,3 +118,15 @@ class SymmetricMaxPooling3D(SymmetricMaxPoolingND):
     """
 
     rank = 3
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class MaxPooling2D(keras.layers.MaxPooling2D):
+    """`keras.layers.MaxPooling2D` that trains on empty batches too.
+
+    With oneDNN, TensorFlow's gradient of max pooling ends the process at one.
+    Arguments and results are those of the Keras layer.
+    """
+
+    def call(self, inputs):
+        return never_empty(super().call, inputs)

@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from keras_pyconv.layers import levels
+from keras_pyconv.ops.empty_batch import never_empty
 from keras_pyconv.ops.grouped_conv import WAYS, grouped_conv, pyramid_conv
 
 
@@ -138,7 +139,11 @@ class PyConvND(keras.layers.Layer):
 
     def call(self, inputs):
         # Integers, such as the pixels of an image, are not cast by Keras.
-        outputs = self._convolve(ops.cast(inputs, self.compute_dtype))
+        inputs = ops.cast(inputs, self.compute_dtype)
+        return never_empty(self._outputs, inputs)
+
+    def _outputs(self, inputs):
+        outputs = self._convolve(inputs)
         if self.bias is not None:
             shape = [1] * (self.rank + 2)
             shape[self._channel_axis] = -1

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_pyconv.ops.empty_batch import before_cut
 from keras_pyconv.ops.graph import barrier, before_cast
 
 if keras.backend.backend() == "tensorflow":
@@ -21,8 +22,11 @@ class ResidualAdd(keras.layers.Add):
     def call(self, inputs):
         if keras.backend.backend() != "tensorflow":
             return super().call(inputs)
+        return before_cut(self._sum, *inputs)
+
+    def _sum(self, *inputs):
         wide = [before_cast(tensor) for tensor in inputs]
         if len({tensor.dtype for tensor in wide}) > 1:
-            wide = inputs
+            wide = list(inputs)
         outputs = super().call([barrier(tensor) for tensor in wide])
         return tf.cast(outputs, inputs[0].dtype)

@@ -1,4 +1,4 @@
-"""What every classifier shares: its top, its weights, its named builders.
+"""What every classifier shares: its pooling, its weights, its builders.
 
 The fact a reader would get wrong: a named builder's signature is made once,
 from the general function's, and so `inspect.signature` and `help` show it in
@@ -8,54 +8,21 @@ full.
 import inspect
 
 import keras
-from keras import layers
 
 from keras_pyconv.models.arguments import is_published, is_torch_file
+from keras_pyconv.models.keras_net import GLOBAL_POOLINGS
 from keras_pyconv.weights import (
     from_torch,
     load_keras_weights,
     load_published,
 )
 
-# By the rank of the feature map, and by what users call them.
-_GLOBAL_POOLINGS = {
-    4: {
-        "avg": layers.GlobalAveragePooling2D,
-        "max": layers.GlobalMaxPooling2D,
-    },
-    5: {
-        "avg": layers.GlobalAveragePooling3D,
-        "max": layers.GlobalMaxPooling3D,
-    },
-}
-
-
-def _uniform(bound):
-    return keras.initializers.RandomUniform(-bound, bound)
-
-
-def classify(x, classes, activation, dropout):
-    """Global average pooling, dropout and the linear classifier."""
-    x = pool(x, "avg")
-    if dropout:
-        x = layers.Dropout(float(dropout), name="dropout")(x)
-    bound = x.shape[-1] ** -0.5
-    # Under a mixed policy probabilities stay in the variables' precision.
-    return layers.Dense(
-        int(classes),
-        activation=activation,
-        kernel_initializer=_uniform(bound),
-        bias_initializer=_uniform(bound),
-        dtype=keras.config.dtype_policy().variable_dtype,
-        name="predictions",
-    )(x)
-
 
 def pool(x, pooling):
     """What follows the last feature map, of 2 or 3 sizes, without the top."""
     if pooling is None:
         return x
-    layer = _GLOBAL_POOLINGS[len(x.shape)][pooling]
+    layer = GLOBAL_POOLINGS[pooling][len(x.shape) - 2]
     return layer(name=f"{pooling}_pool")(x)
 
 

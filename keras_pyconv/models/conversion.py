@@ -8,13 +8,13 @@ the model computed. It starts from all of its other weights and is to be
 fine-tuned.
 """
 
-import inspect
 import warnings
 
 import keras
 
 from keras_pyconv.layers.pyconv import PyConv
-from keras_pyconv.models.nesting import all_models, held, is_graph
+from keras_pyconv.models.copying import Copier, copy_weights
+from keras_pyconv.models.nesting import all_models, held
 from keras_pyconv.models.replacement import plan
 
 # What `Conv2D` and `PyConv` call alike.
@@ -51,100 +51,26 @@ def _pyconv(plan, activation):
     )
 
 
-def _config(operation):
-    """Its configuration, with the owner's own functions as they are."""
-    with warnings.catch_warnings():
-        # Nothing is written to a file here.
-        warnings.filterwarnings("ignore", "The object being serialized")
-        config = operation.get_config()
-    read = getattr(type(operation).from_config, "__func__", None)
-    if read is not keras.Operation.from_config.__func__:
-        return config
-    for name, value in config.items():
-        if isinstance(value, dict):
-            live = getattr(operation, name, None)
-            if callable(live) and not isinstance(live, keras.layers.Layer):
-                config[name] = live
-    return config
-
-
-def _uncompiled(model):
-    """The same graph, of the same class if that is made of its ends.
-
-    Keras compiles the clone of a compiled model, and fails if the owner's own
-    loss cannot be found by its name.
-    """
-    if not model.compiled:
-        return model
-    plain = keras.Model(model.input, model.output, name=model.name)
-    own = inspect.getfullargspec(type(model).__init__)
-    ends = inspect.getfullargspec(type(plain).__init__)
-    if own.args != ends.args and not (own.varargs and own.varkw):
-        return plain
-    return type(model)(model.input, model.output, name=model.name)
-
-
-def _inputs_like(model):
-    """Inputs of the same structure and names."""
-    layers = {
-        id(layer.output): layer
-        for layer in model.layers
-        if isinstance(layer, keras.layers.InputLayer)
-    }
-    given = [layers[id(tensor)] for tensor in model.inputs]
-    fresh = [
-        keras.Input(
-            batch_shape=layer.batch_shape,
-            dtype=layer.dtype,
-            sparse=layer.sparse,
-            optional=layer.optional,
-            name=layer.name,
-        )
-        for layer in given
-    ]
-    return keras.tree.pack_sequence_as(model.input, fresh)
-
-
-class _Copier:
-    """Copies a model layer by layer, with pyramids where they are planned.
-
-    Attributes:
-        copies: `(layer, its copy)` by the identity of the layer.
-    """
+class _Copier(Copier):
+    """Copies a model, with pyramids where they are planned."""
 
     def __init__(self, plans, names):
+        super().__init__()
         self._plans = plans
         self._names = names
         self._pads = {}
-        self.copies = {}
 
-    def copy(self, operation):
-        """The copy of a layer, of a nested model or of an operation."""
-        if id(operation) not in self.copies:
-            self.copies[id(operation)] = (operation, self._made(operation))
-        return self.copies[id(operation)][1]
+    def single(self, operation):
+        if id(operation) not in self._plans:
+            return super().single(operation)
+        planned = self._plans[id(operation)]
+        pyramid = _pyconv(planned, self._activation(operation))
+        if not planned.is_same:
+            self._pads[id(pyramid)] = self._padding(planned)
+        return pyramid
 
-    def _made(self, operation):
-        if id(operation) in self._plans:
-            planned = self._plans[id(operation)]
-            pyramid = _pyconv(planned, self._activation(operation))
-            if not planned.is_same:
-                self._pads[id(pyramid)] = self._padding(planned)
-            return pyramid
-        if isinstance(operation, keras.Sequential) and is_graph(operation):
-            return self._sequential(operation)
-        if is_graph(operation):
-            return keras.models.clone_model(
-                _uncompiled(operation),
-                clone_function=self.copy,
-                call_function=self._call,
-                input_tensors=_inputs_like(operation),
-            )
-        config = _config(operation)
-        if type(operation) is keras.layers.Lambda:
-            # Its code is the caller's own; no file brought it here.
-            return keras.layers.Lambda.from_config(config, safe_mode=False)
-        return type(operation).from_config(config)
+    def before(self, copy):
+        return self._pads.get(id(copy))
 
     def _activation(self, conv):
         """That of a convolution; a copy where it is a layer."""
@@ -167,26 +93,6 @@ class _Copier:
             name=name,
         )
 
-    def _call(self, layer, *args, **kwargs):
-        if id(layer) in self._pads:
-            inputs = args[0] if args else kwargs["inputs"]
-            return layer(self._pads[id(layer)](inputs))
-        return layer(*args, **kwargs)
-
-    def _sequential(self, model):
-        (given,) = model.inputs
-        layers = [
-            keras.Input(
-                batch_shape=given.shape, dtype=given.dtype, name=given.name
-            )
-        ]
-        for layer in model.layers:
-            copy = self.copy(layer)
-            if id(copy) in self._pads:
-                layers.append(self._pads[id(copy)])
-            layers.append(copy)
-        return keras.Sequential(layers, name=model.name)
-
 
 def _start_from(conv, pyramid):
     """Gives the dense level the first filters of the old kernel."""
@@ -198,14 +104,10 @@ def _start_from(conv, pyramid):
         pyramid.bias.assign(start)
 
 
-def _fill(copies, plans, keep_weights):
-    for layer, copy in copies:
-        if not isinstance(layer, keras.layers.Layer) or is_graph(layer):
-            continue
+def _fill(copier, plans, keep_weights):
+    for layer, copy in copier.pairs():
         if id(layer) not in plans:
-            copy.set_weights(layer.get_weights())
-            if hasattr(copy, "finalize_state"):
-                copy.finalize_state()
+            copy_weights(layer, copy)
         elif keep_weights:
             _start_from(layer, copy)
 
@@ -343,7 +245,7 @@ def replace_convolutions(
     names = {layer.name for own in all_models(model) for layer in own.layers}
     copier = _Copier(plans, names)
     converted = copier.copy(model)
-    _fill(copier.copies.values(), plans, keep_weights)
+    _fill(copier, plans, keep_weights)
     _set_trainable(model, converted)
     for owner in all_models(model):
         if owner.compiled:

@@ -8,7 +8,6 @@ paper's 81 do. It is class 0 of the logits; label `l` of a data set is class
 `l + 1`.
 """
 
-import dataclasses
 import inspect
 import numbers
 import os
@@ -19,13 +18,8 @@ from keras_pyconv.architectures import (
     ARCHITECTURES,
     DETECTORS,
     Detector,
-    Level,
     get_detector,
 )
-from keras_pyconv.architectures.levels import split
-from keras_pyconv.layers.box_maps import JoinBoxMaps
-from keras_pyconv.layers.pyconv import PyConv
-from keras_pyconv.models import blocks
 from keras_pyconv.models.arguments import (
     check_weights,
     image_input,
@@ -34,77 +28,14 @@ from keras_pyconv.models.arguments import (
 from keras_pyconv.models.backbone import load_backbone
 from keras_pyconv.models.body import load_body
 from keras_pyconv.models.classifier import finish
+from keras_pyconv.models.keras_net import KerasNet, channel_axis
 from keras_pyconv.models.resnet import build_classifier
-
-COORDINATES = 4
-
-
-def _convolution(x, filters, levels, strides=1, padding="same", *, name):
-    """Xavier's uniform distribution for every level, and no bias."""
-    return PyConv(
-        split(filters, levels),
-        [level.kernel for level in levels],
-        groups=[level.groups for level in levels],
-        strides=strides,
-        padding=padding,
-        use_bias=False,
-        kernel_initializer=keras.initializers.GlorotUniform(),
-        name=name,
-    )(x)
-
-
-def _extra_layer(x, layer, *, name):
-    """1x1, then the pyramid, each with normalization and ReLU."""
-    rows = (
-        (f"{name}_1", layer.bottleneck, (Level(1),), 1, "same"),
-        (f"{name}_2", layer.filters, layer.levels, layer.stride, layer.padding),
-    )
-    for prefix, filters, levels, strides, padding in rows:
-        kind = "pyconv" if len(levels) > 1 else "conv"
-        x = _convolution(
-            x, filters, levels, strides, padding, name=f"{prefix}_{kind}"
-        )
-        x = blocks.normalize(x, name=prefix)
-        x = blocks.activate(x, name=f"{prefix}_relu")
-    return x
-
-
-def _prediction(x, filters, *, name):
-    """3x3 with the bias of PyTorch's convolutions, which is not zero."""
-    bound = (9 * x.shape[blocks.channel_axis()]) ** -0.5
-    return PyConv(
-        filters,
-        (3,),
-        bias_initializer=keras.initializers.RandomUniform(-bound, bound),
-        name=name,
-    )(x)
-
-
-def _head(x, detector, classes):
-    """The backbone's map to the raw predictions for every default box."""
-    maps = [x]
-    for number, layer in enumerate(detector.extra_layers, 1):
-        maps.append(_extra_layer(maps[-1], layer, name=f"extra{number}"))
-    offsets, logits = [], []
-    for number, (x, row) in enumerate(zip(maps, detector.box_maps), 1):
-        name = f"map{number}"
-        offsets.append(
-            _prediction(x, row.boxes * COORDINATES, name=f"{name}_boxes")
-        )
-        logits.append(
-            _prediction(x, row.boxes * classes, name=f"{name}_classes")
-        )
-    box_maps = [dataclasses.astuple(row) for row in detector.box_maps]
-    sides = (box_maps, detector.input_size)
-    return {
-        "offsets": JoinBoxMaps(COORDINATES, *sides, name="offsets")(offsets),
-        "logits": JoinBoxMaps(classes, *sides, name="logits")(logits),
-    }
+from keras_pyconv.networks import detector as described
 
 
 def _check_size(detector, images):
     sizes = [*images.shape[1:]]
-    sizes.pop(blocks.channel_axis() % 4 - 1)
+    sizes.pop(channel_axis() % 4 - 1)
     # Sizes that are not known yet are not wrong yet.
     detector.map_sizes(*(size or detector.input_size for size in sizes))
 
@@ -185,10 +116,7 @@ def build_detector(
     _check(weights, classes)
     images = image_input(input_tensor, input_shape, True, detector.input_size)
     _check_size(detector, images)
-    backbone = build_classifier(
-        detector.backbone, include_top=False, input_tensor=images
-    )
-    outputs = _head(backbone.output, detector, int(classes))
+    outputs = described(KerasNet(), images, detector, int(classes))
     model = finish(images, outputs, name or detector.name.lower(), weights)
     if backbone_weights is not None:
         _load_backbone(model, detector, backbone_weights)

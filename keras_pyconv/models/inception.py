@@ -1,8 +1,7 @@
 """Inception-ResNet-v2, and PyConv in its place (supplement, section 5).
 
 One function goes from a record of `architectures.inception` to a
-`keras.Model`. Layers are named `<part>_branch<number>_<position>_<kind>`, and
-in residual blocks `<part>_<block>_...`.
+`keras.Model`.
 
 The fact a reader would get wrong: PyConvInception is our reconstruction. The
 paper prints what it costs and how well it does, and not what it is.
@@ -10,108 +9,18 @@ paper prints what it costs and how well it does, and not what it is.
 
 import os
 
-from keras import layers
-
-from keras_pyconv.architectures import (
-    INCEPTIONS,
-    Mixed,
-    Pool,
-    branch_name,
-    get_inception,
-)
-from keras_pyconv.layers.residual import ResidualAdd
-from keras_pyconv.models import blocks
+from keras_pyconv.architectures import INCEPTIONS, get_inception
 from keras_pyconv.models.arguments import (
     check_arguments,
     image_input,
     is_torch_file,
 )
-from keras_pyconv.models.classifier import (
-    classify,
-    finish,
-    named_builder,
-    pool,
-)
+from keras_pyconv.models.classifier import finish, named_builder, pool
+from keras_pyconv.models.keras_net import KerasNet, channel_axis
+from keras_pyconv.networks import inception_trunk, top
 
 # Below it nothing is left for the last reduction's valid windows.
 SMALLEST_SIZE = 75
-EPSILON = 1e-3
-
-
-def _unit(x, step, *, name):
-    """Convolution of one or more levels, normalization, ReLU."""
-    kernels, filters, groups = zip(*step.levels)
-    if kernels == ((1, 1),):
-        x = blocks.pointwise_conv(x, step.filters, name=name)
-    else:
-        x = blocks.spatial_conv(
-            x,
-            kernels,
-            filters,
-            groups,
-            step.stride,
-            name=name,
-            padding=step.padding,
-        )
-    x = blocks.normalize(x, name=name, epsilon=EPSILON)
-    return blocks.activate(x, name=f"{name}_relu")
-
-
-def _pool(x, kind, *, name):
-    if kind == "max":
-        return layers.MaxPooling2D(3, 2, name=f"{name}_pool")(x)
-    # Keras divides by the positions inside the map.
-    return layers.AveragePooling2D(3, 1, "same", name=f"{name}_pool")(x)
-
-
-def _branches(x, part, *, name):
-    """Every branch of `part` over `x`."""
-    outputs = []
-    for number, branch in enumerate(part.branches, 1):
-        y, prefix = x, branch_name(part, name, number)
-        for position, step in enumerate(branch, 1):
-            build = _unit
-            if isinstance(step, Pool):
-                build, step = _pool, step.kind
-            y = build(y, step, name=f"{prefix}_{position}")
-        outputs.append(y)
-    return outputs
-
-
-def _concatenate(outputs, *, name):
-    if len(outputs) == 1:
-        return outputs[0]
-    return layers.Concatenate(axis=blocks.channel_axis(), name=name)(outputs)
-
-
-def _residual(x, part, *, name):
-    """Branches, a 1x1 back to the width of `x`, addition."""
-    y = _branches(x, part, name=name)
-    y = _concatenate(y, name=f"{name}_mixed")
-    y = blocks.pointwise_conv(
-        y,
-        x.shape[blocks.channel_axis()],
-        name=f"{name}_up",
-        use_bias=not part.normalized,
-    )
-    if part.normalized:
-        y = blocks.normalize(y, name=f"{name}_up", epsilon=EPSILON)
-    if part.scale != 1:
-        y = layers.Rescaling(part.scale, name=f"{name}_scale")(y)
-    x = ResidualAdd(name=f"{name}_add")([x, y])
-    return blocks.activate(x, name=f"{name}_out") if part.final_relu else x
-
-
-def _trunk(x, architecture):
-    """All parts: images to the last feature map."""
-    for part in architecture.parts:
-        if isinstance(part, Mixed):
-            outputs = _branches(x, part, name=part.name)
-            x = _concatenate(outputs, name=part.name)
-            continue
-        for block in range(1, part.blocks + 1):
-            x = _residual(x, part, name=f"{part.name}_{block}")
-    return x
 
 
 def _check_weights(weights):
@@ -125,7 +34,7 @@ def _check_weights(weights):
 
 def _check_size(images):
     sizes = [*images.shape[1:]]
-    sizes.pop(blocks.channel_axis() % 4 - 1)
+    sizes.pop(channel_axis() % 4 - 1)
     if any(size is not None and size < SMALLEST_SIZE for size in sizes):
         raise ValueError(
             f"Inception networks need images of at least {SMALLEST_SIZE} x "
@@ -193,9 +102,10 @@ def build_inception(
         input_tensor, input_shape, include_top, architecture.input_size
     )
     _check_size(images)
-    x = _trunk(images, architecture)
+    net = KerasNet()
+    x = inception_trunk(net, images, architecture)
     if include_top:
-        x = classify(x, classes, classifier_activation, dropout)
+        x = top(net, x, int(classes), dropout, classifier_activation)
     else:
         x = pool(x, pooling)
     return finish(images, x, name or architecture.name.lower(), weights)

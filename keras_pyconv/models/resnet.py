@@ -9,41 +9,10 @@ The fact a reader would get wrong: `weights` defaults to None, not to
 """
 
 from keras_pyconv.architectures import ARCHITECTURES, get_architecture
-from keras_pyconv.models import blocks
 from keras_pyconv.models.arguments import check_arguments, image_input
-from keras_pyconv.models.classifier import (
-    classify,
-    finish,
-    named_builder,
-    pool,
-)
-
-
-def _trunk(x, architecture, output_stride):
-    """Stem and stages: images to the last stage's feature map."""
-    x = blocks.spatial_conv(
-        x, (7,), architecture.stem_width, strides=2, name="conv1"
-    )
-    x = blocks.normalize(x, name="conv1")
-    x = blocks.activate(x, name="conv1_relu")
-    if architecture.stem_pool:
-        x = blocks.max_pool(x, 2, name="pool1")
-    rows = zip(
-        architecture.stages,
-        architecture.channels,
-        architecture.strides(output_stride),
-    )
-    for number, (stage, channels, (strides, dilation)) in enumerate(rows, 2):
-        x = blocks.residual_stage(
-            x,
-            stage,
-            architecture.block,
-            channels,
-            strides,
-            dilation,
-            name=f"conv{number}",
-        )
-    return x
+from keras_pyconv.models.classifier import finish, named_builder, pool
+from keras_pyconv.models.keras_net import KerasNet
+from keras_pyconv.networks import top, trunk
 
 
 def build_classifier(
@@ -111,9 +80,10 @@ def build_classifier(
         architecture.name,
     )
     images = image_input(input_tensor, input_shape, include_top)
-    x = _trunk(images, architecture, output_stride)
+    net = KerasNet()
+    x = trunk(net, images, architecture, output_stride=output_stride)[-1]
     if include_top:
-        x = classify(x, classes, classifier_activation, dropout)
+        x = top(net, x, int(classes), dropout, classifier_activation)
     else:
         x = pool(x, pooling)
     name = name or architecture.name.lower()

@@ -9,104 +9,10 @@ stages alone: 16 frames leave as 4.
 """
 
 from keras_pyconv.architectures import get_video_architecture
-from keras_pyconv.layers.pooling import SymmetricMaxPooling3D
-from keras_pyconv.layers.pyconv import PyConv3D
-from keras_pyconv.layers.residual import ResidualAdd
 from keras_pyconv.models.arguments import check_arguments, clip_input
-from keras_pyconv.models.blocks import (
-    activate,
-    channel_axis,
-    kaiming_normal,
-    normalize,
-)
-from keras_pyconv.models.classifier import (
-    classify,
-    finish,
-    named_builder,
-    pool,
-)
-
-_POINT = ((1, 1, 1),)
-
-
-def _conv(x, filters, kernels=_POINT, groups=1, strides=1, *, name):
-    """Convolution of one or more levels, symmetrically padded."""
-    kind = "pyconv" if len(kernels) > 1 else "conv"
-    return PyConv3D(
-        filters,
-        kernels,
-        groups=groups,
-        strides=strides,
-        use_bias=False,
-        kernel_initializer=kaiming_normal(),
-        name=f"{name}_{kind}",
-    )(x)
-
-
-def _conv_norm(x, filters, *options, name, **more):
-    x = _conv(x, filters, *options, name=name, **more)
-    return normalize(x, name=name)
-
-
-def _max_pool(x, window, strides, *, name):
-    return SymmetricMaxPooling3D(window, strides, name=f"{name}_pool")(x)
-
-
-def _bottleneck(x, row, number, strides, *, name):
-    """1x1x1, pyramid, 1x1x1 (supplement, Table 2)."""
-    stage = row.base.stages[number]
-    x = _conv_norm(x, stage.width, name=f"{name}_1")
-    x = activate(x, name=f"{name}_1_relu")
-    x = _conv_norm(
-        x,
-        stage.filters,
-        row.kernels(number),
-        stage.groups,
-        strides,
-        name=f"{name}_2",
-    )
-    x = activate(x, name=f"{name}_2_relu")
-    return _conv_norm(x, row.base.channels[number], name=f"{name}_3")
-
-
-def _shortcut(x, row, number, *, name):
-    """What a stage's first block adds to its body."""
-    strides, channels = row.strides(number), row.base.channels[number]
-    if row.base.stages[number].shortcut == "pool":
-        x = _max_pool(x, row.pool_window(number), strides, name=name)
-        strides = (1, 1, 1)
-    if strides == (1, 1, 1) and x.shape[channel_axis()] == channels:
-        return x
-    return _conv_norm(x, channels, strides=strides, name=name)
-
-
-def _stage(x, row, number):
-    for block in range(1, row.base.stages[number].blocks + 1):
-        name = f"conv{number + 2}_block{block}"
-        strides = row.strides(number) if block == 1 else 1
-        y = _bottleneck(x, row, number, strides, name=name)
-        if block == 1:
-            x = _shortcut(x, row, number, name=f"{name}_0")
-        x = ResidualAdd(name=f"{name}_add")([x, y])
-        x = activate(x, name=f"{name}_out")
-    return x
-
-
-def _trunk(x, row):
-    """Stem and stages: clips to the last stage's feature map."""
-    x = _conv_norm(
-        x,
-        row.base.stem_width,
-        (row.stem_kernel,),
-        strides=(1, 2, 2),
-        name="conv1",
-    )
-    x = activate(x, name="conv1_relu")
-    if row.base.stem_pool:
-        x = _max_pool(x, (1, 3, 3), (1, 2, 2), name="pool1")
-    for number in range(len(row.base.stages)):
-        x = _stage(x, row, number)
-    return x
+from keras_pyconv.models.classifier import finish, named_builder, pool
+from keras_pyconv.models.keras_net import KerasNet
+from keras_pyconv.networks import top, trunk
 
 
 def build_video_classifier(
@@ -161,9 +67,10 @@ def build_video_classifier(
         include_top, weights, pooling, classes, classifier_activation, dropout
     )
     clips = clip_input(input_tensor, input_shape, include_top)
-    x = _trunk(clips, row)
+    net = KerasNet(rank=3)
+    x = trunk(net, clips, row)[-1]
     if include_top:
-        x = classify(x, classes, classifier_activation, dropout)
+        x = top(net, x, int(classes), dropout, classifier_activation)
     else:
         x = pool(x, pooling)
     return finish(clips, x, name or row.name.lower(), weights)

@@ -13,7 +13,7 @@ uses their results too.
 import keras
 
 from keras_pyconv.ops.dense_conv import PADDING, padding_conv
-from keras_pyconv.ops.graph import barrier
+from keras_pyconv.ops.graph import barrier, before_connection
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
@@ -36,9 +36,11 @@ def rescale_channels(tensor, scale, shift):
         scale: vector of as many numbers as `tensor` has channels.
         shift: the like.
     """
-    if not tf.executing_eagerly() and _keeps_channels(tensor.op):
-        inputs, shape = tensor.op.inputs
-        return tf.reshape(rescale_channels(inputs, scale, shift), shape)
+    if not tf.executing_eagerly():
+        tensor = before_connection(tensor)
+        if _keeps_channels(tensor.op):
+            inputs, shape = tensor.op.inputs
+            return tf.reshape(rescale_channels(inputs, scale, shift), shape)
     return tf.nn.bias_add(_scaled(tensor, scale), shift)
 
 

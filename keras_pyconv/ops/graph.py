@@ -14,6 +14,10 @@ if keras.backend.backend() == "tensorflow":
 PURPOSE = contextvars.ContextVar("purpose", default=None)
 
 
+# The name of an operation that hands on a tensor with other gradients.
+CONNECTION = "connection"
+
+
 @contextlib.contextmanager
 def built_for(purpose):
     """Within it, graphs are built for others than this process."""
@@ -80,6 +84,18 @@ def lacks(inputs) -> bool:
     return here and inputs.dtype.size == 2 and not _cpu_has_gradients(name)
 
 
+def before_connection(tensor):
+    """The tensor that `tensor` hands on, or `tensor` itself."""
+    if tensor.op.type != "IdentityN":
+        return tensor
+    inner = tensor.op.inputs[0]
+    if CONNECTION not in inner.op.name.rpartition("/")[2]:
+        return tensor
+    while inner.op.type == "Identity":
+        inner = inner.op.inputs[0]
+    return inner
+
+
 def before_cast(tensor):
     """What `tensor` was in a graph before its numbers were cut short.
 
@@ -87,7 +103,8 @@ def before_cast(tensor):
     """
     if tf.executing_eagerly():
         return tensor
-    kind, inputs = tensor.op.type, tensor.op.inputs
+    operation = before_connection(tensor).op
+    kind, inputs = operation.type, operation.inputs
     if kind == "Cast" and inputs[0].dtype.is_floating:
         return inputs[0] if inputs[0].dtype.size > tensor.dtype.size else tensor
     if kind == "Relu":

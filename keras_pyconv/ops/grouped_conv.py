@@ -7,6 +7,7 @@ Padding "same" is symmetric, `kernel // 2 * dilation` zeros on both sides at
 every stride, as in the authors' networks; Keras's "same" is not at stride 2.
 """
 
+import functools
 import math
 import os
 
@@ -15,6 +16,7 @@ import keras
 from keras_pyconv.ops.channel_scale import PYRAMID
 from keras_pyconv.ops.conv_ways import WAYS, best, can
 from keras_pyconv.ops.dense_conv import Window
+from keras_pyconv.ops.empty_batch import never_empty
 from keras_pyconv.ops.graph import before_cast, lacks
 
 if keras.backend.backend() == "tensorflow":
@@ -113,6 +115,18 @@ def _check_groups(channels, kernel, groups):
         )
 
 
+def _check_dtypes(inputs, kernel):
+    given, wanted = (
+        keras.backend.standardize_dtype(tensor.dtype)
+        for tensor in (kernel, inputs)
+    )
+    if given != wanted:
+        raise ValueError(
+            f"The kernel must have the dtype of the inputs, {wanted}. "
+            f"Received: a kernel of {given}; cast one of the two."
+        )
+
+
 def _widened(*tensors):
     """Tensors in float32, if they are in 16 bits that the CPU lacks."""
     tensors = [tf.convert_to_tensor(tensor) for tensor in tensors]
@@ -199,21 +213,26 @@ def grouped_conv(
     window = _window(kernel.shape[:-2], strides, padding, dilation_rate)
     first = data_format == "channels_first"
     _check_groups(inputs.shape[1 if first else -1], kernel, groups)
+    _check_dtypes(inputs, kernel)
     if keras.backend.backend() != "tensorflow":
         return _keras_conv(inputs, kernel, window, data_format)
     dtype = kernel.dtype
-    inputs, kernel = _widened(inputs, kernel)
-    # A CPU convolves channels last alone.
-    if first:
-        inputs = tf.transpose(inputs, (0, *range(2, len(inputs.shape)), 1))
     forced = way and can(way, window)
     forced = forced and (groups > 1 or way == "portable")
     compute = WAYS[way] if forced else best
-    outputs = compute(inputs, kernel, window, groups)
-    if first:
-        last = len(outputs.shape) - 1
-        outputs = tf.transpose(outputs, (0, last, *range(1, last)))
-    return tf.cast(outputs, dtype)
+
+    def convolve(inputs):
+        x, wide = _widened(inputs, kernel)
+        # A CPU convolves channels last alone.
+        if first:
+            x = tf.transpose(x, (0, *range(2, len(x.shape)), 1))
+        outputs = compute(x, wide, window, groups)
+        if first:
+            last = len(outputs.shape) - 1
+            outputs = tf.transpose(outputs, (0, last, *range(1, last)))
+        return tf.cast(outputs, dtype)
+
+    return never_empty(convolve, inputs)
 
 
 def pyramid_conv(
@@ -248,6 +267,19 @@ def pyramid_conv(
             "`kernels` and `groups` must have one entry a level. Received: "
             f"{len(kernels)} kernels, {len(groups)} numbers of groups"
         )
+    for kernel in kernels:
+        _check_dtypes(inputs, kernel)
+    compute = functools.partial(
+        _pyramid,
+        kernels=kernels,
+        groups=groups,
+        data_format=data_format,
+        **options,
+    )
+    return never_empty(compute, inputs)
+
+
+def _pyramid(inputs, kernels, groups, data_format, **options):
     on_tensorflow = keras.backend.backend() == "tensorflow"
     dtype = kernels[0].dtype
     if on_tensorflow:

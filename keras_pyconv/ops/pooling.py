@@ -10,6 +10,7 @@ import functools
 import keras
 
 from keras_pyconv.ops.dense_conv import pads_inside
+from keras_pyconv.ops.empty_batch import never_empty
 from keras_pyconv.ops.graph import (
     PURPOSE,
     frame_by_frame,
@@ -111,11 +112,11 @@ def max_pool(inputs, window, strides, data_format="channels_last"):
     last = len(window) + 1
     if data_format == "channels_first":
         inputs = keras.ops.transpose(inputs, (0, *range(2, last + 1), 1))
+    pool = _pool_images if len(window) == 2 else _pool_clips
     if keras.backend.backend() != "tensorflow":
-        outputs = _keras_pool(inputs, window, strides)
-    else:
-        pool = _pool_images if len(window) == 2 else _pool_clips
-        outputs = pool(tf.convert_to_tensor(inputs), window, strides)
+        pool = _keras_pool
+    pool = functools.partial(pool, window=window, strides=strides)
+    outputs = never_empty(pool, inputs)
     if data_format == "channels_first":
         outputs = keras.ops.transpose(outputs, (0, last, *range(1, last)))
     return outputs

@@ -6,8 +6,8 @@ Keras's own accumulation fails on several devices.
 import functools
 
 import keras
-import tensorflow as tf
 
+from keras_pyconv.lazy import tf
 from keras_pyconv.training.data import refuse_uneven
 
 

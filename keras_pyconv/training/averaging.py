@@ -8,8 +8,8 @@ as they were, where Keras swaps by adding and subtracting, which rounds.
 """
 
 import keras
-import tensorflow as tf
 
+from keras_pyconv.lazy import tf
 from keras_pyconv.training.per_device import PerDevice
 
 

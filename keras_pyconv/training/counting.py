@@ -7,13 +7,9 @@ devices' figures would be another number.
 
 import abc
 
-import keras
-
+from keras_pyconv.lazy import tf
 from keras_pyconv.training import data
 from keras_pyconv.training.strategies import shard
-
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
 
 
 class Counting(abc.ABC):

@@ -1,7 +1,6 @@
 """The batches of a run, from any step on, cut for devices and machines."""
 
-import tensorflow as tf
-
+from keras_pyconv.lazy import tf
 from keras_pyconv.training.strategies import shard
 
 

@@ -4,13 +4,9 @@ The fact a reader would get wrong: the last batch is filled up with pictures of
 weight 0, so that figures are those of one device, to the last picture.
 """
 
-import keras
-
+from keras_pyconv.lazy import tf
 from keras_pyconv.tasks import error_rates
 from keras_pyconv.training.counting import Counting
-
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
 
 
 class ErrorRates(Counting):

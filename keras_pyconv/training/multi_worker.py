@@ -8,7 +8,8 @@ when it is built, its optimizer and metrics too.
 """
 
 import keras
-import tensorflow as tf
+
+from keras_pyconv.lazy import tf
 
 PRIVATE = "_maybe_symbolic_build"
 STOP = "machines that want to stop"

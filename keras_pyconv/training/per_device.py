@@ -5,7 +5,8 @@ moving statistics of batch normalization that is not synchronized.
 """
 
 import numpy as np
-import tensorflow as tf
+
+from keras_pyconv.lazy import tf
 
 
 def _is_sum(variable):

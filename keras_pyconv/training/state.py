@@ -13,8 +13,8 @@ import random
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from keras_pyconv.lazy import tf
 from keras_pyconv.training.per_device import PerDevice
 
 SHOWN = 3  # variables that a message names

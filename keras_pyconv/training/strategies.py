@@ -11,8 +11,7 @@ import os
 
 import keras
 
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
+from keras_pyconv.lazy import tf
 
 NAMES = ("auto", "one", "mirrored", "multi_worker")
 

@@ -25,7 +25,7 @@ from keras_pyconv.training.constants import (
     differences,
     digest,
 )
-from keras_pyconv.writing import write_atomically
+from keras_pyconv.writing import locked, write_atomically
 
 PACKAGES = ("tensorflow", "keras", "numpy", "keras_pyconv")
 CONSTANTS = "constants.json"
@@ -94,7 +94,13 @@ class Workdir:
             return
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
-            lock = _open_lock(self.path / ".lock")
+            lock = contextlib.ExitStack()
+            lock.enter_context(locked(self.path / ".lock", wait=False))
+        except BlockingIOError as error:
+            raise RuntimeError(
+                f"Another process is training in {self.path}; wait for it to "
+                "end."
+            ) from error
         except OSError as error:
             raise OSError(
                 error.errno,
@@ -102,7 +108,6 @@ class Workdir:
                 f"{error.strerror or error}",
             ) from error
         with lock:
-            _lock(lock, self.path)
             checkpoints.remove_partial(self.checkpoints)
             self._check()
             yield
@@ -188,26 +193,3 @@ def _checked(record):
     if record.get(DIGEST, digest(constants)) != digest(constants):
         raise ValueError("its constants are not those that were written")
     return record
-
-
-def _open_lock(path):
-    if path.exists():
-        open_regular(path).close()
-    return open(path, "w")
-
-
-def _lock(file, path):
-    """Keeps a second process out; the system lets go when this one ends."""
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise RuntimeError(
-            f"Another process is training in {path}; wait for it to end."
-        ) from error
-    except OSError:
-        # Some network file systems have no locks.
-        return

@@ -9,7 +9,6 @@ import numpy as np
 import keras_pyconv
 from keras_pyconv.architectures import ARCHITECTURES, SEGMENTERS
 from keras_pyconv.weights import SETS, files, get_published, read_arrays
-from keras_pyconv.weights.torch_network import torch_outputs
 
 # Of the largest value of the same tensor.
 TOLERANCE = 1e-4
@@ -86,6 +85,8 @@ def parity_report(variant, arrays, side=SIDE) -> tuple[str, bool]:
         A table, and whether all differences are within the tolerance.
     """
     import keras
+
+    from keras_pyconv.parity.modules import torch_outputs
 
     model = _model(variant, arrays)
     shape = (1, side, side, model.input_shape[-1])

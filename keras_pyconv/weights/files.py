@@ -8,7 +8,6 @@ The fact a reader would get wrong: what was downloaded is not kept. It is a
 pickle; it is read once, by a reader that runs nothing, and only arrays stay.
 """
 
-import contextlib
 import datetime
 import hashlib
 import json
@@ -21,7 +20,7 @@ import numpy as np
 from keras_pyconv.weights.catalog import Published
 from keras_pyconv.weights.torch_files import read_arrays
 from keras_pyconv.weights.torch_shapes import find_variant
-from keras_pyconv.writing import replacing
+from keras_pyconv.writing import locked, replacing
 
 _COUNTER = ".num_batches_tracked"
 _CHUNK = 1 << 20
@@ -131,20 +130,6 @@ def _check_finite(arrays):
                 raise ValueError(f"{name!r} holds NaN or infinity")
 
 
-@contextlib.contextmanager
-def _locked(path):
-    """Lets one process after the other in, where the system can."""
-    try:
-        import fcntl
-    except ImportError:
-        # Without locks two processes fetch a file twice, and both whole.
-        yield
-        return
-    with open(path, "a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def _by_hand(published):
     return (
         f"By hand: open {published.page} in a browser, save the file, and run "
@@ -206,7 +191,7 @@ def fetch(published: Published) -> pathlib.Path:
     if is_whole(path):
         return path
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / f".{published.name}.lock"):
+    with locked(folder / f".{published.name}.lock"):
         if is_whole(path):
             return path
         with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:

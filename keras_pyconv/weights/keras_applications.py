@@ -7,21 +7,20 @@ The fact a reader would get wrong: Keras's normalizations have no scale. Ours
 becomes 1, and both networks compute the same.
 """
 
+import collections
+import itertools
 import re
 
 import keras
 import numpy as np
 
-from keras_pyconv.architectures import (
-    Mixed,
-    Pool,
-    branch_name,
-    get_inception,
-)
+from keras_pyconv.complexity import inception_complexity
 
 RECORD = "InceptionResNetV2"
-# The part that Keras names instead of numbering it.
-_NAMED = {"conv7b": ("conv_7b", "conv_7b_bn")}
+# What Keras names instead of numbering it: the last unit, and the convolutions
+# behind the branches of blocks.
+_LAST = {"conv7b_1_conv": "conv_7b", "conv7b_1_bn": "conv_7b_bn"}
+_UP = re.compile(r"(block\d+)(?:last)?_\d+_up_conv")
 
 
 def _numbered(source, kind):
@@ -34,40 +33,25 @@ def _numbered(source, kind):
     return iter([name for _, name in sorted(found.items())])
 
 
-def _prefixes(part, block):
-    """Our names of a block's units, in order."""
-    for number, branch in enumerate(part.branches, 1):
-        for position, step in enumerate(branch, 1):
-            if not isinstance(step, Pool):
-                yield f"{branch_name(part, block, number)}_{position}"
-
-
 def _pairs(source):
     """(our layer, Keras's) in the order of the network."""
-    convolutions = _numbered(source, "conv2d")
-    normalizations = _numbered(source, "batch_normalization")
-    blocks = {}
-    for part in get_inception(RECORD).parts:
-        if isinstance(part, Mixed):
-            named = _NAMED.get(part.name)
-            for prefix in _prefixes(part, part.name):
-                pair = named or (
-                    next(convolutions, None),
-                    next(normalizations, None),
-                )
-                yield f"{prefix}_conv", pair[0]
-                yield f"{prefix}_bn", pair[1]
-            continue
-        stage = part.name.removesuffix("last")
-        for block in range(1, part.blocks + 1):
-            for prefix in _prefixes(part, f"{part.name}_{block}"):
-                yield f"{prefix}_conv", next(convolutions, None)
-                yield f"{prefix}_bn", next(normalizations, None)
+    numbered = {
+        "conv": _numbered(source, "conv2d"),
+        "bn": _numbered(source, "batch_normalization"),
+    }
+    count = inception_complexity(RECORD, include_top=False)
+    ups = collections.Counter()
+    for name in (layer.name for layer in count.layers if layer.variables):
+        up = _UP.fullmatch(name)
+        if name in _LAST:
+            yield name, _LAST[name]
+        elif up:
             # Keras calls the last, linear block like those before it.
-            blocks[stage] = blocks.get(stage, 0) + 1
-            theirs = f"{stage}_{blocks[stage]}_conv"
-            yield f"{part.name}_{block}_up_conv", theirs
-    for left_over in (*convolutions, *normalizations):
+            ups[up[1]] += 1
+            yield name, f"{up[1]}_{ups[up[1]]}_conv"
+        else:
+            yield name, next(numbered[name.rpartition("_")[2]], None)
+    for left_over in itertools.chain(*numbered.values()):
         yield left_over, left_over
 
 

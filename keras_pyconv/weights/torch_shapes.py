@@ -1,91 +1,50 @@
 """The authors' parameters of a record, by name and shape, and the way back.
 
-In closed form, without building a network: what a checkpoint must hold, and
-which network one is of.
+By counting, without building a network: what a checkpoint must hold, and which
+network one is of.
 
 The fact a reader would get wrong: names and shapes do not tell networks apart
 that differ in strides and pooling alone. Published networks come first then.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
-from keras_pyconv.architectures import (
-    ARCHITECTURES,
-    SEGMENTERS,
-    get_architecture,
+from keras_pyconv.architectures import ARCHITECTURES, SEGMENTERS
+from keras_pyconv.complexity import (
+    LayerCost,
+    complexity,
+    segmentation_complexity,
+)
+from keras_pyconv.networks.authors_names import (
+    module_names,
+    parameter_name,
+    torch_shape,
 )
 from keras_pyconv.weights.catalog import PUBLISHED
 
-_NORMALIZATION = ("weight", "bias", "running_mean", "running_var")
+SIDE = 32
 _COUNTER = ".num_batches_tracked"
-_CLASSIFIER = "fc."
-# What stands for the stem and the heads of a segmentation network.
-_SEGMENTER_STEM = {"layer0.0.": "conv1.", "layer0.1.": "bn1."}
-_SEGMENTER_HEADS = ("pyconvhead.", "ppm.", "aux.", "cls.")
+_SEGMENTER = "layer0."  # the stem of a segmentation network
+_STEMS = ("conv1.weight", "layer0.0.weight")
+# `cls.1` is a normalization where there is a `cls.4`.
+_CLASSIFIERS = ("fc.bias", "cls.4.bias", "cls.1.bias")
 # How the names of networks begin that have such a head.
-_HEAD_FAMILIES = {"pyconvhead.": "PyConvSegNet", "ppm.": "PSPNet"}
+_FAMILIES = {"pyconvhead.": "PyConvSegNet", "ppm.": "PSPNet"}
 
 Shapes = dict[str, tuple[int, ...]]
 
 
-def _normalization(module, channels):
-    return {f"{module}.{name}": (channels,) for name in _NORMALIZATION}
-
-
-def _spatial(module, stage, inputs):
-    """The levels of a pyramid; one level has no number."""
-    one = len(stage.levels) == 1
-    for number, level in enumerate(stage.levels, 1):
-        name = module if one else f"{module}.conv2_{number}"
-        shape = (inputs // level.groups, level.kernel, level.kernel)
-        yield f"{name}.weight", (stage.filters[number - 1], *shape)
-
-
-def _body(architecture, stage, inputs, module) -> Iterator[tuple]:
-    """(module, its convolutions' shapes, outputs), in the order they run."""
-    width, outputs = stage.width, stage.width * architecture.expansion
-
-    def pyramid(position, entering):
-        name = f"{module}.conv{position}"
-        return position, dict(_spatial(name, stage, entering)), width
-
-    def pointwise(position, entering, filters):
-        name = f"{module}.conv{position}.weight"
-        return position, {name: (filters, entering, 1, 1)}, filters
-
-    if architecture.block == "bottleneck":
-        yield pointwise(1, inputs, width)
-        yield pyramid(2, width)
-        yield pointwise(3, width, outputs)
-        return
-    yield pyramid(1, inputs)
-    if architecture.block == "basic1":
-        yield pyramid(2, width)
-    else:
-        yield pointwise(2, width, outputs)
-
-
-def shortcut_index(stage, inputs: int, outputs: int) -> int | None:
-    """The number of a projection in `downsample`; None without one."""
-    pooled = stage.shortcut == "pool"
-    if (pooled or stage.stride == 1) and inputs == outputs:
-        return None
-    return int(pooled)
-
-
-def _block(architecture, stage, inputs, outputs, module, first) -> Shapes:
-    shapes = {}
-    for position, convolutions, channels in _body(
-        architecture, stage, inputs, module
-    ):
-        shapes |= convolutions
-        shapes |= _normalization(f"{module}.bn{position}", channels)
-    index = shortcut_index(stage, inputs, outputs) if first else None
-    if index is not None:
-        name = f"{module}.downsample"
-        shapes[f"{name}.{index}.weight"] = (outputs, inputs, 1, 1)
-        shapes |= _normalization(f"{name}.{index + 1}", outputs)
-    return shapes
+def named_shapes(layers: Iterable[LayerCost]) -> Shapes:
+    """The authors' name and the shape of each variable of counted layers."""
+    layers = list(layers)
+    modules = module_names(layer.name for layer in layers)
+    return {
+        parameter_name(modules[layer.name], layer.name, variable): (
+            torch_shape(shape)
+        )
+        for layer in layers
+        for variable, shape in layer.variables
+    }
 
 
 def torch_shapes(
@@ -108,52 +67,38 @@ def torch_shapes(
     >>> torch_shapes("PyConvResNet50")["layer1.0.conv2.conv2_4.weight"]
     (16, 4, 9, 9)
     """
-    architecture = get_architecture(architecture)
-    width = architecture.stem_width
-    shapes = {"conv1.weight": (width, channels, 7, 7)}
-    shapes |= _normalization("bn1", width)
-    rows = zip(architecture.stages, architecture.channels)
-    for number, (stage, outputs) in enumerate(rows, 1):
-        for block in range(stage.blocks):
-            module = f"layer{number}.{block}"
-            shapes |= _block(
-                architecture, stage, width, outputs, module, block == 0
-            )
-            width = outputs
-    return shapes | {"fc.weight": (classes, width), "fc.bias": (classes,)}
+    # The parameters are the same at any size.
+    count = complexity(architecture, (SIDE, SIDE, channels), classes)
+    return named_shapes(count.layers)
 
 
-def _is_segmenter(shapes):
-    return any(name.startswith(tuple(_SEGMENTER_STEM)) for name in shapes)
+def _starts(shapes, *beginnings):
+    return any(name.startswith(beginnings) for name in shapes)
 
 
 def _candidates(shapes):
-    """(name, backbone) of networks of the same kind, published ones first."""
-    rows = list(ARCHITECTURES.items())
-    if _is_segmenter(shapes):
-        heads = {f"{name.split('.')[0]}." for name in shapes}
-        family = [_HEAD_FAMILIES[h] for h in heads if h in _HEAD_FAMILIES]
-        prefix = family[0] if family else "Baseline"
-        rows = [
-            (row.name, row.backbone)
-            for row in SEGMENTERS.values()
-            if row.name.startswith(prefix)
-        ]
+    """Names of networks of the same kind, published ones first."""
+    names = list(ARCHITECTURES)
+    if _starts(shapes, _SEGMENTER):
+        families = [_FAMILIES[h] for h in _FAMILIES if _starts(shapes, h)]
+        prefix = families[0] if families else "Baseline"
+        names = [name for name in SEGMENTERS if name.startswith(prefix)]
     published = {variant for variant, _ in PUBLISHED}
-    return sorted(rows, key=lambda row: row[0] not in published)
+    return sorted(names, key=lambda name: name not in published)
 
 
-def _as_classifier(shapes):
-    """The part of a segmentation network that classifiers have too."""
-    renamed = {}
-    for name, shape in shapes.items():
-        if name.startswith(_SEGMENTER_HEADS):
-            continue
-        for prefix, other in _SEGMENTER_STEM.items():
-            if name.startswith(prefix):
-                name = other + name.removeprefix(prefix)
-        renamed[name] = shape
-    return renamed
+def _expected(shapes, variant):
+    """What a network has, with the classes and channels of a checkpoint."""
+    biases = [shapes[name] for name in _CLASSIFIERS if shapes.get(name)]
+    stems = [shapes[name] for name in _STEMS if len(shapes.get(name, ())) == 4]
+    classes = biases[0][0] if biases else 1000
+    size = (SIDE, SIDE, (stems[0][1] if stems else 0) or 3)
+    if variant in SEGMENTERS:
+        auxiliary = _starts(shapes, "aux.")
+        count = segmentation_complexity(variant, size, classes, auxiliary)
+    else:
+        count = complexity(variant, size, classes, _starts(shapes, "fc."))
+    return named_shapes(count.layers)
 
 
 def _fault(name, shape, expected, variant):
@@ -165,21 +110,16 @@ def _fault(name, shape, expected, variant):
     return f"{name!r} has shape {shape}, in {variant} {expected}"
 
 
-def _compare(shapes, variant, backbone):
+def _compare(shapes, variant):
     """The faults of a checkpoint as one of a network, in the order of names.
 
-    The classifier may have any number of classes, the stem any of channels.
+    The classifier may have any number of classes, the stem any of channels;
+    the classifier or the auxiliary head may be missing.
     """
-    classes = shapes.get("fc.bias", (1000,))[:1] or (0,)
-    stem = shapes.get("conv1.weight", ())
-    channels = stem[1] if len(stem) == 4 else 3
-    expected = torch_shapes(backbone, *classes, channels)
-    if not any(name.startswith(_CLASSIFIER) for name in shapes):
-        expected.pop("fc.weight"), expected.pop("fc.bias")
-    names = {**expected, **shapes}
+    expected = _expected(shapes, variant)
     return [
         _fault(name, shapes.get(name), expected.get(name), variant)
-        for name in names
+        for name in {**expected, **shapes}
         if shapes.get(name) != expected.get(name)
     ]
 
@@ -205,13 +145,11 @@ def find_variant(arrays: Mapping, variant: str | None = None) -> str:
         if not name.endswith(_COUNTER)
     }
     candidates = _candidates(shapes)
-    if _is_segmenter(shapes):
-        shapes = _as_classifier(shapes)
     if variant is not None:
-        candidates = [row for row in candidates if row[0] == variant]
+        candidates = [name for name in candidates if name == variant]
     if not candidates:
         raise ValueError(f"it is no checkpoint of {variant}")
-    found = {name: _compare(shapes, name, b) for name, b in candidates}
+    found = {name: _compare(shapes, name) for name in candidates}
     nearest = min(found, key=lambda name: len(found[name]))
     faults = found[nearest]
     if faults:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_pyconv.complexity import Cost, Walk, conv_cost, cost, pyconv_cost
+from keras_pyconv.complexity import Cost, Counter, conv_cost, cost, pyconv_cost
 
 
 def test_equation_1_of_the_paper_level_by_level():
@@ -61,12 +61,13 @@ def test_a_layer_is_counted_by_its_rule(found, parameters, paper_ops):
     assert (found.parameters, found.paper_ops) == (parameters, paper_ops)
 
 
-def test_a_walk_counts_in_three_dimensions():
-    walk = Walk((16, 224, 224, 3))
-    walk.conv("stem", 64, kernel=(5, 7, 7), stride=(1, 2, 2))
-    walk.max_pool("pool", (1, 3, 3), (1, 2, 2))
-    stem, pool = walk.layers
+def test_a_counter_counts_in_three_dimensions():
+    net = Counter((16, 224, 224, 3))
+    stem = net.conv(net.input, 64, ((5, 7, 7),), strides=(1, 2, 2), name="stem")
+    pool = net.max_pool(stem, (1, 3, 3), (1, 2, 2), name="pool")
+    assert net.layers == [stem, pool]
     assert pool.output_shape == (16, 56, 56, 64)
     assert stem.parameters == 5 * 7 * 7 * 3 * 64
     assert stem.multiply_adds == stem.parameters * 16 * 112 * 112
+    assert stem.variables == (("kernel_1", (5, 7, 7, 3, 64)),)
     assert pool.paper_ops == 9 * 16 * 56 * 56 * 64

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from keras_pyconv.export import __main__ as command
-from keras_pyconv.export import check, server_files, warmup
-from keras_pyconv.export.saved_model import saved_model
+from keras_pyconv.export import check, saved_model
+from keras_pyconv.export.serving import server_files, warmup
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "serving.md"
 

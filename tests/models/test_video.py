@@ -228,10 +228,10 @@ def test_another_network_of_images_is_refused_and_changes_nothing():
 @pytest.mark.parametrize("name", ONE_SLOW)
 def test_the_network_computes_what_pytorchs_does(name):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    from benchmarks.torch_video_network import torch_video_network
+    from benchmarks.torch_networks import torch_network
 
     torch.manual_seed(1)
-    theirs = torch_video_network(name, classes=7)
+    theirs = torch_network(name, classes=7)
     # A step in training moves the statistics and proves them alike.
     x = clips(2, 5, 33, 40, 3)
     ours = mini(

@@ -15,6 +15,7 @@ import pytest
 
 from tests.models import whole_network
 
+pytestmark = pytest.mark.ci
 ENVIRONMENTS = {
     "onednn_off": {"TF_ENABLE_ONEDNN_OPTS": "0"},
     "onednn_on": {"TF_ENABLE_ONEDNN_OPTS": "1"},

@@ -1,21 +1,12 @@
-"""Every way of convolving beside the loop in NumPy, one case at a time.
-
-Run as a program it tries all cases and names the wrong ones: so the tests try
-them again in a process with the other setting of oneDNN.
-"""
+"""Every way of convolving beside the loop in NumPy, one case at a time."""
 
 import itertools
-import pathlib
-import sys
 
 import numpy as np
 import tensorflow as tf
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
-
-from keras_pyconv.ops.grouped_conv import WAYS, grouped_conv  # noqa: E402
-from tests.reference.numpy_conv import numpy_conv  # noqa: E402
+from keras_pyconv.ops.grouped_conv import WAYS, grouped_conv
+from tests.reference.numpy_conv import numpy_conv
 
 SIZES, KERNEL = (7, 8, 5), (3, 5, 3)
 # How far a result may be from the largest one. Without oneDNN TensorFlow sums
@@ -154,21 +145,3 @@ def wide_wrong():
         if error(run(arrays, groups=8, way="merged"), wanted) > 1e-5:
             found.append(f"{rank}-D merged into several blocks")
     return found
-
-
-def all_wrong():
-    """Every mistake of this process, one line each."""
-    found = wrong() + wide_wrong()
-    found += wrong(windows=TRACED, mode="unknown")
-    for dtype in ("bfloat16", "float16"):
-        found += wrong(dtype, windows=SOME)
-    for way, follower in itertools.product((None, *WAYS), ("bias", "norm")):
-        if fused(way, follower) > TOLERANCES["float32"]:
-            found.append(f"{way} before {follower}")
-    return found
-
-
-if __name__ == "__main__":
-    mistakes = all_wrong()
-    print("\n".join(mistakes))
-    sys.exit(bool(mistakes))

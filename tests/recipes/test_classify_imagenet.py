@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_pyconv.export import recorded
+from keras_pyconv.export.signatures import recorded
 from recipes import classify_imagenet, classify_imagenet_cutmix, evaluate
 
 RECIPES = {

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from keras_pyconv.export import saved_model
-from keras_pyconv.export.pictures import example_pictures
+from keras_pyconv.export.signatures.images import example_images
 from recipes import serve_client
 from tests.serving.process import running
 
@@ -47,7 +47,7 @@ def served(model, tmp_path_factory):
 def pictures(tmp_path_factory):
     """A folder of five pictures, one broken one, and a text."""
     folder = tmp_path_factory.mktemp("pictures")
-    for index, data in enumerate(example_pictures(5, 20, 30)):
+    for index, data in enumerate(example_images(5, 20, 30)):
         (folder / f"{index}.jpg").write_bytes(data)
     (folder / "broken.png").write_bytes(b"\x89PNG and no more")
     (folder / "notes.txt").write_text("no picture")

@@ -31,16 +31,16 @@ DEFAULT = "serving_default"
 THREADS = 32
 
 
-def _session_child():
+def _child():
     """The script that the checker runs, without the package around it."""
-    path = ROOT / "keras_pyconv" / "export" / "session_child.py"
-    spec = importlib.util.spec_from_file_location("session_child", path)
+    path = ROOT / "keras_pyconv" / "export" / "proof" / "child.py"
+    spec = importlib.util.spec_from_file_location("child", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-session_child = _session_child()
+child = _child()
 
 
 class Missing(Exception):
@@ -79,7 +79,7 @@ class Served:
                 f"{sorted(inputs)}."
             )
         try:
-            return session_child.answer(self.session, signature, inputs)
+            return child.answer(self.session, signature, inputs)
         except (ValueError, TypeError, self.tf.errors.OpError) as error:
             raise Invalid(str(error)) from error
 
@@ -372,11 +372,8 @@ def services(tf, models):
 
 def main(folder):
     """Serves until standard input ends."""
-    sys.modules.update(dict.fromkeys(session_child.FORBIDDEN))
-    import tensorflow as tf
-
-    package = pathlib.Path(tf.__file__).parent
-    if not session_child.disable_xla(package):
+    tf = child.import_tensorflow()
+    if not child.disable_xla(tf):
         sys.exit("XLA could not be switched off.")
     models = Models(tf, pathlib.Path(folder))
     server = services(tf, models)

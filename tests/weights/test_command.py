@@ -6,7 +6,6 @@ import pytest
 from keras_pyconv.models import build_classifier
 from keras_pyconv.weights import __main__ as command
 from keras_pyconv.weights import files, torch_shapes
-from keras_pyconv.weights.torch_network import torch_outputs
 from tests.reference import rule
 from tests.weights.conftest import VARIANT
 
@@ -71,13 +70,16 @@ def test_the_report_finds_both_networks_alike(row):
 
 def test_the_report_notices_a_difference(monkeypatch):
     pytest.importorskip("torch", reason="PyTorch is not installed")
+    from keras_pyconv.parity import modules
+
+    torch_outputs = modules.torch_outputs
     arrays = rule.weights(torch_shapes(VARIANT, classes=3))
 
     def other(variant, arrays, images):
         bias = {"bn1.bias": arrays["bn1.bias"] + 0.01}
         return torch_outputs(variant, {**arrays, **bias}, images)
 
-    monkeypatch.setattr(command, "torch_outputs", other)
+    monkeypatch.setattr(modules, "torch_outputs", other)
     report, good = command.parity_report(VARIANT, arrays, side=64)
     assert not good and "NOT within" in report
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_pyconv.complexity import segmentation_complexity
 from keras_pyconv.models import (
     InceptionResNetV2,
     ResNet3D50,
@@ -20,6 +21,8 @@ from keras_pyconv.weights import (
     torch_names,
     torch_shapes,
 )
+from keras_pyconv.weights.torch_shapes import named_shapes
+from tests.reference import rule
 from tests.weights.conftest import VARIANT
 
 
@@ -162,16 +165,23 @@ def test_a_checkpoint_has_as_many_entries_as_the_authors_have(variant, count):
 
 @pytest.mark.parametrize("variant", sorted({v for v, _ in PUBLISHED}))
 def test_a_checkpoint_tells_which_published_network_it_is_of(variant):
-    prefix, segmenter, backbone = variant.rpartition("PyConvSegNet")
-    shapes = torch_shapes(backbone, classes=5)
-    if segmenter:
-        shapes = {
-            name.replace("bn1.", "layer0.1.", name.startswith("bn1.")).replace(
-                "conv1.", "layer0.0.", name.startswith("conv1.")
-            ): shape
-            for name, shape in shapes.items()
-            if not name.startswith("fc.")
-        }
-        shapes["pyconvhead.merge_context.features.0.weight"] = (256, 1, 3, 3)
+    if "SegNet" in variant:
+        count = segmentation_complexity(variant, (32, 32, 3), classes=5)
+        shapes = named_shapes(count.layers)
+    else:
+        shapes = torch_shapes(variant, classes=5)
     arrays = {name: np.empty(shape) for name, shape in shapes.items()}
     assert find_variant(arrays) == variant
+
+
+@pytest.mark.parametrize("backbone", ["PyConvResNet50", "ResNet50"])
+def test_a_whole_segmentation_network_is_compared(backbone):
+    recorded = rule.recorded(f"pyconvsegnet_{backbone.lower()}")["shapes"]
+    arrays = {name: np.empty(shape) for name, shape in recorded.items()}
+    variant = f"PyConvSegNet{backbone}"
+    assert find_variant(arrays) == variant
+    served = {n: a for n, a in arrays.items() if not n.startswith("aux.")}
+    assert find_variant(served) == variant
+    arrays["cls.1.weight"] = np.empty((150, 128, 1, 1))
+    with pytest.raises(ValueError, match="'cls.1.weight' has shape .150, 128"):
+        find_variant(arrays)

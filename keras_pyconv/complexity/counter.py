@@ -1,0 +1,251 @@
+"""The reader of `networks` that counts: layers, each with shape and cost.
+
+A `Counter` is the `net` of a description. A feature map is the layer that made
+it, as a `LayerCost`.
+"""
+
+from dataclasses import dataclass
+from math import prod
+
+from keras_pyconv.complexity.cost import (
+    Cost,
+    adaptive_pool_cost,
+    average_pool_cost,
+    batch_norm_cost,
+    conv_cost,
+    dense_cost,
+    max_pool_cost,
+    output_size,
+    relu_cost,
+)
+from keras_pyconv.networks import Net
+
+Shape = tuple[int, ...]
+
+
+class Counted:
+    """Anything with a `cost`; its figures can be read directly."""
+
+    @property
+    def parameters(self) -> int:
+        """Trainable scalars."""
+        return self.cost.parameters
+
+    @property
+    def non_trainable(self) -> int:
+        """Moving statistics of batch normalization."""
+        return self.cost.non_trainable
+
+    @property
+    def total_parameters(self) -> int:
+        """What `count_params()` of a Keras model says."""
+        return self.cost.total_parameters
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of convolutions and dense layers, for one input."""
+        return self.cost.multiply_adds
+
+    @property
+    def paper_ops(self) -> int:
+        """For one input, by the paper's convention."""
+        return self.cost.paper_ops
+
+
+@dataclass(frozen=True)
+class LevelCost(Counted):
+    """One level of one pyramid."""
+
+    kernel: tuple[int, ...]
+    filters: int
+    groups: int
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class LayerCost(Counted):
+    """One layer, by the name it has in the Keras model.
+
+    `output_shape` is without the batch, channels last. `levels` is empty but
+    for convolutions whose filters are given level by level. `variables` are
+    names and shapes, as in Keras.
+    """
+
+    name: str
+    output_shape: Shape
+    cost: Cost = Cost()
+    levels: tuple[LevelCost, ...] = ()
+    variables: tuple[tuple[str, Shape], ...] = ()
+
+    @property
+    def channels(self) -> int:
+        """Channels of the output."""
+        return self.output_shape[-1]
+
+    @property
+    def sizes(self) -> Shape:
+        """Spatial sizes of the output."""
+        return self.output_shape[:-1]
+
+
+@dataclass(frozen=True)
+class PartCost(Counted):
+    """A stem, a stage or a classifier: layers under one name."""
+
+    name: str
+    layers: tuple[LayerCost, ...]
+
+    @property
+    def cost(self) -> Cost:
+        """The layers' costs together."""
+        return sum((layer.cost for layer in self.layers), Cost())
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape after the last layer."""
+        return self.layers[-1].output_shape
+
+    @property
+    def levels(self) -> tuple[LevelCost, ...]:
+        """The pyramid levels of all layers, alike ones added together."""
+        found = {}
+        for layer in self.layers:
+            for level in layer.levels:
+                key = (level.kernel, level.filters, level.groups)
+                found[key] = found.get(key, Cost()) + level.cost
+        return tuple(LevelCost(*key, cost) for key, cost in found.items())
+
+
+class Counter(Net):
+    """Notes the layers of a description with what they cost.
+
+    Noted are layers that compute, and the last of each part. What only moves
+    numbers, such as a concatenation, costs nothing by either count.
+
+    Args:
+        shape: shape of the input without the batch, channels last.
+
+    Attributes:
+        input: the feature map to start from.
+        layers: a `LayerCost` for each layer, in order.
+        parts: a `PartCost` for each part that the description named.
+    """
+
+    def __init__(self, shape: Shape):
+        self.rank = len(shape) - 1
+        self.input = LayerCost("input", tuple(shape))
+        self.layers, self.parts, self._counted = [], [], 0
+
+    def _note(self, name, shape, cost=Cost(), levels=(), variables=()):
+        layer = LayerCost(name, tuple(shape), cost, levels, variables)
+        self.layers.append(layer)
+        return layer
+
+    def part(self, x, name):
+        if x is not self.layers[-1]:
+            self.layers.append(x)
+        layers = self.layers[self._counted :]
+        self._counted = len(self.layers)
+        self.parts.append(PartCost(name, tuple(layers)))
+        return x
+
+    def channels(self, x):
+        return x.channels
+
+    def conv(
+        self,
+        x,
+        filters,
+        kernels=(1,),
+        groups=1,
+        strides=1,
+        dilation=1,
+        *,
+        name,
+        padding="same",
+        use_bias=False,
+        **_,
+    ):
+        rows = self.levels(filters, kernels, groups)
+        largest = [max(sizes) for sizes in zip(*(row[0] for row in rows))]
+        sizes = self._slide(x, largest, strides, padding)
+        levels = tuple(
+            LevelCost(*row, _level_cost(x, *row, prod(sizes), use_bias))
+            for row in rows
+        )
+        shape = (*sizes, sum(level.filters for level in levels))
+        variables = [
+            (f"kernel_{number}", (*kernel, x.channels // divisor, count))
+            for number, (kernel, count, divisor) in enumerate(rows, 1)
+        ]
+        variables += [("bias", shape[-1:])] * use_bias
+        cost = sum((level.cost for level in levels), Cost())
+        listed = levels if isinstance(filters, tuple) else ()
+        return self._note(name, shape, cost, listed, tuple(variables))
+
+    def norm(self, x, *, name, epsilon=1e-5):
+        cost = batch_norm_cost(x.channels, prod(x.sizes))
+        names = ("gamma", "beta", "moving_mean", "moving_variance")
+        variables = tuple((one, (x.channels,)) for one in names)
+        return self._note(name, x.output_shape, cost, variables=variables)
+
+    def relu(self, x, *, name, shared=False):
+        cost = Cost() if shared else relu_cost(prod(x.output_shape))
+        return self._note(name, x.output_shape, cost)
+
+    def add(self, shortcut, x, *, name):
+        return self._note(name, x.output_shape)
+
+    def scale(self, x, factor, *, name):
+        return LayerCost(name, x.output_shape)
+
+    def concat(self, maps, *, name):
+        channels = sum(one.channels for one in maps)
+        return LayerCost(name, (*maps[0].sizes, channels))
+
+    def max_pool(self, x, window, strides, *, name, padding="same"):
+        shape = (*self._slide(x, window, strides, padding), x.channels)
+        return self._note(name, shape, max_pool_cost(prod(shape), window))
+
+    def average_pool(self, x, window, *, name):
+        cost = average_pool_cost(prod(x.output_shape), window)
+        return self._note(name, x.output_shape, cost)
+
+    def adaptive_pool(self, x, bins, *, name):
+        bins = self.axes(bins)
+        cost = adaptive_pool_cost(x.channels, x.sizes, bins)
+        return self._note(name, (*bins, x.channels), cost)
+
+    def global_pool(self, x, *, name, adaptive=True):
+        cost = adaptive_pool_cost(x.channels, x.sizes, self.axes(1))
+        if not adaptive:
+            # A window written as one number, as large as the map.
+            cost = average_pool_cost(x.channels, x.sizes[-1])
+        return self._note(name, (x.channels,), cost)
+
+    def resize(self, x, like, *, name, precise=False):
+        return LayerCost(name, (*like.sizes, x.channels))
+
+    def dropout(self, x, rate, *, name, of_channels=False):
+        return x
+
+    def dense(self, x, units, *, name, activation=None, use_bias=True):
+        cost = dense_cost(x.channels, units, use_bias)
+        variables = [("kernel", (x.channels, units)), ("bias", (units,))]
+        variables = tuple(variables[: 1 + use_bias])
+        return self._note(name, (units,), cost, variables=variables)
+
+    def gate(self, x, weights, *, name):
+        return LayerCost(name, x.output_shape)
+
+    def join_boxes(self, maps, width, detector, *, name):
+        numbers = sum(prod(one.output_shape) for one in maps)
+        return LayerCost(name, (numbers // width, width))
+
+    def _slide(self, x, window, strides, padding):
+        axes = zip(x.sizes, self.axes(window), self.axes(strides))
+        return tuple(output_size(*axis, padding) for axis in axes)
+
+
+def _level_cost(x, kernel, filters, groups, positions, use_bias):
+    return conv_cost(x.channels, filters, kernel, positions, groups, use_bias)

@@ -1,0 +1,267 @@
+"""The form of a model that is served: float32, folded, convolved for servers.
+
+At inference batch normalization is a scale and a shift per channel, so it
+moves into the kernel and the bias of the convolution before it. The sums are
+done in float64. A PyConv has one normalization after its concatenated
+levels: each level's kernel takes its own slice of the scale.
+
+Only a Conv1D, Conv2D, Conv3D, PointwiseConv2D, PyConv or Dense without an
+activation, whose output goes to one batch normalization over its channels and
+nowhere else, is folded; everything else is copied as it is.
+"""
+
+import keras
+import numpy as np
+
+from keras_pyconv.export.inspect import LOW_PRECISION, inspect
+from keras_pyconv.layers.normalization import FusedBatchNormalization
+from keras_pyconv.layers.pointwise import PointwiseConv2D
+from keras_pyconv.layers.pyconv import PyConv, PyConv1D, PyConv3D
+from keras_pyconv.layers.residual import ResidualAdd
+from keras_pyconv.models.auxiliary import inference_model
+from keras_pyconv.models.copying import Copier, built, copy_weights
+
+NAMES_SHOWN = 5
+PYRAMIDS = (PyConv, PyConv1D, PyConv3D)
+FOLDABLE = (
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.Dense,
+    PointwiseConv2D,
+    *PYRAMIDS,
+)
+NORMALIZATIONS = (keras.layers.BatchNormalization, FusedBatchNormalization)
+# Of the largest output. Float32 rounding moves the logits of PyConvResNet-50
+# by 1e-5 when only the way of convolution changes, by 2e-5 when it is folded.
+TOLERANCE = 1e-4
+FLIPPED = 0.01  # of the integers, which rounding may move to another one
+
+
+class FoldedNormalization(keras.layers.Layer):
+    """Stands where a normalization was; it gives back what it gets."""
+
+    def call(self, inputs, mask=None):
+        return inputs
+
+
+def check_finite(model):
+    """Refuses a model that holds NaN or infinity, naming the variables."""
+    bad = []
+    for variable in model.weights:
+        values = variable.numpy()
+        if "float" in values.dtype.name:
+            if not np.isfinite(values.astype(np.float32)).all():
+                bad.append(variable.path)
+    if bad:
+        more = len(bad) - NAMES_SHOWN
+        names = ", ".join(bad[:NAMES_SHOWN])
+        raise ValueError(
+            f"{len(bad)} variables of {model.name!r} hold NaN or infinity: "
+            + names
+            + (f" and {more} more." if more > 0 else ".")
+        )
+
+
+def _can_take(layer):
+    """Whether a scale per channel can move into the layer's kernel."""
+    return (
+        type(layer) in FOLDABLE
+        and layer.activation is keras.activations.linear
+        and not getattr(layer, "lora_enabled", False)
+        and not getattr(layer, "quantization_mode", None)
+        and not getattr(layer, "activity_regularizer", None)
+    )
+
+
+def _over_channels(norm, layer):
+    """Whether the normalization's axis is the layer's channel axis."""
+    rank = len(norm.input.shape)
+    first = getattr(layer, "data_format", None) == "channels_first"
+    return norm.axis % rank == (1 if first else rank - 1)
+
+
+def find_pairs(seen):
+    """Pairs of a layer and the normalization that can fold into it."""
+    return [
+        (layer, norm)
+        for layer, norm in seen.chains
+        if type(norm) in NORMALIZATIONS
+        and _can_take(layer)
+        and _over_channels(norm, layer)
+    ]
+
+
+def _float64(variable):
+    return variable.numpy().astype(np.float64)
+
+
+def scale_and_shift(norm):
+    """The normalization at inference as `inputs * scale + shift`, float64."""
+    scale = 1 / np.sqrt(_float64(norm.moving_variance) + norm.epsilon)
+    if norm.scale:
+        scale = scale * _float64(norm.gamma)
+    shift = -_float64(norm.moving_mean) * scale
+    if norm.center:
+        shift = shift + _float64(norm.beta)
+    return scale, shift
+
+
+def _copy_folded(layer, norm, copy):
+    """Gives `copy` the kernels and bias of the layer and its norm."""
+    scale, shift = scale_and_shift(norm)
+    kernels = getattr(layer, "kernels", None) or [layer.kernel]
+    targets = getattr(copy, "kernels", None) or [copy.kernel]
+    begin = 0
+    for kernel, target in zip(kernels, targets):
+        end = begin + kernel.shape[-1]
+        target.assign(_float64(kernel) * scale[begin:end])
+        begin = end
+    bias = _float64(layer.bias) if layer.use_bias else 0.0
+    copy.bias.assign(bias * scale + shift)
+
+
+def _is_low(name):
+    return any(low in name for low in LOW_PRECISION)
+
+
+def _in_float32(config):
+    """A layer's config with every low-precision policy made float32."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            if _is_low(config["config"]["name"]):
+                return {**config, "config": {"name": "float32"}}
+        return {
+            key: (
+                "float32"
+                if key == "dtype" and isinstance(value, str) and _is_low(value)
+                else _in_float32(value)
+            )
+            for key, value in config.items()
+        }
+    if isinstance(config, (list, tuple)):
+        return type(config)(_in_float32(value) for value in config)
+    return config
+
+
+def _array_in_float32(array):
+    is_low = array.dtype.name in LOW_PRECISION
+    return array.astype(np.float32) if is_low else array
+
+
+def _takes(layer, way):
+    """Whether the copy of a layer computes by `way`."""
+    if type(layer) not in PYRAMIDS or way is None:
+        return False
+    # Another runtime may lack what a layer's owner chose for TensorFlow.
+    return layer.way is None or way == "portable"
+
+
+class _Former(Copier):
+    """Copies a model in float32, on new variables, with the pairs folded."""
+
+    def __init__(self, pairs, way):
+        super().__init__()
+        self.norms = {id(layer): norm for layer, norm in pairs}
+        self.folded = {id(norm) for _, norm in pairs}
+        self._way = way
+
+    def single(self, operation):
+        if id(operation) in self.folded:
+            return FoldedNormalization(name=operation.name, dtype="float32")
+        if type(operation) is keras.layers.Add:
+            return ResidualAdd.from_config(_in_float32(operation.get_config()))
+        more = {}
+        if id(operation) in self.norms:
+            more["use_bias"] = True
+        if _takes(operation, self._way):
+            more["way"] = self._way
+        return built(operation, lambda made: {**_in_float32(made), **more})
+
+
+def _copied(seen, pairs=(), way=None):
+    """The copy of a model with its weights, read again."""
+    former = _Former(pairs, way)
+    form = former.copy(seen.model)
+    for layer, copy in former.pairs():
+        if id(layer) in former.norms:
+            _copy_folded(layer, former.norms[id(layer)], copy)
+        elif id(layer) not in former.folded:
+            copy_weights(layer, copy, _array_in_float32)
+    return inspect(form)
+
+
+def difference(wanted, got):
+    """How far an array is off, as a share of the largest number.
+
+    The share that differs where they are no floats; infinity where the shapes
+    do.
+    """
+    if wanted.shape != got.shape:
+        return np.inf
+    if "float" not in wanted.dtype.name:
+        return float(np.mean(wanted != got)) if wanted.size else 0.0
+    largest = np.abs(wanted).max(initial=0.0) or 1.0
+    error = np.abs(wanted - got.astype(wanted.dtype)).max(initial=0.0)
+    return float(error / largest)
+
+
+def _check_equal(seen, form):
+    """Refuses a copy that does not compute what the model computes."""
+    _, arrays, outputs = seen.example
+    for index, pair in enumerate(zip(outputs, form.answer(arrays))):
+        error = difference(*pair)
+        allowed = TOLERANCE if pair[0].dtype.kind in "fV" else FLIPPED
+        if not error <= allowed:
+            raise ValueError(
+                f"The form of {seen.name!r} that is served moves its "
+                f"output {index} by {error:.1e} of the largest value, or of "
+                f"all integers, and allowed are {allowed:.0e}. Export with "
+                "fold=False."
+            )
+
+
+def formed(seen, fold=True, way="served"):
+    """`serving_form` of what was read, read again; itself if unchanged."""
+    check_finite(seen.model)
+    if any(_is_low(layer.compute_dtype) for layer in seen.layers):
+        seen = _copied(seen)
+    pairs = find_pairs(seen) if fold else []
+    if not (pairs or any(_takes(layer, way) for layer in seen.layers)):
+        return seen
+    form = _copied(seen, pairs, way)
+    _check_equal(seen, form)
+    return form
+
+
+def serving_form(model, fold=True, way="served"):
+    """Copies a model into the form that is served.
+
+    The copy is for inference: float32 whatever the model's precision, with
+    batch normalization folded into the kernels before it, and grouped levels
+    of PyConv layers computed as is fast on processors of servers. It is
+    compared with the model, in float32, on random inputs before it is
+    returned; sizes that the model leaves open are 64 pixels there, or as many
+    as it takes to run.
+
+    Args:
+        model: built functional or sequential `keras.Model`; nested models
+            are rewritten too.
+        fold: whether batch normalization is folded.
+        way: of `keras_pyconv.ops.WAYS`, by which the copy's PyConv layers
+            compute: "served" for TensorFlow on machines that are not known,
+            "portable" for other runtimes.
+
+    Returns:
+        A new `keras.Model` on new variables with the same inputs and
+        outputs, or `model` itself where there is nothing to change.
+
+    Raises:
+        TypeError, ValueError: `model` is no built model whose graph can be
+            read; a layer cannot be copied; or the copy computes something
+            else than the model, by more than 1e-4 of the largest output, or
+            in more than 1 % of the integers.
+    """
+    seen = inspect(model)
+    form = formed(seen, fold, way)
+    return inference_model(model) if form is seen else form.model

@@ -1,0 +1,326 @@
+"""A model, read once: all that an export asks of it."""
+
+import collections
+import dataclasses
+import functools
+import re
+
+import keras
+import numpy as np
+
+from keras_pyconv.lazy import tf
+from keras_pyconv.models.auxiliary import inference_model
+from keras_pyconv.models.nesting import all_models, as_functional, is_graph
+
+LOW_PRECISION = ("float16", "bfloat16")
+INPUT_NAMES = {4: "images", 5: "clips"}  # by rank, for one float input
+# Pixels, where the model takes any size: the first at which it runs. Some
+# networks shrink a small image to nothing.
+UNKNOWN_SIZES = (64, 96, 128, 192, 299)
+TRANSPARENT = (keras.layers.Dropout, keras.layers.Identity)
+SCALING = (keras.layers.Rescaling, keras.layers.Normalization)
+
+
+class Graph:
+    """Who feeds whom in one functional or sequential model.
+
+    Attributes:
+        model: the `keras.Model`.
+        calls: pairs of a layer and the tensors that one call of it reads.
+    """
+
+    def __init__(self, model):
+        self.model = model
+        self._inputs = {id(tensor) for tensor in model.inputs}
+        self.calls = list(self._walk())
+
+    # Keras tells the same in public by the configuration alone, which fails
+    # for layers that have none.
+    def source(self, tensor):
+        """The layer that made a tensor."""
+        return tensor._keras_history.operation
+
+    def _walk(self):
+        seen, left = set(), list(self.model.outputs)
+        while left:
+            tensor = left.pop()
+            call = (id(self.source(tensor)), tensor._keras_history.node_index)
+            if id(tensor) not in self._inputs and call not in seen:
+                seen.add(call)
+                nodes = self.source(tensor)._inbound_nodes
+                left += nodes[call[1]].input_tensors
+                yield self.source(tensor), nodes[call[1]].input_tensors
+
+    def feeder(self, layer):
+        """The layer that feeds another, if that is one and called once."""
+        given = [tensors for called, tensors in self.calls if called is layer]
+        if len(given) != 1 or len(given[0]) != 1:
+            return None
+        return self.source(given[0][0])
+
+    def chains(self):
+        """Pairs of a layer and the only layer that reads it, called once."""
+        read = [x for _, given in self.calls for x in given]
+        read = map(self.source, [*read, *self.model.outputs])
+        uses = collections.Counter(map(id, read))
+        calls = collections.Counter(id(layer) for layer, _ in self.calls)
+        for reader, _ in self.calls:
+            layer = self.feeder(reader)
+            if calls[id(layer)] == uses[id(layer)] == 1:
+                yield layer, reader
+
+    def readers(self):
+        """The layers that read the model's inputs."""
+        return [
+            layer
+            for layer, tensors in self.calls
+            if any(id(tensor) in self._inputs for tensor in tensors)
+        ]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Inspected:
+    """What an export needs to know of a model.
+
+    Attributes:
+        model: the model at inference, functional, on the layers of the given.
+        graphs: its `Graph` and those of the models nested in it, each once.
+        specs: `tf.TensorSpec` of each input, of any batch; float32 for floats
+            of less precision.
+        outputs: name of each flat output.
+        head: what ends a classifier: "softmax", "sigmoid", or "linear" for a
+            Dense layer without an activation; None for every other model.
+        scales_pixels: whether it begins by scaling or normalizing its input.
+    """
+
+    model: keras.Model
+    graphs: tuple
+    specs: tuple
+    outputs: tuple
+    head: str | None
+    scales_pixels: bool
+
+    @property
+    def name(self):
+        return self.model.name
+
+    @property
+    def shapes(self):
+        """Shapes of the inputs, without the batch."""
+        return [tuple(tensor.shape[1:]) for tensor in self.model.inputs]
+
+    @property
+    def output_shapes(self):
+        return [tuple(tensor.shape) for tensor in self.model.outputs]
+
+    @property
+    def parameters(self):
+        return self.model.count_params()
+
+    @property
+    def chains(self):
+        """Pairs as of `Graph.chains`, of layers that one model alone has."""
+        owners = collections.Counter(map(id, self.layers))
+        return [
+            (layer, reader)
+            for graph in self.graphs
+            for layer, reader in graph.chains()
+            if owners[id(layer)] == owners[id(reader)] == 1
+        ]
+
+    @property
+    def classes(self):
+        """How many a classifier tells apart, else 0."""
+        if self.head is None:
+            return 0
+        units = self.output_shapes[0][-1] or 0
+        return units if units != 1 else 2 * (self.head == "sigmoid")
+
+    @property
+    def is_open(self):
+        """Whether the model takes any size."""
+        return any(None in shape for shape in self.shapes)
+
+    @property
+    def layers(self):
+        """Every layer, those of nested models too, and the models."""
+        return [
+            layer
+            for graph in self.graphs
+            for layer in (graph.model, *graph.model.layers)
+            if isinstance(layer, keras.layers.Layer)
+        ]
+
+    def inputs(self, batch=2, seed=0, size=UNKNOWN_SIZES[0]):
+        """Random arrays, one an input; open axes are `size`."""
+        generator = np.random.default_rng(seed)
+        return [
+            random_array(spec.dtype.name, (batch, *shape), generator, size)
+            for spec, shape in zip(self.specs, self.shapes)
+        ]
+
+    def __call__(self, flat):
+        """The model's flat outputs for its flat inputs, at inference."""
+        structured = keras.tree.pack_sequence_as(self.model.input, list(flat))
+        return keras.tree.flatten(self.model(structured, training=False))
+
+    def answer(self, arrays):
+        """As arrays, from arrays."""
+        tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
+        return [keras.ops.convert_to_numpy(output) for output in self(tensors)]
+
+    @functools.cached_property
+    def example(self):
+        """The first size at which the model runs, with inputs and outputs."""
+        *smaller, last = UNKNOWN_SIZES if self.is_open else UNKNOWN_SIZES[:1]
+        for size in smaller:
+            arrays = self.inputs(size=size)
+            try:
+                outputs = self.answer(arrays)
+            # Every layer has an error of its own for too small an input.
+            except Exception:
+                continue
+            if all(map(is_sound, outputs)):
+                return size, arrays, outputs
+        arrays = self.inputs(size=last)
+        return last, arrays, self.answer(arrays)
+
+    @property
+    def size(self):
+        """Pixels of a side at which it runs, where it takes any size."""
+        return self.example[0] if self.is_open else UNKNOWN_SIZES[0]
+
+
+def is_sound(array):
+    """Whether an output holds anything, and numbers only."""
+    is_float = "float" in array.dtype.name
+    return array.size > 0 and (not is_float or bool(np.isfinite(array).all()))
+
+
+def random_array(dtype, shape, generator, size):
+    """Normal numbers, any bytes, or small integers; None is `size`."""
+    shape = [size if n is None else n for n in shape]
+    if "float" in dtype:
+        return generator.normal(size=shape).astype(dtype)
+    if dtype == "uint8":
+        return generator.integers(0, 256, shape).astype(np.uint8)
+    return generator.integers(0, 2, shape).astype(dtype)
+
+
+def _check(model):
+    """Refuses what is not a built functional or sequential model."""
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeError(
+            "A SavedModel is written with Keras on the TensorFlow backend. "
+            f"This process runs {keras.backend.backend()!r}: save the "
+            "weights, and export in a process with KERAS_BACKEND=tensorflow."
+        )
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            "`model` must be a keras.Model. Received: "
+            f"{type(model).__module__}.{type(model).__name__}"
+        )
+    if isinstance(model, keras.Sequential) and not model.built:
+        raise ValueError(
+            f"The model {model.name!r} is not built: its input shape is not "
+            "known. Begin it with keras.Input, or call model.build."
+        )
+    if not is_graph(model):
+        raise ValueError(
+            f"The model {model.name!r} is a subclass whose inputs are not "
+            "known. Wrap it: inputs = keras.Input(shape); "
+            "keras.Model(inputs, model(inputs))."
+        )
+
+
+def _specs(model):
+    single = len(model.inputs) == 1
+    for tensor in model.inputs:
+        dtype = keras.backend.standardize_dtype(tensor.dtype)
+        name = re.sub(r"\W", "_", tensor.name)
+        if dtype in (*LOW_PRECISION, "float32"):
+            dtype = "float32"
+            if single:
+                name = INPUT_NAMES.get(len(tensor.shape), name)
+        yield tf.TensorSpec((None, *tensor.shape[1:]), dtype, name)
+
+
+def _output_names(model):
+    """Dictionary keys, or the layers' names."""
+    names = list(model.output_names)
+    if isinstance(model.output, dict):
+        paths = keras.tree.flatten_with_path(model.output)
+        names = ["_".join(map(str, path)) for path, _ in paths]
+    names = [re.sub(r"\W", "_", name) for name in names]
+    if len(set(names)) < len(names):
+        names = [f"{name}_{index}" for index, name in enumerate(names)]
+    return tuple(names)
+
+
+def _last_layers(graph):
+    """Layers from the model's output backwards, while the path is single."""
+    layer = graph.source(graph.model.outputs[0])
+    while isinstance(layer, keras.layers.Layer):
+        if is_graph(layer):
+            yield from _last_layers(Graph(layer))
+            return
+        yield layer
+        layer = graph.feeder(layer)
+
+
+def _activation(layer):
+    """Name of the function that a layer applies to its outputs."""
+    if isinstance(layer, keras.layers.Softmax):
+        return "softmax" if layer.axis in (-1, 1) else ""
+    activation = getattr(layer, "activation", None)
+    if isinstance(activation, keras.layers.Layer):
+        return _activation(activation)
+    if activation is None:
+        return "linear" if hasattr(layer, "activation") else ""
+    return getattr(activation, "__name__", "")
+
+
+def _head(graph):
+    """What ends a classifier, or None."""
+    outputs = graph.model.outputs
+    if len(outputs) != 1 or len(outputs[0].shape) != 2:
+        return None
+    for layer in _last_layers(graph):
+        name = _activation(layer)
+        if name in ("softmax", "sigmoid"):
+            return name
+        if isinstance(layer, keras.layers.Dense):
+            return name if name == "linear" else None
+        silent = isinstance(layer, keras.layers.Activation)
+        if not (isinstance(layer, TRANSPARENT) or silent and name == "linear"):
+            return None
+    return None
+
+
+def _scales_pixels(graph):
+    readers = graph.readers()
+    if len(readers) == 1 and is_graph(readers[0]):
+        return _scales_pixels(Graph(readers[0]))
+    return any(isinstance(layer, SCALING) for layer in readers)
+
+
+def inspect(model):
+    """Reads a model: built, functional or sequential; it is not changed.
+
+    Raises:
+        TypeError: `model` is no `keras.Model`.
+        ValueError: it is not built, or its graph cannot be read.
+        RuntimeError: Keras does not run on TensorFlow.
+    """
+    _check(model)
+    model = as_functional(inference_model(model))
+    models = {id(each): each for each in all_models(model)}
+    graphs = tuple(Graph(each) for each in models.values())
+    return Inspected(
+        model=model,
+        graphs=graphs,
+        specs=tuple(_specs(model)),
+        outputs=_output_names(model),
+        head=_head(graphs[0]),
+        scales_pixels=_scales_pixels(graphs[0]),
+    )

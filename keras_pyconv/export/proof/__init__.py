@@ -1,0 +1,1 @@
+"""The proof, in fresh processes, that a SavedModel can be served."""

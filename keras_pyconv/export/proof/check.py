@@ -1,0 +1,238 @@
+"""`check`: the proof that a SavedModel answers in stock TF Serving.
+
+The server's binary is not needed. Two fresh processes, oneDNN on and off,
+load the version as the server loads it, with XLA compilation switched off,
+and answer requests. Both settings count: oneDNN is off by default on
+processors without AVX512_VNNI, AVX_VNNI or AMX, and there TensorFlow
+rewrites some grouped convolutions into one that fails at the first request.
+"""
+
+import dataclasses
+import pathlib
+
+from keras_pyconv.export.form import formed
+from keras_pyconv.export.inspect import UNKNOWN_SIZES, inspect, is_sound
+from keras_pyconv.export.proof.claims import (
+    RUNS,
+    Report,
+    Row,
+    answer_rows,
+    model_row,
+    session_rows,
+    static_rows,
+)
+from keras_pyconv.export.proof.clean_process import Setting, run_jobs
+from keras_pyconv.export.proof.questions import PLAIN, questions
+from keras_pyconv.export.serving.audit import read_signatures
+from keras_pyconv.export.serving.module import traced_model
+from keras_pyconv.export.serving.warmup import read_warmup
+from keras_pyconv.export.signatures import recorded
+from keras_pyconv.export.signatures.classifier import (
+    classifier_signatures,
+    raw_signature,
+)
+from keras_pyconv.lazy import tf
+
+SETTINGS = {"oneDNN on": Setting(True), "oneDNN off": Setting(False)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A SavedModel that is checked.
+
+    Attributes:
+        path: folder of one version.
+        model: the `keras.Model` that was exported, to compare the answers
+            with, or None.
+        signatures: the `Signature` records that it was exported with, or
+            None where it has those that a model has by itself.
+    """
+
+    path: pathlib.Path
+    model: object = None
+    signatures: tuple | None = None
+
+
+def _signatures(candidate, seen, specs, note):
+    """The `Signature` records that say what the Keras model answers."""
+    if candidate.signatures is not None:
+        return candidate.signatures
+    if "probabilities" not in specs["serving_default"].outputs:
+        return [raw_signature(seen)]
+    note = note or recorded.Recorded()
+    made = note.preprocessing if "serve_bytes" in specs else None
+    return classifier_signatures(seen, note.labels, note.top_k, made)
+
+
+def _keras_answers(candidate, specs, asked):
+    """What the Keras model says to the questions, by signature and kind."""
+    seen, note = inspect(candidate.model), recorded.read(candidate.path)
+    shared = traced_model(formed(seen, fold=False))
+    signatures = _signatures(candidate, seen, specs, note)
+    functions = {each.name: each.traced(shared) for each in signatures}
+    wanted = {}
+    for name, kind, inputs in asked:
+        if kind in PLAIN and name in functions:
+            tensors = {key: tf.constant(array) for key, array in inputs.items()}
+            outputs = functions[name](**tensors)
+            kept = set(outputs)
+            # Labels and the number of best classes are not the model's.
+            if not (candidate.signatures or note) and "probabilities" in kept:
+                kept = {"probabilities"}
+            wanted[name, kind] = {key: outputs[key].numpy() for key in kept}
+    return wanted
+
+
+def _is_open(spec):
+    return any(None in (one.shape or ())[1:] for one in spec.inputs.values())
+
+
+class _Examination:
+    """One candidate: what it is asked, and the rows of its report.
+
+    Attributes:
+        asked: questions, as name of the signature, kind and inputs.
+        runs: whether it is asked at all.
+    """
+
+    def __init__(self, candidate):
+        self.path = pathlib.Path(candidate.path)
+        self.candidate = candidate
+        self.specs = read_signatures(self.path)
+        self.rows = list(static_rows(self.path, self.specs))
+        self.runs = all(row.passed for row in self.rows if row.claim == RUNS)
+        self._warmup = []
+        try:
+            self._warmup = read_warmup(self.path)
+        except ValueError as error:
+            claim = "the warm-up requests can be read"
+            self.rows.append(Row(claim, False, str(error)))
+        note = recorded.read(self.path)
+        self.sizes = UNKNOWN_SIZES
+        if note or not any(map(_is_open, self.specs.values())):
+            self.sizes = [note.size if note else UNKNOWN_SIZES[0]]
+        self.ask_at(self.sizes[0])
+
+    def ask_at(self, size):
+        """Makes the questions, with `size` for every open axis."""
+        self.asked = [
+            (name, kind, inputs)
+            for name, spec in self.specs.items()
+            for kind, inputs in questions(name, spec, self._warmup, size)
+        ]
+
+    def jobs(self):
+        """The jobs by setting; the warm-up is replayed in the first."""
+        requests = [(name, inputs) for name, _, inputs in self.asked]
+        first, *others = SETTINGS.values()
+        return [
+            (first, (self.path, [*requests, *self._warmup])),
+            *((setting, (self.path, requests)) for setting in others),
+        ]
+
+    def is_too_small(self, sessions):
+        """Whether an answer looks as if the input had shrunk to nothing."""
+        return any(
+            (row.error or "").startswith("InvalidArgumentError")
+            or not all(map(is_sound, row.outputs.values()))
+            for session in sessions
+            for (_, kind, _), row in zip(self.asked, session.answers)
+            if kind in PLAIN
+        )
+
+    def report(self, sessions):
+        """The `Report`, once the sessions are over."""
+        rows = list(self.rows)
+        if not self.runs:
+            return Report(self.path, tuple(rows))
+        asked = {name for name, _, _ in self.asked}
+        for name in [name for name in self.specs if name not in asked]:
+            detail = "its inputs are text that cannot be guessed"
+            rows.append(Row(f"{name}: not asked", True, detail))
+        wanted = None
+        if self.candidate.model is not None:
+            wanted = _keras_answers(self.candidate, self.specs, self.asked)
+        for where, session in zip(SETTINGS, sessions):
+            rows += session_rows(where, session)
+            if not session.load_error:
+                rows += self._answer_rows(where, session.answers, wanted)
+        return Report(self.path, tuple(rows))
+
+    def _answer_rows(self, where, answers, wanted):
+        by_name = {}
+        for (name, kind, _), answer in zip(self.asked, answers):
+            by_name.setdefault(name, {})[kind] = answer
+        for name, mine in by_name.items():
+            yield from answer_rows(f"{where}, {name}", mine)
+        replayed = answers[len(self.asked) :]
+        if replayed:
+            error = next((row.error for row in replayed if row.error), "")
+            claim = f"{where}: {len(replayed)} warm-up requests pass"
+            yield Row(claim, not error, error)
+        if wanted is not None:
+            yield model_row(where, wanted, by_name)
+
+
+def _run(examinations):
+    """The sessions of each examination, in one process a setting."""
+    by_setting = zip(*(each.jobs() for each in examinations))
+    sessions = run_jobs(
+        [(jobs[0][0], [job for _, job in jobs]) for jobs in by_setting]
+    )
+    return dict(zip(examinations, zip(*sessions)))
+
+
+def check_all(candidates):
+    """Proves several `Candidate`s at once, as `check` does one."""
+    examinations = [_Examination(candidate) for candidate in candidates]
+    left = [each for each in examinations if each.runs]
+    sessions = _run(left) if left else {}
+    for step in range(1, len(UNKNOWN_SIZES)):
+        left = [
+            each
+            for each in left
+            if step < len(each.sizes) and each.is_too_small(sessions[each])
+        ]
+        if not left:
+            break
+        for each in left:
+            each.ask_at(each.sizes[step])
+        sessions |= _run(left)
+    return [each.report(sessions.get(each)) for each in examinations]
+
+
+def check(path, model=None, signatures=None):
+    """Proves that a SavedModel answers as stock TF Serving would run it.
+
+    Every signature is asked for two examples, for each of them alone, for
+    zeros and large numbers or for odd and broken pictures, and for an empty
+    batch, in two fresh processes: with oneDNN and without. The export's own
+    warm-up requests are replayed. Takes about ten seconds for a small model.
+    Where the export does not say which sizes it takes, open ones are 64, or
+    as many as it takes to answer. A graph that reads or writes files is not
+    run at all.
+
+    Args:
+        path: folder of one version, such as `saved_models/digits/1`.
+        model: the `keras.Model` that was exported, to compare the answers
+            with, or None.
+        signatures: the `Signature` records of the export, where it was given
+            some; they are compared with `model` too.
+
+    Returns:
+        `Report` with `passed`, and `rows` of `claim`, `passed` and `detail`;
+        its text is readable.
+
+    Raises:
+        ValueError: there is no readable SavedModel at `path`.
+        RuntimeError: a process died or was not done within ten minutes.
+
+    Example:
+
+    ```python
+    report = keras_pyconv.export.check("saved_models/digits/1", model)
+    print(report)
+    ```
+    """
+    (report,) = check_all([Candidate(path, model, signatures)])
+    return report

@@ -1,0 +1,222 @@
+"""What `check` claims about a SavedModel, each with its proof or fault."""
+
+import dataclasses
+import pathlib
+import re
+
+import numpy as np
+
+from keras_pyconv.export.proof.questions import PLAIN
+from keras_pyconv.export.serving.audit import FILES, audit
+from keras_pyconv.export.signatures.signature import unservable
+
+TOLERANCE = 1e-4  # of the largest value, as in the form that is served
+RUNS = "no operation on files, so that it may be run here"
+UNRANKED = ("scores", "probabilities")  # what `scores` do not sort
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One claim about the SavedModel, and whether it holds."""
+
+    claim: str
+    passed: bool
+    detail: str = ""
+
+    def __str__(self):
+        mark = "ok  " if self.passed else "FAIL"
+        return f"{mark}  {self.claim}" + f": {self.detail}" * bool(self.detail)
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """Everything that `check` found out about one SavedModel."""
+
+    path: pathlib.Path
+    rows: tuple
+
+    @property
+    def passed(self):
+        """Whether every claim holds."""
+        return all(row.passed for row in self.rows)
+
+    def __str__(self):
+        failed = sum(not row.passed for row in self.rows)
+        verdict = f"{failed} of {len(self.rows)} checks failed"
+        if self.passed:
+            verdict = f"all {len(self.rows)} checks passed"
+        return "\n".join([str(self.path), *map(str, self.rows), verdict])
+
+
+def difference_of(wanted, got):
+    """What differs between two dictionaries of outputs, or an empty text."""
+    scores = wanted.get("scores", np.zeros(()))
+    for name, expected in wanted.items():
+        received = got[name]
+        if expected.shape != received.shape:
+            return f"{name} has shape {received.shape}, not {expected.shape}"
+        ranked = scores.ndim == 2 and expected.shape[:2] == scores.shape
+        if ranked and name not in UNRANKED:
+            clear = _clearly_ranked(scores)
+            expected, received = expected[clear], received[clear]
+        if expected.dtype.kind == "f":
+            error = np.abs(expected - received).max(initial=0.0)
+            largest = np.abs(expected).max(initial=0.0)
+            if not error <= TOLERANCE * largest:
+                return f"{name} differs by {error:.1e}"
+        elif np.any(expected != received):
+            return f"{name} differs"
+    return ""
+
+
+def _clearly_ranked(scores):
+    """Where a score is so far from its neighbours that its rank is sure."""
+    noise = 2 * TOLERANCE * np.abs(scores).max(initial=0.0)
+    gaps = -np.diff(scores, axis=-1) > noise
+    sure = np.ones((*scores.shape[:-1], 1), bool)
+    # The score below the last one is unknown, so the last rank is not sure.
+    return np.concatenate([sure, gaps], -1) & np.concatenate([gaps, ~sure], -1)
+
+
+def static_rows(path, signatures):
+    """Claims that the file alone decides."""
+    is_version = re.fullmatch("[0-9]+", path.resolve().name) is not None
+    yield Row("the folder's name is a version", is_version)
+    findings = audit(path)
+    refused = [str(each) for each in findings if each.kind != FILES]
+    claim = "no must-compile function, Python function or pinned device"
+    yield Row(claim, not refused, "; ".join(refused[:3]))
+    on_files = [str(each) for each in findings if each.kind == FILES]
+    yield Row(RUNS, not on_files, "; ".join(on_files[:3]))
+    faults = [
+        f"{name}.{output} {fault}"
+        for name, signature in signatures.items()
+        for output, spec in signature.outputs.items()
+        if (fault := unservable(spec.dtype, spec.shape))
+    ]
+    claim = "every output can be written as JSON, for a batch of any size"
+    yield Row(claim, not faults, " ".join(faults))
+
+
+def _infinite(answers):
+    return [
+        key
+        for kind, answer in answers.items()
+        if kind not in ("broken", "empty")
+        for key, array in answer.outputs.items()
+        if array.dtype.kind == "f" and not np.isfinite(array).all()
+    ]
+
+
+def _batch_row(where, answers):
+    both, first, second = (
+        answers[kind].outputs for kind in ("both", "first", "second")
+    )
+    try:
+        joined = {
+            key: np.concatenate([first[key], second[key]]) for key in both
+        }
+        difference = difference_of(both, joined)
+    except (ValueError, KeyError) as error:
+        difference = str(error)
+    claim = f"{where}: a batch of 2 equals 2 batches of 1"
+    return Row(claim, not difference, difference)
+
+
+def _broken_row(where, answers):
+    """The claim about a batch of which some files cannot be read."""
+    claim = f"{where}: a broken picture takes no answer from the others"
+    broken = answers["broken"]
+    if broken.error:
+        return Row(claim, False, broken.error)
+    outputs = broken.outputs
+    first, last = (
+        {name: array[row : row + 1] for name, array in outputs.items()}
+        for row in (0, 4)
+    )
+    difference = difference_of(first, last)
+    classes, counts = outputs.get("classes"), outputs.get("num_detections")
+    if counts is not None:
+        if np.any(counts[1:4] != -1) or counts[0] < 0:
+            difference = "num_detections does not tell which are broken"
+    elif classes is not None and classes.ndim == 2:
+        nothing = b"" if classes.dtype == object else -1
+        # A detector has nothing behind its last detection too.
+        lost = "num_detections" not in outputs and classes[0, 0] == nothing
+        if lost or np.any(classes[1:4] != nothing):
+            difference = "classes do not tell which pictures are broken"
+    return Row(claim, not difference, difference)
+
+
+def _empty_row(where, answers):
+    """The claim about a batch of none.
+
+    Exports of older versions may refuse one, where oneDNN is on.
+    """
+    empty, both, again = (answers[k] for k in ("empty", "both", "again"))
+    detail, passed = "", True
+    if empty.error:
+        detail = "it is refused"
+    elif any(len(array) for array in empty.outputs.values()):
+        passed, detail = False, "it is answered with something"
+    difference = again.error or difference_of(both.outputs, again.outputs)
+    if difference:
+        passed, detail = False, f"the next request: {difference}"
+    return Row(f"{where}: an empty batch does no harm", passed, detail)
+
+
+def answer_rows(where, answers):
+    """Claims about one signature's answers to its `questions`."""
+    errors = [
+        f"{kind}: {answers[kind].error}"
+        for kind in (*PLAIN, "large")
+        if kind in answers and answers[kind].error
+    ]
+    error = "".join(errors[:1])
+    yield Row(f"{where}: answers", not error, error)
+    if error:
+        return
+    infinite = ", ".join(dict.fromkeys(_infinite(answers)))
+    yield Row(f"{where}: answers are finite", not infinite, infinite)
+    both = answers["both"].outputs
+    if {"scores", "classes", "probabilities"} <= set(both):
+        chosen = np.take_along_axis(
+            both["probabilities"], both["classes"], axis=-1
+        )
+        yield Row(
+            f"{where}: scores are the probabilities of their classes",
+            np.array_equal(chosen, both["scores"]),
+        )
+    yield _batch_row(where, answers)
+    if "broken" in answers:
+        yield _broken_row(where, answers)
+    yield _empty_row(where, answers)
+
+
+def model_row(where, wanted, asked):
+    """The claim that the answers are the Keras model's."""
+    differences, compared = [], 0
+    for name, answers in asked.items():
+        for kind in PLAIN:
+            expected = wanted.get((name, kind))
+            if expected is not None and not answers[kind].error:
+                compared += 1
+                found = difference_of(expected, answers[kind].outputs)
+                differences += [f"{name}: {found}"] * bool(found)
+    return Row(
+        f"{where}: answers equal the Keras model's",
+        compared > 0 and not differences,
+        differences[0] if differences else "",
+    )
+
+
+def session_rows(where, session):
+    """Claims about the process and the loading."""
+    yield Row(
+        f"{where}: loads without Keras and this package",
+        session.load_error is None,
+        session.load_error or "",
+    )
+    if not session.xla_disabled:
+        detail = "not possible with this TensorFlow; the file was read instead"
+        yield Row(f"{where}: XLA switched off", True, detail)

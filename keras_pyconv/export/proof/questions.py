@@ -1,0 +1,113 @@
+"""What the checker asks a SavedModel, and what it may answer.
+
+Every signature is asked for two examples together and each of them alone,
+and for what users send by mistake or at the edge. Numbers are random; files
+and other strings come from the export's own warm-up requests, since nobody
+can guess them.
+"""
+
+import numpy as np
+
+from keras_pyconv.export.inspect import random_array
+from keras_pyconv.export.signatures.images import INPUT as FILES
+from keras_pyconv.export.signatures.images import (
+    as_objects,
+    example_images,
+    serialized_examples,
+)
+from keras_pyconv.lazy import tf
+
+LARGE = 255.0  # somebody sends pixels that nothing was subtracted from
+JUNK = b"\xff\xd8\xff\xe0 this only begins as a picture does"
+PLAIN = ("both", "first", "second", "zeros", "pictures")
+
+
+def edge_images():
+    """Files that are images, though not as one expects them: an array."""
+    generator = np.random.default_rng(0)
+    shapes = [(1, 1, 3), (2, 300, 3), (70, 50, 1), (40, 60, 4)]
+    pixels = [generator.integers(0, 256, s).astype(np.uint8) for s in shapes]
+    return as_objects([tf.io.encode_png(one).numpy() for one in pixels])
+
+
+def broken_images(good):
+    """The good file, three that cannot be read, and the good one again."""
+    return as_objects([good, JUNK, good[: len(good) // 2], b"", good])
+
+
+def _from_warmup(warmup, signature, name):
+    """Two rows of an input, from the requests that the export brought."""
+    rows = [
+        arrays[name]
+        for asked, arrays in warmup
+        if asked == signature and np.size(arrays.get(name, ()))
+    ]
+    if not rows:
+        return None
+    most = max(rows, key=len)
+    return most[[0, min(1, len(most) - 1)]]
+
+
+def _two_rows(name, spec, warmup, size):
+    """Two examples of one signature, or None where nobody can guess."""
+    generator = np.random.default_rng(0)
+    both = {}
+    for key, tensor in spec.inputs.items():
+        if tensor.shape is None:
+            return None
+        if tensor.dtype != "string":
+            shape = (2, *tensor.shape[1:])
+            both[key] = random_array(tensor.dtype, shape, generator, size)
+            continue
+        both[key] = _from_warmup(warmup, name, key)
+        if both[key] is None and key == FILES:
+            both[key] = example_images(2, 96, 128)
+        if both[key] is None:
+            return None
+    return both
+
+
+def _picture_questions(spec, both):
+    """What is asked of a signature that takes the files of pictures."""
+    (key, files), *others = both.items()
+    if others or np.ndim(files) != 1:
+        return
+    if spec.method != "predict" and key == "inputs":
+        good = example_images(1, 96, 128)[0]
+        wrap = serialized_examples
+    elif key == FILES:
+        good, wrap = files[0], np.asarray
+    else:
+        return
+    yield "pictures", {key: wrap(edge_images())}
+    yield "broken", {key: wrap(broken_images(good))}
+
+
+def questions(name, spec, warmup=(), size=64):
+    """The requests that prove one signature, given its `SignatureSpec`.
+
+    Pairs of a kind and the inputs by name: "both", "first" and "second" are
+    two examples and each of them; "zeros" and "large" are of numbers,
+    "pictures" and "broken" of files; "empty" is a batch of none, and "again"
+    is both after it. None where the signature takes strings that nobody can
+    guess and that do not stand in `warmup`. Open axes are `size`.
+    """
+    both = _two_rows(name, spec, warmup, size)
+    if both is None:
+        return []
+    asked = [
+        ("both", both),
+        ("first", {key: array[:1] for key, array in both.items()}),
+        ("second", {key: array[1:] for key, array in both.items()}),
+    ]
+    numbers = {k for k, array in both.items() if array.dtype != object}
+    if len(numbers) == len(both):
+        first = dict(asked)["first"]
+        zeros = {key: np.zeros_like(array) for key, array in first.items()}
+        asked.append(("zeros", zeros))
+        if all(array.dtype.kind == "f" for array in both.values()):
+            large = {k: (LARGE * a).astype(a.dtype) for k, a in first.items()}
+            asked.append(("large", large))
+    asked += _picture_questions(spec, both)
+    asked.append(("empty", {key: array[:0] for key, array in both.items()}))
+    return [*asked, ("again", both)]

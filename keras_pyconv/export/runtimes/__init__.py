@@ -1,0 +1,1 @@
+"""Files for other runtimes, opened and asked before they take their place."""

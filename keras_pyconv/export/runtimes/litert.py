@@ -1,0 +1,297 @@
+"""`litert`: a built Keras model becomes a file for LiteRT, once TF Lite.
+
+The converter takes grouped convolutions of three axes without complaint, and
+the interpreter then refuses to allocate them; so they are lowered to two axes,
+and every file is run in the interpreter before it takes its place.
+"""
+
+import dataclasses
+import importlib
+import pathlib
+import re
+import tempfile
+import warnings
+
+import numpy as np
+
+from keras_pyconv.export.runtimes.portable import (
+    Exported,
+    compare,
+    exported_function,
+    named_outputs,
+    portable_form,
+    sized_specs,
+)
+from keras_pyconv.lazy import tf
+from keras_pyconv.writing import replacing
+
+SIGNATURE = "serving_default"
+# Largest difference that passes, as a share of the largest output. That of
+# eight bits is no mistake: the report says what it costs.
+ALLOWED = {"float32": 1e-4, "float16": 2e-2, "int8": np.inf}
+MOST_CALIBRATION = 512  # examples; ranges settle long before
+MISSING = re.compile(r"'?tf\.(\w+)'? op is neither a custom op nor a flex op")
+
+
+@dataclasses.dataclass(frozen=True)
+class Accuracy:
+    """What eight bits cost.
+
+    Attributes:
+        examples: how many were asked.
+        agreement: share of the answers whose largest entry stays the same;
+            None where the outputs have a single entry.
+        mean_difference: as a share of the largest output.
+        before, after: share of right answers in float32 and in int8, or None
+            where no truth was given.
+    """
+
+    examples: int
+    agreement: float | None
+    mean_difference: float
+    before: float | None = None
+    after: float | None = None
+
+    def __str__(self):
+        parts = [f"int8 against float32 on {self.examples} examples: "]
+        if self.agreement is not None:
+            parts.append(f"the best class agrees in {self.agreement:.1%}, ")
+        parts.append(f"mean difference {self.mean_difference:.1e}")
+        if self.before is not None:
+            parts.append(f", accuracy {self.before:.1%} to {self.after:.1%}")
+        return "".join(parts)
+
+
+def open_litert(path, threads=None):
+    """Name of the runtime, and a function from named arrays to named arrays."""
+    try:
+        module = importlib.import_module("ai_edge_litert.interpreter")
+        name = "LiteRT"
+    except ImportError:
+        # Newer TensorFlow leaves the interpreter to ai-edge-litert.
+        module, name = getattr(tf, "lite", None), "TF Lite"
+        if not hasattr(module, "Interpreter"):
+            raise ImportError(
+                "A LiteRT file is opened with ai-edge-litert: "
+                "pip install ai-edge-litert"
+            ) from None
+    interpreter = module.Interpreter(str(path), num_threads=threads)
+    runner = interpreter.get_signature_runner(SIGNATURE)
+    return name, lambda inputs: runner(**inputs)
+
+
+def _examples(calibration, specs):
+    """An array of examples for each input."""
+    if isinstance(calibration, np.ndarray):
+        calibration = [calibration]
+    batches, count = [], 0
+    for batch in calibration:
+        arrays = batch if isinstance(batch, (list, tuple)) else [batch]
+        arrays = [np.asarray(array) for array in arrays]
+        if [a.shape[1:] for a in arrays] != [tuple(s.shape[1:]) for s in specs]:
+            raise ValueError(
+                "`calibration` must hold what the model takes, inputs of "
+                f"shapes {[tuple(s.shape) for s in specs]}. Received: "
+                f"{[a.shape for a in arrays]}"
+            )
+        batches.append(arrays)
+        count += len(arrays[0])
+        if count >= MOST_CALIBRATION:
+            break
+    if not count:
+        raise ValueError("`calibration` holds no example.")
+    return [
+        np.concatenate(arrays)[:MOST_CALIBRATION].astype(
+            spec.dtype.as_numpy_dtype
+        )
+        for arrays, spec in zip(zip(*batches), specs)
+    ]
+
+
+def _batches(examples, batch):
+    """Examples by the batch that the file takes; the last is filled up."""
+    count = len(examples[0])
+    for begin in range(0, count, batch or 1):
+        rows = np.arange(begin, begin + (batch or 1)) % count
+        yield [array[rows] for array in examples]
+
+
+def _converted(form, specs, precision, examples):
+    """The bytes of the LiteRT file."""
+    module = tf.Module()
+    module.model_variables = [v.value for v in form.model.variables]
+    function = exported_function(form, specs, "portable")
+    signatures = {SIGNATURE: function.get_concrete_function()}
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures=signatures)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        if precision != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if precision == "int8":
+            names = [spec.name for spec in specs]
+            batch = specs[0].shape[0]
+            converter.representative_dataset = lambda: (
+                dict(zip(names, arrays)) for arrays in _batches(examples, batch)
+            )
+            converter.target_spec.supported_ops = [
+                tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+            ]
+        try:
+            return _quiet(converter.convert)
+        except Exception as error:
+            raise _refusal(form, precision, error) from error
+
+
+def _quiet(convert):
+    """Converts without the converter's warning of its own interpreter."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", r"\s*Warning: tf.lite.Interpreter", UserWarning
+        )
+        return convert()
+
+
+def _refusal(form, precision, error):
+    """What cannot be converted and why, in a sentence or two."""
+    missing = sorted(set(MISSING.findall(str(error))))
+    why = f"LiteRT has no {', '.join(missing)}."
+    if not missing:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        why = " ".join(lines[-1:])[:400]
+    return ValueError(
+        f"The model {form.name!r} cannot be written for LiteRT in "
+        f"{precision}: {why} Replace the layers that need it, or serve the "
+        "model by TensorFlow."
+    )
+
+
+def _accuracy(form, specs, ask, examples, truth):
+    """Asks both for all examples, a batch of the file at a time."""
+    batch = specs[0].shape[0]
+    wanted, got = [], []
+    for arrays in _batches(examples, batch):
+        named = {spec.name: array for spec, array in zip(specs, arrays)}
+        expected = named_outputs(form, arrays)
+        name = next(iter(expected))
+        wanted.append(expected[name])
+        got.append(ask(named)[name])
+    count = len(examples[0])
+    wanted, got = np.concatenate(wanted)[:count], np.concatenate(got)[:count]
+    largest = np.abs(wanted).max(initial=0.0) or 1.0
+    best = [a.argmax(-1) for a in (wanted, got)]
+    right = [None, None]
+    if truth is not None:
+        right = [float(np.mean(classes == truth)) for classes in best]
+    return Accuracy(
+        examples=count,
+        agreement=(
+            float(np.mean(best[0] == best[1])) if wanted.shape[-1] > 1 else None
+        ),
+        mean_difference=float(np.mean(np.abs(wanted - got)) / largest),
+        before=right[0],
+        after=right[1],
+    )
+
+
+def _check_options(form, precision, calibration, batch, size):
+    if precision not in ALLOWED:
+        raise ValueError(
+            f"Unknown precision {precision!r}. Known: {', '.join(ALLOWED)}."
+        )
+    if precision == "int8" and calibration is None:
+        raise ValueError(
+            "int8 needs `calibration`: a few hundred examples of what "
+            "model.predict takes, from which the ranges are read."
+        )
+    if form.is_open and size is None:
+        raise ValueError(
+            f"The model {form.name!r} takes any size and a LiteRT file takes "
+            "one: give `size`, in pixels."
+        )
+    if batch is not None and (not isinstance(batch, int) or batch < 1):
+        raise ValueError(
+            "`batch` must be a positive integer, or None for any. "
+            f"Received: {batch!r}"
+        )
+
+
+def litert(
+    model,
+    path,
+    precision="float32",
+    *,
+    calibration=None,
+    evaluation=None,
+    batch=1,
+    size=None,
+    fold=True,
+):
+    """Writes a model as a LiteRT file and proves that it runs.
+
+    The signature `serving_default` takes and gives what the model does, by
+    name and in float32 whatever the precision within. Batch normalization is
+    folded, grouped convolutions stay native, and convolutions of three axes
+    become ones of two, which every interpreter has.
+
+    Args:
+        model: built functional or sequential `keras.Model`; not changed.
+        path: of the file, usually `*.tflite`; one that exists is replaced.
+        precision: "float32"; "float16", half the size; or "int8", a quarter,
+            with ranges from `calibration`.
+        calibration: for int8, an array of examples as `model.predict` takes
+            them, or an iterable of batches; the first 512 examples count.
+        evaluation: pair of inputs and true classes, on which int8 is
+            compared with float32; None for the calibration's examples.
+        batch: rows that the file takes at once, or None for any number,
+            which is slower where memory must be planned anew.
+        size: pixels of every axis that the model leaves open.
+        fold: whether batch normalization is folded into the kernels.
+
+    Returns:
+        `Exported` with `path`, `size_bytes`, `comparisons` and, for int8,
+        `accuracy`.
+
+    Raises:
+        TypeError, ValueError: the model or an argument is not as it should
+            be, LiteRT has not what the model needs, or the file answers
+            otherwise than the model.
+        ImportError: no interpreter is installed.
+
+    Example:
+
+    ```python
+    print(keras_pyconv.export.litert(model, "digits.tflite", "float16"))
+    ```
+    """
+    form = portable_form(model, fold)
+    _check_options(form, precision, calibration, batch, size)
+    specs = sized_specs(form, batch, size)
+    examples = None
+    if precision == "int8":
+        examples = _examples(calibration, specs)
+    data = _converted(form, specs, precision, examples)
+    with replacing(path) as file:
+        file.write_bytes(data)
+        runtime, ask = _opened(form, file)
+        batches = (batch,) if batch else (1, 2)
+        rows = compare(form, specs, {runtime: ask}, ALLOWED[precision], batches)
+        accuracy = None
+        if precision == "int8":
+            asked, truth = examples, None
+            if evaluation is not None:
+                asked = _examples(evaluation[0], specs)
+                truth = np.asarray(evaluation[1])[: len(asked[0])]
+            accuracy = _accuracy(form, specs, ask, asked, truth)
+    return Exported(pathlib.Path(path), precision, len(data), rows, accuracy)
+
+
+def _opened(form, file):
+    try:
+        return open_litert(file)
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"LiteRT cannot run the file that was made of {form.name!r}: "
+            f"{error}"
+        ) from error

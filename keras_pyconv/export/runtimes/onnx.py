@@ -1,0 +1,151 @@
+"""`onnx`: a built Keras model becomes an ONNX file, by way of tf2onnx.
+
+The converter ends well and leaves an invalid file where it meets a grouped
+convolution that XLA must compile, as Keras's own are; so every file is opened
+and asked in ONNX Runtime before it takes its place, and in OpenVINO where
+that is installed.
+"""
+
+import importlib.metadata
+import importlib.util
+import pathlib
+
+from keras_pyconv.export.runtimes.portable import (
+    Exported,
+    compare,
+    exported_function,
+    portable_form,
+    sized_specs,
+)
+from keras_pyconv.export.serving.audit import MUST_COMPILE
+from keras_pyconv.writing import replacing
+
+OPSET = 18
+ALLOWED = 1e-4  # largest difference, as a share of the largest output
+PACKAGES = ("tf2onnx", "onnxruntime")
+
+
+def open_onnx_runtime(path, threads=None):
+    """Name of the runtime, and a function from named arrays to named arrays."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(
+        str(path), options, providers=["CPUExecutionProvider"]
+    )
+    names = [output.name for output in session.get_outputs()]
+
+    def ask(inputs):
+        return dict(zip(names, session.run(names, inputs)))
+
+    return f"ONNX Runtime {onnxruntime.__version__}", ask
+
+
+def open_openvino(path, threads=None, precision="f32"):
+    """The same, in OpenVINO on CPU; `precision` is "f32" or "bf16"."""
+    import openvino
+
+    core = openvino.Core()
+    settings = {"INFERENCE_PRECISION_HINT": precision}
+    if threads is not None:
+        settings["INFERENCE_NUM_THREADS"] = threads
+    compiled = core.compile_model(core.read_model(str(path)), "CPU", settings)
+
+    def ask(inputs):
+        answer = compiled(inputs)
+        return {
+            output.get_any_name(): answer[output] for output in compiled.outputs
+        }
+
+    return f"OpenVINO {importlib.metadata.version('openvino')}", ask
+
+
+def _check_packages():
+    missing = [p for p in PACKAGES if importlib.util.find_spec(p) is None]
+    if missing:
+        raise ImportError(
+            "An ONNX file is written by tf2onnx and proved in ONNX Runtime: "
+            f"pip install {' '.join(missing)}"
+        )
+
+
+def _check_graph(form, concrete):
+    """Refuses functions that XLA must compile: the converter drops them."""
+    library = concrete.graph.as_graph_def().library
+    if any(function.attr[MUST_COMPILE].b for function in library.function):
+        raise ValueError(
+            f"The model {form.name!r} holds a function that XLA must compile, "
+            "which ONNX cannot express: replace a Keras convolution with "
+            "groups by keras_pyconv.PyConv with one level."
+        )
+
+
+def _convert(form, specs, opset, file):
+    """Writes the file, with inputs in the order of `specs`."""
+    import tf2onnx
+
+    function = exported_function(form, specs, "onnx")
+    _check_graph(form, function.get_concrete_function())
+    try:
+        tf2onnx.convert.from_function(
+            function, input_signature=specs, opset=opset, output_path=str(file)
+        )
+    except Exception as error:
+        raise ValueError(
+            f"The model {form.name!r} cannot be written as ONNX: {error}"
+        ) from error
+
+
+def onnx(model, path, *, opset=OPSET, fold=True):
+    """Writes a model as an ONNX file and proves that it runs.
+
+    Inputs and outputs have the names and types of the default signature of
+    `saved_model` with `task="raw"`; the batch is any size, and so is every
+    axis that the model leaves open. Images stay channels last.
+
+    Args:
+        model: built functional or sequential `keras.Model`; not changed.
+        path: of the file, usually `*.onnx`; one that exists is replaced.
+        opset: version of the operators.
+        fold: whether batch normalization is folded into the kernels.
+
+    Returns:
+        `Exported`, with a comparison with Keras for each runtime, ONNX
+        Runtime and, where it is installed, OpenVINO, at batches of 1 and 2.
+
+    Raises:
+        TypeError, ValueError: the model is not as it should be, holds what
+            ONNX cannot express, or the file answers otherwise than it.
+        ImportError: tf2onnx or onnxruntime is not installed.
+
+    Example:
+
+    ```python
+    print(keras_pyconv.export.onnx(model, "digits.onnx"))
+    ```
+    """
+    _check_packages()
+    form = portable_form(model, fold)
+    specs = sized_specs(form, None, None)
+    with replacing(path) as file:
+        _convert(form, specs, opset, file)
+        opened = _open_all(form, file)
+        rows = compare(form, specs, dict(opened), ALLOWED, (1, 2))
+        size = file.stat().st_size
+    return Exported(pathlib.Path(path), "float32", size, rows)
+
+
+def _open_all(form, file):
+    """Every runtime that is installed, with the file loaded."""
+    openers = [open_onnx_runtime]
+    if importlib.util.find_spec("openvino") is not None:
+        openers.append(open_openvino)
+    try:
+        return [opener(file) for opener in openers]
+    except Exception as error:
+        raise ValueError(
+            f"The file that was made of {form.name!r} is not valid: {error}"
+        ) from error

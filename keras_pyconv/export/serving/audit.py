@@ -1,0 +1,263 @@
+"""What a SavedModel holds that a server should not run, read statically.
+
+Three things load without complaint and fail at the first request: a function
+that XLA must compile (the server switches XLA off), a call back into Python,
+and an operation pinned to an accelerator that the server may not have. One
+works, on the server's own disk: an operation on files. Only `saved_model.pb`
+is read; nothing is loaded or run.
+"""
+
+import dataclasses
+import pathlib
+import re
+
+from keras_pyconv.lazy import tf
+from keras_pyconv.models.nesting import is_graph
+
+MUST_COMPILE = "_XlaMustCompile"
+PYTHON_OPS = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
+PINNED = re.compile(r"GPU|TPU|XLA", re.IGNORECASE)
+FILES = "file-operation"
+# A table that is filled from an asset reads what the version itself holds.
+FILE_OPS = re.compile(
+    r"(Experimental)?(ReadFile|WriteFile|MatchingFiles(Dataset)?"
+    r"|(TextLine|WholeFile|FixedLengthRecord|TFRecord|LMDB)(Reader|Dataset)"
+    r"|CSVDataset|RecordInput|LoadAndRemapMatrix|DistributedSave"
+    r"|(List)?Snapshot(Chunks?)?Dataset(Reader)?|SnapshotNestedDatasetReader"
+    r"|(Load|Save)Dataset|DatasetToTFRecord|FileSystemSetConfiguration"
+    r"|CreateSummary(File|Db)Writer)(V2)?"
+)
+# The saver of every SavedModel has these: only what a request runs counts.
+SAVER_OPS = re.compile(r"(Save|Restore)(V2|Slices?)?|MergeV2Checkpoints")
+CACHES = re.compile(r"CacheDataset(V2)?")
+
+CURES = {
+    "must-compile": (
+        "stock TF Serving does not compile with XLA: replace a Keras "
+        "convolution with groups by keras_pyconv.PyConv with one level, "
+        "and build layers without jit_compile=True"
+    ),
+    "python-function": (
+        "the server has no Python: express it in TensorFlow operations "
+        "instead of tf.py_function or tf.numpy_function"
+    ),
+    "pinned-device": (
+        "the server may not have this device: build and call the model "
+        "outside of tf.device"
+    ),
+    FILES: (
+        "a server's graph should not touch the server's files: let the "
+        "request bring the bytes, and write nothing"
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing in the graph that would fail in the server.
+
+    Attributes:
+        kind: a key of `CURES`.
+        where: name of the node in the graph; it starts with the names of
+            the Keras layers that made it.
+        what: the function, operation or device that was found.
+    """
+
+    kind: str
+    where: str
+    what: str
+
+    @property
+    def cure(self):
+        """What to change in the model."""
+        return CURES[self.kind]
+
+    def __str__(self):
+        return f"{self.kind}: {self.what} at {self.where}; {self.cure}"
+
+
+@dataclasses.dataclass(frozen=True)
+class TensorSpec:
+    """Type and shape of one named input or output; None is any size."""
+
+    dtype: str
+    shape: tuple | None
+
+
+@dataclasses.dataclass(frozen=True)
+class SignatureSpec:
+    """The named inputs and outputs of one entry point, and its method."""
+
+    inputs: dict
+    outputs: dict
+    method: str = "predict"
+
+
+def _meta_graph(path):
+    """The first graph of a SavedModel, as a protocol buffer."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    file = pathlib.Path(path) / "saved_model.pb"
+    if not file.is_file():
+        raise ValueError(
+            f"There is no SavedModel at {path}: {file.name} is missing. "
+            "Give the folder of one version, such as saved_models/net/1."
+        )
+    message = saved_model_pb2.SavedModel()
+    try:
+        message.ParseFromString(file.read_bytes())
+    except Exception as error:
+        raise ValueError(f"{file} is damaged: {error}") from error
+    if not message.meta_graphs:
+        raise ValueError(f"{file} holds no graph.")
+    for meta_graph in message.meta_graphs:
+        if "serve" in meta_graph.meta_info_def.tags:
+            return meta_graph
+    return message.meta_graphs[0]
+
+
+def _called(node):
+    """Names of the functions that a node refers to."""
+    for attribute in node.attr.values():
+        if attribute.HasField("func"):
+            yield attribute.func.name
+        for function in attribute.list.func:
+            yield function.name
+
+
+def _reached(meta_graph, bodies):
+    """Names of nodes and of functions that a request or the loading runs."""
+    nodes = {node.name: node for node in meta_graph.graph_def.node}
+    left = [
+        info.name
+        for definition in meta_graph.signature_def.values()
+        for info in definition.outputs.values()
+    ]
+    found = set()
+    while left:
+        name = left.pop().lstrip("^").split(":")[0]
+        if name in found:
+            continue
+        found.add(name)
+        if name in nodes:
+            left += [*nodes[name].input, *_called(nodes[name])]
+        for node in bodies.get(name, ()):
+            left += [node.op, *_called(node)]
+    return found
+
+
+def _touches_files(node, body, is_reached):
+    """Whether a node of a function's body, or of the graph, is on files."""
+    if FILE_OPS.fullmatch(node.op):
+        return True
+    if SAVER_OPS.fullmatch(node.op):
+        return is_reached
+    if CACHES.fullmatch(node.op):
+        # Without a name it keeps what it has in memory.
+        names = {f"{one.name}:output:0": one for one in body}
+        names |= {one.name: one for one in body}
+        name = names.get(node.input[1])
+        return name is None or any(name.attr["value"].tensor.string_val)
+    texts = [t for a in node.attr.values() for t in (a.s, *a.list.s)]
+    return any(text.startswith(b"file://") for text in texts)
+
+
+def _node_findings(node, compiled, touches_files):
+    """What is wrong with one node; `compiled` are must-compile functions."""
+    found = [name for name in _called(node) if name in compiled]
+    if found or node.attr[MUST_COMPILE].b:
+        what = ", ".join(found) or node.op
+        yield Finding("must-compile", node.name, what)
+    if node.op in PYTHON_OPS:
+        yield Finding("python-function", node.name, node.op)
+    if PINNED.search(node.device):
+        yield Finding("pinned-device", node.name, node.device)
+    if touches_files:
+        yield Finding(FILES, node.name, node.op)
+
+
+def read_signatures(path):
+    """The signatures of a SavedModel, without loading it.
+
+    Returns:
+        Dictionary of `SignatureSpec` by name.
+
+    Raises:
+        ValueError: there is no readable SavedModel at `path`.
+    """
+
+    def specs(tensors):
+        result = {}
+        for name in sorted(tensors):
+            info = tensors[name]
+            shape = tf.TensorShape(info.tensor_shape)
+            known = None if shape.rank is None else tuple(shape.as_list())
+            result[name] = TensorSpec(tf.as_dtype(info.dtype).name, known)
+        return result
+
+    return {
+        name: SignatureSpec(
+            specs(definition.inputs),
+            specs(definition.outputs),
+            definition.method_name.rsplit("/", 1)[-1] or "predict",
+        )
+        for name, definition in sorted(_meta_graph(path).signature_def.items())
+        if not name.startswith("__")
+    }
+
+
+def audit(path):
+    """Lists what a server would refuse at the first request, or should.
+
+    Args:
+        path: folder of one SavedModel, for example `saved_models/net/1`.
+
+    Returns:
+        List of `Finding` with `kind`, `where`, `what` and `cure`; empty
+        where nothing was found.
+
+    Raises:
+        ValueError: there is no readable SavedModel at `path`.
+    """
+    meta_graph = _meta_graph(path)
+    functions = meta_graph.graph_def.library.function
+    compiled = {f.signature.name for f in functions if f.attr[MUST_COMPILE].b}
+    bodies = {f.signature.name: f.node_def for f in functions}
+    reached = _reached(meta_graph, bodies)
+    found = {}
+    for name, body in (("", meta_graph.graph_def.node), *bodies.items()):
+        for node in body:
+            is_reached = (name or node.name) in reached
+            on_files = _touches_files(node, body, is_reached)
+            for finding in _node_findings(node, compiled, on_files):
+                found[finding] = None
+    return list(found)
+
+
+def _layers_named_in(layers, node):
+    """The layers whose names stand in a node's path, in words."""
+    # A scope that is entered again has a number behind the layer's name.
+    parts = node.split("/")
+    names = {*parts, *(re.sub(r"_\d+$", "", part) for part in parts)}
+    found = []
+    for layer in layers:
+        if layer.name in names and not is_graph(layer):
+            groups = getattr(layer, "groups", None)
+            more = f", groups={groups}" if isinstance(groups, int) else ""
+            found.append(f"{layer.name!r} ({type(layer).__name__}{more})")
+    return "layer " + " or ".join(found) if found else node
+
+
+def check_graph(path, seen):
+    """Refuses a SavedModel by the layers of its model that are to blame."""
+    findings = audit(path)
+    if findings:
+        lines = {
+            f"{_layers_named_in(seen.layers, finding.where)}: {finding.kind}; "
+            f"{finding.cure}": None
+            for finding in findings
+        }
+        raise ValueError(
+            f"A server would refuse the model {seen.name!r}, or should:\n  "
+            + "\n  ".join(lines)
+        )

@@ -1,0 +1,221 @@
+"""The README of an exported model: its signatures, and how to ask them."""
+
+import json
+import math
+import pathlib
+
+import numpy as np
+
+from keras_pyconv.export.serving.server_files import (
+    BATCHING,
+    MODELS,
+    MONITORING,
+)
+from keras_pyconv.writing import write_atomically
+
+FILE = "README.md"
+MOST_NUMBERS = 64  # in an example of a request
+BROKEN = """\
+A file that cannot be read gives class -1, an empty label and score 0; the
+others of its batch get their answers.
+"""
+MARK = "<!-- written by keras_pyconv.export; without this line it is kept -->"
+
+
+def _shape(spec):
+    if spec.shape is None:
+        return "any"
+    sizes = ["?" if size is None else str(size) for size in spec.shape[1:]]
+    return f"({', '.join(['batch', *sizes])})"
+
+
+def _rows(specs, meanings):
+    for name, spec in specs.items():
+        meaning = meanings.get(name, "")
+        yield f"| `{name}` | `{_shape(spec)}` | {spec.dtype} | {meaning} |"
+
+
+def _signature(signature, spec):
+    """The section of one signature."""
+    inputs = "\n".join(_rows(spec.inputs, {}))
+    outputs = "\n".join(_rows(spec.outputs, signature.outputs))
+    return f"""\
+### `{signature.name}`
+
+{signature.meaning} Method: {signature.method}.
+
+| takes | shape | type | |
+|---|---|---|---|
+{inputs}
+
+| gives | shape | type | |
+|---|---|---|---|
+{outputs}
+"""
+
+
+def _curl(url, body):
+    """A command that posts JSON; the shell puts files into it."""
+    return f"```bash\ncurl -s {url} -d @- <<END\n{body}\nEND\n```\n"
+
+
+def _row(spec):
+    """One example of numbers as JSON, or None where it is long or text."""
+    shape = [1 if n is None else n for n in (spec.shape or (1, 65))[1:]]
+    if spec.dtype == "string" or math.prod(shape) > MOST_NUMBERS:
+        return None
+    return json.dumps(np.zeros(shape, spec.dtype).tolist())
+
+
+def _rest(name, signature, spec):
+    """A REST request for one signature, or None where it would be long."""
+    file = '{"b64": "$(base64 -w0 picture.jpg)"}'
+    url = f"http://localhost:8501/v1/models/{name}:{signature.method}"
+    asked = f'{{"signature_name": "{signature.name}",\n '
+    if signature.method != "predict":
+        return _curl(url, f'{asked}"examples": [{{"image/encoded": {file}}}]}}')
+    rows = {
+        key: file if key.endswith("_bytes") else _row(one)
+        for key, one in spec.inputs.items()
+    }
+    if None in rows.values():
+        return None
+    row = ", ".join(f'"{key}": {value}' for key, value in rows.items())
+    return _curl(url, f'{asked}"instances": [{{{row}}}]}}')
+
+
+def _value(spec):
+    """The Python words for a batch of one for an input."""
+    if spec.dtype == "string":
+        return '[open("picture.jpg", "rb").read()]'
+    shape = tuple(1 if n is None else n for n in spec.shape or (1,))
+    return f'np.zeros({shape}, "{spec.dtype}")'
+
+
+def _grpc(name, signature, spec):
+    """A gRPC request in Python for one signature."""
+    inputs = "\n".join(
+        f'request.inputs["{key}"].CopyFrom(\n'
+        f"    tf.make_tensor_proto({_value(one)})\n)"
+        for key, one in spec.inputs.items()
+    )
+    return f"""\
+```python
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+channel = grpc.insecure_channel("localhost:8500")
+service = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+request = predict_pb2.PredictRequest()
+request.model_spec.name = "{name}"
+request.model_spec.signature_name = "{signature.name}"
+{inputs}
+answer = service.Predict(request, timeout=10.0)
+for key, value in answer.outputs.items():
+    print(key, tf.make_ndarray(value))
+```
+"""
+
+
+def _asked_first(signatures):
+    """The signature of the examples: files travel best."""
+    files = [
+        signature
+        for signature in signatures
+        if signature.method == "predict"
+        and all(name.endswith("_bytes") for name in signature.inputs)
+    ]
+    return (files or list(signatures))[0]
+
+
+def _examples(name, signatures, specs):
+    parts = []
+    for signature in signatures:
+        request = _rest(name, signature, specs[signature.name])
+        if request:
+            parts.append(f"REST, `{signature.name}`:\n\n{request}")
+    chosen = _asked_first(signatures)
+    request = _grpc(name, chosen, specs[chosen.name])
+    parts.append(
+        f"gRPC, `{chosen.name}` (`pip install tensorflow-serving-api`):\n\n"
+        + request
+    )
+    return "\n".join(parts)
+
+
+def _pictures(record):
+    """What happens to a picture before the network sees it."""
+    made = record.preprocessing
+    if made is None:
+        return ""
+    mean = tuple(round(x, 6) for x in made.mean)
+    deviation = tuple(round(x, 6) for x in made.deviation)
+    steps = record.steps or (
+        f"its short side resized to {made.resize} pixels with antialiasing, "
+        f"the central {made.size} x {made.size} cut out"
+    )
+    # Signatures with steps of their own say themselves what is broken.
+    broken = "" if record.steps else BROKEN
+    return f"""
+## Pictures
+
+A file is decoded (JPEG or PNG),
+{steps},
+and each channel made `(pixel / 255 - mean) / deviation` with the mean {mean}
+and the deviation {deviation}. Turns noted by cameras (EXIF) are not applied.
+{broken}`serving_default` takes what comes out of these steps, as float32.
+"""
+
+
+def _page(entry, signatures, specs, record):
+    """The page of one model, in Markdown."""
+    sections = "\n".join(
+        _signature(signature, specs[signature.name]) for signature in signatures
+    )
+    name, version = entry.name, entry.version
+    source = f"\nWeights: {entry.source}." if entry.source else ""
+    return f"""\
+# {name}
+
+{MARK}
+
+{entry.network}, {entry.parameters:,} parameters; this page is about version
+{version} (SHA-256 {entry.checksum[:12]}).{source}
+
+Start the server in the folder above this one:
+
+```bash
+docker run -p 8500:8500 -p 8501:8501 \\
+  --mount type=bind,source=$PWD,target=/models -t tensorflow/serving:2.20.0 \\
+  --model_config_file=/models/{MODELS} \\
+  --monitoring_config_file=/models/{MONITORING} \\
+  --enable_batching --batching_parameters_file=/models/{BATCHING}
+```
+
+On processors without AVX512-VNNI or AMX add `-e TF_ENABLE_ONEDNN_OPTS=1` after
+`run`.
+
+## Ask it
+
+{_examples(name, signatures, specs)}
+State and signatures: `curl localhost:8501/v1/models/{name}` and
+`curl localhost:8501/v1/models/{name}/metadata`.
+{_pictures(record)}
+## Signatures
+
+{sections}"""
+
+
+def write_guide(root, entry, signatures, specs, record):
+    """Writes the page into a model's folder, unless its owner wrote one.
+
+    `specs` is what `read_signatures` says of the export.
+    """
+    text = _page(entry, signatures, specs, record)
+    file = pathlib.Path(root, FILE)
+    if file.is_file() and MARK.encode() not in file.read_bytes():
+        return
+    if not file.is_dir():
+        write_atomically(file, text)

@@ -1,0 +1,204 @@
+"""The ledger of a folder of models: what each version is and came from.
+
+`ledger.json` stands above the models, one entry for each version. The folders
+are the truth: a version without an entry is listed too, and so is an entry
+whose folder is gone. The checksum is of the names and contents of all files
+of the version, so that a copy somewhere else can be compared.
+"""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import os
+import pathlib
+import re
+
+from keras_pyconv.reading import read_json
+from keras_pyconv.writing import write_atomically
+
+FILE = "ledger.json"
+LOCK = ".ledger.lock"
+CHUNK_BYTES = 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One version of one model.
+
+    Attributes:
+        name: of the model, its folder's.
+        version: positive integer.
+        network: name of the Keras model.
+        parameters: of the Keras model, moving statistics counted too.
+        checksum: SHA-256 of the version's files, in hexadecimal.
+        source: the run or file that the weights came from, or empty.
+        signatures: names.
+        size_bytes: of all files.
+        made_with: versions of the packages.
+    """
+
+    name: str
+    version: int
+    network: str
+    parameters: int
+    checksum: str
+    source: str = ""
+    signatures: tuple = ()
+    size_bytes: int = 0
+    made_with: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if type(value) is not field.type:
+                raise TypeError(f"`{field.name}` is {value!r}")
+
+
+def versions_of(packages):
+    """Their versions by name, as the ledger keeps them."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def checksum(folder):
+    """SHA-256 of the names and contents of all files below a folder."""
+    folder = pathlib.Path(folder)
+    whole = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        name = path.relative_to(folder).as_posix().encode()
+        whole.update(b"%d %s %d " % (len(name), name, path.stat().st_size))
+        with open(path, "rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                whole.update(chunk)
+    return whole.hexdigest()
+
+
+def size_bytes(folder):
+    """Bytes of all files below a folder."""
+    files = pathlib.Path(folder).rglob("*")
+    return sum(path.stat().st_size for path in files if path.is_file())
+
+
+def read_ledger(folder):
+    """The entries of a folder of models; none where there is no ledger.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    file = pathlib.Path(folder, FILE)
+    if not file.exists():
+        return []
+    try:
+        return [
+            Entry(**{**row, "signatures": tuple(row.get("signatures", ()))})
+            for row in read_json(file)
+        ]
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"The ledger {file} is damaged: {error}") from error
+
+
+def add_entry(folder, entry):
+    """Writes an entry into the ledger of a folder that is locked.
+
+    It replaces one of the same name and version.
+    """
+    key = (entry.name, entry.version)
+    entries = [
+        other
+        for other in read_ledger(folder)
+        if (other.name, other.version) != key
+    ]
+    rows = sorted([*entries, entry], key=lambda e: (e.name, e.version))
+    text = json.dumps([dataclasses.asdict(row) for row in rows], indent=2)
+    write_atomically(pathlib.Path(folder, FILE), text + "\n")
+
+
+def versions_below(folder):
+    """Pairs of name and version of the SavedModels in a folder of models."""
+    return sorted(
+        (path.parent.parent.name, int(path.parent.name))
+        for path in pathlib.Path(folder).glob("*/*/saved_model.pb")
+        if re.fullmatch("[0-9]+", path.parent.name)
+    )
+
+
+def _state(folder, entry, verify):
+    """What is the matter with the version of an entry, or an empty text."""
+    place = pathlib.Path(folder, entry.name, str(entry.version))
+    if not (place / "saved_model.pb").is_file():
+        return "missing"
+    if verify and checksum(place) != entry.checksum:
+        return "changed"
+    return ""
+
+
+def _refuse_other_folders(folder):
+    """Refuses folders that stand in a folder of models, and empty ones."""
+    if not folder.is_dir():
+        raise ValueError(f"There is no folder of models at {folder}.")
+    if (folder / FILE).exists() or versions_below(folder):
+        return
+    if any(folder.glob("[0-9]*/saved_model.pb")):
+        raise ValueError(
+            f"{folder} is the folder of one model. Give the folder in which "
+            f"the models stand: {os.path.normpath(folder / '..')}"
+        )
+    if (folder / "saved_model.pb").exists():
+        raise ValueError(
+            f"{folder} is one version of a model. Give the folder in which "
+            f"the models stand: {os.path.normpath(folder / '../..')}"
+        )
+    raise ValueError(f"There is no model in {folder}, and no {FILE}.")
+
+
+def listing(folder, verify=False):
+    """What a folder of models holds.
+
+    Returns:
+        List of pairs of an `Entry` and what is the matter with it: empty,
+        "missing", "not in the ledger", or, where `verify` has every file
+        read and compared with its checksum, "changed".
+
+    Raises:
+        ValueError: the ledger is damaged, or the folder is missing, that of
+            one model or of a version, or without any model.
+    """
+    folder = pathlib.Path(folder)
+    _refuse_other_folders(folder)
+    entries = read_ledger(folder)
+    rows = [(entry, _state(folder, entry, verify)) for entry in entries]
+    known = {(entry.name, entry.version) for entry in entries}
+    for name, version in versions_below(folder):
+        if (name, version) not in known:
+            entry = Entry(name, version, "", 0, "")
+            rows.append((entry, "not in the ledger"))
+    return sorted(rows, key=lambda row: (row[0].name, row[0].version))
+
+
+def table(rows):
+    """The lines of a `listing`, for people."""
+    heads = "name version network parameters MB checksum source".split()
+    cells = [heads]
+    for entry, state in rows:
+        cells.append(
+            [
+                entry.name,
+                str(entry.version),
+                entry.network,
+                f"{entry.parameters:,}" if entry.network else "",
+                f"{entry.size_bytes / 1e6:.1f}" if entry.network else "",
+                entry.checksum[:12],
+                entry.source + f"  [{state}]" * bool(state),
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    return "\n".join(
+        "  ".join(cell.ljust(n) for cell, n in zip(row, widths)).rstrip()
+        for row in cells
+    )

@@ -1,0 +1,115 @@
+"""The object that is saved: one traced model that all signatures call.
+
+The model is traced once: with constants for variables its weights would else
+stand in the file once for each signature.
+"""
+
+import contextlib
+import errno
+
+import keras
+
+from keras_pyconv.lazy import tf
+from keras_pyconv.ops.empty_batch import never_empty
+
+METHOD_PREFIX = "tensorflow/serving/"
+GRAPH_BYTES = 8_000_000  # room for the graph beside the variables
+FILE_BYTES = 2**31  # the most that a saved_model.pb can hold
+
+
+def check_size(name, parameters, freeze):
+    """Bytes that an export takes, if one file can hold what it must."""
+    size = 4 * parameters + GRAPH_BYTES
+    if freeze and size > FILE_BYTES:
+        raise ValueError(
+            f"With freeze=True the weights of {name!r} stand in one file, "
+            f"which can hold {FILE_BYTES / 1e9:.1f} GB. They need "
+            f"{size / 1e9:.1f} GB: export with freeze=False."
+        )
+    return size
+
+
+def traced_model(seen, freeze=False):
+    """The model as one function, which takes and gives what the model does.
+
+    Numbers are cast to the types of its inputs; with `freeze` the variables'
+    values are written into the graph as constants.
+    """
+    tensors = seen.model.inputs
+    arrays = [(v, v.numpy()) for v in seen.model.variables if freeze]
+
+    def forward(*flat):
+        # A tensor made outside would be an argument of the function, and
+        # oneDNN keeps the layout of constants alone.
+        constants = [(v, tf.constant(array)) for v, array in arrays]
+        values = keras.StatelessScope(state_mapping=constants)
+        with values if freeze else contextlib.nullcontext():
+            return keras.tree.pack_sequence_as(seen.model.output, seen(flat))
+
+    def answer(*flat):
+        # Layers of others have convolutions too, and a row of text that is
+        # none is not text.
+        if any(tensor.dtype == tf.string for tensor in flat):
+            return forward(*flat)
+        return never_empty(lambda filled: forward(*filled), flat)
+
+    traced = tf.function(
+        answer,
+        input_signature=[
+            tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
+            for tensor in tensors
+        ],
+        autograph=False,
+    )
+
+    def call(inputs):
+        pairs = zip(keras.tree.flatten(inputs), tensors)
+        return traced(*[tf.cast(x, tensor.dtype) for x, tensor in pairs])
+
+    return call
+
+
+@contextlib.contextmanager
+def os_errors():
+    """TensorFlow's own errors of writing become OSError."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        full = isinstance(error, tf.errors.ResourceExhaustedError)
+        raise OSError(
+            errno.ENOSPC if full else errno.EIO,
+            f"The model could not be written: {error.message}",
+        ) from error
+
+
+def writer(seen, signatures, freeze=False):
+    """Traces the signatures over a model; the function that writes both."""
+    module = tf.Module()
+    if not freeze:
+        # A Session restores tf.Variables only. Keras's own variables, or
+        # the model, would be restored by tf.saved_model.load alone.
+        module.model_variables = [v.value for v in seen.model.variables]
+    shared = traced_model(seen, freeze)
+    functions = {each.name: each.traced(shared) for each in signatures}
+
+    def write(folder):
+        tf.saved_model.save(module, str(folder), signatures=functions)
+        _write_methods(folder, signatures)
+
+    return write
+
+
+def _write_methods(folder, signatures):
+    """Notes how the server answers each signature; "predict" is noted."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    methods = {s.name: s.method for s in signatures if s.method != "predict"}
+    if not methods:
+        return
+    file = folder / "saved_model.pb"
+    message = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    for meta_graph in message.meta_graphs:
+        for name, method in methods.items():
+            definition = meta_graph.signature_def[name]
+            definition.method_name = METHOD_PREFIX + method
+    file.write_bytes(message.SerializeToString())

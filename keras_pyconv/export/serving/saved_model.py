@@ -1,0 +1,191 @@
+"""`saved_model`: a built Keras model becomes a version that TF Serving takes.
+
+The file is float32 with batch normalization folded into the kernels, and
+keeps its variables as variables. A bfloat16 model is written as float32 too:
+servers choose bfloat16 by a flag where their processor has it.
+"""
+
+import dataclasses
+import os
+import pathlib
+
+from keras_pyconv.export.form import formed
+from keras_pyconv.export.inspect import inspect
+from keras_pyconv.export.serving import ledger
+from keras_pyconv.export.serving.audit import check_graph, read_signatures
+from keras_pyconv.export.serving.guide import write_guide
+from keras_pyconv.export.serving.module import check_size, os_errors, writer
+from keras_pyconv.export.serving.server_files import (
+    check_server_files,
+    write_server_files,
+)
+from keras_pyconv.export.serving.versions import check_destination, publish
+from keras_pyconv.export.serving.warmup import write_warmup
+from keras_pyconv.export.signatures.classifier import model_signatures
+from keras_pyconv.export.signatures.signature import given_signatures
+
+BATCH_SIZES = (1, 2, 4, 8, 16, 32)
+PACKAGES = ("keras", "tensorflow", "keras_pyconv")
+
+
+def _check_numbers(top_k, batch_sizes):
+    wrong = [
+        f"{name}={value!r}"
+        for name, values in {
+            "top_k": [top_k],
+            "batch_sizes": batch_sizes,
+        }.items()
+        for value in values
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1
+    ]
+    if wrong or not batch_sizes:
+        raise ValueError(
+            "`top_k` must be a positive integer, and `batch_sizes` some of "
+            f"them. Received: {', '.join(wrong) or 'no batch_sizes'}"
+        )
+
+
+def saved_model(
+    model,
+    root,
+    version=None,
+    *,
+    labels=None,
+    top_k=5,
+    task=None,
+    fold=True,
+    freeze=False,
+    preprocessing="auto",
+    signatures=None,
+    batch_sizes=BATCH_SIZES,
+    source=None,
+    server_files=True,
+):
+    """Writes a model as `<root>/<version>/` for TF Serving.
+
+    The version appears complete or not at all: it is written beside its
+    place and renamed. An existing version is never overwritten. The graph
+    needs no flag of the server, since it holds no function that XLA must
+    compile, no Python function and no device.
+
+    The signature `serving_default` takes what `model.predict` takes: one
+    float input of rank 4 is called `images`, of rank 5 `clips`, and others
+    have the names of the model's inputs. The batch is any size, and so is
+    every axis that the model leaves open. A classifier gives, best class
+    first:
+
+    | output | shape | type |
+    |---|---|---|
+    | `scores` | `(batch, k)` | float32 |
+    | `classes` | `(batch, k)` | int64 |
+    | `labels` | `(batch, k)` | string |
+    | `probabilities` | `(batch, classes)` | float32 |
+
+    Probabilities are the model's output where its last layer applies softmax
+    or sigmoid, and the softmax of it where the last layer is linear. One unit
+    with a sigmoid is the probability `p` of the second of two classes, and
+    `probabilities` are `[1 - p, p]`; `task="raw"` gives `p` alone. Every
+    other model gives its own outputs under their names, as float32.
+
+    A classifier of pictures also has `serve_bytes`, which takes `image_bytes`
+    of shape `(batch,)`, JPEG or PNG files, prepares them as the evaluation
+    does, and gives `scores`, `classes` and `labels`; and `classify`, the
+    same for tf.Example with the file as `image/encoded`. A file that cannot
+    be read gets class -1, an empty label and score 0, and the others of its
+    batch their answers. An empty batch gets an answer of no rows.
+
+    Beside the graph stand requests that warm each signature up for each of
+    `batch_sizes`, and in `root` a README of the signatures.
+
+    Args:
+        model: built functional or sequential `keras.Model`; it is not
+            changed. A mixed-precision model is written as float32.
+        root: the model's folder, such as `saved_models/digits`; made where
+            it is missing. Its name is the model's in the server.
+        version: positive integer, or None for one more than the largest.
+        labels: sequence of class names, two for one unit with a sigmoid, or
+            None for the indices as text.
+        top_k: how many of the best classes `scores`, `classes` and `labels`
+            hold; at most all.
+        task: "classification", "raw", or None to decide from the model: a
+            classifier ends in softmax, sigmoid, or a Dense layer without an
+            activation, of at least two units, or of one with a sigmoid.
+        fold: whether batch normalization is folded into the kernels. The
+            folded model is compared with the given one first.
+        freeze: whether the weights are written as constants. On a CPU with
+            oneDNN a batch of 1 is then about 1.3 times as fast in float32
+            and twice in bfloat16, larger batches are not; a model of 25
+            million parameters takes three times the memory, more for every
+            further signature that is used, and seconds at the first request.
+            At most 2 GiB.
+        preprocessing: `keras_pyconv.tasks.preprocessing.Preprocessing`, how
+            a picture becomes the model's input; None for no signatures of
+            files; "auto" to decide: a model that begins by rescaling or
+            normalizing gets the whole central square in [0, 255], every
+            other the ImageNet evaluation. The README says which.
+        signatures: sequence of `keras_pyconv.export.Signature` that are
+            written in place of all of the above, or None.
+        batch_sizes: positive integers; the server's batching file allows
+            them, where it is written here.
+        source: the run or file that the weights came from, for the ledger.
+        server_files: whether the folder above `root` gets the ledger, and
+            the files that a server is started with where they are missing.
+
+    Returns:
+        `pathlib.Path` of the version's folder.
+
+    Raises:
+        TypeError: `model` is not a `keras.Model`.
+        ValueError: the model is not built, holds NaN or infinity, or has a
+            graph that the server would refuse; an argument is wrong.
+        FileExistsError: the version exists.
+        NotADirectoryError, PermissionError, OSError: `root` is a file, or
+            cannot be written, or the disk is full.
+
+    Example:
+
+    ```python
+    path = keras_pyconv.export.saved_model(model, "saved_models/digits")
+    # saved_models/digits/1
+    ```
+    """
+    seen = inspect(model)
+    _check_numbers(top_k, batch_sizes)
+    root = pathlib.Path(root)
+    name = pathlib.Path(os.path.abspath(root)).name
+    if signatures is None:
+        signatures, record = model_signatures(
+            seen, labels, top_k, task, preprocessing
+        )
+    else:
+        signatures, record = given_signatures(signatures, labels, task, top_k)
+    size_bytes = check_size(seen.name, seen.parameters, freeze)
+    check_destination(root, version, size_bytes)
+    check_server_files(root, server_files)
+    form = formed(seen, fold)
+    record = dataclasses.replace(record, size=form.size)
+    write_module = writer(form, signatures, freeze)
+
+    def write(folder):
+        with os_errors():
+            write_module(folder)
+            check_graph(folder, seen)
+            write_warmup(folder, name, signatures, batch_sizes, record.size)
+            record.write(folder)
+
+    place = publish(root, version, write)
+    entry = ledger.Entry(
+        name=name,
+        version=int(place.name),
+        network=seen.name,
+        parameters=seen.parameters,
+        checksum=ledger.checksum(place),
+        source="" if source is None else str(source),
+        signatures=tuple(signature.name for signature in signatures),
+        size_bytes=ledger.size_bytes(place),
+        made_with=ledger.versions_of(PACKAGES),
+    )
+    write_guide(root, entry, signatures, read_signatures(place), record)
+    if server_files:
+        write_server_files(root, batch_sizes, entry)
+    return place

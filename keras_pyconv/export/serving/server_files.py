@@ -1,0 +1,168 @@
+"""The files that start TF Serving on a folder of models.
+
+They stand in the folder above the models, which the server's container sees
+as `/models`. A file that is there already is its owner's: settings are left
+as they are, and a model is only added to the list where it is missing.
+"""
+
+import os
+import pathlib
+import re
+
+from keras_pyconv.export.serving.ledger import FILE as LEDGER
+from keras_pyconv.export.serving.ledger import LOCK, add_entry, read_ledger
+from keras_pyconv.export.serving.messages import message
+from keras_pyconv.reading import read_text
+from keras_pyconv.writing import locked, write_atomically
+
+MOUNTED = "/models"  # where the container has the folder
+MODELS, BATCHING, MONITORING = (
+    "models.config",
+    "batching.config",
+    "monitoring.config",
+)
+METRICS = "/monitoring/prometheus/metrics"
+
+# What the server does not read: strings, which hold anything, and comments.
+_SILENT = re.compile(r"""#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""")
+_MODEL = """\
+  config {{
+    name: "{name}"
+    base_path: "{mounted}/{name}"
+    model_platform: "tensorflow"
+  }}
+"""
+_BATCHING = """\
+# Requests that arrive within 2 ms are answered together, in one of the sizes
+# below. Set num_batch_threads to the number of processor cores.
+max_batch_size {{ value: {largest} }}
+batch_timeout_micros {{ value: 2000 }}
+max_enqueued_batches {{ value: 100 }}
+num_batch_threads {{ value: {threads} }}
+{sizes}
+"""
+_MONITORING = """\
+prometheus_config {{
+  enable: true
+  path: "{path}"
+}}
+"""
+
+
+def _listed(text):
+    """Names of the models in the text of `models.config`."""
+    from google.protobuf import text_format
+
+    config = message("ModelServerConfig")()
+    # Whatever else its owner set is left to the server.
+    text_format.Parse(
+        text,
+        config,
+        allow_unknown_field=True,
+        allow_unknown_extension=True,
+    )
+    if not config.HasField("model_config_list"):
+        raise ValueError("it has no list")
+    return [model.name for model in config.model_config_list.config]
+
+
+def _end_of_list(text):
+    """Where the bracket stands that ends the list of models."""
+    blank = _SILENT.sub(lambda match: " " * len(match[0]), text)
+    depth = 0
+    for bracket in re.compile(r"[{<\[]|[}>\]]").finditer(
+        blank, blank.index("model_config_list")
+    ):
+        depth += 1 if bracket[0] in "{<[" else -1
+        if depth == 0:
+            return bracket.start()
+    raise ValueError("its list has no end")
+
+
+def with_model(text, name):
+    """The text of a list of models with one more, where it is not in it.
+
+    Everything that stood in the text still does, comments too.
+
+    Raises:
+        ValueError: no list can be read from the text.
+    """
+    if not _SILENT.sub("", text).strip():
+        text = f"{text.rstrip()}\nmodel_config_list {{\n}}\n".lstrip("\n")
+    try:
+        listed = _listed(text)
+        if name in listed:
+            return text
+        end = _end_of_list(text)
+        model = _MODEL.format(name=name, mounted=MOUNTED)
+        longer = text[:end] + model + text[end:]
+        if _listed(longer) != [*listed, name]:
+            raise ValueError("it could not be extended")
+    # The parser's own error is no ValueError.
+    except Exception as error:
+        raise ValueError(
+            f"{MODELS} holds no model_config_list that can be read, so that "
+            f"the model {name!r} cannot be added to it: {error}"
+        ) from error
+    return longer
+
+
+def batching(batch_sizes):
+    """The text of the batching file for batches of these sizes."""
+    sizes = sorted(set(batch_sizes))
+    return _BATCHING.format(
+        largest=sizes[-1],
+        threads=os.cpu_count() or 1,
+        sizes="\n".join(f"allowed_batch_sizes: {size}" for size in sizes),
+    )
+
+
+def _models_text(folder):
+    file = pathlib.Path(folder, MODELS)
+    return read_text(file) if file.exists() else ""
+
+
+def check_server_files(root, wanted=True):
+    """Refuses folders whose files cannot be brought up to date.
+
+    `wanted` is whether the folder above `root` gets the ledger and the files.
+    """
+    root = pathlib.Path(os.path.abspath(root))
+    folder = root.parent
+    if (root / LEDGER).exists() or (root / MODELS).exists():
+        raise ValueError(
+            f"{root} is a folder of models. Give one in it, which is named "
+            f"as the model is in the server, such as {root / 'digits'}."
+        )
+    if not wanted:
+        return
+    if not re.fullmatch(r"[\w.-]+", root.name):
+        raise ValueError(
+            "The folder's name is the model's, which may hold letters, "
+            f"digits, '_', '.' and '-'. Received: {root.name!r}"
+        )
+    read_ledger(folder)
+    with_model(_models_text(folder), root.name)
+    if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(
+            f"The ledger and the server's files go to {folder}, which cannot "
+            "be written. With server_files=False nothing is written there."
+        )
+
+
+def write_server_files(root, batch_sizes, entry):
+    """Brings ledger and server's files in the folder of models up to date."""
+    folder = pathlib.Path(os.path.abspath(root)).parent
+    with locked(folder / LOCK):
+        add_entry(folder, entry)
+        before = _models_text(folder)
+        after = with_model(before, entry.name)
+        if after != before:
+            write_atomically(folder / MODELS, after)
+        others = {
+            BATCHING: batching(batch_sizes),
+            MONITORING: _MONITORING.format(path=METRICS),
+        }
+        for file, text in others.items():
+            if not (folder / file).exists():
+                write_atomically(folder / file, text)

@@ -1,0 +1,174 @@
+"""The folders that TF Serving reads: `<root>/<version>/`, all or nothing.
+
+The server loads a version as soon as its numeric folder appears, and ignores
+folders whose names are not numbers. So a version is written beside its place,
+flushed to the disk and renamed; whatever fails or is killed before the
+rename leaves no numeric folder behind.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import secrets
+import shutil
+import socket
+
+LARGEST_VERSION = 2**63 - 1  # the server's versions are int64
+STAGING = re.compile(r"tmp-(?P<host>.+)-(?P<process>\d+)-[0-9a-f]{8}")
+
+
+def _host():
+    """This machine's name, without what a file name cannot hold."""
+    return re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname()) or "host"
+
+
+def taken_versions(root):
+    """Version numbers that are in use below `root`.
+
+    The server ignores a folder whose number is larger than its versions.
+    """
+    root = pathlib.Path(root)
+    names = os.listdir(root) if root.is_dir() else []
+    numbers = {int(name) for name in names if re.fullmatch("[0-9]+", name)}
+    return {number for number in numbers if number <= LARGEST_VERSION}
+
+
+def next_version(root):
+    """One more than the largest version, which is what the server serves."""
+    version = max(taken_versions(root), default=0) + 1
+    if version > LARGEST_VERSION:
+        raise ValueError(
+            f"Version {LARGEST_VERSION} exists in {root}, and no server can "
+            "hold a larger one. Give `version` a number that is free."
+        )
+    return version
+
+
+def check_destination(root, version=None, size_bytes=0):
+    """Refuses a destination that cannot be written, without touching it."""
+    root = pathlib.Path(root)
+    if version is not None and not (
+        isinstance(version, int)
+        and not isinstance(version, bool)
+        and 1 <= version <= LARGEST_VERSION
+    ):
+        raise ValueError(
+            "`version` must be a positive integer that 64 bits hold, or None "
+            f"for the next free one. Received: version={version!r}"
+        )
+    existing = next(p for p in (root, *root.absolute().parents) if p.exists())
+    if not existing.is_dir():
+        raise NotADirectoryError(
+            f"Versions are written below a folder, and {existing} is a file."
+        )
+    if (root / "saved_model.pb").exists():
+        raise ValueError(
+            f"{root} is itself a SavedModel. Give the folder above it, in "
+            "which the versions are numbered."
+        )
+    if version is None:
+        next_version(root)
+    elif version in taken_versions(root):
+        raise FileExistsError(
+            f"Version {version} exists in {root} and is never overwritten. "
+            f"The next free version is {next_version(root)}."
+        )
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise PermissionError(f"The folder {existing} cannot be written.")
+    free = shutil.disk_usage(existing).free
+    if free < size_bytes:
+        raise OSError(
+            f"The export needs {size_bytes / 1e6:.0f} MB and the disk of "
+            f"{existing} has {free / 1e6:.0f} MB left."
+        )
+
+
+def _make_folders(root):
+    """Makes `root` with its parents; returns those made, deepest first."""
+    missing = [p for p in (root, *root.parents) if not p.exists()]
+    root.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def _is_running(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _remove_stale(root):
+    """Removes what exports that were killed on this machine left behind."""
+    # On other systems signal 0 is a real signal, so nothing is removed.
+    if os.name != "posix":
+        return
+    for entry in root.iterdir():
+        match = STAGING.fullmatch(entry.name)
+        if match and match["host"] == _host():
+            if not _is_running(int(match["process"])):
+                shutil.rmtree(entry, ignore_errors=True)
+
+
+def _flush(path):
+    """Brings a file or a folder to the disk."""
+    if os.name != "posix" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _move_into_place(staging, root, version):
+    """Renames to the version asked for, or to the next that is free."""
+    while True:
+        place = root / str(version or next_version(root))
+        # os.rename would replace an empty folder without a word.
+        if not place.exists():
+            try:
+                os.rename(staging, place)
+                return place
+            except OSError:
+                if not place.exists():
+                    raise
+        if version is not None:
+            raise FileExistsError(f"Version {version} appeared in {root}.")
+
+
+def publish(root, version, write):
+    """Makes `<root>/<version>/` appear complete, or not at all.
+
+    Args:
+        root: the model's folder, made where it is missing.
+        version: positive integer, or None for one more than the largest.
+        write: function that fills a new folder. Whatever it raises is raised
+            again after everything that was made has been removed.
+
+    Returns:
+        Path of the version's folder.
+    """
+    root = pathlib.Path(root)
+    made = _make_folders(root)
+    _remove_stale(root)
+    token = secrets.token_hex(4)
+    staging = root / f"tmp-{_host()}-{os.getpid()}-{token}"
+    try:
+        staging.mkdir(parents=True)
+        write(staging)
+        for path in sorted(staging.rglob("*")):
+            _flush(path)
+        place = _move_into_place(staging, root, version)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        # Those that somebody else fills meanwhile stay.
+        for folder in made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
+    _flush(root)
+    return place

@@ -1,0 +1,144 @@
+"""Warm-up requests: what TF Serving asks a version before clients may.
+
+The first request of each signature and batch size builds an executor and
+takes up to seconds. The server runs the file
+`assets.extra/tf_serving_warmup_requests` first: a TFRecord of PredictionLog
+messages. A request in it that fails keeps the version from loading.
+"""
+
+import pathlib
+
+import numpy as np
+
+from keras_pyconv.export.serving.messages import message
+from keras_pyconv.lazy import tf
+
+FILE = "assets.extra/tf_serving_warmup_requests"
+MOST_RECORDS = 1000  # the server reads no more
+RECORD_BYTES = 16  # of a TFRecord, beside its data
+
+
+def _tensor(array):
+    """A TensorProto; one value stands for all where they are the same."""
+    array = np.asarray(array)
+    if array.dtype == np.float32 and array.size and np.ptp(array) == 0:
+        proto = tf.make_tensor_proto(array.flat[0], shape=array.shape)
+    else:
+        proto = tf.make_tensor_proto(array)
+    return proto.SerializeToString()
+
+
+def encode_log(model_name, signature_name, method, arrays):
+    """The bytes of one PredictionLog; `arrays` are by input name."""
+    log = message("PredictionLog")()
+    request = getattr(log, method).request
+    request.model_spec.name = model_name
+    request.model_spec.signature_name = signature_name
+    if method == "predict":
+        for name, array in arrays.items():
+            request.inputs.add(key=name, value=_tensor(array))
+    else:
+        (serialized,) = arrays.values()
+        request.input.example_list.examples.extend(serialized)
+    return log.SerializeToString()
+
+
+def decode_log(data):
+    """The name of the signature and the arrays of one PredictionLog.
+
+    Raises:
+        ValueError: it is damaged, or of another kind.
+    """
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.framework import tensor_pb2
+
+    try:
+        log = message("PredictionLog").FromString(data)
+        kinds = [field.name for field, _ in log.ListFields()]
+        if len(kinds) != 1:
+            raise ValueError("it is of another kind than predict and classify")
+        request = getattr(log, kinds[0]).request
+        if kinds[0] == "predict":
+            arrays = {
+                one.key: tf.make_ndarray(
+                    tensor_pb2.TensorProto.FromString(one.value)
+                )
+                for one in request.inputs
+            }
+        else:
+            examples = request.input.example_list.examples
+            arrays = {"inputs": np.empty(len(examples), object)}
+            arrays["inputs"][:] = list(examples)
+    except (DecodeError, TypeError, ValueError) as error:
+        raise ValueError(f"A warm-up request is damaged: {error}") from error
+    return request.model_spec.signature_name or "serving_default", arrays
+
+
+def _sizes(signatures, batch_sizes):
+    """Pairs of a signature and a batch size, if the server reads so many."""
+    wanted = [
+        (signature, count)
+        for signature in signatures
+        for count in signature.batch_sizes or batch_sizes
+    ]
+    if len(wanted) > MOST_RECORDS:
+        raise ValueError(
+            f"The server reads at most {MOST_RECORDS} warm-up requests. "
+            f"Received {len(wanted)}: fewer `batch_sizes` are needed."
+        )
+    return wanted
+
+
+def write_warmup(folder, model_name, signatures, batch_sizes, size):
+    """Writes the requests of every signature and batch size.
+
+    Open axes are `size`; a signature may have batch sizes of its own.
+
+    Raises:
+        ValueError: more requests than the server reads.
+    """
+    file = pathlib.Path(folder, FILE)
+    file.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for signature, count in _sizes(signatures, batch_sizes):
+            arrays = signature.example_inputs(count, size)
+            # One value for all makes a file that is a tenth the size.
+            arrays = {
+                name: (
+                    np.full_like(array, 0.5)
+                    if array.dtype == np.float32
+                    else array
+                )
+                for name, array in arrays.items()
+            }
+            # The server takes examples in strings alone; of other inputs it
+            # can only be asked to predict.
+            is_text = all(
+                np.asarray(a).dtype == object for a in arrays.values()
+            )
+            method = signature.method if is_text else "predict"
+            writer.write(encode_log(model_name, signature.name, method, arrays))
+
+
+def read_warmup(path):
+    """The warm-up requests of a version; none where it has no file of them.
+
+    Returns:
+        List of `(signature name, {input name: array})`.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    file = pathlib.Path(path, FILE)
+    if not file.is_file():
+        return []
+    try:
+        data = [one.numpy() for one in tf.data.TFRecordDataset(str(file))]
+        # TensorFlow takes what is too short for a record for the end.
+        read = sum(len(one) + RECORD_BYTES for one in data)
+        if read != file.stat().st_size:
+            raise ValueError("it ends within a request")
+        return [decode_log(one) for one in data]
+    except (tf.errors.OpError, ValueError) as error:
+        reason = getattr(error, "message", str(error))
+        raise ValueError(f"{file} is damaged: {reason}") from error

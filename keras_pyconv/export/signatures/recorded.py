@@ -1,0 +1,66 @@
+"""What an export remembers of how its answers are made.
+
+The server does not read `assets.extra/keras_pyconv.json`. The checker does,
+to ask the Keras model for the same answers, and so may clients.
+"""
+
+import dataclasses
+import json
+import pathlib
+
+from keras_pyconv.reading import read_json
+from keras_pyconv.tasks.preprocessing import Preprocessing
+
+FILE = "assets.extra/keras_pyconv.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Recorded:
+    """The arguments of an export that its answers depend on.
+
+    Attributes:
+        preprocessing: `Preprocessing`, or None. Where there are `steps`, its
+            mean and deviation count alone.
+        labels: tuple of class names, or None.
+        top_k: number of best classes.
+        size: pixels of a side at which the model runs, where any will do.
+        steps: how the sides of a picture become those of the model's input,
+            in words; empty where `preprocessing` says it.
+    """
+
+    preprocessing: Preprocessing | None = None
+    labels: tuple | None = None
+    top_k: int = 5
+    size: int = 64
+    steps: str = ""
+
+    def write(self, folder):
+        """Writes the record into the folder of a SavedModel."""
+        file = pathlib.Path(folder, FILE)
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n")
+
+
+def read(path):
+    """The record of a version, or None where it has none.
+
+    Raises:
+        ValueError: the record is damaged.
+    """
+    file = pathlib.Path(path, FILE)
+    if not file.is_file():
+        return None
+    try:
+        row = read_json(file)
+        made, labels = row["preprocessing"], row["labels"]
+        if made is not None:
+            made = {
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in made.items()
+            }
+            made = Preprocessing(**made)
+        labels = None if labels is None else tuple(labels)
+        sizes = row["top_k"], row["size"], row.get("steps", "")
+        return Recorded(made, labels, *sizes)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{file} is damaged: {error!r}") from error

@@ -1,0 +1,175 @@
+"""The signatures of a segmentation network: label maps, not logits.
+
+A file's answer is an image too, an 8-bit gray PNG of the size of the image as
+it was sent, whose values are classes from 0. An image is shown whole, fitted
+into the square that the network sees, not in windows at many scales, which is
+for `evaluate_segmentation`.
+"""
+
+import dataclasses
+
+import keras
+
+from keras_pyconv.export.inspect import inspect
+from keras_pyconv.export.signatures.classifier import default_signature
+from keras_pyconv.export.signatures.images import decode_sized, image_signature
+from keras_pyconv.export.signatures.recorded import FILE as RECORD
+from keras_pyconv.export.signatures.recorded import Recorded
+from keras_pyconv.lazy import tf
+from keras_pyconv.tasks.preprocessing import Preprocessing, normalize
+from keras_pyconv.tasks.segmentation.classes import names_of_classes
+
+SIDE = 473
+LARGEST = 1024  # pixels to which logits are enlarged; beyond, labels are
+MOST_CLASSES = 256  # what a gray PNG can hold
+
+
+def _fitted(picture, side, preprocessing):
+    """The picture in the corner of a square, and its sides there.
+
+    What remains has the mean colour, which is zero once normalized.
+    """
+    sides = tf.cast(tf.shape(picture)[:2], tf.float32)
+    inner = tf.round(side * sides / tf.reduce_max(sides))
+    inner = tf.cast(tf.maximum(inner, 1.0), tf.int32)
+    pixels = tf.image.resize(picture, inner, antialias=True)
+    pixels = normalize(pixels, preprocessing)
+    return tf.image.pad_to_bounding_box(pixels, 0, 0, side, side), inner
+
+
+def _mask(logits, sides):
+    """The PNG of one picture's labels at the size as it was sent."""
+    inner, outer = sides[:2], sides[2:]
+    shrink = LARGEST / tf.cast(tf.reduce_max(outer), tf.float32)
+    middle = tf.cast(outer, tf.float32) * tf.minimum(shrink, 1.0)
+    middle = tf.cast(tf.maximum(tf.round(middle), 1.0), tf.int32)
+    logits = tf.image.resize(logits[: inner[0], : inner[1]], middle)
+    labels = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    labels = tf.cast(labels[..., tf.newaxis], tf.uint8)
+    labels = tf.image.resize(labels, outer, "nearest")
+    return tf.io.encode_png(labels)
+
+
+def _masks(logits, sides, readable):
+    """A PNG for each picture, empty for what could not be read."""
+
+    def one(element):
+        logits, sides, readable = element
+        return tf.cond(
+            readable, lambda: _mask(logits, sides), lambda: tf.constant(b"")
+        )
+
+    return tf.map_fn(
+        one, (logits, sides, readable), fn_output_signature=tf.string
+    )
+
+
+def _check_outputs(seen):
+    """Refuses a model whose output is not the logits of every pixel."""
+    shapes = seen.output_shapes
+    given = (None, *seen.shapes[0])
+    sides = zip(given[1:3], shapes[0][1:3])
+    same = all(None in pair or pair[0] == pair[1] for pair in sides)
+    if len(shapes) != 1 or len(shapes[0]) != 4 or not same:
+        raise ValueError(
+            "A segmentation network has one output, the logits of every pixel, "
+            "of shape (batch, height, width, classes) and the image's size. "
+            f"{seen.name!r} takes {given} and gives outputs of shape {shapes}."
+        )
+
+
+def _side(seen):
+    """Pixels of a side of the square that the network is shown."""
+    _check_outputs(seen)
+    classes = seen.output_shapes[0][-1]
+    shape = seen.shapes[0]
+    if classes > MOST_CLASSES:
+        raise ValueError(
+            f"A mask's PNG holds {MOST_CLASSES} classes. The model "
+            f"{seen.name!r} has {classes}."
+        )
+    if len(shape) != 3 or shape[-1] != 3 or shape[0] != shape[1]:
+        raise ValueError(
+            "The model must take colour images, square or of any size. "
+            f"{seen.name!r} takes {shape}."
+        )
+    return shape[0] or SIDE
+
+
+def segmentation_signatures(model, preprocessing=None, labels=None):
+    """What a server of label maps takes and gives.
+
+    Args:
+        model: a `PyConvSegNet`, channels last, to logits at the image's
+            size; of any size or of a square.
+        preprocessing: a `Preprocessing` whose mean and deviation are taken;
+            by default ImageNet's.
+        labels: name of every class, which clients find in the version's
+            `assets.extra/keras_pyconv.json`, or None.
+
+    Returns:
+        List of `Signature`: `serving_default` takes prepared images and
+        gives `labels`, uint8 `(batch, height, width)`; `serve_bytes` takes
+        JPEG or PNG files and gives `mask_bytes`, one PNG file for each, empty
+        where the file cannot be read.
+
+    Raises:
+        ValueError: the model takes no colour images, gives anything but
+            logits at their size, has more than 256 classes, or there is not
+            one label for each.
+
+    Example:
+
+    >>> signatures = segmentation_signatures(model)
+    >>> keras_pyconv.export.saved_model(
+    ...     model, "saved_models/segnet", signatures=signatures
+    ... )
+    """
+    seen = inspect(model)
+    side = _side(seen)
+    preprocessing = preprocessing or Preprocessing()
+    steps = (
+        f"its long side resized to {side} pixels with antialiasing (what a "
+        "square then lacks below or on the right is 0 after the rest)"
+    )
+    made = dataclasses.replace(preprocessing, size=side, resize=side)
+    meaning = "classes from 0"
+    if labels is not None:
+        labels = names_of_classes(seen.output_shapes[0][-1], labels)
+        meaning += f", named in `{RECORD}`"
+
+    def of_prepared(outputs):
+        (logits,) = keras.tree.flatten(outputs)
+        found = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        return {"labels": tf.cast(found, tf.uint8)}
+
+    def prepare(picture):
+        square, inner = _fitted(picture, side, preprocessing)
+        sides = tf.concat([inner, tf.shape(picture)[:2]], axis=0)
+        return square, tf.cast(sides, tf.float32)
+
+    def of_files(served, files):
+        shape = (side, side, 3)
+        squares, sides, readable = decode_sized(files, prepare, shape, 4)
+        (logits,) = keras.tree.flatten(served(squares))
+        sides = tf.cast(sides, tf.int32)
+        return {"mask_bytes": _masks(logits, sides, readable)}
+
+    return [
+        default_signature(
+            seen,
+            of_prepared,
+            {"labels": meaning},
+            "Prepared images, see Pictures, to the class of every pixel.",
+            recorded=Recorded(made, labels, steps=steps),
+        ),
+        image_signature(
+            of_files,
+            (side, side * 4 // 3),
+            "JPEG or PNG files to masks of the same size.",
+            {
+                "mask_bytes": f"a gray PNG for each, of {meaning}; empty "
+                "where the file cannot be read"
+            },
+        ),
+    ]

@@ -1,0 +1,166 @@
+"""The entry points of a SavedModel: one record each, over one shared model.
+
+A `Signature` says what a client sends and what it gets. Every output carries
+the batch dimension, because TF Serving's batcher and its REST rows refuse one
+that does not, and has a type that the server can write as JSON.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable
+
+import numpy as np
+
+from keras_pyconv.export.inspect import random_array
+from keras_pyconv.export.signatures.recorded import Recorded
+from keras_pyconv.lazy import tf
+
+WRITABLE = ("float32", "float64", "int32", "int64", "uint8", "bool", "string")
+METHODS = ("predict", "classify", "regress")
+
+
+def unservable(dtype, shape):
+    """Why a server cannot give an output, or an empty text."""
+    if dtype not in WRITABLE:
+        return (
+            f"is {dtype}, which the server cannot write as JSON. "
+            f"It can: {', '.join(WRITABLE)}."
+        )
+    shape = tf.TensorShape(shape)
+    if shape.rank == 0 or (shape.rank and shape[0] is not None):
+        return (
+            "must have the batch of any size as its first axis. "
+            f"Received: shape {shape}"
+        )
+    return ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """One entry point of a SavedModel, and how it is made.
+
+    Attributes:
+        name: what clients ask for, such as `serving_default`.
+        inputs: `tf.TensorSpec` by input name; the first axis is the batch
+            and None, other axes may be None too. A string that holds a
+            file's bytes has a name that ends in `_bytes`.
+        function: `(model, tensors) -> outputs`. `tensors` are the inputs by
+            name; `model(inputs)` takes and gives what the Keras model does,
+            at inference and in float32; outputs are a dictionary of tensors
+            whose first axis is the batch.
+        method: how the server answers it: one of `METHODS`.
+        examples: `(count) -> arrays by input name`, of `count` rows that
+            differ: the warm-up requests, and what the checker asks. None
+            where random numbers will do, which they never do for strings.
+        batch_sizes: of the warm-up requests; None for those of the export.
+        meaning: one sentence for readers.
+        outputs: what each output is, by its name, for readers.
+        recorded: `Recorded`, what clients and the checker must know of how
+            the answers are made, or None; of several signatures the first
+            one's is kept.
+    """
+
+    name: str
+    inputs: dict
+    function: Callable
+    method: str = "predict"
+    examples: Callable | None = None
+    batch_sizes: tuple | None = None
+    meaning: str = ""
+    outputs: dict = dataclasses.field(default_factory=dict)
+    recorded: Recorded | None = None
+
+    def __post_init__(self):
+        if not re.fullmatch(r"[A-Za-z][\w.-]*", self.name):
+            raise ValueError(
+                "A signature's name begins with a letter and holds letters, "
+                f"digits, '_', '.' and '-'. Received: {self.name!r}"
+            )
+        if self.method not in METHODS:
+            raise ValueError(
+                f"Unknown method {self.method!r} of the signature "
+                f"{self.name!r}. Known: {', '.join(METHODS)}."
+            )
+        for name, spec in self.inputs.items():
+            if not spec.shape.rank or spec.shape[0] is not None:
+                raise ValueError(
+                    "The first axis of an input is the batch, of any size. "
+                    f"Received: {name!r} of shape {spec.shape} in the "
+                    f"signature {self.name!r}"
+                )
+
+    def example_inputs(self, count, size):
+        """Its own examples, or random numbers; open axes are `size`."""
+        if self.examples is not None:
+            return self.examples(count)
+        generator = np.random.default_rng(0)
+        return {
+            name: random_array(
+                spec.dtype.name,
+                (count, *spec.shape.as_list()[1:]),
+                generator,
+                size,
+            )
+            for name, spec in self.inputs.items()
+        }
+
+    def traced(self, model):
+        """The concrete function, over one that takes and gives what Keras does.
+
+        Raises:
+            ValueError: an output that the server cannot give.
+        """
+
+        def serve(**tensors):
+            outputs = self.function(model, tensors)
+            for name, tensor in outputs.items():
+                fault = unservable(tensor.dtype.name, tensor.shape)
+                if fault:
+                    raise ValueError(
+                        f"The output {name!r} of the signature {self.name!r} "
+                        f"{fault}"
+                    )
+            return outputs
+
+        named = {
+            name: tf.TensorSpec(spec.shape, spec.dtype, name)
+            for name, spec in self.inputs.items()
+        }
+        function = tf.function(serve, autograph=False)
+        return function.get_concrete_function(**named)
+
+
+def check_signatures(signatures):
+    """The signatures as a tuple, if they are some with a name each."""
+    signatures = tuple(signatures)
+    for signature in signatures:
+        if not isinstance(signature, Signature):
+            raise TypeError(
+                "`signatures` must be keras_pyconv.export.Signature records. "
+                f"Received: {signature!r}"
+            )
+        dtypes = {spec.dtype.name for spec in signature.inputs.values()}
+        if "string" in dtypes and signature.examples is None:
+            raise ValueError(
+                f"The signature {signature.name!r} takes strings and needs "
+                "`examples`: a function of their number that makes some."
+            )
+    names = [signature.name for signature in signatures]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(
+            "`signatures` must be one or more with different names. "
+            f"Received the names: {', '.join(names) or 'none'}"
+        )
+    return signatures
+
+
+def given_signatures(signatures, labels, task, top_k):
+    """The signatures of the caller, and what is recorded of them."""
+    if labels is not None or task is not None:
+        raise ValueError(
+            "`labels` and `task` belong to the signatures that are made "
+            "here; with `signatures` the given ones are written as they are."
+        )
+    signatures = check_signatures(signatures)
+    records = (signature.recorded for signature in signatures)
+    return signatures, next(filter(None, records), Recorded(top_k=top_k))

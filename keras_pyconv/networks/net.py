@@ -1,0 +1,148 @@
+"""What a description of a network asks of its reader.
+
+A description is a function whose first argument, `net`, has the methods below,
+one a kind of layer. It says what there is, in which order, and under which
+name; what a layer becomes is the reader's: a Keras layer (`models`), a cost
+(`complexity`), a module of PyTorch (`parity`). What stands for a feature map,
+`x` here, is the reader's too.
+
+Sizes such as kernels and strides are one number for all axes, or one an axis.
+Padding "same" is half the kernel on both sides, "valid" is none.
+"""
+
+from abc import ABC, abstractmethod
+
+
+class Net(ABC):
+    """A reader of descriptions, over images (rank 2) or clips (rank 3)."""
+
+    rank = 2
+
+    @abstractmethod
+    def channels(self, x) -> int:
+        """Channels of a feature map."""
+
+    @abstractmethod
+    def conv(
+        self,
+        x,
+        filters,
+        kernels=(1,),
+        groups=1,
+        strides=1,
+        dilation=1,
+        *,
+        name,
+        padding="same",
+        use_bias=False,
+        start="kaiming",
+        precise=False,
+    ):
+        """Convolution of one or more levels over the whole of `x`.
+
+        Args:
+            filters: of each level; one number for the only one.
+            kernels: of each level, smallest first.
+            groups: of each level, or of all.
+            start: how weights begin: "kaiming" (normal, by the fan out),
+                "uniform" (by the fan in, as PyTorch's) or "xavier".
+            precise: whether the outputs keep the precision of the variables
+                where the network computes in 16 bits.
+        """
+
+    @abstractmethod
+    def norm(self, x, *, name, epsilon=1e-5):
+        """Batch normalization; momentum 0.9 in Keras's sense."""
+
+    @abstractmethod
+    def relu(self, x, *, name, shared=False):
+        """ReLU.
+
+        The paper's count is of the last call of each ReLU object, and a block
+        of the authors has one object: `shared` says that a later call counts.
+        """
+
+    @abstractmethod
+    def add(self, shortcut, x, *, name):
+        """The sum at the end of a residual block."""
+
+    @abstractmethod
+    def scale(self, x, factor, *, name):
+        """Multiplication by a constant."""
+
+    @abstractmethod
+    def concat(self, maps, *, name):
+        """Maps side by side, on channels."""
+
+    @abstractmethod
+    def max_pool(self, x, window, strides, *, name, padding="same"):
+        """Max pooling; write the window as the authors write it."""
+
+    @abstractmethod
+    def average_pool(self, x, window, *, name):
+        """Averages over the positions inside the map, at stride 1."""
+
+    @abstractmethod
+    def adaptive_pool(self, x, bins, *, name):
+        """Averages over so many bins along each axis."""
+
+    @abstractmethod
+    def global_pool(self, x, *, name, adaptive=True):
+        """Averages over all positions; `adaptive` if that is how it counts."""
+
+    @abstractmethod
+    def resize(self, x, like, *, name, precise=False):
+        """Bilinear resizing to the size of `like`, corners kept in place."""
+
+    @abstractmethod
+    def dropout(self, x, rate, *, name, of_channels=False):
+        """Dropout of numbers or of whole channels; none at a rate of 0."""
+
+    @abstractmethod
+    def dense(self, x, units, *, name, activation=None, use_bias=True):
+        """Linear layer; readers other than Keras's give it no activation."""
+
+    @abstractmethod
+    def gate(self, x, weights, *, name):
+        """Each channel of `x` times the sigmoid of its number in `weights`."""
+
+    @abstractmethod
+    def join_boxes(self, maps, width, detector, *, name):
+        """Predictions of all maps, `width` numbers for each default box."""
+
+    def axes(self, size) -> tuple[int, ...]:
+        """A size along each axis."""
+        return (size,) * self.rank if isinstance(size, int) else tuple(size)
+
+    def levels(self, filters, kernels, groups) -> list[tuple]:
+        """(kernel along each axis, filters, groups) of each level."""
+        count = len(kernels)
+        filters = (filters,) if isinstance(filters, int) else filters
+        groups = (groups,) * count if isinstance(groups, int) else groups
+        return list(zip(map(self.axes, kernels), filters, groups, strict=True))
+
+    def part(self, x, name):
+        """Says that what was made since the last part is called `name`.
+
+        Returns:
+            The part's output, `x`.
+        """
+        return x
+
+
+def conv_norm(net, x, *sizes, name, epsilon=1e-5, **options):
+    """Convolution, named by the number of its levels, and normalization.
+
+    Args:
+        sizes: filters, kernels, groups, strides and dilation, as `Net.conv`.
+        options: the others of `Net.conv`.
+    """
+    kind = "pyconv" if sizes[1:] and len(sizes[1]) > 1 else "conv"
+    x = net.conv(x, *sizes, name=f"{name}_{kind}", **options)
+    return net.norm(x, name=f"{name}_bn", epsilon=epsilon)
+
+
+def unit(net, x, *sizes, name, shared=False, **options):
+    """Convolution, normalization, ReLU; arguments as `conv_norm`."""
+    x = conv_norm(net, x, *sizes, name=name, **options)
+    return net.relu(x, name=f"{name}_relu", shared=shared)

@@ -1,0 +1,1 @@
+"""Our networks in PyTorch, from the same descriptions."""

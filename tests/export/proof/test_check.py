@@ -1,0 +1,286 @@
+"""The checker passes good exports and fails those that a server would."""
+
+import pathlib
+import shutil
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_pyconv.export import __main__ as command
+from keras_pyconv.export import answer_in_clean_process, check, saved_model
+from keras_pyconv.export.proof import clean_process
+from keras_pyconv.export.proof.check import Candidate, check_all
+from keras_pyconv.export.proof.child import pack, unpack
+from keras_pyconv.export.proof.claims import Report, Row, difference_of
+from keras_pyconv.export.serving import warmup
+from keras_pyconv.layers import PyConv, PyConv3D
+
+layers = keras.layers
+
+
+def classifier(inputs, *body):
+    """A network of five classes that ends as most do."""
+    x = inputs
+    for layer in body:
+        x = layer(x)
+    pool = layers.GlobalAveragePooling2D if x.ndim == 4 else Pool3D
+    x = layers.BatchNormalization()(x)
+    x = layers.Dense(5, "softmax")(pool()(layers.ReLU()(x)))
+    return keras.Model(inputs, x)
+
+
+Pool3D = layers.GlobalAveragePooling3D
+
+
+def stock():
+    """A convolution of Keras that XLA must compile."""
+    inputs = keras.Input((8, 8, 4))
+    outputs = layers.Conv2D(4, 3, groups=2, name="stock")(inputs)
+    return keras.Model(inputs, outputs)
+
+
+def save_as_many_do(model, folder, restored):
+    """As `tf.saved_model.save(model)` does, or with its raw variables."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 4), name="x")])
+    def serve(x):
+        return {"y": model(x)}
+
+    module = tf.Module()
+    if restored:
+        module.model_variables = [v.value for v in model.variables]
+    else:
+        module.model = model
+    tf.saved_model.save(module, str(folder), signatures=serve)
+    return folder
+
+
+def one_of_each_kind(root):
+    """Exports of small networks, by name: candidates for the checker."""
+    images, clips = keras.Input((16, 16, 3)), keras.Input((4, 12, 12, 3))
+    small = layers.Conv2D(8, 3), layers.MaxPooling2D()
+    models = {
+        "frozen": classifier(images, *small, PyConv(16, groups=(1, 2, 4, 4))),
+        "video": classifier(
+            clips, layers.Conv3D(8, 3), PyConv3D(8, (3, 5), groups=(1, 4))
+        ),
+    }
+    any_size = keras.Input((None, None, 1))
+    models["any size"] = keras.Model(any_size, layers.Conv2D(1, 75)(any_size))
+    for name, model in models.items():
+        path = saved_model(
+            model,
+            root / name.replace(" ", "-"),
+            freeze=name == "frozen",
+            batch_sizes=(1, 2),
+        )
+        yield name, Candidate(path, model)
+
+
+def written_before():
+    """An export that was written at commit aa13343, and its model."""
+    folder = pathlib.Path(__file__).parents[1] / "written_before"
+    inputs = keras.Input((12, 12, 3))
+    x = PyConv(8, (3, 5), groups=(1, 1))(inputs)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dense(3, "softmax", name="kinds")(x)
+    model = keras.Model(inputs, x)
+    model.load_weights(folder / "tiny.weights.h5")
+    return Candidate(folder / "tiny" / "1", model)
+
+
+def with_damaged_warmup(exported, folder):
+    copy = shutil.copytree(exported, folder / "1")
+    (copy / warmup.FILE).write_bytes(b"\xff\xfe hello")
+    return Candidate(copy)
+
+
+@pytest.fixture(scope="module")
+def reports(network, exported, tmp_path_factory):
+    """What the checker says of all of them, from one pair of processes."""
+    root = tmp_path_factory.mktemp("kinds")
+    candidates = {
+        "whole": Candidate(exported, network),
+        **dict(one_of_each_kind(root)),
+        "stock": Candidate(save_as_many_do(stock(), root / "1", True)),
+        "written before": written_before(),
+        "damaged warm-up": with_damaged_warmup(exported, root / "damaged"),
+        "unrestored": Candidate(save_as_many_do(stock(), root / "2", False)),
+        "no version": Candidate(
+            save_as_many_do(layers.ReLU(), root / "new", True)
+        ),
+    }
+    return dict(zip(candidates, check_all(candidates.values())))
+
+
+@pytest.mark.parametrize("kind", ["whole", "frozen", "video", "any size"])
+def test_an_export_passes_with_and_without_onednn(reports, kind):
+    report = reports[kind]
+    assert report.passed, str(report)
+    claims = " ".join(row.claim for row in report.rows)
+    for where in ("oneDNN on", "oneDNN off"):
+        assert f"{where}: answers equal the Keras model's" in claims
+        assert f"{where}, serving_default: a batch of 2 equals" in claims
+        assert f"{where}, serving_default: an empty batch does no" in claims
+
+
+@pytest.mark.parametrize("kind", ["whole", "frozen"])
+def test_signatures_of_strings_and_the_warm_up_are_asked(reports, kind):
+    claims = [row.claim for row in reports[kind].rows]
+    assert "oneDNN on: 6 warm-up requests pass" in claims
+    for name in ("serve_bytes", "classify"):
+        assert f"oneDNN off, {name}: a broken picture takes" in str(claims)
+
+
+def failed(report):
+    return "\n".join(str(row) for row in report.rows if not row.passed)
+
+
+def test_stock_groups_fail(reports):
+    faults = failed(reports["stock"])
+    assert "FAIL  no must-compile function" in faults
+    assert "FAIL  oneDNN on, serving_default: answers" in faults
+    assert "compilation disabled" in faults
+
+
+def test_unrestored_variables_fail(reports):
+    faults = failed(reports["unrestored"])
+    assert "FAIL  oneDNN off, serving_default: answers" in faults
+    assert "Could not find variable" in faults
+
+
+def test_a_folder_that_is_no_version_fails(reports):
+    faults = failed(reports["no version"])
+    assert faults == "FAIL  the folder's name is a version"
+
+
+def test_the_command_prints_the_report(monkeypatch, capsys):
+    row = Row("it flies", False, "it fell")
+    report = Report("here/1", (row,))
+    monkeypatch.setattr("keras_pyconv.export.check", lambda path: report)
+    assert command.main(["check", "here/1"]) == 1
+    printed = capsys.readouterr().out
+    assert "FAIL  it flies: it fell\n1 of 1 checks failed" in printed
+
+
+def test_the_command_says_where_no_model_is(tmp_path, capsys):
+    assert command.main(["check", str(tmp_path)]) == 2
+    assert "no SavedModel" in capsys.readouterr().err
+
+
+def test_unknown_names_list_the_known_ones(exported):
+    with pytest.raises(ValueError, match="It has: classify, serve_bytes"):
+        answer_in_clean_process(exported, np.zeros(1), "poetry")
+    with pytest.raises(ValueError, match="images. Received: pixels"):
+        answer_in_clean_process(exported, {"pixels": np.zeros(1)})
+
+
+def test_tensorflow_is_found_where_the_user_has_it(
+    exported, tmp_path, monkeypatch
+):
+    (tmp_path / "tensorflow.py").write_text("raise ImportError(__file__)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(RuntimeError, match=f"{tmp_path}/tensorflow.py"):
+        answer_in_clean_process(exported, np.zeros((1, 32, 32, 3)))
+
+
+def test_a_process_that_takes_too_long_is_an_error(exported, monkeypatch):
+    monkeypatch.setattr(clean_process, "TIMEOUT_SECONDS", 0.1)
+    with pytest.raises(RuntimeError, match="not done within 0.1 seconds"):
+        answer_in_clean_process(exported, np.zeros((1, 32, 32, 3)))
+
+
+def test_arrays_and_strings_travel_between_processes(tmp_path):
+    arrays = {
+        "0/x": np.arange(6.0).reshape(2, 3),
+        "0/text": np.array([["a", "\u00fc"]]),
+        "1/bytes": np.array([b"\x00\xff\x00", b""], object),
+        "2/none": np.array([], object),
+    }
+    pack(tmp_path / "a.npz", arrays)
+    received = unpack(tmp_path / "a.npz")
+    assert sorted(received) == sorted(arrays)
+    np.testing.assert_array_equal(received["0/x"], arrays["0/x"])
+    assert received["0/text"].tolist() == [[b"a", "\u00fc".encode()]]
+    assert received["1/bytes"].tolist() == [b"\x00\xff\x00", b""]
+
+
+RANKING = {
+    "scores": np.array([[0.7, 0.2, 0.1]], np.float32),
+    "classes": np.array([[4, 2, 9]]),
+}
+
+
+@pytest.mark.parametrize(
+    "name, value, difference",
+    [
+        ("scores", [[0.7, 0.2, 0.1001]], "scores differs by 1.0e-04"),
+        ("classes", [[2, 4, 9]], "classes differs"),
+        ("classes", [[4, 2]], "classes has shape"),
+    ],
+    ids=["score", "order", "shape"],
+)
+def test_answers_that_differ_are_told(name, value, difference):
+    other = {**RANKING, name: np.array(value)}
+    assert difference in difference_of(RANKING, other)
+
+
+def test_equal_scores_may_be_ranked_either_way():
+    tied = {**RANKING, "scores": np.array([[0.5, 0.3, 0.3]])}
+    other = {**tied, "classes": np.array([[4, 9, 2]])}
+    assert not difference_of(tied, other)
+
+
+def test_what_scores_rank_is_compared_where_the_rank_is_sure():
+    boxes = np.arange(12.0).reshape(1, 3, 4)
+    wanted = {"scores": np.array([[0.9, 0.5, 0.5]]), "boxes": boxes}
+    tied = {**wanted, "boxes": boxes[:, [0, 2, 1]]}
+    other = {**wanted, "boxes": boxes[:, [1, 0, 2]]}
+    assert not difference_of(wanted, tied)
+    assert difference_of(wanted, other).startswith("boxes differs")
+
+
+def test_outputs_that_hold_nothing_or_no_numbers_are_compared():
+    wanted = {
+        "nothing": np.zeros((2, 0), np.float32),
+        "flags": np.array([[True], [False]]),
+        "labels": np.array([[b"a"], [b"b"]], object),
+        "scores": np.ones((2, 3), np.float32),
+    }
+    assert not difference_of(wanted, wanted)
+    for name in ("flags", "labels"):
+        other = {**wanted, name: wanted[name][::-1]}
+        assert difference_of(wanted, other) == f"{name} differs"
+
+
+def test_a_graph_that_touches_files_is_not_run(tmp_path):
+    trace = tmp_path / "trace"
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 4), name="x")])
+    def serve(x):
+        with tf.control_dependencies([tf.io.write_file(str(trace), "ran")]):
+            return {"y": x + 1.0}
+
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures=serve)
+    report = check(tmp_path / "1")
+    assert not report.passed and not trace.exists()
+    assert "FAIL  no operation on files" in str(report)
+    assert "WriteFile" in str(report) and "oneDNN" not in str(report)
+
+
+def test_damaged_warm_up_requests_fail(reports):
+    faults = failed(reports["damaged warm-up"])
+    assert faults.startswith("FAIL  the warm-up requests can be read: ")
+    assert "is damaged" in faults and "\n" not in faults
+
+
+def test_an_export_of_before_passes_and_answers_as_its_model(reports):
+    report = reports["written before"]
+    assert report.passed, str(report)
+    claims = [row.claim for row in report.rows]
+    assert "oneDNN on: 6 warm-up requests pass" in claims
+    assert "oneDNN off: answers equal the Keras model's" in claims

@@ -1,0 +1,296 @@
+"""An export is complete and answers as the model does, or is refused."""
+
+import collections
+import errno
+import os
+import shutil
+import threading
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_pyconv.export import answer_in_clean_process, saved_model
+from keras_pyconv.export.serving import module
+from keras_pyconv.export.serving import saved_model as export_module
+from keras_pyconv.export.serving.audit import TensorSpec, read_signatures
+from keras_pyconv.export.serving.ledger import read_ledger
+
+
+def files(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
+
+
+def test_a_clean_process_gives_the_models_answers(network, exported):
+    images = np.random.default_rng(1).normal(size=(3, 32, 32, 3))
+    images = images.astype("float32")
+    answer = answer_in_clean_process(exported, images)
+    expected = network.predict(images, verbose=0)
+    order = np.argsort(-expected, axis=-1)[:, :3]
+    np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-5)
+    np.testing.assert_array_equal(answer["classes"], order)
+    assert answer["labels"][0, 0] == f"class {order[0, 0]}".encode()
+    best = np.take_along_axis(answer["probabilities"], order, -1)
+    np.testing.assert_array_equal(answer["scores"], best)
+
+
+def test_the_signature_is_what_the_documentation_says(exported):
+    signature = read_signatures(exported)["serving_default"]
+    assert signature.inputs == {
+        "images": TensorSpec("float32", (None, 32, 32, 3))
+    }
+    assert signature.outputs == {
+        "classes": TensorSpec("int64", (None, 3)),
+        "labels": TensorSpec("string", (None, 3)),
+        "probabilities": TensorSpec("float32", (None, 10)),
+        "scores": TensorSpec("float32", (None, 3)),
+    }
+
+
+def test_versions_count_up_and_are_never_overwritten(small, tmp_path):
+    first = saved_model(small, tmp_path / "net")
+    before = files(first)
+    assert (first.name, first.parent) == ("1", tmp_path / "net")
+    assert saved_model(small, tmp_path / "net", version=7).name == "7"
+    with pytest.raises(FileExistsError, match="next free version is 8"):
+        saved_model(small, tmp_path / "net", version=1)
+    assert files(first) == before
+
+
+@pytest.mark.parametrize("version", [0, -1, 1.0, "1", True, 2**63])
+def test_a_version_is_a_positive_integer(small, tmp_path, version):
+    with pytest.raises(ValueError, match="positive integer"):
+        saved_model(small, tmp_path / "net", version)
+    assert not (tmp_path / "net").exists()
+
+
+def test_a_root_that_is_a_file_is_refused(small, tmp_path):
+    (tmp_path / "net").write_text("mine")
+    with pytest.raises(NotADirectoryError, match="net is a file"):
+        saved_model(small, tmp_path / "net")
+    assert (tmp_path / "net").read_text() == "mine"
+
+
+def test_a_root_that_is_a_version_is_refused(small, tmp_path):
+    version = saved_model(small, tmp_path)
+    with pytest.raises(ValueError, match="itself a SavedModel"):
+        saved_model(small, version)
+
+
+def test_the_folder_of_models_is_refused(small, tmp_path):
+    saved_model(small, tmp_path / "net")
+    with pytest.raises(ValueError, match="is a folder of models. Give one in"):
+        saved_model(small, tmp_path)
+    assert not (tmp_path / "1").exists()
+
+
+def test_a_folder_without_permission_is_refused(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(PermissionError, match="cannot be written"):
+        saved_model(small, tmp_path / "net")
+    assert not files(tmp_path)
+
+
+def test_a_full_disk_is_refused_before_writing(small, tmp_path, monkeypatch):
+    usage = collections.namedtuple("usage", "free")(1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(OSError, match="needs 8 MB .* has 1 MB left"):
+        saved_model(small, tmp_path / "net")
+    assert not files(tmp_path)
+
+
+def test_what_is_no_keras_model_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="Received: .*Dense"):
+        saved_model(keras.layers.Dense(2), tmp_path / "net")
+
+
+def test_a_model_that_is_not_built_is_refused(tmp_path):
+    model = keras.Sequential([keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match="not built"):
+        saved_model(model, tmp_path / "net")
+
+
+def test_a_subclass_is_refused_with_the_cure(tmp_path):
+    class Net(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    with pytest.raises(ValueError, match="keras.Model\\(inputs, model"):
+        saved_model(Net(), tmp_path / "net")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_variables_that_are_not_finite_are_named(small, tmp_path, value):
+    small.layers[-1].bias.assign([0.0, value, 0.0])
+    with pytest.raises(ValueError, match="1 variables .* predictions/bias"):
+        saved_model(small, tmp_path / "net")
+    assert not files(tmp_path)
+
+
+def test_a_failure_in_the_middle_leaves_nothing(small, tmp_path, monkeypatch):
+    def fail(module, folder, signatures):
+        with open(os.path.join(folder, "saved_model.pb"), "wb") as file:
+            file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tf.saved_model, "save", fail)
+    with pytest.raises(OSError, match="No space left"):
+        saved_model(small, tmp_path / "models" / "net")
+    assert not files(tmp_path)
+    monkeypatch.undo()
+    assert saved_model(small, tmp_path / "models" / "net").name == "1"
+
+
+def test_tensorflows_own_error_of_a_full_disk_is_told(
+    small, tmp_path, monkeypatch
+):
+    def fail(*arguments, **options):
+        raise tf.errors.ResourceExhaustedError(None, None, "no space: x.index")
+
+    monkeypatch.setattr(tf.saved_model, "save", fail)
+    with pytest.raises(OSError, match="could not be written: no space") as e:
+        saved_model(small, tmp_path / "net")
+    assert e.value.errno == errno.ENOSPC
+    assert not files(tmp_path)
+
+
+def test_a_disk_that_fills_up_at_the_end_is_told(small, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise tf.errors.ResourceExhaustedError(None, None, "no space: warmup")
+
+    monkeypatch.setattr(export_module, "write_warmup", fail)
+    with pytest.raises(OSError, match="could not be written: no space"):
+        saved_model(small, tmp_path / "models" / "net")
+    assert not files(tmp_path)
+
+
+def test_frozen_weights_that_no_file_holds_are_refused(
+    small, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(module, "FILE_BYTES", 8_000_000)
+    with pytest.raises(ValueError, match="can hold 0.0 GB.*freeze=False"):
+        saved_model(small, tmp_path / "net", freeze=True)
+    assert not files(tmp_path)
+
+
+@pytest.mark.parametrize("batch_sizes", [(), (0,), (1, 2.0), (True,)])
+def test_batch_sizes_are_positive_integers(small, tmp_path, batch_sizes):
+    with pytest.raises(ValueError, match="`batch_sizes` some of them"):
+        saved_model(small, tmp_path / "net", batch_sizes=batch_sizes)
+
+
+def test_a_folder_above_without_permission_is_refused(
+    small, tmp_path, monkeypatch
+):
+    (tmp_path / "net").mkdir()
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda p, mode: p != tmp_path and access(p, mode)
+    )
+    with pytest.raises(PermissionError, match="server_files=False"):
+        saved_model(small, tmp_path / "net")
+    assert not files(tmp_path / "net")
+    assert saved_model(small, tmp_path / "net", server_files=False).exists()
+
+
+def test_stock_grouped_convolution_is_refused_by_name(tmp_path):
+    inputs = keras.Input((8, 8, 4))
+    x = keras.layers.Conv2D(4, 3, groups=2, name="stock")(inputs)
+    model = keras.Model(inputs, x)
+    with pytest.raises(ValueError, match="'stock' .Conv2D, groups=2.*PyConv"):
+        saved_model(model, tmp_path / "net")
+    assert not files(tmp_path)
+
+
+def test_a_sequential_model_that_is_no_classifier_is_written(tmp_path):
+    stack = [keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="maps")]
+    model = keras.Sequential(stack)
+    path = saved_model(model, tmp_path / "net")
+    signature = read_signatures(path)["serving_default"]
+    assert signature.outputs == {"maps": TensorSpec("float32", (None, 6, 6, 4))}
+    images = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("f4")
+    served = tf.saved_model.load(path).signatures["serving_default"]
+    np.testing.assert_allclose(
+        served(images=images)["maps"], model(images), atol=1e-5
+    )
+
+
+def test_stock_groups_in_a_sequential_model_are_refused_by_name(tmp_path):
+    stock = keras.layers.Conv2D(4, 3, groups=2, name="stock")
+    model = keras.Sequential([keras.Input((8, 8, 4)), stock])
+    with pytest.raises(ValueError, match="'stock' .Conv2D, groups=2.*PyConv"):
+        saved_model(model, tmp_path / "net")
+    assert not files(tmp_path)
+
+
+def test_a_bfloat16_model_is_written_in_float32(tmp_path, randomized):
+    inputs = keras.Input((None, None, 3))
+    policy = keras.DTypePolicy("mixed_bfloat16")
+    x = keras.layers.Conv2D(4, 3, dtype=policy)(inputs)
+    x = keras.layers.BatchNormalization(dtype=policy)(x)
+    model = randomized(keras.Model(inputs, x))
+    path = saved_model(model, tmp_path / "net")
+    assert b"bfloat16" not in (path / "saved_model.pb").read_bytes()
+    (spec,) = read_signatures(path)["serving_default"].outputs.values()
+    assert spec == TensorSpec("float32", (None, None, None, 4))
+
+
+def test_functions_of_its_owner_are_served(with_own_functions, tmp_path):
+    path = saved_model(with_own_functions, tmp_path / "net", batch_sizes=(1,))
+    images = np.random.default_rng(0).normal(size=(2, 12, 12, 4)).astype("f4")
+    served = tf.saved_model.load(path).signatures["serving_default"]
+    np.testing.assert_allclose(
+        served(images=images)["probabilities"],
+        with_own_functions(images),
+        atol=1e-5,
+    )
+
+
+def test_threads_that_export_to_one_root_lose_nothing(small, tmp_path):
+    failures = []
+
+    def export():
+        try:
+            for _ in range(4):
+                saved_model(small, tmp_path / "net", batch_sizes=(1,))
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=export) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    versions = list(range(1, 25))
+    assert [entry.version for entry in read_ledger(tmp_path)] == versions
+    names = {path.name for path in (tmp_path / "net").iterdir()}
+    assert names == {*map(str, versions), "README.md"}
+
+
+def test_a_model_that_touches_files_is_refused_by_name(tmp_path):
+    inputs = keras.Input((4,))
+
+    def note(x):
+        with tf.control_dependencies([tf.io.write_file("notes", "seen")]):
+            return tf.identity(x)
+
+    x = keras.layers.Lambda(note, name="notes")(inputs)
+    with pytest.raises(ValueError, match="'notes' .Lambda.: file-operation"):
+        saved_model(keras.Model(inputs, x), tmp_path / "net")
+    assert not files(tmp_path)
+
+
+def test_a_request_for_nothing_gets_nothing(exported, nothing):
+    assert set(nothing(tf.saved_model.load(exported)).values()) == {0}
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_so_it_does_with_convolutions_of_keras(freeze, nothing, tmp_path):
+    inputs = keras.Input((6, 6, 4))
+    x = keras.layers.Conv2D(8, 3, strides=2, activation="relu")(inputs)
+    x = keras.layers.Flatten()(keras.layers.MaxPooling2D(2)(x))
+    model = keras.Model(inputs, keras.layers.Dense(3, "softmax")(x))
+    folder = saved_model(model, tmp_path / "stock", freeze=freeze)
+    assert set(nothing(tf.saved_model.load(folder)).values()) == {0}
