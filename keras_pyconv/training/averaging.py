@@ -16,6 +16,7 @@ from keras_pyconv.training.per_device import PerDevice
 class WeightAverage(keras.callbacks.Callback):
     """Averages of all floating-point weights of a model.
 
+    They move after every step, of several in one execution after the last.
     The model has the averages from the evaluation of an epoch, or its end, to
     the beginning of the next epoch, and in the end; so `ModelCheckpoint` and
     `EarlyStopping` keep what was evaluated.

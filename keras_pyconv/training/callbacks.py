@@ -89,10 +89,13 @@ class Callbacks(keras.callbacks.CallbackList):
     """
 
     def __init__(self, run, callbacks, verbose):
+        callbacks = keras.tree.flatten(callbacks or [])
         _refuse_backups(callbacks)
         if verbose == "auto":
             verbose = 1 if sys.stdout.isatty() else 2
-        self._run, self._restored = run, run.restored
+        self._run = run
+        # Given up after the first epoch has begun: it is as large as the model.
+        self._restored, run.restored = run.restored, None
         # Keras counts the batches of an epoch that is gone on with from 0.
         self._skipped = 0 if run.finished else run.within
         self._ends_short, self._shown = False, 0.0

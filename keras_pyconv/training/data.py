@@ -87,7 +87,17 @@ def distributed(dataset, strategy, machines):
         )
         dataset = dataset.apply(endless)
     dataset = dataset.prefetch(2 * parts)
-    return strategy.distribute_datasets_from_function(lambda _: dataset)
+    brought = strategy.distribute_datasets_from_function(lambda _: dataset)
+    # What Keras calls for `class_weight`.
+    brought.map = _refuse_map
+    return brought
+
+
+def _refuse_map(*_, **__):
+    raise ValueError(
+        "`class_weight` is for one machine. On several give weights with the "
+        "examples: batches of (inputs, targets, weights)."
+    )
 
 
 def validation_data(batches, batch_size, strategy):

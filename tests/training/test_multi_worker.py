@@ -141,6 +141,10 @@ def test_a_keras_that_is_made_in_another_way_is_named():
         multi_worker.adapt(model, None, 0)
 
 
+def test_class_weights_are_refused_in_words(broken):
+    assert "give weights with the examples" in (broken / "refused").read_text()
+
+
 def test_a_missing_description_of_the_machines_is_said(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     with pytest.raises(ValueError, match='needs .* TF_CONFIG .*"task"'):

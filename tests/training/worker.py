@@ -41,3 +41,12 @@ def train(folder, place, seconds_a_step):
             )
         },
     )
+    try:
+        small.run(
+            folder / "weighted",
+            small.model(strategy),
+            batches=batches,
+            fit={"class_weight": {0: 1.0, 1: 2.0}},
+        )
+    except ValueError as error:
+        (folder / "refused").write_text(str(error))
