@@ -7,10 +7,7 @@ from keras_pyconv.training.accumulation import accumulate_gradients
 from keras_pyconv.training.averaging import WeightAverage
 from keras_pyconv.training.callbacks import Evaluation
 from keras_pyconv.training.data import validation_data
-from keras_pyconv.training.evaluation import ErrorRates
-from keras_pyconv.training.loop import fit
 from keras_pyconv.training.optimizer import SGD
-from keras_pyconv.training.region_scores import RegionScores
 from keras_pyconv.training.run import Run
 from keras_pyconv.training.schedules import (
     StepDecay,
@@ -22,16 +19,13 @@ from keras_pyconv.training.strategies import make_strategy, shard
 from keras_pyconv.training.workdir import provenance
 
 __all__ = [
-    "ErrorRates",
     "Evaluation",
-    "RegionScores",
     "Run",
     "SGD",
     "StepDecay",
     "WeightAverage",
     "accumulate_gradients",
     "cosine_decay",
-    "fit",
     "make_strategy",
     "poly_decay",
     "provenance",

@@ -14,18 +14,9 @@ from keras import ops
 
 
 def _matches(rule, path):
+    if rule is None:
+        return False
     return bool(re.search(rule, path) if isinstance(rule, str) else rule(path))
-
-
-def _check_rules(rules, paths):
-    """Refuses a regular expression that no variable's path matches."""
-    for rule in rules:
-        if isinstance(rule, str) and not any(_matches(rule, p) for p in paths):
-            near = difflib.get_close_matches(rule, paths, n=3, cutoff=0)
-            raise ValueError(
-                f"The pattern {rule!r} matches no trainable variable. "
-                f"Some of their paths: {', '.join(near)}"
-            )
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
@@ -49,23 +40,23 @@ class SGD(keras.optimizers.SGD):
         l2_excludes: what has no decay: a regular expression that is searched
             for in the variable's path, such as `"gamma|beta|bias"`, or a
             function from the path to a bool. None excludes nothing.
-        rate_multipliers: `{regular expression: factor}`; the first that is
-            found in the variable's path multiplies the rate.
         name: string.
         **kwargs: those of `keras.optimizers.SGD`; its `weight_decay` is
             refused.
 
     Raises:
-        ValueError: a pattern matches no variable of the model, found when the
-            optimizer is built.
+        ValueError: the pattern matches no variable of the model, found when
+            the optimizer is built.
 
-    Example:
+    Rates per layer are those of several optimizers:
 
     ```python
-    from keras_pyconv import training
+    import keras
+    from keras_pyconv.training import SGD
 
-    training.SGD(
-        0.01, l2=1e-4, l2_excludes="_bn/", rate_multipliers={"^head": 10.0}
+    # The layer `head` learns ten times as fast as the rest.
+    keras.optimizers.MultiOptimizer(
+        keras.optimizers.OptimizerMap(SGD(0.01), {"head/.*": SGD(0.1)})
     )
     ```
     """
@@ -77,7 +68,6 @@ class SGD(keras.optimizers.SGD):
         nesterov=False,
         l2=1e-4,
         l2_excludes=None,
-        rate_multipliers=None,
         name="SGD",
         **kwargs,
     ):
@@ -91,34 +81,26 @@ class SGD(keras.optimizers.SGD):
         )
         self.l2 = float(l2)
         self.l2_excludes = l2_excludes
-        self.rate_multipliers = dict(rate_multipliers or {})
 
     def build(self, variables):
         if self.built:
             return
         paths = [variable.path for variable in variables]
-        excludes = [] if self.l2_excludes is None else [self.l2_excludes]
-        _check_rules([*excludes, *self.rate_multipliers], paths)
-        self._decays = [
-            0.0 if any(_matches(rule, path) for rule in excludes) else self.l2
-            for path in paths
-        ]
-        self._factors = [
-            next(
-                (
-                    float(factor)
-                    for rule, factor in self.rate_multipliers.items()
-                    if _matches(rule, path)
-                ),
-                1.0,
+        excluded = [_matches(self.l2_excludes, path) for path in paths]
+        if isinstance(self.l2_excludes, str) and not any(excluded):
+            near = difflib.get_close_matches(
+                self.l2_excludes, paths, n=3, cutoff=0
             )
-            for path in paths
-        ]
+            raise ValueError(
+                f"The pattern {self.l2_excludes!r} matches no trainable "
+                f"variable. Some of their paths: {', '.join(near)}"
+            )
+        self._decays = [0.0 if no else self.l2 for no in excluded]
         super().build(variables)
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
-        rate = ops.cast(learning_rate, variable.dtype) * self._factors[index]
+        rate = ops.cast(learning_rate, variable.dtype)
         gradient = ops.cast(gradient, variable.dtype)
         if self._decays[index]:
             gradient = gradient + self._decays[index] * variable
@@ -138,5 +120,4 @@ class SGD(keras.optimizers.SGD):
             **config,
             "l2": self.l2,
             "l2_excludes": self.l2_excludes,
-            "rate_multipliers": self.rate_multipliers,
         }

@@ -55,14 +55,20 @@ def test_what_is_excluded_has_no_decay(excludes):
     np.testing.assert_allclose(gamma, _torch(0.9, False, 0.0), rtol=1e-5)
 
 
-def test_a_multiplier_is_of_the_rate():
-    kernel, gamma = _moved(l2=0.0, rate_multipliers={"^kernel": 10.0})
-    change, tenth = kernel - [1.0, 2.0], gamma - [1.0, 2.0]
+def test_several_optimizers_have_several_rates():
+    kernel, gamma = _variables()
+    slow, fast = (SGD(rate, l2=0.0) for rate in (0.01, 0.1))
+    several = keras.optimizers.MultiOptimizer(
+        keras.optimizers.OptimizerMap(slow, {"ker.*": fast})
+    )
+    several.build([kernel, gamma])
+    several.apply([keras.ops.ones(2)] * 2)
+    change, tenth = kernel.numpy() - [1, 2], gamma.numpy() - [1, 2]
     np.testing.assert_allclose(change, 10 * tenth, rtol=1e-4)
 
 
 def test_a_pattern_that_matches_nothing_is_refused():
-    optimizer = SGD(0.1, rate_multipliers={"kernle": 10.0})
+    optimizer = SGD(0.1, l2_excludes="kernle")
     with pytest.raises(ValueError, match="'kernle' matches no .* kernel"):
         optimizer.build(_variables())
 
@@ -73,7 +79,7 @@ def test_keras_weight_decay_is_refused():
 
 
 def test_the_configuration_makes_the_same_optimizer():
-    options = {"l2": 0.3, "l2_excludes": "bn", "rate_multipliers": {"h": 2.0}}
+    options = {"l2": 0.3, "l2_excludes": "bn"}
     optimizer = SGD(0.1, nesterov=True, **options)
     config = keras.optimizers.serialize(optimizer)
     again = keras.optimizers.deserialize(config)
