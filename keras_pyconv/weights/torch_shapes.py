@@ -21,6 +21,7 @@ from keras_pyconv.networks.authors_names import (
     torch_shape,
 )
 from keras_pyconv.weights.catalog import PUBLISHED
+from keras_pyconv.weights.sources import shown
 
 SIDE = 32
 _COUNTER = ".num_batches_tracked"
@@ -106,8 +107,8 @@ def _fault(name, shape, expected, variant):
     if shape is None:
         return f"{name!r} of {variant} is missing"
     if expected is None:
-        return f"{name!r} is none of {variant}, the nearest network"
-    return f"{name!r} has shape {shape}, in {variant} {expected}"
+        return f"{shown(name)} is none of {variant}, the nearest network"
+    return f"{shown(name)} has shape {shown(shape)}, in {variant} {expected}"
 
 
 def _compare(shapes, variant):
