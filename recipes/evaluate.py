@@ -27,12 +27,13 @@ import keras_pyconv
 from keras_pyconv import datasets
 from keras_pyconv.complexity.grid import grid
 from keras_pyconv.export.signatures import recorded
+from keras_pyconv.reading import check_file, one_line
 from keras_pyconv.tasks import error_rates
 from keras_pyconv.tasks.preprocessing import (
     imagenet_preprocessing,
     pixels_as_they_are,
 )
-from keras_pyconv.weights.sources import check_file, one_line, verify
+from keras_pyconv.weights.sources import verify
 from recipes import common, pictures
 
 VARIANT = "PyConvResNet50"

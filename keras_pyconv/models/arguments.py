@@ -13,8 +13,8 @@ import os
 
 import keras
 
+from keras_pyconv.reading import check_file
 from keras_pyconv.weights import SETS, get_published, published_sets
-from keras_pyconv.weights.sources import check_file
 from keras_pyconv.weights.torch_files import TORCH_FILES
 
 POOLINGS = (None, "avg", "max")

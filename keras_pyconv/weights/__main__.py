@@ -9,6 +9,7 @@ import numpy as np
 
 import keras_pyconv
 from keras_pyconv.architectures import ARCHITECTURES, SEGMENTERS
+from keras_pyconv.reading import check_file
 from keras_pyconv.weights import (
     SETS,
     files,
@@ -16,7 +17,7 @@ from keras_pyconv.weights import (
     read_arrays,
     save_keras_weights,
 )
-from keras_pyconv.weights.sources import check_file, checksum_path, is_whole
+from keras_pyconv.weights.sources import checksum_path, is_whole
 
 # Of the largest value of the same tensor.
 TOLERANCE = 1e-4

@@ -17,6 +17,7 @@ import tempfile
 
 import numpy as np
 
+from keras_pyconv.reading import one_line, short
 from keras_pyconv.weights.catalog import Published
 from keras_pyconv.weights.sources import (
     REAL,
@@ -24,9 +25,7 @@ from keras_pyconv.weights.sources import (
     checksum_path,
     is_finite,
     is_whole,
-    one_line,
     replacing_with_checksum,
-    shown,
 )
 from keras_pyconv.weights.torch_files import read_arrays
 from keras_pyconv.weights.torch_shapes import find_variant
@@ -147,14 +146,14 @@ def _check_numbers(arrays):
     for name, array in arrays.items():
         if array.dtype.kind not in REAL:
             raise ValueError(
-                f"{shown(name)} holds no numbers but {array.dtype}"
+                f"{short(name)} holds no numbers but {array.dtype}"
             )
 
 
 def _check_finite(arrays):
     for name, array in arrays.items():
         if not is_finite(array):
-            raise ValueError(f"{shown(name)} holds NaN or infinity")
+            raise ValueError(f"{short(name)} holds NaN or infinity")
 
 
 def _by_hand(published):

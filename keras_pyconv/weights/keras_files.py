@@ -18,14 +18,11 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from keras_pyconv.reading import check_file, one_line, plain, short
 from keras_pyconv.weights.sources import (
     REAL,
-    check_file,
     is_finite,
-    one_line,
-    plain,
     replacing_with_checksum,
-    shown,
     verify,
 )
 from keras_pyconv.weights.torch_files import Archive
@@ -219,7 +216,7 @@ def _own(group, name, place):
     import h5py
 
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        raise ValueError(f"{shown(place)} in it is a link to somewhere else")
+        raise ValueError(f"{short(place)} in it is a link to somewhere else")
     return group[name]
 
 
@@ -229,22 +226,22 @@ def _layer_name(group):
         return None
     attribute = group.attrs.get_id("name")
     if attribute.shape != () or attribute.get_storage_size() > _LONGEST_NAME:
-        raise ValueError(f"{shown(group.name)} in it has a name that is none")
+        raise ValueError(f"{short(group.name)} in it has a name that is none")
     name = group.attrs["name"]
     if not isinstance(name, str) or len(name) > _LONGEST_NAME:
-        raise ValueError(f"{shown(group.name)} in it has a name that is none")
+        raise ValueError(f"{short(group.name)} in it has a name that is none")
     return name
 
 
 def _number(name, place):
     if not (name.isascii() and name.isdigit() and len(name) < 9):
-        raise ValueError(f"{shown(place)} in it is no number of a variable")
+        raise ValueError(f"{short(place)} in it is no number of a variable")
     return int(name)
 
 
 def _check_storage(place, dataset):
     """Refuses what is elsewhere, or is not there as large as it says."""
-    place = shown(place)
+    place = short(place)
     if dataset.external or dataset.is_virtual:
         raise ValueError(f"the numbers of {place} are in another file")
     kind = plain(dataset.dtype)
@@ -296,8 +293,8 @@ def _values(one, largest=np.finfo("float32").max):
 
 def _where(one):
     if one.layer is None:
-        return shown(one.place)
-    return f"variable {one.number} of its layer {shown(one.layer)}"
+        return short(one.place)
+    return f"variable {one.number} of its layer {short(one.layer)}"
 
 
 def _shapes(datasets):
@@ -340,7 +337,7 @@ def _own_shapes(layer):
 
 
 def _short(shapes):
-    listed = ", ".join(map(shown, shapes[:9]))
+    listed = ", ".join(map(short, shapes[:9]))
     return f"[{listed}{', ...' if shapes[9:] else ''}]"
 
 

@@ -17,7 +17,7 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from keras_pyconv.weights.sources import plain
+from keras_pyconv.reading import plain
 
 # A checkpoint of 1,000 tensors takes 40,000 steps and 150,000 bytes.
 MOST_STEPS = 400_000

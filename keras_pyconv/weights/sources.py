@@ -1,116 +1,21 @@
-"""What is common to files from elsewhere: what they are, and what is said.
-
-Text that a file chose is never printed as it stands: it may move the cursor,
-hide what stands before it, or be 5 MB long.
-"""
+"""What files of weights have in common: real numbers, and checksums beside."""
 
 import contextlib
-import errno
 import hashlib
 import os
 import pathlib
 import re
-import reprlib
-import stat
 
 import numpy as np
 
+from keras_pyconv.reading import check_file
 from keras_pyconv.writing import replacing, write_atomically
 
 _CHUNK = 1 << 20
-_LONGEST_TEXT = 100
-_LONGEST_MESSAGE = 300
 _DIGEST = re.compile(rb"(?<!\w)[0-9a-fA-F]{64}(?!\w)")
 _LONGEST_LIST = 1 << 16
 # Kinds of NumPy's dtypes that weights may have.
 REAL = "fiub"
-_KINDS = {
-    stat.S_ISDIR: "a folder",
-    stat.S_ISFIFO: "a named pipe",
-    stat.S_ISSOCK: "a socket",
-    stat.S_ISCHR: "a device",
-    stat.S_ISBLK: "a device",
-}
-
-
-def shown(value, most=_LONGEST_TEXT) -> str:
-    """`repr` of text or numbers of a file: one line, without escape codes.
-
-    Args:
-        value: text, a number, or a tuple of numbers.
-        most: characters of text, beyond which the middle is left out.
-    """
-    writer = reprlib.Repr()
-    writer.maxstring, writer.maxtuple = most, 8
-    return writer.repr(value)
-
-
-def plain(text, most=_LONGEST_TEXT) -> str:
-    """Text of a file without quotes: one line, without escape codes.
-
-    What was made plain before stays as it is.
-    """
-    text = str(text)
-    if len(text) > most:
-        text = f"{text[: most - most // 4]}...{text[-(most // 4) :]}"
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-def one_line(error, most=_LONGEST_MESSAGE) -> str:
-    """What an error of a library says, as one short line."""
-    lines = [line.strip() for line in str(error)[:10_000].splitlines()]
-    text = " ".join(line for line in lines if line).rstrip(".")
-    return plain(text, most) or type(error).__name__
-
-
-def check_file(path) -> str:
-    """Refuses what is no file that can be read, before it is opened.
-
-    Opening a pipe would wait for its other end for ever.
-
-    Args:
-        path: what the user gave.
-
-    Returns:
-        The path as text.
-
-    Raises:
-        FileNotFoundError: nothing is there, or a link leads nowhere.
-        IsADirectoryError: it is a folder.
-        PermissionError: this user may not read it.
-        OSError: it is a pipe, a device, a loop of links or the like.
-    """
-    path = os.fspath(path)
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError) as error:
-        raise _unreachable(path, error) from None
-    for is_kind, kind in _KINDS.items():
-        if is_kind(mode):
-            wrong = IsADirectoryError if kind == "a folder" else OSError
-            raise wrong(f"{path!r} is {kind}; a file is needed.")
-    if not os.access(path, os.R_OK):
-        raise PermissionError(f"This user may not read the file {path!r}.")
-    return path
-
-
-def _unreachable(path, error):
-    """The error for a path at which nothing can be looked at."""
-    number = getattr(error, "errno", None)
-    if number == errno.ELOOP:
-        return OSError(f"{path!r} is a loop of links; a file is needed.")
-    if number == errno.EACCES:
-        return PermissionError(f"This user may not look at {path!r}.")
-    if number == errno.ENOENT and os.path.islink(path):
-        target = plain(os.readlink(path))
-        return FileNotFoundError(
-            f"There is no file {path!r}: it is a link to {target}, which is "
-            "not there."
-        )
-    if number in (errno.ENOENT, errno.ENOTDIR):
-        return FileNotFoundError(f"There is no file {path!r}.")
-    cause = getattr(error, "strerror", None) or one_line(error)
-    return OSError(f"{shown(path)} is no path of a file: {cause}.")
 
 
 def is_finite(array, largest=np.finfo("float32").max) -> bool:

@@ -20,7 +20,8 @@ from functools import partial
 
 import numpy as np
 
-from keras_pyconv.weights.sources import check_file, one_line, shown, verify
+from keras_pyconv.reading import check_file, one_line, short
+from keras_pyconv.weights.sources import verify
 from keras_pyconv.weights.torch_pickle import (
     SHORT,
     Archive,
@@ -115,7 +116,7 @@ def _npy(archive, name):
             content = stream.read(size)
             # Here its checksum is compared.
             if stream.read(1) or len(content) != size:
-                raise ValueError(f"its member {shown(name)} is cut short")
+                raise ValueError(f"its member {short(name)} is cut short")
         return np.frombuffer(content, dtype).reshape(shape, order=order)
 
     return Stored(shape, dtype, read)
@@ -142,10 +143,10 @@ def _open_npz(path):
                 array = _npy(archive, name)
             except ValueError as error:
                 raise ValueError(
-                    f"its member {shown(name)} cannot be read: {error}"
+                    f"its member {short(name)} cannot be read: {error}"
                 ) from error
             if content.setdefault(name.removesuffix(".npy"), array) != array:
-                raise ValueError(f"it holds {shown(name)} twice")
+                raise ValueError(f"it holds {short(name)} twice")
         yield _unwrapped(content)
 
 
@@ -178,7 +179,7 @@ def _open_safetensors(path):
             entry = file.get_slice(name)
             kind = entry.get_dtype()
             if kind not in _SAFETENSORS:
-                raise ValueError(f"its array {shown(name)} holds {kind}")
+                raise ValueError(f"its array {short(name)} holds {kind}")
             dtype = np.dtype(_SAFETENSORS[kind])
             read = partial(_safetensor, file, name, dtype)
             content[name] = Stored(tuple(entry.get_shape()), dtype, read)
@@ -209,10 +210,10 @@ def _torch_entry(name, value, read):
     if type(value) in (int, float, bool):
         # Larger ones would become Python objects in an array.
         if not abs(value) < 2**63:
-            raise ValueError(f"its entry {shown(name)} holds {shown(value)}")
+            raise ValueError(f"its entry {short(name)} holds {short(value)}")
         return _given(np.asarray(value))
     raise ValueError(
-        f"its entry {shown(name)} is no tensor but {type(value).__name__}"
+        f"its entry {short(name)} is no tensor but {type(value).__name__}"
     )
 
 
@@ -274,7 +275,7 @@ def _array(name, value):
         return np.asarray(value)
     except ValueError as error:
         raise ValueError(
-            f"{shown(name)} in the mapping is no array: {one_line(error)}."
+            f"{short(name)} in the mapping is no array: {one_line(error)}."
         ) from None
 
 

@@ -15,7 +15,8 @@ from keras_pyconv.networks.authors_names import (
     parameter_name,
     torch_shape,
 )
-from keras_pyconv.weights.sources import REAL, is_finite, plain, shown
+from keras_pyconv.reading import plain, short
+from keras_pyconv.weights.sources import REAL, is_finite
 from keras_pyconv.weights.torch_files import read_arrays
 
 # What a model may lack and a checkpoint have.
@@ -77,7 +78,7 @@ def _fault(array, variable, free):
     expected = torch_shape(variable.shape)
     fits = array.shape == expected
     if not fits and not (free and len(array.shape) == len(expected)):
-        return f"shape {shown(array.shape)}, expected {expected}"
+        return f"shape {short(array.shape)}, expected {expected}"
     if array.dtype.kind not in REAL:
         return f"dtype {array.dtype}, expected real numbers"
     return None

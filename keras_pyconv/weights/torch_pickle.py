@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_pyconv.reading import one_line, plain, short
 from keras_pyconv.weights.pickles import (
     MOST_BYTES,
     Machine,
@@ -27,7 +28,6 @@ from keras_pyconv.weights.pickles import (
     check_key,
     inert,
 )
-from keras_pyconv.weights.sources import one_line, plain, shown
 
 __all__ = ["Tensor", "UnsafeError", "open_torch", "read_torch"]
 
@@ -129,11 +129,11 @@ def _tensor(storage, offset, size, stride, *_):
         raise ValueError("it holds a tensor with sizes that are no counts")
     count = math.prod(size)
     if max(size, default=0) > _MOST_SIZE:
-        raise ValueError(f"it holds a tensor of size {shown(size)}")
+        raise ValueError(f"it holds a tensor of size {short(size)}")
     last = offset + sum((n - 1) * step for n, step in zip(size, stride))
     if count and (last >= storage.count or count > storage.count):
         raise ValueError(
-            f"it holds a tensor of size {shown(size)} that exceeds its storage"
+            f"it holds a tensor of size {short(size)} that exceeds its storage"
         )
     return Tensor(storage, offset, size, stride)
 
@@ -230,7 +230,7 @@ class _Storages(dict):
                 raise EOFError
             self._check(made)
         if self.setdefault(key, made) != made:
-            raise ValueError(f"it says two things of its storage {shown(key)}")
+            raise ValueError(f"it says two things of its storage {short(key)}")
         return made
 
 
@@ -258,7 +258,7 @@ class Archive:
         self.members = {}
         for info in self._archive.infolist():
             if info.filename in self.members:
-                raise ValueError(f"it holds {shown(info.filename)} twice")
+                raise ValueError(f"it holds {short(info.filename)} twice")
             self.members[info.filename] = info
 
     def close(self):

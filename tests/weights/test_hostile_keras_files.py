@@ -395,4 +395,4 @@ def test_damaged_bytes_are_survived(source, tmp_path):
 @pytest.mark.ci
 @forked.here
 def test_damaged_bytes_of_many_kinds_are_survived(source, tmp_path):
-    assert_damage_is_survived(source, tmp_path, 10_000)
+    assert_damage_is_survived(source, tmp_path, 3000)
