@@ -20,6 +20,7 @@ from keras_pyconv import datasets, export, training
 from keras_pyconv.architectures import get_architecture
 from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
 from keras_pyconv.training.workdir import PACKAGES, provenance
+from keras_pyconv.weights import save_keras_weights
 from keras_pyconv.writing import write_atomically
 
 # Options that say what the data is; `--smoke` makes its own.
@@ -317,7 +318,7 @@ def keep(model, args, **options):
         # All machines hold the same weights; the first one writes.
         return
     path = args.workdir / f"{model.name}.weights.h5"
-    model.save_weights(path)
+    save_keras_weights(model, path)
     print(f"Weights: {path}")
     if args.export_root:
         exported = export.saved_model(

@@ -27,11 +27,13 @@ import keras_pyconv
 from keras_pyconv import datasets
 from keras_pyconv.complexity.grid import grid
 from keras_pyconv.export.signatures import recorded
+from keras_pyconv.reading import check_file, one_line
 from keras_pyconv.tasks import error_rates
 from keras_pyconv.tasks.preprocessing import (
     imagenet_preprocessing,
     pixels_as_they_are,
 )
+from keras_pyconv.weights.sources import verify
 from recipes import common, pictures
 
 VARIANT = "PyConvResNet50"
@@ -53,6 +55,18 @@ def of_builder(args, classes):
         input_shape=(None, None, 3),
         name=args.variant,
     )
+
+
+def of_file(path):
+    """The whole model in a file of Keras."""
+    try:
+        verify(check_file(path))
+        return keras.models.load_model(path)
+    # Archives, HDF5 and Keras have many errors.
+    except Exception as error:
+        raise ValueError(
+            f"{path} is no model that Keras loads: {one_line(error)}."
+        ) from error
 
 
 def of_export(path):
@@ -96,7 +110,7 @@ def load(args, classes):
         if path is None:
             model, name = of_builder(args, len(classes)), args.variant
         else:
-            model, name = keras.models.load_model(path), path.stem
+            model, name = of_file(path), path.stem
         side, units = model.input_shape[1], model.output_shape[-1]
 
         def scores(batch):

@@ -154,6 +154,14 @@ def test_an_export_whose_classes_are_called_otherwise_is_told(
     assert "Careful" in (said := capsys.readouterr().out) and "nought" in said
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"x" * 99])
+def test_a_damaged_keras_file_is_refused_in_words(tmp_path, content):
+    path = tmp_path / "w.keras"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="w.keras is no model that Keras"):
+        evaluate.of_file(path)
+
+
 def test_a_keras_file_of_other_classes_is_refused(folder):
     images = keras.Input((64, 64, 3))
     pooled = keras.layers.GlobalAveragePooling2D()(images)
