@@ -22,6 +22,7 @@ import pathlib
 import sys
 import types
 import typing
+from typing import Annotated
 
 FILE = "settings.yaml"  # in the folder of a run
 _WORDS = {
@@ -40,7 +41,6 @@ _TYPES = {
     str: (str, int, float),
 }
 _METAVARS = {int: "N", float: "X", pathlib.Path: "PATH", str: "NAME"}
-_YES_OR_NO = {"True": "yes", "False": "no"}
 _BOUNDS = {
     "above": operator.gt,
     "at least": operator.ge,
@@ -56,24 +56,35 @@ class Mistake(ValueError):
 # Fields -----------------------------------------------------------------------
 
 
-def option(default, help, *, flag=None, metavar=None, bounds=None, **about):
+# Numbers within bounds; the words are those of `_BOUNDS`.
+Natural = Annotated[int, ("at least", 0)]
+Positive = Annotated[int, ("at least", 1)]
+Rate = Annotated[float, ("above", 0)]
+Decay = Annotated[float, ("at least", 0)]
+Share = Annotated[float, ("at least", 0), ("at most", 1)]
+Fraction = Annotated[float, ("above", 0), ("at most", 1)]
+Part = Annotated[float, ("above", 0), ("below", 1)]
+
+
+def option(default, help, *, flag=None, metavar=None, **about):
     """A field of a dataclass of settings.
 
     Args:
         default: its value where nobody names another.
         help: what it is, for `--help`.
-        flag: name of the option; None for the field's own. A flag has
-            `--no-NAME` beside it.
+        flag: name of the option, or several; None for the field's own. One
+            that is true or false has `--no-NAME` beside it.
         metavar: what stands for the value in `--help`.
-        bounds: such as `{"at least": 1}`, of every number in it; the words
-            are "above", "at least", "at most", "below".
         **about: `decides=False` where the value cannot change the result of a
             run; `recorded=False` where it says nothing about the run at all;
-            `is_data=True` where it names what `--smoke` makes by itself.
+            `is_data=True` where it names what `--smoke` makes by itself;
+            `needed=True` where it must not be None but under `--smoke`.
     """
-    about = {"decides": True, "recorded": True, "is_data": False, **about}
-    about |= {"help": help, "flag": flag, "metavar": metavar}
-    about["bounds"] = tuple((bounds or {}).items())
+    about = {
+        **{"decides": True, "recorded": True, "is_data": False},
+        **{"needed": False, **about},
+        **{"help": help, "flag": flag, "metavar": metavar},
+    }
     return dataclasses.field(default=default, metadata=about)
 
 
@@ -124,6 +135,8 @@ class _Kind:
 
 def _kind(hint):
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return dataclasses.replace(_kind(parts[0]), bounds=parts[1:])
     if origin in (types.UnionType, typing.Union):
         (one,) = (part for part in parts if part is not type(None))
         return dataclasses.replace(_kind(one), optional=True)
@@ -135,9 +148,13 @@ def _kind(hint):
     return _Kind(hint)
 
 
-def _kind_of(settings, field):
-    hint = typing.get_type_hints(type(settings))[field.name]
-    return dataclasses.replace(_kind(hint), bounds=field.metadata["bounds"])
+def _kinds(settings):
+    """The kind of every field by its name; groups have none."""
+    hints = typing.get_type_hints(type(settings), include_extras=True)
+    return {
+        name: None if dataclasses.is_dataclass(hint) else _kind(hint)
+        for name, hint in hints.items()
+    }
 
 
 def _fields(settings, path=""):
@@ -206,7 +223,7 @@ def _replaced(settings, tree, path):
         if dataclasses.is_dataclass(present):
             changed[field.name] = _replaced(present, value, f"{here}.")
             continue
-        kind = _kind_of(settings, field)
+        kind = _kinds(settings)[field.name]
         try:
             changed[field.name] = kind(value)
         except (TypeError, ValueError):
@@ -239,7 +256,8 @@ def as_dict(settings, wanted="recorded"):
 def _plain(value):
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
-    return str(value) if isinstance(value, pathlib.Path) else value
+    known = value is None or isinstance(value, (bool, int, float))
+    return value if known else str(value)
 
 
 def write(settings, folder):
@@ -289,13 +307,13 @@ def _add(parser, settings, path=""):
             group = parser.add_argument_group(title.rstrip("."), words)
             _add(group, value, f"{here}.")
         else:
-            kind = _kind_of(settings, field)
+            kind = _kinds(settings)[field.name]
             _add_option(parser, here, field.metadata, kind, value)
 
 
 def _add_option(parser, path, about, kind, value):
     shown = value if isinstance(value, tuple) else (value,)
-    words = " ".join(_YES_OR_NO.get(str(one), str(one)) for one in shown)
+    words = " ".join(map(_word, shown))
     text = about["help"] if value is None else f"{about['help']} ({words})"
     own = {"action": argparse.BooleanOptionalAction}
     if kind.of is not bool:
@@ -307,25 +325,36 @@ def _add_option(parser, path, about, kind, value):
             "metavar": None if kind.choices else metavar,
         }
     text = text.replace("%", "%%")
-    parser.add_argument(_flag(path, about), dest=path, help=text, **own)
+    parser.add_argument(*_flags(path, about), dest=path, help=text, **own)
 
 
-def _flag(path, about):
-    name = about["flag"] or path.rpartition(".")[2]
-    return "--" + name.replace("_", "-")
+def _word(value):
+    """A value in a text of help."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def parse(settings, argv, doc, presets=()):
+def _flags(path, about):
+    """All names of an option, the first one first."""
+    names = about["flag"] or path.rpartition(".")[2]
+    names = (names,) if isinstance(names, str) else names
+    return ["--" + name.replace("_", "-") for name in names]
+
+
+def parse(doc, settings, argv=None, presets=(), check=None):
     """The settings that a command line asks for.
 
     Args:
+        doc: the recipe's docstring; it is the help text.
         settings: those of the recipe.
         argv: the words, or None for those of the shell.
-        doc: the recipe's docstring; it is the help text.
         presets: `(path, value, tree)` for values that go with another one,
             such as small ones with `--smoke`: where the setting at that path
             has the value, the nested dictionary takes the place of the
             recipe's own settings.
+        check: function of the settings, to refuse by a `ValueError` what is
+            wrong of them as a whole.
 
     Returns:
         Settings of the same type. A mistake ends the process with one line
@@ -334,14 +363,21 @@ def parse(settings, argv, doc, presets=()):
     parser = _parser(settings, doc)
     named, unknown = parser.parse_known_args(argv)
     if unknown:
-        flags = [_flag(p, field.metadata) for p, field, _ in _fields(settings)]
+        flags = [
+            flag
+            for path, field, _ in _fields(settings)
+            for flag in _flags(path, field.metadata)
+        ]
         nearest = _nearest(unknown[0].partition("=")[0], flags)
         parser.error(f"Unknown option {unknown[0]}.{nearest}")
     named = vars(named)
     config, sets = named.pop("config", []), named.pop("set", [])
     try:
         layers = [*_given(config, sets), _nested(named)]
-        return _settle(settings, layers, presets)
+        settled = _settle(settings, layers, presets)
+        if check is not None:
+            check(settled)
+        return settled
     except (ValueError, ImportError, FileNotFoundError) as error:
         parser.error(" ".join(str(error).split()))
 
@@ -353,7 +389,17 @@ def _settle(settings, layers, presets):
     beneath = [tree for path, value, tree in presets if values[path] == value]
     if values.get("run.smoke"):
         beneath.insert(0, _made_by_smoke(settings, layers))
-    return override(settings, *beneath, *layers)
+    settled = override(settings, *beneath, *layers)
+    if not values.get("run.smoke"):
+        _check_needed(settled)
+    return settled
+
+
+def _check_needed(settings):
+    for path, field, value in _fields(settings):
+        if field.metadata["needed"] and value is None:
+            flag, *_ = _flags(path, field.metadata)
+            raise ValueError(f"{flag} is missing: {field.metadata['help']}")
 
 
 def _made_by_smoke(settings, layers):
@@ -362,7 +408,7 @@ def _made_by_smoke(settings, layers):
     made = {path: about for path, about in made.items() if about["is_data"]}
     for path, value in (pair for layer in layers for pair in _flat(layer)):
         if path in made and value is not None:
-            flag = _flag(path, made[path])
+            flag, *_ = _flags(path, made[path])
             raise ValueError(f"--smoke makes its own data; leave out {flag}")
     return _nested(dict.fromkeys(made))
 

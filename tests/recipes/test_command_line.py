@@ -8,21 +8,19 @@ from typing import Literal
 
 import pytest
 
-from recipes import command_line, settings
+from recipes import command_line, groups
 from recipes.command_line import option
 
 
 @dataclasses.dataclass(frozen=True)
-class Rate:
+class Optimizer:
     """The rate.
 
     It falls with time.
     """
 
     name: Literal["sgd", "adamw"] = option("sgd", "which", flag="optimizer")
-    rate: float = option(
-        0.1, "at the start", flag="learning-rate", bounds={"above": 0}
-    )
+    rate: command_line.Rate = option(0.1, "at first", flag="learning-rate")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,18 +33,18 @@ class Settings:
     scales: tuple[float, float] = option((0.5, 2.0), "from and to")
     names: tuple[str, ...] | None = option(None, "of classes")
     flip: bool = option(True, "mirror 50 % of the images")
-    optimizer: Rate = Rate()
-    run: settings.Run = settings.Run()
+    optimizer: Optimizer = Optimizer()
+    run: groups.Run = groups.Run()
 
 
 PRESETS = (
-    settings.smoke(variant="Small", optimizer={"rate": 0.5}),
+    groups.smoke(variant="Small", optimizer={"rate": 0.5}),
     ("optimizer.name", "adamw", {"optimizer": {"rate": 0.001}}),
 )
 
 
 def parse(*words):
-    return command_line.parse(Settings(), words, "What it does.", PRESETS)
+    return command_line.parse("What it does.", Settings(), words, PRESETS)
 
 
 def refused(capsys, *words):
@@ -76,8 +74,8 @@ def test_every_field_is_an_option():
         scales=(1.0, 2.0),
         names=("x", "y"),
         flip=False,
-        optimizer=Rate(rate=3.0),
-        run=settings.Run(workdir=pathlib.Path("w")),
+        optimizer=Optimizer(rate=3.0),
+        run=groups.Run(workdir=pathlib.Path("w")),
     )
 
 
@@ -101,9 +99,9 @@ def test_help_says_what_each_option_is_and_what_it_stands_at(capsys):
         "--variant NAME a name (Large)",
         "--data NAME a folder --depth",
         "--depth {8,16} of the network (8)",
-        "--scales X X from and to (0.5 2.0)",
+        "--scales X X from and to (0.5 2)",
         "--flip, --no-flip mirror 50 % of the images (yes)",
-        "--learning-rate X at the start (0.1)",
+        "--learning-rate X at first (0.1)",
     ):
         assert words in said
 
