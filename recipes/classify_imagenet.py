@@ -88,7 +88,7 @@ def schedule(settings, steps_per_epoch):
 def make_model(settings, classes, steps_per_epoch):
     """The network with the authors' initialization, compiled."""
     import keras_pyconv
-    from keras_pyconv.training import TopKError
+    from keras_pyconv.tasks import TopKError
 
     side = settings.data.side
     model = keras_pyconv.build_classifier(

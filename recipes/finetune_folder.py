@@ -110,7 +110,7 @@ def schedule(settings, steps_per_epoch, factor=1.0):
 def make_model(settings, classes, steps_per_epoch):
     """The network with trained weights and a new classifier, compiled."""
     import keras_pyconv
-    from keras_pyconv.training import TopKError
+    from keras_pyconv.tasks import TopKError
 
     name, side = settings.variant, settings.data.side
     model = keras_pyconv.build_classifier(

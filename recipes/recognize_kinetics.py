@@ -112,7 +112,7 @@ def make_network(settings, classes, weights=None):
 
 def make_model(settings, classes, steps_per_epoch):
     """The network, compiled."""
-    from keras_pyconv.training import TopKError
+    from keras_pyconv.tasks import TopKError
 
     model = make_network(settings, classes)
     rate = schedule(settings, steps_per_epoch)

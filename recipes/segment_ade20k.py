@@ -57,7 +57,11 @@ class Settings:
     network: groups.Segmenter = groups.Segmenter()
     data: Crops = Crops("ade20k")
     optimizer: groups.Optimizer = groups.Optimizer(
-        rate=0.01, scaled_rate=False, momentum=0.9, weight_decay=1e-4
+        rate=0.01,
+        rate_batch=16,
+        scaled_rate=False,
+        momentum=0.9,
+        weight_decay=1e-4,
     )
     training: groups.Training = groups.Training(batch_size=16, epochs=100)
     run: groups.Run = groups.Run(pathlib.Path("runs/segment_ade20k"))
@@ -100,7 +104,10 @@ def make_model(settings, classes, steps_per_epoch):
 
     import keras_pyconv
     from keras_pyconv import training
-    from keras_pyconv.tasks.segmentation import SegmentationLoss
+    from keras_pyconv.tasks.segmentation import (
+        ConfusionMatrix,
+        SegmentationLoss,
+    )
 
     row, side = common.make_segmenter(settings.network), settings.data.side
     model = keras_pyconv.build_segmenter(
@@ -119,10 +126,7 @@ def make_model(settings, classes, steps_per_epoch):
         # All layers of a backbone are called conv1 to conv5.
         common.make_optimizer(settings, fast, backbone=("conv[0-9].*", slow)),
         SegmentationLoss(),
-        weighted_metrics=[
-            training.MeanIoU(classes),
-            training.PixelAccuracy(classes),
-        ],
+        metrics=[ConfusionMatrix(classes)],
     )
     return model
 
