@@ -104,10 +104,7 @@ def make_model(settings, classes, steps_per_epoch):
 
     import keras_pyconv
     from keras_pyconv import training
-    from keras_pyconv.tasks.segmentation import (
-        ConfusionMatrix,
-        SegmentationLoss,
-    )
+    from keras_pyconv.tasks import segmentation
 
     row, side = common.make_segmenter(settings.network), settings.data.side
     model = keras_pyconv.build_segmenter(
@@ -119,14 +116,14 @@ def make_model(settings, classes, steps_per_epoch):
     if settings.backbone_weights:
         common.fill_backbone(model, row.backbone, settings.backbone_weights)
     steps = settings.training.epochs * steps_per_epoch
-    rate = common.peak_rate(settings)
-    fast = training.poly_decay(rate * settings.head_rate, steps, settings.power)
-    slow = training.poly_decay(rate, steps, settings.power)
+    rate, power = common.peak_rate(settings), settings.power
+    fast = training.poly_decay(rate * settings.head_rate, steps, power)
+    slow = training.poly_decay(rate, steps, power)
     model.compile(
         # All layers of a backbone are called conv1 to conv5.
         common.make_optimizer(settings, fast, backbone=("conv[0-9].*", slow)),
-        SegmentationLoss(),
-        metrics=[ConfusionMatrix(classes)],
+        segmentation.SegmentationLoss(),
+        metrics=[segmentation.ConfusionMatrix(classes)],
     )
     return model
 
@@ -138,10 +135,8 @@ def train(settings):
     with command_line.before_the_work():
         strategy = common.start(settings)
         images, batches, validation = load_data(settings, strategy)
-        steps, classes = (
-            common.steps_per_epoch(settings, images),
-            images.classes,
-        )
+        steps = common.steps_per_epoch(settings, images)
+        classes = images.classes
         with strategy.scope():
             model = make_model(settings, len(classes), steps)
     with common.run(settings, model, batches, classes=classes) as run:
