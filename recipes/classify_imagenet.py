@@ -88,7 +88,7 @@ def schedule(settings, steps_per_epoch):
 def make_model(settings, classes, steps_per_epoch):
     """The network with the authors' initialization, compiled."""
     import keras_pyconv
-    from keras_pyconv.tasks import TopKError
+    from keras_pyconv.tasks import Crossentropy, TopKError
 
     side = settings.data.side
     model = keras_pyconv.build_classifier(
@@ -100,7 +100,7 @@ def make_model(settings, classes, steps_per_epoch):
     rate = schedule(settings, steps_per_epoch)
     model.compile(
         optimizer=common.make_optimizer(settings, rate),
-        loss=common.crossentropy(classes, settings.training.label_smoothing),
+        loss=Crossentropy(settings.training.label_smoothing),
         weighted_metrics=[TopKError(1), TopKError(5)],
     )
     return model

@@ -374,29 +374,6 @@ def _one_optimizer(wanted, rate, **named):
     )
 
 
-def crossentropy(classes, label_smoothing=0.0):
-    """The loss of classifiers, of class numbers and of rows of shares.
-
-    Args:
-        classes: int.
-        label_smoothing: share of a target that is spread over all classes.
-    """
-    import keras
-
-    def loss(targets, scores):
-        if len(targets.shape) < len(scores.shape):
-            if not label_smoothing:
-                return keras.losses.sparse_categorical_crossentropy(
-                    targets, scores
-                )
-            targets = keras.ops.one_hot(targets, classes)
-        return keras.losses.categorical_crossentropy(
-            targets, scores, label_smoothing=label_smoothing
-        )
-
-    return loss
-
-
 # Training ---------------------------------------------------------------------
 
 

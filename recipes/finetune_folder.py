@@ -110,7 +110,7 @@ def schedule(settings, steps_per_epoch, factor=1.0):
 def make_model(settings, classes, steps_per_epoch):
     """The network with trained weights and a new classifier, compiled."""
     import keras_pyconv
-    from keras_pyconv.tasks import TopKError
+    from keras_pyconv.tasks import Crossentropy, TopKError
 
     name, side = settings.variant, settings.data.side
     model = keras_pyconv.build_classifier(
@@ -121,11 +121,11 @@ def make_model(settings, classes, steps_per_epoch):
     freeze(model, settings.freeze)
     common.print_trainable(model)
     rate = schedule(settings, steps_per_epoch)
-    of_head = schedule(settings, steps_per_epoch, settings.head_factor)
-    rates = {"predictions/.*": of_head}
+    fast = schedule(settings, steps_per_epoch, settings.head_factor)
+    head = "predictions/.*", fast
     model.compile(
-        optimizer=common.make_optimizer(settings, rate, rates),
-        loss=common.crossentropy(classes, settings.training.label_smoothing),
+        optimizer=common.make_optimizer(settings, rate, head=head),
+        loss=Crossentropy(settings.training.label_smoothing),
         weighted_metrics=[TopKError(1), TopKError(5)],
     )
     return model

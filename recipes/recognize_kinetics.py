@@ -112,13 +112,13 @@ def make_network(settings, classes, weights=None):
 
 def make_model(settings, classes, steps_per_epoch):
     """The network, compiled."""
-    from keras_pyconv.tasks import TopKError
+    from keras_pyconv.tasks import Crossentropy, TopKError
 
     model = make_network(settings, classes)
     rate = schedule(settings, steps_per_epoch)
     model.compile(
         optimizer=common.make_optimizer(settings, rate),
-        loss=common.crossentropy(classes, settings.training.label_smoothing),
+        loss=Crossentropy(settings.training.label_smoothing),
         weighted_metrics=[TopKError(1), TopKError(5)],
     )
     return model
