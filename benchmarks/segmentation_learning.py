@@ -188,14 +188,14 @@ def table(rows):
 def measure(head, data, examples, options):
     """A row of the table, and the label maps."""
     from keras_pyconv.complexity import segmentation_complexity
-    from recipes import common
+    from recipes import networks
 
     model, history = train(head, data, options.workdir, options.epochs)
     settings = settings_of(
         ["--head", head, "--head-width", str(OPTIONS["head-width"])]
     )
     cost = segmentation_complexity(
-        common.make_segmenter(settings.network),
+        networks.make_segmenter(settings.network),
         (OPTIONS["side"], OPTIONS["side"], 3),
         CLASSES,
         auxiliary=False,

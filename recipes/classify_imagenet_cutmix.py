@@ -30,8 +30,8 @@ Deviations, where the sources leave something open:
 import dataclasses
 import pathlib
 
-from recipes import command_line, common, groups
-from recipes.command_line import Rate, Share, option
+from recipes import command_line, fitting, groups, networks, results, sources
+from recipes.settings import Rate, Share, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,7 @@ def load_data(settings, strategy):
     from keras_pyconv import datasets, training
     from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
 
-    train, validation = common.open_images(settings)
+    train, validation = sources.open_images(settings)
     cutmix = settings.cutmix_alpha, settings.cutmix_probability
     batches = datasets.training_pictures(
         train,
@@ -79,7 +79,7 @@ def load_data(settings, strategy):
         one_hot=True,
         batch_map=datasets.cutmix(*cutmix),
     )
-    judged = common.validation_images(validation, settings, strategy)
+    judged = sources.validation_images(validation, settings, strategy)
     return train, batches, judged
 
 
@@ -89,7 +89,7 @@ def schedule(settings, steps_per_epoch):
 
     steps = settings.training.epochs * steps_per_epoch
     warmup = round(settings.warmup * steps)
-    return training.cosine_decay(common.peak_rate(settings), steps, warmup)
+    return training.cosine_decay(fitting.peak_rate(settings), steps, warmup)
 
 
 def make_model(settings, classes, steps_per_epoch):
@@ -106,7 +106,7 @@ def make_model(settings, classes, steps_per_epoch):
     )
     rate = schedule(settings, steps_per_epoch)
     model.compile(
-        optimizer=common.make_optimizer(settings, rate),
+        optimizer=fitting.make_optimizer(settings, rate),
         loss=Crossentropy(settings.training.label_smoothing),
         # In training against the class that has most of the mixed image.
         weighted_metrics=[TopKError(1), TopKError(5)],
@@ -118,21 +118,21 @@ def main(argv=None):
     """Trains; returns the model and the figures of each epoch."""
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
     with command_line.before_the_work():
-        common.check_variant(settings.variant)
-        strategy = common.start(settings)
+        networks.check_variant(settings.variant)
+        strategy = fitting.start(settings)
         train, batches, validation = load_data(settings, strategy)
-        steps = common.steps_per_epoch(settings, train)
-        with strategy.scope():
+        steps = fitting.steps_per_epoch(settings, train)
+        with fitting.scope(settings, strategy):
             model = make_model(settings, len(train.classes), steps)
-    with common.run(settings, model, batches, classes=train.classes) as run:
+    with fitting.run(settings, model, batches, classes=train.classes) as run:
         model.fit(
             **run.fit_arguments,
             validation_data=validation,
-            class_weight=common.class_weights(settings, train),
-            callbacks=run.callbacks(common.callbacks(settings, run)),
+            class_weight=sources.class_weights(settings, train),
+            callbacks=run.callbacks(fitting.callbacks(settings, run)),
         )
     if run.finished:
-        common.keep_classifier(model, settings, train.classes)
+        results.keep_classifier(model, settings, train.classes)
     return model, run.history
 
 

@@ -18,7 +18,7 @@ import math
 import pathlib
 
 from recipes import command_line
-from recipes.command_line import option
+from recipes.settings import option
 
 CHANNELS = 64
 SIDE = 56

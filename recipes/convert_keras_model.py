@@ -23,8 +23,8 @@ the filters of a plain network, which the paper does not try.
 import dataclasses
 import pathlib
 
-from recipes import command_line, common, groups
-from recipes.command_line import Natural, Positive, Rate, Share, option
+from recipes import command_line, fitting, groups, results, sources
+from recipes.settings import Natural, Positive, Rate, Share, as_dict, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +70,7 @@ def train(model, data, settings, further=None):
         rate = settings.further_learning_rate
     print(f"\nTraining the {further or 'plain'} network for {epochs} epochs")
     keras.utils.set_random_seed(settings.seed)
-    batches = common.batches_of(*data["train"], settings)
+    batches = sources.batches_of(*data["train"], settings)
     model.compile(
         optimizer=keras.optimizers.SGD(
             training.cosine_decay(rate, epochs * batches.steps_per_epoch),
@@ -83,7 +83,7 @@ def train(model, data, settings, further=None):
         f"{further}_further" if further else "plain"
     )
     length = {"epochs": epochs, "seed": settings.seed}
-    with common.open_run(folder, model, batches, settings, **length) as run:
+    with fitting.open_run(folder, model, batches, settings, **length) as run:
         model.fit(**run.fit_arguments, callbacks=run.callbacks())
 
 
@@ -104,7 +104,7 @@ def main(argv=None):
 
     print("Preparing the data; nothing is downloaded.")
     with command_line.before_the_work():
-        data = common.load_digits(settings, "image", "label")
+        data = sources.load_digits(settings, "image", "label")
     keras.utils.set_random_seed(settings.seed)
     shape = data["train"][0].shape[1:]
     model = make_model(shape, settings.widths)
@@ -125,10 +125,10 @@ def main(argv=None):
     for name, right in rows.items():
         print(f"{name:<22} test accuracy {right:.1%}")
     rows = [{"network": name, "accuracy": one} for name, one in rows.items()]
-    common.write_record(
+    results.write_record(
         settings.run.workdir / "results.json",
         rows=rows,
-        settings=command_line.as_dict(settings),
+        settings=as_dict(settings),
         multiply_adds=[
             report.before.multiply_adds,
             report.after.multiply_adds,

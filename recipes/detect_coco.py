@@ -32,8 +32,8 @@ SSD300, doubled) and this recipe are not of one mind:
 import dataclasses
 import pathlib
 
-from recipes import command_line, common, groups
-from recipes.command_line import Natural, Part, Positive, option
+from recipes import command_line, fitting, groups, networks, results, sources
+from recipes.settings import Natural, Part, Positive, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,20 +80,20 @@ def schedule(settings, steps_per_epoch):
     """
     steps = settings.training.epochs * steps_per_epoch
     warmup = settings.warmup_epochs * steps_per_epoch
-    rate = common.peak_rate(settings)
-    return common.falling(rate, settings.falls, steps, warmup)
+    rate = fitting.peak_rate(settings)
+    return fitting.falling(rate, settings.falls, steps, warmup)
 
 
 def make_model(settings, classes, steps_per_epoch):
     """The detector with the reference's initialization, compiled."""
     from keras_pyconv import tasks
 
-    model = common.make_detector(
+    model = networks.make_detector(
         settings, classes, backbone_weights=settings.backbone_weights
     )
     rate = schedule(settings, steps_per_epoch)
     model.compile(
-        optimizer=common.make_optimizer(settings, rate),
+        optimizer=fitting.make_optimizer(settings, rate),
         loss=tasks.detection_losses(),
     )
     return model
@@ -122,30 +122,30 @@ def main(argv=None):
     from keras_pyconv import export, training
 
     with command_line.before_the_work():
-        strategy = common.start(settings)
-        train = common.open_scenes(settings, "train", with_objects_only=True)
+        strategy = fitting.start(settings)
+        train = sources.open_scenes(settings, "train", with_objects_only=True)
         labels = train.categories
-        validation = common.open_scenes(settings, "validation", labels)
-        steps = common.steps_per_epoch(settings, train)
-        with strategy.scope():
+        validation = sources.open_scenes(settings, "validation", labels)
+        steps = fitting.steps_per_epoch(settings, train)
+        with fitting.scope(settings, strategy):
             model = make_model(settings, len(train.classes), steps)
         batches, broken = load_batches(settings, strategy, train, model)
         evaluation = training.Evaluation(
-            common.coco_evaluation(validation, settings.network.side),
+            sources.coco_evaluation(validation, settings.network.side),
             every=settings.evaluate_every,
         )
-    with common.run(settings, model, batches, classes=train.classes) as run:
+    with fitting.run(settings, model, batches, classes=train.classes) as run:
         model.fit(
             **run.fit_arguments,
             callbacks=run.callbacks(
-                [evaluation, *common.callbacks(settings, run, FIGURES)]
+                [evaluation, *fitting.callbacks(settings, run, FIGURES)]
             ),
         )
-    if common.is_first(model):
+    if fitting.is_first(model):
         print(broken)
     if run.finished:
         signatures = export.detection_signatures(model, train.classes)
-        common.keep(model, settings, signatures=signatures)
+        results.keep(model, settings, signatures=signatures)
     return model, run.history
 
 

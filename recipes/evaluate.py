@@ -21,8 +21,8 @@ import dataclasses
 import pathlib
 import sys
 
-from recipes import command_line, common, groups, pictures
-from recipes.command_line import Positive, option
+from recipes import command_line, groups, pictures, results, sources
+from recipes.settings import Positive, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +126,7 @@ def main(argv=None):
     from recipes import classifiers
 
     with command_line.before_the_work():
-        validation = common.open_split(settings, settings.data.split)
+        validation = sources.open_split(settings, settings.data.split)
         classes, sides = validation.classes, settings.data.sides
         scores, only, name = classifiers.load(settings, classes)
     if only and set(sides) != {only}:
@@ -146,7 +146,7 @@ def main(argv=None):
         if settings.confusion:
             path = settings.run.workdir / f"confusion_{side}.png"
             print(pictures.confusion(result.confusion(), classes, path))
-    common.write_record(
+    results.write_record(
         settings.run.workdir / "results.json",
         model=name,
         weights=settings.weights,

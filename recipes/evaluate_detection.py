@@ -19,8 +19,8 @@ import dataclasses
 import json
 import pathlib
 
-from recipes import command_line, common, groups
-from recipes.command_line import Natural, Positive, Share, option
+from recipes import command_line, groups, networks, results, sources
+from recipes.settings import Natural, Positive, Share, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,8 +93,8 @@ def main(argv=None):
 
     workdir, side = settings.run.workdir, settings.network.side
     with command_line.before_the_work():
-        scenes = common.open_scenes(settings, settings.split)
-        model = common.make_detector(
+        scenes = sources.open_scenes(settings, settings.split)
+        model = networks.make_detector(
             settings, len(scenes.classes), weights=settings.weights
         )
     batches = datasets.evaluation_scenes(
@@ -105,7 +105,7 @@ def main(argv=None):
     print_table(numbers, paper_numbers(model))
     written = draw(model, scenes, settings)
     print("\nImages:", *written, sep="\n  ")
-    common.write_record(
+    results.write_record(
         workdir / "numbers.json",
         network=model.name,
         weights=settings.weights,

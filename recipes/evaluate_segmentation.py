@@ -22,8 +22,8 @@ OpenCV's does, in float32.
 import dataclasses
 import pathlib
 
-from recipes import command_line, common, groups
-from recipes.command_line import Natural, Positive, option
+from recipes import command_line, groups, networks, results, sources
+from recipes.settings import Natural, Positive, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,7 @@ def load_model(settings, classes):
     """The network with its weights, at any size."""
     import keras_pyconv
 
-    row = common.make_segmenter(settings.network)
+    row = networks.make_segmenter(settings.network)
     return keras_pyconv.build_segmenter(
         row, weights=settings.weights, classes=classes
     )
@@ -113,7 +113,7 @@ def main(argv=None):
     from recipes import pictures
 
     with command_line.before_the_work():
-        (masks,) = common.open_masks(settings, (settings.split,))
+        (masks,) = sources.open_masks(settings, (settings.split,))
         model = load_model(settings, len(masks.classes))
     shown, protocol = Shown(settings.images), make_protocol(settings.protocol)
     found = evaluate_segmentation(
@@ -130,7 +130,7 @@ def main(argv=None):
     if shown.rows:
         path = workdir / "pictures.png"
         print(pictures.label_maps(shown.rows, masks.classes, path))
-    common.write_record(
+    results.write_record(
         workdir / "results.json",
         model=model.name,
         weights=settings.weights,

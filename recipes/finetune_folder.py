@@ -24,8 +24,8 @@ import dataclasses
 import pathlib
 from typing import Literal
 
-from recipes import command_line, common, groups
-from recipes.command_line import Fraction, Natural, Part, Rate, option
+from recipes import command_line, fitting, groups, networks, results, sources
+from recipes.settings import Fraction, Natural, Part, Rate, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +74,7 @@ def load_data(settings, strategy):
     from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
 
     data = settings.data
-    train, validation = common.open_images(settings, data.held_back)
+    train, validation = sources.open_images(settings, data.held_back)
     print(f"{train.count} images to train on, {validation.count} held back.")
     batches = datasets.training_pictures(
         train,
@@ -85,7 +85,7 @@ def load_data(settings, strategy):
         area=(data.smallest_crop, 1.0),
         flip=data.flips,
     )
-    judged = common.validation_images(validation, settings, strategy)
+    judged = sources.validation_images(validation, settings, strategy)
     return train, batches, judged
 
 
@@ -103,7 +103,7 @@ def schedule(settings, steps_per_epoch, factor=1.0):
 
     epochs = settings.training.epochs
     warmup = min(settings.warmup_epochs, epochs - 1) * steps_per_epoch
-    peak = factor * common.peak_rate(settings)
+    peak = factor * fitting.peak_rate(settings)
     return training.cosine_decay(peak, epochs * steps_per_epoch, warmup)
 
 
@@ -119,12 +119,12 @@ def make_model(settings, classes, steps_per_epoch):
     if settings.weights != "none":
         keras_pyconv.models.load_body(model, settings.weights, name)
     freeze(model, settings.freeze)
-    common.print_trainable(model)
+    networks.print_trainable(model)
     rate = schedule(settings, steps_per_epoch)
     fast = schedule(settings, steps_per_epoch, settings.head_factor)
     head = "predictions/.*", fast
     model.compile(
-        optimizer=common.make_optimizer(settings, rate, head=head),
+        optimizer=fitting.make_optimizer(settings, rate, head=head),
         loss=Crossentropy(settings.training.label_smoothing),
         weighted_metrics=[TopKError(1), TopKError(5)],
     )
@@ -135,21 +135,21 @@ def main(argv=None):
     """Fine-tunes; returns the model and the figures of each epoch."""
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
     with command_line.before_the_work():
-        common.check_variant(settings.variant)
-        strategy = common.start(settings)
+        networks.check_variant(settings.variant)
+        strategy = fitting.start(settings)
         train, batches, validation = load_data(settings, strategy)
-        steps = common.steps_per_epoch(settings, train)
-        with strategy.scope():
+        steps = fitting.steps_per_epoch(settings, train)
+        with fitting.scope(settings, strategy):
             model = make_model(settings, len(train.classes), steps)
-    with common.run(settings, model, batches, classes=train.classes) as run:
+    with fitting.run(settings, model, batches, classes=train.classes) as run:
         model.fit(
             **run.fit_arguments,
             validation_data=validation,
-            class_weight=common.class_weights(settings, train),
-            callbacks=run.callbacks(common.callbacks(settings, run)),
+            class_weight=sources.class_weights(settings, train),
+            callbacks=run.callbacks(fitting.callbacks(settings, run)),
         )
     if run.finished:
-        common.keep_classifier(model, settings, train.classes)
+        results.keep_classifier(model, settings, train.classes)
     return model, run.history
 
 

@@ -8,7 +8,7 @@ import functools
 import pathlib
 from typing import Literal
 
-from recipes.command_line import (
+from recipes.settings import (
     Decay,
     Natural,
     Part,

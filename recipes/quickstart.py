@@ -19,8 +19,8 @@ import dataclasses
 import pathlib
 import time
 
-from recipes import command_line, common, groups
-from recipes.command_line import Natural, Positive, Rate, Share, option
+from recipes import command_line, fitting, groups, results, sources
+from recipes.settings import Natural, Positive, Rate, Share, as_dict, option
 
 CLASSES = 10  # digits
 
@@ -88,7 +88,7 @@ def train(name, data, settings):
     import numpy as np
 
     keras.utils.set_random_seed(settings.seed)
-    batches = common.batches_of(*data["train"][:2], settings)
+    batches = sources.batches_of(*data["train"][:2], settings)
     model = make_model(name, data["train"][0].shape[1:])
     model.compile(
         optimizer=make_optimizer(settings, batches.steps_per_epoch),
@@ -101,7 +101,7 @@ def train(name, data, settings):
     )
     folder = settings.run.workdir / name
     length = {"epochs": settings.epochs, "seed": settings.seed}
-    with common.open_run(folder, model, batches, settings, **length) as run:
+    with fitting.open_run(folder, model, batches, settings, **length) as run:
         fit = model.fit(
             **run.fit_arguments,
             validation_data=data["test"][:2],
@@ -119,7 +119,7 @@ def main(argv=None):
 
     print("Preparing the data; nothing is downloaded.")
     with command_line.before_the_work():
-        data = common.load_digits(settings, "image", "label", "size_class")
+        data = sources.load_digits(settings, "image", "label", "size_class")
     models, histories, predictions, rows = {}, {}, {}, []
     for name in settings.networks:
         print(f"\nTraining {name} for {settings.epochs} epochs")
@@ -128,9 +128,9 @@ def main(argv=None):
         predictions[name] = scores.argmax(axis=-1)
         rows.append(tour.row(name, predictions[name], data["test"], seconds))
     result = tour.show(rows, predictions, histories, data["test"], settings)
-    common.write_record(
+    results.write_record(
         settings.run.workdir / "results.json",
-        constants=command_line.as_dict(settings),
+        constants=as_dict(settings),
         rows=rows,
         verdict=result,
     )

@@ -31,8 +31,8 @@ import dataclasses
 import functools
 import pathlib
 
-from recipes import command_line, common, groups, videos
-from recipes.command_line import Part, option
+from recipes import command_line, fitting, groups, sources, videos
+from recipes.settings import Part, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +94,7 @@ def load_batches(settings, strategy, train, validation, broken):
 def schedule(settings, steps_per_epoch):
     """The rate over the run, which falls at three parts of its length."""
     steps = settings.training.epochs * steps_per_epoch
-    return common.falling(common.peak_rate(settings), settings.falls, steps)
+    return fitting.falling(fitting.peak_rate(settings), settings.falls, steps)
 
 
 def make_network(settings, classes, weights=None):
@@ -117,7 +117,7 @@ def make_model(settings, classes, steps_per_epoch):
     model = make_network(settings, classes)
     rate = schedule(settings, steps_per_epoch)
     model.compile(
-        optimizer=common.make_optimizer(settings, rate),
+        optimizer=fitting.make_optimizer(settings, rate),
         loss=Crossentropy(settings.training.label_smoothing),
         weighted_metrics=[TopKError(1), TopKError(5)],
     )
@@ -128,7 +128,7 @@ def main(argv=None):
     """Trains and tests; returns the figures of each epoch and the errors."""
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
     with command_line.before_the_work():
-        strategy = common.start(settings)
+        strategy = fitting.start(settings)
         train, validation = videos.open_videos(settings)
         count = len(validation.classes)
         if settings.only_test:
@@ -138,18 +138,18 @@ def main(argv=None):
         batches, judged = load_batches(
             settings, strategy, train, validation, broken
         )
-        with strategy.scope():
-            steps = common.steps_per_epoch(settings, train)
+        with fitting.scope(settings, strategy):
+            steps = fitting.steps_per_epoch(settings, train)
             model = make_model(settings, count, steps)
-    with common.run(settings, model, batches, classes=train.classes) as run:
+    with fitting.run(settings, model, batches, classes=train.classes) as run:
         model.fit(
             **run.fit_arguments,
             validation_data=judged,
-            class_weight=common.class_weights(settings, train),
-            callbacks=run.callbacks(common.callbacks(settings, run)),
+            class_weight=sources.class_weights(settings, train),
+            callbacks=run.callbacks(fitting.callbacks(settings, run)),
         )
     errors = None
-    if run.finished and common.is_first(model):
+    if run.finished and fitting.is_first(model):
         print(broken)
         videos.keep(model, settings, train.classes)
         errors = videos.test(model, validation, settings)

@@ -29,8 +29,8 @@ import dataclasses
 import functools
 import pathlib
 
-from recipes import command_line, common, groups
-from recipes.command_line import Decay, Positive, Rate, option
+from recipes import command_line, fitting, groups, networks, results, sources
+from recipes.settings import Decay, Positive, Rate, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +81,7 @@ def load_data(settings, strategy):
     """The images of training, batches of them, and the validation."""
     from keras_pyconv import datasets, training
 
-    train, validation = common.open_masks(settings)
+    train, validation = sources.open_masks(settings)
     data, size = settings.data, settings.training.batch_size
     batches = datasets.training_masks(
         train,
@@ -106,7 +106,7 @@ def make_model(settings, classes, steps_per_epoch):
     from keras_pyconv import training
     from keras_pyconv.tasks import segmentation
 
-    row, side = common.make_segmenter(settings.network), settings.data.side
+    row, side = networks.make_segmenter(settings.network), settings.data.side
     model = keras_pyconv.build_segmenter(
         row, classes=classes, input_shape=(side, side, 3)
     )
@@ -114,14 +114,14 @@ def make_model(settings, classes, steps_per_epoch):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
     if settings.backbone_weights:
-        common.fill_backbone(model, row.backbone, settings.backbone_weights)
+        networks.fill_backbone(model, row.backbone, settings.backbone_weights)
     steps = settings.training.epochs * steps_per_epoch
-    rate, power = common.peak_rate(settings), settings.power
+    rate, power = fitting.peak_rate(settings), settings.power
     fast = training.poly_decay(rate * settings.head_rate, steps, power)
     slow = training.poly_decay(rate, steps, power)
     model.compile(
         # All layers of a backbone are called conv1 to conv5.
-        common.make_optimizer(settings, fast, backbone=("conv[0-9].*", slow)),
+        fitting.make_optimizer(settings, fast, backbone=("conv[0-9].*", slow)),
         segmentation.SegmentationLoss(),
         metrics=[segmentation.ConfusionMatrix(classes)],
     )
@@ -133,21 +133,21 @@ def train(settings):
     from keras_pyconv import export
 
     with command_line.before_the_work():
-        strategy = common.start(settings)
+        strategy = fitting.start(settings)
         images, batches, validation = load_data(settings, strategy)
-        steps = common.steps_per_epoch(settings, images)
+        steps = fitting.steps_per_epoch(settings, images)
         classes = images.classes
-        with strategy.scope():
+        with fitting.scope(settings, strategy):
             model = make_model(settings, len(classes), steps)
-    with common.run(settings, model, batches, classes=classes) as run:
+    with fitting.run(settings, model, batches, classes=classes) as run:
         model.fit(
             **run.fit_arguments,
             validation_data=validation,
-            callbacks=run.callbacks(common.callbacks(settings, run, FIGURES)),
+            callbacks=run.callbacks(fitting.callbacks(settings, run, FIGURES)),
         )
     if run.finished:
         signatures = export.segmentation_signatures(model, labels=classes)
-        common.keep(model, settings, signatures=signatures)
+        results.keep(model, settings, signatures=signatures)
     return model, run.history
 
 

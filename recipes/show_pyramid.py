@@ -17,7 +17,7 @@ import dataclasses
 import pathlib
 
 from recipes import command_line, groups
-from recipes.command_line import Natural, Positive, option
+from recipes.settings import Natural, Positive, option
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet's training images, RGB in [0, 1]
 DEVIATION = (0.229, 0.224, 0.225)

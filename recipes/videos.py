@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from recipes import common, groups
-from recipes.command_line import Positive, option
+from recipes import groups, results, sources
+from recipes.settings import Positive, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +44,7 @@ def open_videos(settings):
     from keras_pyconv import datasets
 
     small = {"train": 12, "test": 6, "image_size": 48}
-    source = common.source_of(settings, "video", **small)
+    source = sources.source_of(settings, "video", **small)
     return tuple(
         datasets.video_set(
             source, split, settings.run.data_dir, settings.data.root
@@ -80,7 +80,7 @@ def keep(model, settings, classes):
     """Writes the weights, and exports them where that was asked for."""
     import keras_pyconv
 
-    common.write_weights(model, settings)
+    results.write_weights(model, settings)
     if not settings.run.export_root:
         return
     # A server takes clips of one size.
@@ -93,7 +93,7 @@ def keep(model, settings, classes):
     )
     served.set_weights(model.get_weights())
     signatures = keras_pyconv.export.video_signatures(served, list(classes))
-    common.export_model(
+    results.export_model(
         served, settings, signatures=signatures, batch_sizes=(1, 2)
     )
 
@@ -114,7 +114,7 @@ def test(model, videos, settings):
     )
     errors = tasks.video_errors(model, views, clips, count=videos.count)
     print(errors, broken, sep="\n")
-    common.write_record(
+    results.write_record(
         settings.run.workdir / "test.json",
         data=videos.name,
         clips=wanted.clips,

@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 
 from recipes import command_line, groups
-from recipes.command_line import option
+from recipes.settings import FILE, Rate, as_dict, option, override, write
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Optimizer:
     """
 
     name: Literal["sgd", "adamw"] = option("sgd", "which", flag="optimizer")
-    rate: command_line.Rate = option(0.1, "at first", flag="learning-rate")
+    rate: Rate = option(0.1, "at first", flag="learning-rate")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,29 +149,29 @@ def test_a_wrong_value_is_refused_with_its_path(path, capsys):
         group, name = path.split(".")
         tree = {group: {name: value}}
     with pytest.raises(ValueError) as error:
-        command_line.override(Settings(), tree)
+        override(Settings(), tree)
     assert message in str(error.value)
 
 
 def test_numbers_that_yaml_reads_as_text_are_numbers():
     tree = {"optimizer": {"rate": "1e-5"}, "variant": 50}
-    found = command_line.override(Settings(), tree)
+    found = override(Settings(), tree)
     assert found.optimizer.rate == 1e-5 and found.variant == "50"
 
 
 def test_a_written_file_holds_what_the_run_is_and_not_where_it_was(tmp_path):
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
     found = parse("--scales", "1", "2", f"--workdir={tmp_path}", "--devices=2")
-    command_line.write(found, tmp_path)
-    tree = yaml.safe_load((tmp_path / command_line.FILE).read_text())
+    write(found, tmp_path)
+    tree = yaml.safe_load((tmp_path / FILE).read_text())
     assert "workdir" not in tree["run"] and tree["run"]["devices"] == 2
     moved = dataclasses.replace(found.run, workdir=Settings().run.workdir)
-    again = command_line.override(Settings(), tree)
+    again = override(Settings(), tree)
     assert again == dataclasses.replace(found, run=moved)
 
 
 def test_what_decides_a_result_is_told_apart_from_the_rest():
-    decides = command_line.as_dict(Settings(), "decides")
+    decides = as_dict(Settings(), "decides")
     assert decides["optimizer.rate"] == 0.1 and decides["scales"] == [0.5, 2]
     assert "run.strategy" not in decides and "run.workdir" not in decides
 
@@ -217,8 +217,8 @@ class TestWithModelGarden:
     def test_a_written_file_repeats_the_settings(self, tmp_path):
         words = "--depth 16 --scales 1 3 --optimizer adamw --smoke --names x"
         found = parse(*words.split())
-        command_line.write(found, tmp_path)
-        file = tmp_path / command_line.FILE
+        write(found, tmp_path)
+        file = tmp_path / FILE
         assert parse("--config", str(file)) == found
 
     def test_a_list_is_set_by_words(self):

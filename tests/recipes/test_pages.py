@@ -9,7 +9,8 @@ import shlex
 
 import pytest
 
-from recipes import command_line, common
+from recipes import command_line, fitting
+from recipes.settings import as_dict
 from tests.recipes.settings_of import settings_of
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -91,5 +92,5 @@ def test_the_options_of_the_page_are_options():
     assert len(named) > 20
     assert not {one for one in named if one not in said.getvalue()}
     paths = set(re.findall(r"\| `((?:training|optimizer|run)\.\w+)`", tables))
-    assert paths and paths <= set(command_line.as_dict(recipe.SETTINGS))
-    assert common.CLASSIFIER_FIGURES[0] == "val_top1_error"
+    assert paths and paths <= set(as_dict(recipe.SETTINGS))
+    assert fitting.CLASSIFIER_FIGURES[0] == "val_top1_error"

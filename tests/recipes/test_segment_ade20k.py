@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_pyconv import PyConvSegNet
-from recipes import common, segment_ade20k
+from recipes import segment_ade20k, sources
 from tests.datasets.mask_folders import write
 from tests.recipes.settings_of import settings_of
 
@@ -81,7 +81,7 @@ def test_classes_are_named_on_the_command_line(tmp_path):
     names = [f"class {number}" for number in range(150)]
     words = [f"--data={tmp_path}", "--batch-size=2", "--classes", *names]
     settings = settings_of(segment_ade20k, *words)
-    for masks in common.open_masks(settings):
+    for masks in sources.open_masks(settings):
         assert masks.classes == tuple(names)
 
 

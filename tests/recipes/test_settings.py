@@ -7,10 +7,11 @@ import pathlib
 import numpy as np
 import pytest
 
-from recipes import command_line, common, evaluate_segmentation
+from recipes import command_line, evaluate_segmentation, results
+from recipes.settings import as_dict
 from tests.recipes.settings_of import settings_of
 
-FOLDER = pathlib.Path(common.__file__).parent
+FOLDER = pathlib.Path(command_line.__file__).parent
 # Recipes with data of the user's, and an option that `--smoke` has a value for.
 SMALL = {
     "classify_imagenet": ("data.side", "--side=96", 96, 64),
@@ -55,7 +56,7 @@ def settings(recipe, *words):
 
 
 def value(found, path):
-    return command_line.as_dict(found)[path]
+    return as_dict(found)[path]
 
 
 @pytest.mark.parametrize("recipe", SMALL)
@@ -118,5 +119,5 @@ def test_a_mistake_ends_in_one_line(mistake, tmp_path_factory, capsys):
 def test_a_record_has_null_where_there_is_no_number(tmp_path):
     path = tmp_path / "record.json"
     rows = [{"iou": float("nan")}, (np.float64("inf"), 1.5)]
-    common.write_record(path, rows=rows)
+    results.write_record(path, rows=rows)
     assert json.loads(path.read_text())["rows"] == [{"iou": None}, [None, 1.5]]
