@@ -11,6 +11,7 @@ later in this list has the last word:
 import argparse
 import contextlib
 import dataclasses
+import importlib.util
 import pathlib
 import sys
 
@@ -227,6 +228,22 @@ def _of_words(params_dict, words):
 
 
 # Mistakes ---------------------------------------------------------------------
+
+
+def require(package, extra):
+    """Refuses to begin what cannot end without a package.
+
+    Args:
+        package: as it is imported.
+        extra: of ours that installs it.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise ImportError(
+            f"{package} is not installed: pip install '.[{extra}]' in the clone"
+        )
 
 
 @contextlib.contextmanager

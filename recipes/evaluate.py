@@ -34,9 +34,7 @@ class Images:
     sides: tuple[Positive, ...] = option((224, 320), "of the crops, in pixels")
     batch_size: Positive = option(64, "images at once")
     pixels: bool = option(
-        False,
-        "give whole squares of pixels in [0, 255], for a model that shifts and "
-        "scales them itself",
+        False, "show pixels in [0, 255], to a model that scales them itself"
     )
 
 
@@ -126,6 +124,8 @@ def main(argv=None):
     from recipes import classifiers
 
     with command_line.before_the_work():
+        if settings.confusion:
+            command_line.require("matplotlib", extra="recipes")
         validation = sources.open_split(settings, settings.data.split)
         classes, sides = validation.classes, settings.data.sides
         scores, only, name = classifiers.load(settings, classes)

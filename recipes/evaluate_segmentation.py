@@ -113,6 +113,7 @@ def main(argv=None):
     from recipes import pictures
 
     with command_line.before_the_work():
+        command_line.require("matplotlib", extra="recipes")
         (masks,) = sources.open_masks(settings, (settings.split,))
         model = load_model(settings, len(masks.classes))
     shown, protocol = Shown(settings.images), make_protocol(settings.protocol)

@@ -175,6 +175,7 @@ def open_run(folder, model, batches, settings, found=None, **options):
     decides = {**as_dict(settings, "decides"), **(found or {})}
     with contextlib.ExitStack() as stack:
         with command_line.before_the_work():
+            command_line.require("yaml", extra="recipes")
             opened = stack.enter_context(
                 training.Run(
                     folder, model, batches, constants=decides, **options

@@ -119,6 +119,7 @@ def main(argv=None):
 
     print("Preparing the data; nothing is downloaded.")
     with command_line.before_the_work():
+        command_line.require("matplotlib", extra="recipes")
         data = sources.load_digits(settings, "image", "label", "size_class")
     models, histories, predictions, rows = {}, {}, {}, []
     for name in settings.networks:

@@ -103,6 +103,7 @@ def main(argv=None):
 
     files = (settings.weights, settings.plain_weights)
     with command_line.before_the_work():
+        command_line.require("matplotlib", extra="recipes")
         crops = load_crops(settings.side)
         pyramid, plain = (
             make_network(name, file, settings.seed)

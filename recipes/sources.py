@@ -83,6 +83,7 @@ def open_scenes(settings, split, categories=None, **options):
     from keras_pyconv import datasets
 
     small = {"train": 16, "test": 6, "image_size": 64}
+    command_line.require("pycocotools", extra="detection")
     source = source_of(settings, "detection", **small)
     opened = datasets.detection_set(
         source, split, settings.run.data_dir, categories, **options

@@ -262,6 +262,16 @@ def test_before_the_work_a_mistake_ends_in_one_line(capsys):
     assert said.count("\n") == 1
 
 
+def test_a_package_that_is_missing_is_named_before_the_work():
+    with pytest.raises(command_line.Mistake) as error:
+        with command_line.before_the_work():
+            command_line.require("no_such_package", extra="recipes")
+    assert str(error.value) == (
+        "no_such_package is not installed: pip install '.[recipes]' in the "
+        "clone"
+    )
+
+
 def test_an_error_of_the_work_keeps_its_traceback():
     def main():
         with command_line.before_the_work():
