@@ -43,12 +43,14 @@ def _parser(settings, doc):
     group = parser.add_argument_group("settings by file or by path")
     group.add_argument(
         "--config",
+        "--config_file",
         metavar="FILE",
         action="append",
         help=f"settings in YAML, such as the {FILE} of a run, which repeats it",
     )
     group.add_argument(
         "--set",
+        "--params_override",
         metavar="PATH=VALUE",
         action="append",
         help="one setting by its path in that file; may be repeated",

@@ -214,6 +214,13 @@ class TestWithModelGarden:
         assert not found.flip and found.scales == (1.0, 2.0)
         assert parse(*config, *words, "--variant=C").variant == "C"
 
+    def test_the_names_of_model_garden_do_too(self, tmp_path):
+        file = tmp_path / "mine.yaml"
+        file.write_text("variant: A\ndepth: 16\n")
+        words = [f"--config_file={file}", "--params_override=variant=B"]
+        found = parse(*words)
+        assert (found.variant, found.depth) == ("B", 16)
+
     def test_a_written_file_repeats_the_settings(self, tmp_path):
         words = "--depth 16 --scales 1 3 --optimizer adamw --smoke --names x"
         found = parse(*words.split())
