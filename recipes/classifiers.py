@@ -5,7 +5,7 @@ import numpy as np
 
 import keras_pyconv
 from keras_pyconv.complexity.grid import grid
-from keras_pyconv.export import recorded
+from keras_pyconv.export.signatures import recorded
 from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
 
 HEADER = ["", "crop", "short side", "top-1 err, %", "top-5 err, %"]

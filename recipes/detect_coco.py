@@ -124,7 +124,7 @@ def main(argv=None):
     with command_line.before_the_work():
         strategy = fitting.start(settings)
         train = sources.open_scenes(settings, "train", with_objects_only=True)
-        labels = train.categories
+        labels = dict(zip(train.categories, train.classes))
         validation = sources.open_scenes(settings, "validation", labels)
         steps = fitting.steps_per_epoch(settings, train)
         with fitting.scope(settings, strategy):

@@ -68,14 +68,16 @@ def draw(model, scenes, settings):
     """What is found in the first images, as PNG files."""
     import keras_pyconv
     from keras_pyconv import tasks
-    from keras_pyconv.tasks.preprocessing import decode_picture
 
     folder = settings.run.workdir / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for example in scenes.examples(None).take(settings.images):
-        path = folder / f"{int(example['id'])}.png"
-        image = decode_picture(scenes.encoded(example)).numpy()
+    some = scenes.examples(None).take(settings.images)
+    for number, example in some.enumerate():
+        # A text may be no name of a file.
+        is_text = example["id"].dtype == "string"
+        path = folder / f"{int(number if is_text else example['id'])}.png"
+        image = scenes.decoded(example).numpy()
         found = keras_pyconv.detect(
             model, image, scenes.classes, score_threshold=settings.score
         )
@@ -94,6 +96,8 @@ def main(argv=None):
     workdir, side = settings.run.workdir, settings.network.side
     with command_line.before_the_work():
         scenes = sources.open_scenes(settings, settings.split)
+        truth = scenes.truth()
+        truth.coco()
         model = networks.make_detector(
             settings, len(scenes.classes), weights=settings.weights
         )
@@ -103,8 +107,6 @@ def main(argv=None):
     found = detection.collect_detections(model, batches)
     numbers = tasks.coco_numbers(truth, found)
     print_table(numbers, paper_numbers(model))
-    written = draw(model, scenes, settings)
-    print("\nImages:", *written, sep="\n  ")
     results.write_record(
         workdir / "numbers.json",
         network=model.name,
@@ -112,8 +114,10 @@ def main(argv=None):
         data=scenes.name,
         numbers=numbers,
     )
-    rows = found.rows(scenes.truth())
-    write_atomically(workdir / "detections.json", json.dumps(rows))
+    rows = json.dumps(found.rows(truth))
+    write_atomically(workdir / "detections.json", rows)
+    written = draw(model, scenes, settings)
+    print("\nImages:", *written, sep="\n  ")
     return numbers
 
 

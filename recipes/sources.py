@@ -77,7 +77,8 @@ def open_scenes(settings, split, categories=None, **options):
     Args:
         settings: with `data` and `run`.
         split: as `datasets.detection_set` takes it.
-        categories: those of the training set, by label.
+        categories: names of the training set's by their ids, which are
+            compared.
         **options: of `datasets.detection_set`.
     """
     from keras_pyconv import datasets
@@ -154,18 +155,24 @@ def validation_images(images, settings, strategy):
 
 
 def coco_evaluation(validation, side):
-    """A function of the model to COCO's twelve numbers."""
+    """A function of the model to COCO's twelve numbers.
+
+    Args:
+        validation: the set to judge by, whose annotations are checked here.
+        side: of the network's images, in pixels.
+    """
     from keras_pyconv import datasets, tasks
     from keras_pyconv.tasks import detection
 
-    truth = functools.cache(validation.truth)
+    truth = validation.truth()
+    truth.coco()
 
     def evaluate(model):
         batches = datasets.evaluation_scenes(
             validation, (side, side), batch_size=32
         )
         found = detection.collect_detections(model, batches)
-        return tasks.coco_numbers(truth(), found)
+        return tasks.coco_numbers(truth, found)
 
     return evaluate
 

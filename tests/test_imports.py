@@ -36,6 +36,7 @@ ORDER = [
 ]
 PRIVATE = ("keras.src", "tensorflow.python")
 FRAMEWORKS = ("keras", "tensorflow", "keras_pyconv.ops", "keras_pyconv.layers")
+WITHOUT_FRAMEWORKS = (*("architectures", "networks", "complexity", "parity"),)
 # What a recipe may import: files of the room that are no programs.
 SHARED = tuple(
     f"recipes.{path.stem}"

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_pyconv.export import recorded
+from keras_pyconv.export.signatures import recorded
 from recipes import (
     classifiers,
     classify_imagenet,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_pyconv.tasks.detection import NUMBERS
-from recipes import detect_coco, evaluate_detection
+from recipes import detect_coco, evaluate_detection, networks
 from recipes.command_line import Mistake
 from tests.datasets import scenes
 from tests.recipes.settings_of import settings_of
@@ -119,11 +119,53 @@ def _write_folder(folder, **contents):
     """Writes a folder as COCO unpacks, with three pictures in each split."""
     (folder / "annotations").mkdir()
     for split in ("train", "val"):
-        (tmp_path / split).mkdir()
-        (tmp_path / "annotations").mkdir(exist_ok=True)
-        file = scenes.write_coco(tmp_path / split)
-        file.rename(tmp_path / "annotations" / f"instances_{split}.json")
-    options = [f"--data={tmp_path}", f"--workdir={tmp_path / 'run'}"]
+        (folder / split).mkdir()
+        file = scenes.write_coco(folder / split, contents.get(split))
+        file.rename(folder / "annotations" / f"instances_{split}.json")
+    return [f"--data={folder}", f"--workdir={folder / 'run'}"]
+
+
+SMALL = ("--batch-size=3", "--backbone=PyConvResNetMini", "--side=64")
+
+
+def test_a_wrong_row_to_judge_by_is_refused_before_training(tmp_path):
+    wrong = scenes.coco_content()
+    wrong["annotations"][1]["image_id"] = 5
+    options = _write_folder(tmp_path, val=wrong)
+    words = r"instances_val.json: .* annotations\[1\] .*image_id 5"
+    with pytest.raises(Mistake, match=words):
+        detect_coco.main([*options, *SMALL, "--strategy=one"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_class_of_another_name_to_judge_by_is_refused(tmp_path):
+    wrong = scenes.coco_content()
+    wrong["categories"][0]["name"] = "y"
+    options = _write_folder(tmp_path, val=wrong)
+    with pytest.raises(Mistake, match="90 is 'y' and not 'z'"):
+        detect_coco.main([*options, *SMALL, "--strategy=one"])
+
+
+def test_results_of_a_folder_have_the_ids_of_its_file(tmp_path):
+    content = scenes.coco_content()
+    for rows, name in (("images", "id"), ("annotations", "image_id")):
+        for row in content[rows]:
+            row[name] = f"street/{row[name]}"
+    options = _write_folder(tmp_path, val=content)
+    sizes = ["--backbone=PyConvResNetMini", "--side=64", "--pictures=1"]
+    weights = tmp_path / "a.weights.h5"
+    words = [*options, *sizes, f"--weights={weights}"]
+    settings = settings_of(evaluate_detection, *words)
+    networks.make_detector(settings, 3).save_weights(weights)
+    evaluate_detection.main(words)
+    text = (tmp_path / "run" / "detections.json").read_text()
+    found = {row["image_id"] for row in json.loads(text)}
+    assert found and found <= {f"street/{n}" for n in (7, 8, 9)}
+    assert (tmp_path / "run" / "pictures" / "0.png").is_file()
+
+
+def test_a_batch_larger_than_the_set_is_refused(tmp_path):
+    options = _write_folder(tmp_path)
     words = "3 examples to train on, --batch-size 256: choose at most 3"
     with pytest.raises(Mistake, match=words):
         detect_coco.main([*options, "--strategy=one"])

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from keras_pyconv.export import saved_model, server_files
-from keras_pyconv.export.server_files import batching, with_model
+from keras_pyconv.export import saved_model
+from keras_pyconv.export.serving import server_files
+from keras_pyconv.export.serving.server_files import batching, with_model
 from recipes import finetune_folder
 
 
