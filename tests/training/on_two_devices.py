@@ -109,14 +109,14 @@ def _refused(two, folder):
     }
 
 
-def _broken(two, folder):
+def _broken(strategy, folder):
     """With all that differs between devices: whole, and in three parts."""
     options = {"ema": 0.9, "stopping": True, "fit": VALIDATED}
-    whole = _run(folder / "whole", two, {}, **options)
+    whole = _run(folder / "whole", strategy, {}, **options)
     for steps in (3, 3):
         part = {**options, "stop_after_steps": steps}
-        _run(folder / "parts", two, {}, **part)
-    return whole, _run(folder / "parts", two, {}, **options)
+        _run(folder / "parts", strategy, {}, **part)
+    return whole, _run(folder / "parts", strategy, {}, **options)
 
 
 def _figures(strategy, data):
@@ -169,6 +169,7 @@ def train(folder):
 
 
 def break_off(folder):
-    """The run with all that differs between devices alone."""
+    """Whole and broken, on two devices and on one."""
     two = training.make_strategy("mirrored", num_devices=2)
-    (folder / "results.json").write_text(json.dumps(_broken(two, folder)))
+    results = [_broken(two, folder / "two"), _broken(None, folder / "one")]
+    (folder / "results.json").write_text(json.dumps(results))

@@ -5,14 +5,51 @@ import random
 import signal
 import time
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from keras_pyconv import datasets, training
 from keras_pyconv.training import checkpoints
 from tests.training import small
 
 SECONDS = 300
 SLOW = pytest.mark.slow
+
+
+def _mixed(first_step):
+    """The batches with CutMix, one-hot."""
+    mix, steps = datasets.cutmix(), tf.data.Dataset.counter(first_step)
+
+    def mixed(step, batch):
+        x, y = batch
+        return mix(x, tf.one_hot(y, 2), tf.stack([7, step]))
+
+    return tf.data.Dataset.zip(steps, small.batches(first_step)).map(mixed)
+
+
+def _train_on_two(folder, die_at=None):
+    """On two devices, with CutMix, dropout, accumulation and an average."""
+    two = training.make_strategy("mirrored", 2)
+    trained = small.model(two)
+    with two.scope():
+        loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+        trained.compile(training.SGD(0.05), loss, metrics=["accuracy"])
+    training.accumulate_gradients(trained, 2)
+    data = _mixed(100).take(2)
+    small.run(
+        folder,
+        trained,
+        [
+            training.WeightAverage(0.9),
+            keras.callbacks.EarlyStopping("val_loss", patience=9),
+        ],
+        None,
+        batches=_mixed,
+        save_every_steps=1,
+        fit={"validation_data": data},
+    )
 
 
 def _train(folder, die_at=None):
@@ -55,14 +92,23 @@ def whole(start, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def whole_on_two(start, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    assert _ended(start(_train_on_two, folder)) == 0
+    return folder
+
+
 def _assert_same(folder, whole):
     """Both last checkpoints hold the same, to the last bit."""
     (arrays, record), (wanted, expected) = _arrays(folder), _arrays(whole)
-    states = [name for name in wanted if name.startswith(("mod", "opt"))]
+    kinds = ("model/", "optimizer/", "callbacks/")
+    states = [name for name in wanted if name.startswith(kinds)]
     assert states and arrays.keys() == wanted.keys()
     for name in states:
         np.testing.assert_array_equal(arrays[name], wanted[name])
     assert record["history"] == expected["history"]
+    assert record["callbacks"] == expected["callbacks"]
 
 
 def _wait_for_a_new_checkpoint(folder, process):
@@ -74,18 +120,18 @@ def _wait_for_a_new_checkpoint(folder, process):
         time.sleep(0.001)
 
 
-def _kill_at_random(folder, start, draw, kills):
+def _kill_at_random(folder, start, draw, kills, train=_train):
     """Kills the run so often, as far as it lives so long; then lets it end."""
     killed = 0
     while killed < kills:
-        process = start(_train, folder)
+        process = start(train, folder)
         _wait_for_a_new_checkpoint(folder, process)
         time.sleep(draw.uniform(0, 0.05))
         process.kill()
         if _ended(process) == 0:
             break
         killed += 1
-    assert _ended(start(_train, folder)) == 0
+    assert _ended(start(train, folder)) == 0
     return killed
 
 
@@ -95,11 +141,19 @@ def test_kills_at_random_moments_do_not_show(start, whole, tmp_path):
 
 
 @pytest.mark.slow
-def test_fifty_kills_do_not_show(start, whole, tmp_path):
+@pytest.mark.parametrize(
+    "train, unkilled, kills",
+    [(_train, "whole", 50), (_train_on_two, "whole_on_two", 20)],
+    ids=["on one device", "on two devices"],
+)
+def test_many_kills_do_not_show(
+    train, unkilled, kills, start, request, tmp_path
+):
+    whole = request.getfixturevalue(unkilled)
     draw, killed, number = random.Random(), 0, 0
-    while killed < 50:
+    while killed < kills:
         folder = tmp_path / str(number)
-        killed += _kill_at_random(folder, start, draw, 50 - killed)
+        killed += _kill_at_random(folder, start, draw, kills - killed, train)
         _assert_same(folder, whole)
         number += 1
 

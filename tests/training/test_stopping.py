@@ -63,3 +63,28 @@ def test_a_signal_during_an_evaluation_does_not_wait_for_it(unbroken, tmp_path):
     trained, history = small.run(tmp_path)
     small.assert_same(trained, unbroken[0])
     assert history == unbroken[1]
+
+
+@pytest.mark.parametrize("batches, step", [(8, 7), (4, 3)])
+def test_a_signal_in_the_last_step_does_not_wait_for_the_validation(
+    batches, step, tmp_path, capsys
+):
+    fit = {"validation_data": small.batches(100).take(2)}
+    whole, history = small.run(tmp_path / "whole", fit=fit)
+    broken = tmp_path / "broken"
+    with pytest.raises(SystemExit):
+        stop = _Signal(signal.SIGINT, batches)
+        small.run(broken, callbacks=[stop], fit=fit)
+    assert f"Stopped after step {step} of 12" in capsys.readouterr().out
+    trained, again = small.run(broken, fit=fit)
+    small.assert_same(trained, whole)
+    assert again == history
+
+
+def test_a_signal_before_anything_is_saved_waits_for_the_epoch(tmp_path):
+    options = {"steps_per_epoch": 1, "evaluate": None}
+    fit = {"validation_data": small.batches(100).take(2)}
+    with pytest.raises(SystemExit):
+        stop = _Signal(signal.SIGINT, 1)
+        small.run(tmp_path, callbacks=[stop], fit=fit, **options)
+    assert len(checkpoints.found(tmp_path / "checkpoints")) == 1
