@@ -89,9 +89,21 @@ def train(head, data, workdir, epochs):
         "epochs": epochs,
     }
     command = [f"--{name}={value}" for name, value in options.items()]
-    args = segment_ade20k.parse([*command, "--no-flip", "--scales", *SCALES])
-    args.backbone, args.data = small_backbone(), data
-    return segment_ade20k.train(args)
+    command += ["--no-flip", "--scales", *SCALES]
+    settings = settings_of(command)
+    settings = dataclasses.replace(
+        settings, data=dataclasses.replace(settings.data, source=data)
+    )
+    return segment_ade20k.train(settings)
+
+
+def settings_of(command):
+    """Those of the recipe, with the small backbone."""
+    from recipes import command_line, segment_ade20k
+
+    settings = command_line.parse("", segment_ade20k.SETTINGS, command)
+    network = dataclasses.replace(settings.network, backbone=small_backbone())
+    return dataclasses.replace(settings, network=network)
 
 
 # What was learned, by the size of the objects --------------------------------
@@ -176,15 +188,14 @@ def table(rows):
 def measure(head, data, examples, options):
     """A row of the table, and the label maps."""
     from keras_pyconv.complexity import segmentation_complexity
-    from recipes import segment_ade20k
+    from recipes import networks
 
     model, history = train(head, data, options.workdir, options.epochs)
-    args = segment_ade20k.parse(
+    settings = settings_of(
         ["--head", head, "--head-width", str(OPTIONS["head-width"])]
     )
-    args.backbone = small_backbone()
     cost = segmentation_complexity(
-        segment_ade20k.make_record(args),
+        networks.make_segmenter(settings.network),
         (OPTIONS["side"], OPTIONS["side"], 3),
         CLASSES,
         auxiliary=False,

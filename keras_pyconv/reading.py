@@ -1,7 +1,9 @@
 """Files that users bring, with words for what is wrong."""
 
 import codecs
+import errno
 import json
+import os
 import pathlib
 import re
 import reprlib
@@ -16,6 +18,8 @@ _MARKS = {
 # Controls, which a terminal obeys, and halves of characters, which no file
 # and no tensor can hold.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_LONGEST_TEXT = 100
+_LONGEST_MESSAGE = 300
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 _SHORT.maxlevel = 2
@@ -24,6 +28,24 @@ _SHORT.maxlevel = 2
 def short(value) -> str:
     """A value of a file for a message: one short line, without controls."""
     return _SHORT.repr(value)
+
+
+def plain(text, most=_LONGEST_TEXT) -> str:
+    """Text of a file without quotes: one line, without escape codes.
+
+    What was made plain before stays as it is.
+    """
+    text = str(text)
+    if len(text) > most:
+        text = f"{text[: most - most // 4]}...{text[-(most // 4) :]}"
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def one_line(error, most=_LONGEST_MESSAGE) -> str:
+    """What an error of a library says, as one short line."""
+    lines = [line.strip() for line in str(error)[:10_000].splitlines()]
+    text = " ".join(line for line in lines if line).rstrip(".")
+    return plain(text, most) or type(error).__name__
 
 
 def is_text(value) -> bool:
@@ -56,6 +78,55 @@ def open_regular(path):
     if kind := _kind(path):
         raise OSError(f"{path} is {kind}, no file")
     return open(path, "rb")
+
+
+def check_file(path) -> str:
+    """Refuses what is no file that can be read, before it is opened.
+
+    Opening a pipe would wait for its other end for ever.
+
+    Args:
+        path: what the user gave.
+
+    Returns:
+        The path as text.
+
+    Raises:
+        FileNotFoundError: nothing is there, or a link leads nowhere.
+        IsADirectoryError: it is a folder.
+        PermissionError: this user may not read it.
+        OSError: it is a pipe, a device, a loop of links or the like.
+    """
+    path = os.fspath(path)
+    try:
+        os.stat(path)
+    except (OSError, ValueError) as error:
+        raise _unreachable(path, error) from None
+    if kind := _kind(pathlib.Path(path)):
+        wrong = IsADirectoryError if os.path.isdir(path) else OSError
+        raise wrong(f"{path!r} is {kind}; a file is needed.")
+    if not os.access(path, os.R_OK):
+        raise PermissionError(f"This user may not read the file {path!r}.")
+    return path
+
+
+def _unreachable(path, error):
+    """The error for a path at which nothing can be looked at."""
+    number = getattr(error, "errno", None)
+    if number == errno.ELOOP:
+        return OSError(f"{path!r} is a loop of links; a file is needed.")
+    if number == errno.EACCES:
+        return PermissionError(f"This user may not look at {path!r}.")
+    if number == errno.ENOENT and os.path.islink(path):
+        target = plain(os.readlink(path))
+        return FileNotFoundError(
+            f"There is no file {path!r}: it is a link to {target}, which is "
+            "not there."
+        )
+    if number in (errno.ENOENT, errno.ENOTDIR):
+        return FileNotFoundError(f"There is no file {path!r}.")
+    cause = getattr(error, "strerror", None) or one_line(error)
+    return OSError(f"{short(path)} is no path of a file: {cause}.")
 
 
 def read_text(path) -> str:

@@ -31,10 +31,9 @@ def replacing(path):
             f"{path} is a folder; give the name of a file in it."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Some writers ask the ending for the format. Threads of one process write
-    # at once too, so that its number would not do.
-    token = secrets.token_hex(4)
-    beside = path.with_name(f".{path.stem}-{token}{path.suffix}")
+    # Some writers ask the ending for the format, as Keras for `.weights.h5`.
+    # Threads of one process write at once too, so that its number would not do.
+    beside = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
     try:
         yield beside
         with open(beside, "rb+") as file:

@@ -27,130 +27,114 @@ Deviations, where the sources leave something open:
 - Batch normalization sees the pictures of one device, as in the authors' code.
 """
 
-import keras_pyconv
-from keras_pyconv import datasets, training
-from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
-from recipes import common
+import dataclasses
+import pathlib
 
-VARIANT = "PyConvResNet50"
-DATA = "imagenet2012"
-BATCH = 1024  # pictures of one update, on all devices
-LEARNING_RATE = 0.4  # for 1024 pictures, the highest
-RATE_BATCH = 1024
-WARMUP_EPOCHS = 5  # of 300
-MOMENTUM = 0.9
-L2 = 1e-4  # on all weights, biases and batch normalization included
-EPOCHS = 300
-CUTMIX_ALPHA = 1.0
-CUTMIX_PROBABILITY = 1.0
-PRECISION = "mixed_bfloat16"
-SIDE = 224  # of a picture in training and evaluation, in pixels
-SEED = 1
-SMOKE = {
-    "variant": "PyConvResNetMini",
-    "side": 64,
-    "batch_size": 8,
-    "epochs": 1,
-    "precision": "float32",  # few processors have fast bfloat16
-}
-SMOKE_STEPS = 2
-
-# Data ----------------------------------------------------------------------
+from recipes import command_line, fitting, groups, networks, results, sources
+from recipes.settings import Rate, Share, option
 
 
-def load_data(args, shard):
-    """Batches to train on, the evaluation, and the names of the classes."""
-    train, validation = common.open_pictures(args)
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What is trained, on what, and how."""
+
+    variant: str = option("PyConvResNet50", "a classifier's name")
+    warmup: Share = option(5 / 300, "part of the run in which the rate grows")
+    cutmix_alpha: Rate = option(1.0, "of Beta(alpha, alpha), a box's area")
+    cutmix_probability: Share = option(1.0, "of mixing a batch at all")
+    data: groups.Images = groups.Images("imagenet2012", side=224)
+    optimizer: groups.Optimizer = groups.Optimizer(
+        rate=0.4, rate_batch=1024, momentum=0.9, weight_decay=1e-4
+    )
+    training: groups.ClassifierTraining = groups.ClassifierTraining(
+        batch_size=1024, epochs=300, precision="mixed_bfloat16"
+    )
+    run: groups.Run = groups.Run(pathlib.Path("runs/classify_imagenet_cutmix"))
+
+
+SETTINGS = Settings()
+# Few processors have fast bfloat16.
+SMALL = {"batch_size": 8, "epochs": 1, "steps_per_epoch": 2}
+SMOKE = groups.smoke(
+    variant="PyConvResNetMini",
+    data={"side": 64},
+    training={**SMALL, "precision": "float32"},
+)
+PRESETS = SMOKE, groups.ADAMW
+
+
+def load_data(settings, strategy):
+    """The images of training, batches of them, and the validation."""
+    from keras_pyconv import datasets, training
+    from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
+
+    train, validation = sources.open_images(settings)
+    cutmix = settings.cutmix_alpha, settings.cutmix_probability
     batches = datasets.training_pictures(
         train,
-        imagenet_preprocessing(args.side),
-        batch_size=args.batch_size,
-        seed=args.seed,
-        shard=shard,
+        imagenet_preprocessing(settings.data.side),
+        batch_size=settings.training.batch_size,
+        seed=settings.training.seed,
+        shard=training.shard(strategy),
         one_hot=True,
-        batch_map=datasets.cutmix(CUTMIX_ALPHA, CUTMIX_PROBABILITY),
+        batch_map=datasets.cutmix(*cutmix),
     )
-    return batches, common.error_rates(validation, args), train.classes
+    judged = sources.validation_images(validation, settings, strategy)
+    return train, batches, judged
 
 
-# Schedule, model, optimizer, loss ------------------------------------------
-
-
-def schedule(args, steps_per_epoch):
+def schedule(settings, steps_per_epoch):
     """The rate over the run: a straight line up and a cosine down to 0."""
-    rate = common.scaled_rate(args, RATE_BATCH)
-    steps = args.epochs * steps_per_epoch
-    warmup = round(WARMUP_EPOCHS / EPOCHS * steps)
-    return training.cosine_decay(rate, steps, warmup)
+    from keras_pyconv import training
+
+    steps = settings.training.epochs * steps_per_epoch
+    warmup = round(settings.warmup * steps)
+    return training.cosine_decay(fitting.peak_rate(settings), steps, warmup)
 
 
-def make_model(variant, classes, side, rate):
+def make_model(settings, classes, steps_per_epoch):
     """The network with the authors' initialization, compiled."""
+    import keras_pyconv
+    from keras_pyconv.tasks import Crossentropy, TopKError
+
+    side = settings.data.side
     model = keras_pyconv.build_classifier(
-        variant, classes=classes, input_shape=(side, side, 3), name=variant
+        settings.variant,
+        classes=classes,
+        input_shape=(side, side, 3),
+        name=settings.variant,
     )
+    rate = schedule(settings, steps_per_epoch)
     model.compile(
-        optimizer=training.SGD(rate, momentum=MOMENTUM, l2=L2),
-        loss="categorical_crossentropy",
-        # Against the class that has most of the mixed picture.
-        metrics=["accuracy"],
+        optimizer=fitting.make_optimizer(settings, rate),
+        loss=Crossentropy(settings.training.label_smoothing),
+        # In training against the class that has most of the mixed image.
+        weighted_metrics=[TopKError(1), TopKError(5)],
     )
     return model
 
 
-# Training ------------------------------------------------------------------
-
-
-def parse(argv):
-    """The command line, with the small values of `--smoke` in place."""
-    parser = common.command_line(__doc__, "runs/classify_imagenet_cutmix")
-    common.add_classifier_arguments(
-        parser,
-        variant=VARIANT,
-        data=DATA,
-        side=SIDE,
-        rate=LEARNING_RATE,
-        rate_batch=RATE_BATCH,
-    )
-    common.add_training_arguments(
-        parser, batch_size=BATCH, epochs=EPOCHS, seed=SEED
-    )
-    parser.set_defaults(precision=PRECISION)
-    return common.parse(parser, argv, **SMOKE)
-
-
 def main(argv=None):
     """Trains; returns the model and the figures of each epoch."""
-    args = parse(argv)
-    strategy = common.begin(args)
-    shard = training.shard(strategy)
-    batches, evaluate, classes = load_data(args, shard)
-    steps = SMOKE_STEPS if args.smoke else batches.steps_per_epoch
-    rate = schedule(args, steps)
-    with strategy.scope():
-        model = make_model(args.variant, len(classes), args.side, rate)
-    history = training.fit(
-        model,
-        batches,
-        steps_per_epoch=steps,
-        evaluate=evaluate,
-        constants={
-            "variant": args.variant,
-            "classes": len(classes),
-            "side": args.side,
-            "batch_size": args.batch_size,
-            "precision": args.precision,
-            "rate": rate.get_config(),
-            "cutmix": [CUTMIX_ALPHA, CUTMIX_PROBABILITY],
-            "momentum": MOMENTUM,
-            "l2": L2,
-        },
-        **common.fit_options(args),
-    )
-    if common.is_finished(history, args, steps):
-        common.keep_classifier(model, args, classes)
-    return model, history
+    settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
+    with command_line.before_the_work():
+        networks.check_variant(settings.variant)
+        strategy = fitting.start(settings)
+        train, batches, validation = load_data(settings, strategy)
+        steps = fitting.steps_per_epoch(settings, train)
+        with fitting.scope(settings, strategy):
+            model = make_model(settings, len(train.classes), steps)
+    with fitting.run(settings, model, batches, classes=train.classes) as run:
+        model.fit(
+            **run.fit_arguments,
+            validation_data=validation,
+            class_weight=sources.class_weights(settings, train),
+            callbacks=run.callbacks(fitting.callbacks(settings, run)),
+        )
+    if run.finished:
+        results.keep_classifier(model, settings, train.classes)
+    return model, run.history
 
 
 if __name__ == "__main__":
-    common.from_shell(main)
+    command_line.from_shell(main)

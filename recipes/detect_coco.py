@@ -29,211 +29,125 @@ SSD300, doubled) and this recipe are not of one mind:
   number is out of reach.
 """
 
-import keras_pyconv
-from keras_pyconv import datasets, export, tasks, training
-from keras_pyconv.tasks import detection
-from recipes import common
+import dataclasses
+import pathlib
 
-HEAD = "PyConvSSD"
-BACKBONES = {"PyConvSSD": "PyConvResNet50", "SSD": "ResNet50"}
-DATA = "coco/2017"
-BATCH = 256  # pictures of one update, on all devices
-LEARNING_RATE = 0.02  # for 256 pictures
-RATE_BATCH = 256
-MOMENTUM = 0.9
-L2 = 5e-4
-L2_EXCLUDES = "gamma|beta|bias"
-EPOCHS = 130
-FALLS = (86, 108)  # of 130; from these epochs on the rate is a tenth
-WARMUP_EPOCHS = 1
-EVALUATE_EVERY = 10  # epochs
-SIDE = 300
-SEED = 1
-SMOKE = {"side": 64, "batch_size": 4, "epochs": 1}
-SMOKE_BACKBONES = {"PyConvSSD": "PyConvResNetMini", "SSD": "ResNetMini"}
-SMOKE_STEPS = 2
-
-# Data ----------------------------------------------------------------------
+from recipes import command_line, fitting, groups, networks, results, sources
+from recipes.settings import Natural, Part, Positive, option
 
 
-def few_scenes(data_dir):
-    """A small set with boxes that is made here, for `--smoke`."""
-    return datasets.prepare_digits_in_photos(
-        "detection",
-        data_dir=data_dir,
-        image_size=64,
-        train_examples=16,
-        test_examples=6,
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What is trained, on what, and how."""
+
+    backbone_weights: str | None = option(
+        None, "of a classifier: a file, or imagenet; default: from nothing"
     )
-
-
-def open_data(args):
-    """The sets to train on and to be judged on, with the same labels."""
-    source = few_scenes(args.data_dir) if args.smoke else args.data
-    train = datasets.detection_set(
-        source, "train", args.data_dir, with_objects_only=True
+    falls: tuple[Part, ...] = option(
+        (86 / 130, 108 / 130),
+        "parts of the run from which on the rate is a tenth",
     )
-    validation = datasets.detection_set(
-        source,
-        "validation",
-        args.data_dir,
-        dict(zip(train.categories, train.classes)),
+    warmup_epochs: Natural = option(1, "in which the rate grows")
+    evaluate_every: Positive = option(
+        10, "epochs from one evaluation to the next", decides=False
     )
-    for opened in (train, validation):
-        if opened.problems:
-            print(f"{opened.name}: {opened.problems}")
-    return train, validation
+    network: groups.Detector = groups.Detector("PyConvSSD", side=300)
+    data: groups.Scenes = groups.Scenes("coco/2017")
+    optimizer: groups.Optimizer = groups.Optimizer(
+        rate=0.02,
+        rate_batch=256,
+        momentum=0.9,
+        weight_decay=5e-4,
+        no_decay="gamma|beta|bias",
+    )
+    training: groups.Training = groups.Training(batch_size=256, epochs=130)
+    run: groups.Run = groups.Run(pathlib.Path("runs/detect_coco"))
 
 
-def coco_evaluation(validation, side, batch_size):
-    """A function of the model to COCO's twelve numbers."""
-    # What is wrong with it is to be known before training.
-    truth = validation.truth()
-    truth.coco()
-
-    def evaluate(model):
-        batches = datasets.evaluation_scenes(
-            validation, (side, side), batch_size=batch_size
-        )
-        found = detection.collect_detections(model, batches)
-        return tasks.coco_numbers(truth, found)
-
-    return evaluate
+SETTINGS = Settings()
+SMOKE = groups.smoke(
+    network={"side": 64},
+    training={"batch_size": 4, "epochs": 1, "steps_per_epoch": 2},
+)
+PRESETS = SMOKE, groups.ADAMW
+FIGURES = "val_AP", "val_AP50", "val_AP75"
 
 
-# Schedule, model, optimizer, loss ------------------------------------------
-
-
-def steps_of_an_epoch(train, batch_size):
-    """Batches that an epoch has, which must be at least one."""
-    if train.count < batch_size:
-        raise ValueError(
-            f"{train.count} pictures to train on, --batch-size {batch_size}: "
-            f"choose at most {train.count}"
-        )
-    return train.count // batch_size
-
-
-def schedule(args, steps_per_epoch):
+def schedule(settings, steps_per_epoch):
     """The rate over the run: a warm-up, and falls at two parts of its length.
 
     The warm-up is an epoch long, however many there are.
     """
-    rate = common.scaled_rate(args, RATE_BATCH)
-    steps = args.epochs * steps_per_epoch
-    # In a very short run the falls may meet in one step.
-    falls = sorted({round(fall / EPOCHS * steps) for fall in FALLS})
-    return training.StepDecay(
-        rate,
-        falls,
-        warmup_steps=WARMUP_EPOCHS * steps_per_epoch,
-    )
+    steps = settings.training.epochs * steps_per_epoch
+    warmup = settings.warmup_epochs * steps_per_epoch
+    rate = fitting.peak_rate(settings)
+    return fitting.falling(rate, settings.falls, steps, warmup)
 
 
-def make_model(args, classes, rate):
+def make_model(settings, classes, steps_per_epoch):
     """The detector with the reference's initialization, compiled."""
-    model = getattr(keras_pyconv, args.head)(
-        args.backbone,
-        backbone_weights=args.backbone_weights,
-        input_shape=(args.side, args.side, 3),
-        classes=classes + 1,  # and the background
-        name=f"{args.head}-{args.backbone}",
+    from keras_pyconv import tasks
+
+    model = networks.make_detector(
+        settings, classes, backbone_weights=settings.backbone_weights
     )
+    rate = schedule(settings, steps_per_epoch)
     model.compile(
-        optimizer=training.SGD(
-            rate, momentum=MOMENTUM, l2=L2, l2_excludes=L2_EXCLUDES
-        ),
+        optimizer=fitting.make_optimizer(settings, rate),
         loss=tasks.detection_losses(),
     )
     return model
 
 
-# Training ------------------------------------------------------------------
+def load_batches(settings, strategy, train, model):
+    """Batches for the model's boxes, and what of them could not be read."""
+    from keras_pyconv import datasets, tasks, training
 
-
-def parse(argv):
-    """The command line, with the small values of `--smoke` in place."""
-    parser = common.command_line(__doc__, "runs/detect_coco")
-    options = {
-        "head": {"choices": tuple(BACKBONES), "default": HEAD},
-        "backbone": {"help": "default: of 50 layers"},
-        "backbone-weights": {"help": "of a classifier: a file, or imagenet"},
-        "data": {"default": DATA, "help": "TFDS name or folder (%(default)s)"},
-        "side": {"type": int, "default": SIDE, "help": "in pixels (300)"},
-        "evaluate-every": {
-            "type": int,
-            "default": EVALUATE_EVERY,
-            "help": "epochs from one evaluation to the next (%(default)s)",
-        },
-    }
-    for name, option in options.items():
-        parser.add_argument(f"--{name}", **option)
-    common.add_rate_arguments(parser, LEARNING_RATE, RATE_BATCH)
-    common.add_export_argument(parser)
-    common.add_training_arguments(
-        parser, batch_size=BATCH, epochs=EPOCHS, seed=SEED
+    side, broken = settings.network.side, datasets.BrokenPictures.among(train)
+    batches = datasets.training_scenes(
+        train,
+        tasks.default_boxes(model),
+        (side, side),
+        batch_size=settings.training.batch_size,
+        seed=settings.training.seed,
+        broken=broken,
+        shard=training.shard(strategy),
     )
-    args = common.parse(parser, argv, **SMOKE)
-    backbones = SMOKE_BACKBONES if args.smoke else BACKBONES
-    args.backbone = args.backbone or backbones[args.head]
-    return args
-
-
-def constants(args, classes, rate):
-    """What decides the result; a work folder holds to it."""
-    return {
-        "head": args.head,
-        "backbone": args.backbone,
-        "backbone_weights": args.backbone_weights,
-        "classes": classes,
-        "side": args.side,
-        "batch_size": args.batch_size,
-        "precision": args.precision,
-        "rate": rate.get_config(),
-        "momentum": MOMENTUM,
-        "l2": L2,
-        "l2_excludes": L2_EXCLUDES,
-    }
+    return batches, broken
 
 
 def main(argv=None):
     """Trains; returns the model and the figures of each epoch."""
-    args = parse(argv)
-    strategy = common.begin(args)
-    shard = training.shard(strategy)
-    train, validation = open_data(args)
-    steps = steps_of_an_epoch(train, args.batch_size)
-    if args.smoke:
-        steps = SMOKE_STEPS
-    rate = schedule(args, steps)
-    with strategy.scope():
-        model = make_model(args, len(train.classes), rate)
-    broken = datasets.BrokenPictures.among(train)
-    batches = datasets.training_scenes(
-        train,
-        tasks.default_boxes(model),
-        (args.side, args.side),
-        batch_size=args.batch_size,
-        seed=args.seed,
-        broken=broken,
-        shard=shard,
-    )
-    history = training.fit(
-        model,
-        batches,
-        steps_per_epoch=steps,
-        evaluate=coco_evaluation(validation, args.side, 32),
-        evaluate_every=args.evaluate_every,
-        constants=constants(args, len(train.classes), rate),
-        **common.fit_options(args),
-    )
-    if shard[0] == 0:
+    settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
+    from keras_pyconv import export, training
+
+    with command_line.before_the_work():
+        strategy = fitting.start(settings)
+        train = sources.open_scenes(settings, "train", with_objects_only=True)
+        labels = dict(zip(train.categories, train.classes))
+        validation = sources.open_scenes(settings, "validation", labels)
+        steps = fitting.steps_per_epoch(settings, train)
+        with fitting.scope(settings, strategy):
+            model = make_model(settings, len(train.classes), steps)
+        batches, broken = load_batches(settings, strategy, train, model)
+        evaluation = training.Evaluation(
+            sources.coco_evaluation(validation, settings.network.side),
+            every=settings.evaluate_every,
+        )
+    with fitting.run(settings, model, batches, classes=train.classes) as run:
+        model.fit(
+            **run.fit_arguments,
+            callbacks=run.callbacks(
+                [evaluation, *fitting.callbacks(settings, run, FIGURES)]
+            ),
+        )
+    if fitting.is_first(model):
         print(broken)
-    if common.is_finished(history, args, steps):
+    if run.finished:
         signatures = export.detection_signatures(model, train.classes)
-        common.keep(model, args, signatures=signatures)
-    return model, history
+        results.keep(model, settings, signatures=signatures)
+    return model, run.history
 
 
 if __name__ == "__main__":
-    common.from_shell(main)
+    command_line.from_shell(main)

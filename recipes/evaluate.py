@@ -17,110 +17,65 @@ is 366, the proportion of 256 to 224. A picture that cannot be read is counted
 by its label and so is nearly always an error; it is named.
 """
 
-import json
+import dataclasses
 import pathlib
+import sys
 
-import keras
-import numpy as np
-
-import keras_pyconv
-from keras_pyconv import datasets
-from keras_pyconv.complexity.grid import grid
-from keras_pyconv.export.signatures import recorded
-from keras_pyconv.tasks import error_rates
-from keras_pyconv.tasks.preprocessing import (
-    imagenet_preprocessing,
-    pixels_as_they_are,
-)
-from recipes import common, pictures
-
-VARIANT = "PyConvResNet50"
-DATA = "imagenet2012"
-SIDES = (224, 320)  # of the crops, in pixels
-BATCH = 64
-SMOKE = {"variant": "PyConvResNetMini", "sides": (64, 80), "batch_size": 8}
-HEADER = ["", "crop", "short side", "top-1 err, %", "top-5 err, %"]
-
-# The model, as a function of pictures -----------------------------------------
+from recipes import command_line, groups, pictures, results, sources
+from recipes.settings import Positive, option
 
 
-def of_builder(args, classes):
-    """A row of the table of networks, at any size of picture."""
-    return keras_pyconv.build_classifier(
-        args.variant,
-        weights=args.weights,
-        classes=classes,
-        input_shape=(None, None, 3),
-        name=args.variant,
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """Images."""
+
+    source: str | None = groups.data(None, "TFDS name or folder")
+    split: str = option("validation", "of the data")
+    sides: tuple[Positive, ...] = option((224, 320), "of the crops, in pixels")
+    batch_size: Positive = option(64, "images at once")
+    pixels: bool = option(
+        False, "show pixels in [0, 255], to a model that scales them itself"
     )
 
 
-def of_export(path):
-    """The export's entry point: scores, the side it takes or None, classes."""
-    import tensorflow as tf
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What is judged, and on what."""
 
-    if not (path / "saved_model.pb").is_file():
-        versions = sorted(one.parent.name for one in path.glob("*/*.pb"))
+    variant: str = option("PyConvResNet50", "a classifier's name")
+    weights: str | None = option(
+        None, "imagenet, imagenet_cutmix or a file of weights"
+    )
+    model: pathlib.Path | None = option(
+        None, "a .keras file or an export, instead"
+    )
+    per_class: bool = option(False, "the worst classes")
+    confusion: bool = option(False, "draw who is taken for whom")
+    data: Images = Images("imagenet2012")
+    run: groups.Place = groups.Place(pathlib.Path("runs/evaluate"))
+
+
+SETTINGS = Settings()
+SMOKE = groups.smoke(
+    variant="PyConvResNetMini", data={"sides": (64, 80), "batch_size": 8}
+)
+
+
+def check(settings):
+    """Refuses to judge a network of which nothing is known."""
+    if not (settings.weights or settings.model or settings.run.smoke):
         raise ValueError(
-            f"{path} holds no SavedModel. "
-            f"Versions in it: {', '.join(versions) or 'none'}"
+            "name --weights or --model; without them nothing is known"
         )
-    loaded = tf.saved_model.load(str(path))
-    signature = loaded.signatures["serving_default"]
-    _, inputs = signature.structured_input_signature
-    ((name, spec),) = inputs.items()
-    if "probabilities" not in signature.structured_outputs:
-        raise ValueError(
-            f"{path} is no export of a classifier: it has the outputs "
-            f"{sorted(signature.structured_outputs)}, and no probabilities."
-        )
-
-    def scores(batch):
-        return signature(**{name: batch})["probabilities"]
-
-    scores.keeps = loaded  # its variables go when nothing holds it
-    units = signature.structured_outputs["probabilities"].shape[-1]
-    return scores, spec.shape[1], units
-
-
-def load(args, classes):
-    """The model as a function of a batch, its side or None, and its name."""
-    path, labels = args.model, None
-    if path is not None and not path.exists():
-        raise FileNotFoundError(f"There is no {path}.")
-    if path is not None and path.is_dir():
-        scores, side, units = of_export(path)
-        name, about = str(path), recorded.read(path)
-        labels = about and about.labels
-    else:
-        if path is None:
-            model, name = of_builder(args, len(classes)), args.variant
-        else:
-            model, name = keras.models.load_model(path), path.stem
-        side, units = model.input_shape[1], model.output_shape[-1]
-
-        def scores(batch):
-            return model(batch, training=False)
-
-    if units != len(classes):
-        raise ValueError(
-            f"{name} tells {units} classes apart, and the pictures are of "
-            f"{len(classes)}."
-        )
-    if labels and list(labels) != list(classes):
-        print(
-            f"Careful: {name} calls its classes {', '.join(labels[:3])}, ...; "
-            f"the pictures are of {', '.join(classes[:3])}, ..."
-        )
-    return scores, side, name
-
-
-# Counting -------------------------------------------------------------------
 
 
 def answers(scores, batches, classes):
-    """What the model says of every picture, as `error_rates.Answers`."""
+    """What the model says of every image, as `error_rates.Answers`."""
+    import keras
+    import numpy as np
     import tensorflow as tf
+
+    from keras_pyconv.tasks import error_rates
 
     @tf.function(autograph=False)
     def answer(images, labels):
@@ -128,9 +83,8 @@ def answers(scores, batches, classes):
         return tf.argmax(found, axis=-1), error_rates.hits(found, labels)
 
     columns = [], [], []
-    progress = keras.utils.Progbar(
-        int(batches.cardinality()), verbose=common.verbosity()
-    )
+    verbose = 1 if sys.stdout.isatty() else 2
+    progress = keras.utils.Progbar(int(batches.cardinality()), verbose=verbose)
     for images, labels, weights in batches:
         real = weights.numpy() > 0
         for column, values in zip(columns, (labels, *answer(images, labels))):
@@ -139,15 +93,23 @@ def answers(scores, batches, classes):
     return error_rates.Answers(*map(np.concatenate, columns), classes)
 
 
-def measure(args, validation, scores, sides):
+def measure(settings, validation, scores, sides):
     """`{side: Answers}`."""
+    from keras_pyconv import datasets
+    from keras_pyconv.tasks.preprocessing import (
+        imagenet_preprocessing,
+        pixels_as_they_are,
+    )
+
+    prepare = imagenet_preprocessing
+    if settings.data.pixels:
+        prepare = pixels_as_they_are
     found, broken = {}, datasets.BrokenPictures.among(validation)
     for side in sides:
-        rule = pixels_as_they_are(side) if args.pixels else None
         batches = datasets.evaluation_pictures(
             validation,
-            rule or imagenet_preprocessing(side),
-            batch_size=args.batch_size,
+            prepare(side),
+            batch_size=settings.data.batch_size,
             broken=broken,
         )
         found[side] = answers(scores, batches, len(validation.classes))
@@ -156,128 +118,43 @@ def measure(args, validation, scores, sides):
     return found
 
 
-# Showing --------------------------------------------------------------------
-
-
-def rows(name, found):
-    """The measured rows, as in the paper."""
-    lines = []
-    for side, result in found.items():
-        errors = [f"{100 * rate:.2f}" for rate in result.errors().values()]
-        resize = imagenet_preprocessing(side).resize
-        lines.append([name, str(side), str(resize), *errors])
-    return lines
-
-
-def published_rows(variant, sides):
-    """What the authors print of the variant's weights, at these sides."""
-    lines = []
-    for name in keras_pyconv.weights.published_sets(variant):
-        row = keras_pyconv.weights.get_published(variant, name)
-        for side in sides:
-            top_1 = row.figures.get(f"top-1 at {side}, %")
-            if top_1 is not None:
-                top_5 = row.figures[f"top-5 error at {side}, %"]
-                errors = [f"{100 - top_1:.2f}", f"{top_5:.2f}"]
-                resize = "256" if side == 224 else "?"
-                lines.append([f"paper, {name}", str(side), resize, *errors])
-    return lines
-
-
-def by_class(result, classes, worst=20):
-    """The classes that err most, and what they are taken for."""
-    errors, confusion = result.errors_by_class(), result.confusion()
-    np.fill_diagonal(confusion, 0)
-    order = [c for c in np.argsort(-errors[:, 0]) if errors[c, 0] >= 0]
-    lines = [
-        [
-            classes[number],
-            str(int((result.labels == number).sum())),
-            *(f"{100 * rate:.1f}" for rate in errors[number]),
-            (
-                classes[confusion[number].argmax()]
-                if confusion[number].any()
-                else ""
-            ),
-        ]
-        for number in order[:worst]
-    ]
-    header = ["class", "pictures", *HEADER[3:], "most often taken for"]
-    return grid(header, lines, words=(header[0], header[-1]))
-
-
-def parse(argv):
-    """The command line, with the small values of `--smoke` in place."""
-    parser = common.command_line(__doc__, "runs/evaluate")
-    parser.add_argument("--variant", default=VARIANT, help="(%(default)s)")
-    parser.add_argument(
-        "--weights", help="imagenet, imagenet_cutmix or a file of weights"
-    )
-    parser.add_argument(
-        "--model", type=pathlib.Path, help="a .keras file or an export, instead"
-    )
-    parser.add_argument(
-        "--data", default=DATA, help="TFDS name or folder (%(default)s)"
-    )
-    parser.add_argument("--split", default="validation")
-    parser.add_argument(
-        "--sides", type=int, nargs="+", help="of the crops; default: 224 320"
-    )
-    parser.add_argument("--batch-size", type=int, default=BATCH)
-    parser.add_argument(
-        "--pixels",
-        action="store_true",
-        help="give whole squares of pixels in [0, 255], for a model that "
-        "shifts and scales them itself",
-    )
-    parser.add_argument(
-        "--per-class", action="store_true", help="the worst classes"
-    )
-    parser.add_argument(
-        "--confusion", action="store_true", help="draw who is taken for whom"
-    )
-    args = common.parse(parser, argv, **SMOKE)
-    if not (args.weights or args.model or args.smoke):
-        parser.error("name --weights or --model; without them nothing is known")
-    return args
-
-
 def main(argv=None):
     """Evaluates; returns `{side: Answers}`."""
-    args = parse(argv)
-    source = common.few_digits(args.data_dir) if args.smoke else args.data
-    validation = datasets.picture_set(source, args.split, args.data_dir)
-    classes = validation.classes
-    scores, only, name = load(args, classes)
-    sides = args.sides or SIDES
+    settings = command_line.parse(__doc__, SETTINGS, argv, (SMOKE,), check)
+    from recipes import classifiers
+
+    with command_line.before_the_work():
+        if settings.confusion:
+            command_line.require("matplotlib", extra="recipes")
+        validation = sources.open_split(settings, settings.data.split)
+        classes, sides = validation.classes, settings.data.sides
+        scores, only, name = classifiers.load(settings, classes)
     if only and set(sides) != {only}:
-        print(f"{name} takes pictures of {only} pixels and is shown no others.")
+        print(f"{name} takes images of {only} pixels and is shown no others.")
         sides = (only,)
-    found = measure(args, validation, scores, sides)
-    lines = rows(name, found)
-    if len(classes) == 1000 and args.model is None:
-        lines += published_rows(args.variant, sides)
+    found = measure(settings, validation, scores, sides)
+    variant = settings.variant if settings.model is None else None
     print(
-        f"\n{validation.name}: {validation.count} pictures, one centre crop, "
+        f"\n{validation.name}: {validation.count} images, one centre crop, "
         "bilinear and antialiased resizing"
     )
-    print(grid(HEADER, lines, words=HEADER[:1]))
+    print(classifiers.table(name, found, len(classes), variant))
     for side, result in found.items():
-        if args.per_class:
-            print(f"\nWorst classes at {side}\n{by_class(result, classes)}")
-        if args.confusion:
-            path = args.workdir / f"confusion_{side}.png"
+        if settings.per_class:
+            worst = classifiers.worst_classes(result, classes)
+            print(f"\nWorst classes at {side}\n{worst}")
+        if settings.confusion:
+            path = settings.run.workdir / f"confusion_{side}.png"
             print(pictures.confusion(result.confusion(), classes, path))
-    errors = {side: result.errors() for side, result in found.items()}
-    common.write_record(
-        args.workdir / "results.json",
+    results.write_record(
+        settings.run.workdir / "results.json",
         model=name,
-        weights=args.weights,
+        weights=settings.weights,
         data=validation.name,
-        errors=json.loads(json.dumps(errors)),
+        errors={side: result.errors() for side, result in found.items()},
     )
     return found
 
 
 if __name__ == "__main__":
-    common.from_shell(main)
+    command_line.from_shell(main)

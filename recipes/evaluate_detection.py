@@ -15,84 +15,40 @@ suppresses; all above the score are looked at here. From TFDS the areas of
 objects are whole numbers, which can move one from one size to the next.
 """
 
+import dataclasses
 import json
+import pathlib
 
-import keras_pyconv
-from keras_pyconv import datasets, tasks
-from keras_pyconv.tables.supplement import TABLE_S1
-from keras_pyconv.tasks import detection
-from keras_pyconv.writing import write_atomically
-from recipes import common
-
-HEAD = "PyConvSSD"
-BACKBONE = "PyConvResNet50"
-DATA = "coco/2017"
-BATCH = 32
-SIDE = 300
-SHOWN = 8  # pictures that are drawn
-SHOWN_SCORE = 0.4
-SMOKE = {"backbone": "PyConvResNetMini", "side": 64}
+from recipes import command_line, groups, networks, results, sources
+from recipes.settings import Natural, Positive, Share, option
 
 
-def parse(argv):
-    """The command line, with the small values of `--smoke` in place."""
-    parser = common.command_line(__doc__, "runs/evaluate_detection")
-    whole = {"type": int, "metavar": "N"}
-    options = {
-        "head": {"choices": ("PyConvSSD", "SSD"), "default": HEAD},
-        "backbone": {"default": BACKBONE, "help": "(%(default)s)"},
-        "weights": {"help": "file of the whole detector's weights"},
-        "data": {"default": DATA, "help": "TFDS name or folder (%(default)s)"},
-        "split": {"default": "validation", "help": "(%(default)s)"},
-        "side": {**whole, "default": SIDE, "help": "in pixels (%(default)s)"},
-        "batch-size": {**whole, "default": BATCH},
-        "pictures": {**whole, "default": SHOWN, "help": "to draw"},
-    }
-    for name, option in options.items():
-        parser.add_argument(f"--{name}", **option)
-    args = common.parse(parser, argv, **SMOKE)
-    if args.weights is None and not args.smoke:
-        parser.error("--weights is needed: there are no published ones")
-    return args
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What is judged, and by what."""
 
-
-# Data and model ------------------------------------------------------------
-
-
-def open_data(args):
-    """The set to judge by; a small one that is made here for `--smoke`."""
-    source = args.data
-    if args.smoke:
-        source = datasets.prepare_digits_in_photos(
-            "detection",
-            data_dir=args.data_dir,
-            image_size=64,
-            train_examples=16,
-            test_examples=6,
-        )
-    opened = datasets.detection_set(source, args.split, args.data_dir)
-    if opened.problems:
-        print(f"{opened.name}: {opened.problems}")
-    return opened
-
-
-def load_model(args, classes):
-    """The detector with its weights."""
-    return getattr(keras_pyconv, args.head)(
-        args.backbone,
-        weights=args.weights,
-        input_shape=(args.side, args.side, 3),
-        classes=classes + 1,  # and the background
+    weights: str | None = option(
+        None, "file of the whole detector's weights", needed=True
     )
+    split: str = option("validation", "of the data")
+    batch_size: Positive = option(32, "images at once")
+    images: Natural = option(8, "to draw", flag=("images", "pictures"))
+    score: Share = option(0.4, "of what is drawn, at least")
+    network: groups.Detector = groups.Detector("PyConvSSD", side=300)
+    data: groups.Scenes = groups.Scenes("coco/2017")
+    run: groups.Place = groups.Place(pathlib.Path("runs/evaluate_detection"))
 
 
-# Evaluation ----------------------------------------------------------------
+SETTINGS = Settings()
+PRESETS = (groups.smoke(network={"side": 64}),)
 
 
 def paper_numbers(model):
     """The paper's row for this network in per cent; None if it has none."""
+    from keras_pyconv.tables.supplement import TABLE_S1
+
     for row in TABLE_S1.rows:
-        if row.network.lower() == model.name:
+        if row.network.lower() == model.name.replace("-", "").lower():
             return [float(number) for number in row.accuracy]
     return None
 
@@ -108,52 +64,62 @@ def print_table(numbers, paper):
             print(f"{name:<10}" + "".join(cells))
 
 
-def draw(model, scenes, count, folder):
-    """What is found in the first pictures, as PNG files."""
+def draw(model, scenes, settings):
+    """What is found in the first images, as PNG files."""
+    import keras_pyconv
+    from keras_pyconv import tasks
+
+    folder = settings.run.workdir / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for number, example in scenes.examples(None).take(count).enumerate():
+    some = scenes.examples(None).take(settings.images)
+    for number, example in some.enumerate():
         # A text may be no name of a file.
         is_text = example["id"].dtype == "string"
         path = folder / f"{int(number if is_text else example['id'])}.png"
-        picture = scenes.decoded(example).numpy()
+        image = scenes.decoded(example).numpy()
         found = keras_pyconv.detect(
-            model, picture, scenes.classes, score_threshold=SHOWN_SCORE
+            model, image, scenes.classes, score_threshold=settings.score
         )
-        tasks.draw_detections(picture, found, path)
+        tasks.draw_detections(image, found, path)
         written.append(path)
     return written
 
 
 def main(argv=None):
     """Evaluates; returns the twelve numbers."""
-    args = parse(argv)
-    scenes = open_data(args)
-    # What is wrong with it is to be known before the work.
-    truth = scenes.truth()
-    truth.coco()
-    model = load_model(args, len(scenes.classes))
+    settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
+    from keras_pyconv import datasets, tasks
+    from keras_pyconv.tasks import detection
+    from keras_pyconv.writing import write_atomically
+
+    workdir, side = settings.run.workdir, settings.network.side
+    with command_line.before_the_work():
+        scenes = sources.open_scenes(settings, settings.split)
+        truth = scenes.truth()
+        truth.coco()
+        model = networks.make_detector(
+            settings, len(scenes.classes), weights=settings.weights
+        )
     batches = datasets.evaluation_scenes(
-        scenes, (args.side, args.side), batch_size=args.batch_size
+        scenes, (side, side), batch_size=settings.batch_size
     )
     found = detection.collect_detections(model, batches)
     numbers = tasks.coco_numbers(truth, found)
     print_table(numbers, paper_numbers(model))
-    common.write_record(
-        args.workdir / "numbers.json",
+    results.write_record(
+        workdir / "numbers.json",
         network=model.name,
-        weights=args.weights,
+        weights=settings.weights,
         data=scenes.name,
         numbers=numbers,
     )
-    write_atomically(
-        args.workdir / "detections.json",
-        json.dumps(found.rows(truth)),
-    )
-    written = draw(model, scenes, args.pictures, args.workdir / "pictures")
-    print("\nPictures:", *written, sep="\n  ")
+    rows = json.dumps(found.rows(truth))
+    write_atomically(workdir / "detections.json", rows)
+    written = draw(model, scenes, settings)
+    print("\nImages:", *written, sep="\n  ")
     return numbers
 
 
 if __name__ == "__main__":
-    common.from_shell(main)
+    command_line.from_shell(main)

@@ -22,72 +22,80 @@ OpenCV's does, in float32.
 import dataclasses
 import pathlib
 
-import keras_pyconv
-from keras_pyconv import datasets
-from keras_pyconv.architectures import make_segmenter
-from keras_pyconv.tasks.segmentation import (
-    MULTI_SCALE,
-    SINGLE_SCALE,
-    evaluate_segmentation,
-    overlay,
+from recipes import command_line, groups, networks, results, sources
+from recipes.settings import Natural, Positive, option
+
+
+@dataclasses.dataclass(frozen=True)
+class Windows:
+    """Windows and scales."""
+
+    window: Positive = option(473, "side of a window, in pixels")
+    base_size: Positive | None = option(
+        512, "long side of the resized image, in pixels"
+    )
+    windows_at_once: Positive = option(1, "shown to the network")
+    multi_scale: bool = option(False, "six scales instead of one")
+    flip: bool = option(True, "show mirror images too")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What is judged, by what, and how."""
+
+    weights: str | None = option(
+        None, "ade20k, or a file of weights", needed=True
+    )
+    split: str = option("validation", "of the data")
+    images: Natural = option(6, "to draw", flag=("images", "pictures"))
+    submission: pathlib.Path | None = option(
+        None, "folder for the test server's files", metavar="FOLDER"
+    )
+    network: groups.Segmenter = groups.Segmenter()
+    data: groups.Masks = groups.Masks("ade20k")
+    protocol: Windows = Windows()
+    run: groups.Place = groups.Place(pathlib.Path("runs/evaluate_segmentation"))
+
+
+SETTINGS = Settings()
+SMOKE = groups.smoke(
+    network={"backbone": "ResNetMini", "head_width": 64},
+    protocol={"window": 64, "base_size": 96},
 )
-from recipes import common, pictures
-
-DATA = "ade20k"
-BACKBONE = "PyConvResNet50"
-SHOWN = 6  # pictures that are drawn
-SMOKE = {
-    "backbone": "ResNetMini",
-    "head_width": 64,
-    "window": 64,
-    "base_size": 96,
-}
 
 
-def few_scenes(data_dir):
-    """A small set with masks that is made here, for `--smoke`."""
-    return datasets.prepare_digits_in_photos(
-        "segmentation", data_dir=data_dir, train_examples=16, test_examples=4
-    )
-
-
-# Data and model ---------------------------------------------------------------
-
-
-def load_model(args, classes):
+def load_model(settings, classes):
     """The network with its weights, at any size."""
-    row = make_segmenter(
-        args.backbone,
-        args.head,
-        args.output_stride,
-        head_width=args.head_width,
-    )
+    import keras_pyconv
+
+    row = networks.make_segmenter(settings.network)
     return keras_pyconv.build_segmenter(
-        row, weights=args.weights, classes=classes
+        row, weights=settings.weights, classes=classes
     )
 
 
-def protocol_of(args):
-    """The windows and scales that the command line asks for."""
+def make_protocol(wanted):
+    """The windows and scales that the settings ask for."""
+    from keras_pyconv.tasks.segmentation import MULTI_SCALE, SINGLE_SCALE
+
     return dataclasses.replace(
-        MULTI_SCALE if args.multi_scale else SINGLE_SCALE,
-        window=args.window,
-        base_size=args.base_size,
-        flip=not args.no_flip,
-        batch=args.windows_at_once,
+        MULTI_SCALE if wanted.multi_scale else SINGLE_SCALE,
+        window=wanted.window,
+        base_size=wanted.base_size,
+        flip=wanted.flip,
+        batch=wanted.windows_at_once,
     )
-
-
-# Showing ----------------------------------------------------------------------
 
 
 class Shown:
-    """Keeps the first pictures and what was answered."""
+    """Keeps the first images and what was answered."""
 
     def __init__(self, count):
         self.count, self.rows = count, []
 
     def __call__(self, example, labels):
+        from keras_pyconv.tasks.segmentation import overlay
+
         if len(self.rows) < self.count:
             row = {"image": example["image"]}
             if example.get("labels") is not None:
@@ -97,77 +105,38 @@ class Shown:
             self.rows.append(row)
 
 
-def parse(argv):
-    """The command line, with the small values of `--smoke` in place."""
-    parser = common.command_line(__doc__, "runs/evaluate_segmentation")
-    whole = {"type": int, "metavar": "N"}
-    options = {
-        "weights": {"help": "ade20k, or a file of weights"},
-        "data": {"default": DATA, "help": "TFDS name or folder (%(default)s)"},
-        "classes": {"nargs": "+", "metavar": "NAME", "help": "as in training"},
-        "label-rule": {
-            "choices": datasets.LABEL_RULES,
-            "help": "as in training",
-        },
-        "split": {"default": "validation", "help": "(%(default)s)"},
-        "backbone": {"default": BACKBONE, "help": "(%(default)s)"},
-        "head": {"default": "pyconv", "help": "(%(default)s)"},
-        "head-width": {
-            **whole,
-            "help": "as in training; of the pyconv head a multiple of 64",
-        },
-        "output-stride": {**whole, "default": 8, "choices": (8, 16)},
-        "window": {**whole, "default": SINGLE_SCALE.window},
-        "base-size": {**whole, "default": SINGLE_SCALE.base_size},
-        "windows-at-once": {**whole, "default": 1, "help": "(%(default)s)"},
-        "pictures": {**whole, "default": SHOWN, "help": "to draw"},
-        "submission": {
-            "type": pathlib.Path,
-            "help": "folder for the test server's files",
-        },
-    }
-    for name, option in options.items():
-        parser.add_argument(f"--{name}", **option)
-    parser.add_argument("--multi-scale", action="store_true")
-    parser.add_argument("--no-flip", action="store_true")
-    args = common.parse(parser, argv, **SMOKE)
-    if not (args.weights or args.smoke):
-        parser.error("name --weights; without them nothing is known")
-    return args
-
-
 def main(argv=None):
     """Evaluates; returns the `Evaluation`."""
-    args = parse(argv)
-    source = few_scenes(args.data_dir) if args.smoke else args.data
-    masks = datasets.mask_set(
-        source,
-        args.split,
-        args.data_dir,
-        classes=args.classes,
-        rule=args.label_rule,
-    )
-    model = load_model(args, len(masks.classes))
-    shown = Shown(args.pictures)
+    settings = command_line.parse(__doc__, SETTINGS, argv, (SMOKE,))
+    from keras_pyconv import datasets
+    from keras_pyconv.tasks.segmentation import evaluate_segmentation
+    from recipes import pictures
+
+    with command_line.before_the_work():
+        command_line.require("matplotlib", extra="recipes")
+        (masks,) = sources.open_masks(settings, (settings.split,))
+        model = load_model(settings, len(masks.classes))
+    shown, protocol = Shown(settings.images), make_protocol(settings.protocol)
     found = evaluate_segmentation(
         model,
         datasets.whole_pictures(masks),
-        protocol_of(args),
+        protocol,
         class_names=masks.classes,
         total=masks.count,
-        submission=args.submission,
+        submission=settings.submission,
         on_picture=shown,
     )
-    print(f"\n{masks.name}: {found.pictures} pictures\n{found}")
+    print(f"\n{masks.name}: {found.pictures} images\n{found}")
+    workdir = settings.run.workdir
     if shown.rows:
-        path = args.workdir / "pictures.png"
+        path = workdir / "pictures.png"
         print(pictures.label_maps(shown.rows, masks.classes, path))
-    common.write_record(
-        args.workdir / "results.json",
+    results.write_record(
+        workdir / "results.json",
         model=model.name,
-        weights=args.weights,
+        weights=settings.weights,
         data=masks.name,
-        protocol=dataclasses.asdict(protocol_of(args)),
+        protocol=dataclasses.asdict(protocol),
         mean_iou=found.mean_iou,
         pixel_accuracy=found.pixel_accuracy,
         classes=found.rows(),
@@ -176,4 +145,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    common.from_shell(main)
+    command_line.from_shell(main)

@@ -20,71 +20,73 @@ Deviations from the paper: momentum and L2 are its own; the rate is low, with a
 cosine, crops are larger, and everything else is not in it.
 """
 
-import math
+import dataclasses
 import pathlib
+from typing import Literal
 
-import keras_pyconv
-from keras_pyconv import datasets, training
-from keras_pyconv.datasets.splits import TRAINING
-from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
-from recipes import common
-
-VARIANT = "PyConvResNet50"
-WEIGHTS = "imagenet"
-BATCH = 32
-LEARNING_RATE = 0.01  # for 32 pictures, of all but the classifier
-HEAD_FACTOR = 10  # the new classifier learns faster by this
-MOMENTUM = 0.9
-L2 = 1e-4
-EPOCHS = 15
-WARMUP_EPOCHS = 1
-FROZEN = 1  # stages, and the stem with them
-SMALLEST_CROP = 0.25  # of a picture's area; milder than the paper's 0.08
-HELD_BACK = 0.2  # of each class, where the folder has no validation pictures
-SIDE = 224
-SEED = 1
-SMOKE = {
-    "variant": "PyConvResNetMini",
-    "weights": "none",
-    "side": 64,
-    "batch_size": 8,
-    "epochs": 1,
-}
-SMOKE_STEPS = 2
-
-# Data ----------------------------------------------------------------------
+from recipes import command_line, fitting, groups, networks, results, sources
+from recipes.settings import Fraction, Natural, Part, Rate, option
 
 
-def open_data(args):
-    """The training and validation pictures that the command line names."""
-    folder = pathlib.Path(str(args.data))
-    if args.smoke or not folder.is_dir():
-        return common.open_pictures(args)
-    if any((folder / split).is_dir() for split in TRAINING):
-        return common.open_pictures(args)
-    return datasets.split_class_folder(folder, HELD_BACK)
+@dataclasses.dataclass(frozen=True)
+class Crops(groups.Images):
+    """Images."""
+
+    smallest_crop: Fraction = option(0.25, "of an image's area, in training")
+    flips: bool = option(True, "mirror half of the images; not of text")
+    held_back: Part = option(0.2, "of each class, where nothing is yet")
 
 
-def load_data(args, shard):
-    """Batches to train on, the evaluation, and the names of the classes."""
-    train, validation = open_data(args)
-    print(
-        f"{len(train.classes)} classes; {train.count} pictures to train on, "
-        f"{validation.count} held back."
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What is trained, on what, and how."""
+
+    variant: str = option("PyConvResNet50", "a classifier's name")
+    weights: str = option("imagenet", "a published set, a file, or none")
+    freeze: Literal[0, 1, 2, 3, 4] = option(
+        1, "stages to keep as they are, and the stem; 4: all but the classifier"
     )
+    head_factor: Rate = option(10.0, "the classifier's rate, by the rest's")
+    warmup_epochs: Natural = option(1, "in which the rate grows")
+    data: Crops = Crops(side=224)
+    optimizer: groups.Optimizer = groups.Optimizer(
+        rate=0.01, rate_batch=32, momentum=0.9, weight_decay=1e-4
+    )
+    training: groups.ClassifierTraining = groups.ClassifierTraining(
+        batch_size=32, epochs=15
+    )
+    run: groups.Run = groups.Run(pathlib.Path("runs/finetune_folder"))
+
+
+SETTINGS = Settings()
+SMOKE = groups.smoke(
+    variant="PyConvResNetMini",
+    weights="none",
+    data={"side": 64},
+    training={"batch_size": 8, "epochs": 1, "steps_per_epoch": 2},
+)
+PRESETS = SMOKE, groups.ADAMW
+
+
+def load_data(settings, strategy):
+    """The images of training, batches of them, and the validation."""
+    from keras_pyconv import datasets, training
+    from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
+
+    data = settings.data
+    train, validation = sources.open_images(settings, data.held_back)
+    print(f"{train.count} images to train on, {validation.count} held back.")
     batches = datasets.training_pictures(
         train,
-        imagenet_preprocessing(args.side),
-        batch_size=args.batch_size,
-        seed=args.seed,
-        shard=shard,
-        area=(args.smallest_crop, 1.0),
-        flip=not args.no_flips,
+        imagenet_preprocessing(data.side),
+        batch_size=settings.training.batch_size,
+        seed=settings.training.seed,
+        shard=training.shard(strategy),
+        area=(data.smallest_crop, 1.0),
+        flip=data.flips,
     )
-    return batches, common.error_rates(validation, args), train.classes
-
-
-# Model, optimizer, loss ----------------------------------------------------
+    judged = sources.validation_images(validation, settings, strategy)
+    return train, batches, judged
 
 
 def freeze(model, stages):
@@ -95,123 +97,61 @@ def freeze(model, stages):
             layer.trainable = False
 
 
-def make_model(args, classes, rate):
+def schedule(settings, steps_per_epoch, factor=1.0):
+    """The rate over the run: a straight line up and a cosine down to 0."""
+    from keras_pyconv import training
+
+    epochs = settings.training.epochs
+    warmup = min(settings.warmup_epochs, epochs - 1) * steps_per_epoch
+    peak = factor * fitting.peak_rate(settings)
+    return training.cosine_decay(peak, epochs * steps_per_epoch, warmup)
+
+
+def make_model(settings, classes, steps_per_epoch):
     """The network with trained weights and a new classifier, compiled."""
+    import keras_pyconv
+    from keras_pyconv.tasks import Crossentropy, TopKError
+
+    name, side = settings.variant, settings.data.side
     model = keras_pyconv.build_classifier(
-        args.variant,
-        classes=classes,
-        input_shape=(args.side, args.side, 3),
-        name=args.variant,
+        name, classes=classes, input_shape=(side, side, 3), name=name
     )
-    if args.weights != "none":
-        keras_pyconv.models.load_body(model, args.weights, args.variant)
-    freeze(model, args.freeze)
+    if settings.weights != "none":
+        keras_pyconv.models.load_body(model, settings.weights, name)
+    freeze(model, settings.freeze)
+    networks.print_trainable(model)
+    rate = schedule(settings, steps_per_epoch)
+    fast = schedule(settings, steps_per_epoch, settings.head_factor)
+    head = "predictions/.*", fast
     model.compile(
-        optimizer=training.SGD(
-            rate,
-            momentum=MOMENTUM,
-            l2=L2,
-            rate_multipliers={"^predictions/": HEAD_FACTOR},
-        ),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
+        optimizer=fitting.make_optimizer(settings, rate, head=head),
+        loss=Crossentropy(settings.training.label_smoothing),
+        weighted_metrics=[TopKError(1), TopKError(5)],
     )
-    learning, all_of_them = (
-        sum(math.prod(variable.shape) for variable in variables)
-        for variables in (model.trainable_variables, model.variables)
-    )
-    print(f"{model.name}: {learning:,} of {all_of_them:,} numbers learn.")
     return model
-
-
-# Training ------------------------------------------------------------------
-
-
-def parse(argv):
-    """The command line, with the small values of `--smoke` in place."""
-    parser = common.command_line(__doc__, "runs/finetune_folder")
-    common.add_classifier_arguments(
-        parser,
-        variant=VARIANT,
-        data=None,
-        side=SIDE,
-        rate=LEARNING_RATE,
-        rate_batch=BATCH,
-    )
-    parser.add_argument(
-        "--weights",
-        default=WEIGHTS,
-        help="a published set, a file, or none to start from nothing "
-        "(%(default)s)",
-    )
-    parser.add_argument(
-        "--freeze",
-        type=int,
-        choices=range(5),
-        default=FROZEN,
-        help="stages to keep as they are, the stem with them; 4 leaves the "
-        "classifier alone to learn (%(default)s)",
-    )
-    parser.add_argument(
-        "--smallest-crop",
-        type=float,
-        default=SMALLEST_CROP,
-        help="of a picture's area, in training (%(default)s)",
-    )
-    parser.add_argument(
-        "--no-flips",
-        action="store_true",
-        help="for pictures whose left and right mean something, such as text",
-    )
-    common.add_training_arguments(
-        parser, batch_size=BATCH, epochs=EPOCHS, seed=SEED
-    )
-    args = common.parse(parser, argv, **SMOKE)
-    if not 0 < args.smallest_crop <= 1:
-        parser.error("--smallest-crop is a share of the picture, 0 to 1")
-    if not (args.data or args.smoke):
-        parser.error("--data is missing: a folder with a folder for each class")
-    return args
 
 
 def main(argv=None):
     """Fine-tunes; returns the model and the figures of each epoch."""
-    args = parse(argv)
-    strategy = common.begin(args)
-    shard = training.shard(strategy)
-    batches, evaluate, classes = load_data(args, shard)
-    steps = SMOKE_STEPS if args.smoke else batches.steps_per_epoch
-    peak = common.scaled_rate(args, BATCH)
-    warmup = 0 if args.smoke else min(WARMUP_EPOCHS, args.epochs - 1) * steps
-    rate = training.cosine_decay(peak, args.epochs * steps, warmup)
-    with strategy.scope():
-        model = make_model(args, len(classes), rate)
-    history = training.fit(
-        model,
-        batches,
-        steps_per_epoch=steps,
-        evaluate=evaluate,
-        constants={
-            "variant": args.variant,
-            "weights": args.weights,
-            "frozen": args.freeze,
-            "classes": list(classes),
-            "side": args.side,
-            "smallest_crop": args.smallest_crop,
-            "flips": not args.no_flips,
-            "batch_size": args.batch_size,
-            "precision": args.precision,
-            "learning_rate": peak,
-            "head_factor": HEAD_FACTOR,
-            "momentum": MOMENTUM,
-            "l2": L2,
-        },
-        **common.fit_options(args),
-    )
-    if common.is_finished(history, args, steps):
-        common.keep_classifier(model, args, classes)
-    return model, history
+    settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
+    with command_line.before_the_work():
+        networks.check_variant(settings.variant)
+        strategy = fitting.start(settings)
+        train, batches, validation = load_data(settings, strategy)
+        steps = fitting.steps_per_epoch(settings, train)
+        with fitting.scope(settings, strategy):
+            model = make_model(settings, len(train.classes), steps)
+    with fitting.run(settings, model, batches, classes=train.classes) as run:
+        model.fit(
+            **run.fit_arguments,
+            validation_data=validation,
+            class_weight=sources.class_weights(settings, train),
+            callbacks=run.callbacks(fitting.callbacks(settings, run)),
+        )
+    if run.finished:
+        results.keep_classifier(model, settings, train.classes)
+    return model, run.history
 
 
 if __name__ == "__main__":
-    common.from_shell(main)
+    command_line.from_shell(main)

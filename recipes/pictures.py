@@ -2,6 +2,9 @@
 
 import pathlib
 
+MAX_COLUMNS = 4  # of panels in one image
+OF_COCO = ("val_AP", "val_AR")
+
 
 def _figure(rows, columns, width, height):
     # The Agg canvas draws without a screen and leaves pyplot's state alone.
@@ -43,6 +46,50 @@ def training_curves(histories, path):
         axis.grid(alpha=0.3)
     axes[0, 0].legend(fontsize="small")
     return _save(figure, path)
+
+
+def epochs(history, path):
+    """What a run measured after its epochs, as curves, training dashed.
+
+    Args:
+        history: dictionaries, one an epoch, as `training.Run` has them.
+        path: The PNG file to write.
+    """
+    drawn = _panels(history)
+    columns = min(MAX_COLUMNS, len(drawn))
+    rows = -(-len(drawn) // columns)
+    figure, axes = _figure(rows, columns, 4.5 * columns, 3.6 * rows)
+    for axis in axes.flat[len(drawn) :]:
+        axis.set_axis_off()
+    for axis, (panel, lines) in zip(axes.flat, drawn.items()):
+        for name, (numbers, values) in lines.items():
+            line = "-" if name.startswith("val_") else "--"
+            marker = "." if len(numbers) < 20 else None
+            axis.plot(numbers, values, line, marker=marker, label=name)
+        axis.set_xlabel("epoch")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.set_title(panel)
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize="small")
+    return _save(figure, path)
+
+
+def _panels(history):
+    """`loss` with `val_loss` and so on: by panel and name epochs and values."""
+    names = dict.fromkeys(name for row in history for name in row)
+    found = {}
+    for name in names:
+        # pycocotools says -1 where nothing is of that size.
+        absent = (None, -1.0) if name.startswith(OF_COCO) else (None,)
+        points = [
+            (row["epoch"], row[name])
+            for row in history
+            if row.get(name) not in absent
+        ]
+        if points and name not in ("epoch", "step"):
+            panel = found.setdefault(name.removeprefix("val_"), {})
+            panel[name] = tuple(zip(*points))
+    return found
 
 
 def accuracy_by_size(rows, sizes, path):

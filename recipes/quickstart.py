@@ -15,67 +15,51 @@ Deviations from the paper: small pictures and networks, a few epochs under a
 cosine with warm-up instead of 90 with steps, decoupled weight decay.
 """
 
+import dataclasses
 import pathlib
+import time
 
-import keras
-import numpy as np
+from recipes import command_line, fitting, groups, results, sources
+from recipes.settings import Natural, Positive, Rate, Share, as_dict, option
 
-import keras_pyconv
-from keras_pyconv.datasets import SIZE_CLASSES
-from recipes import common, pictures
-
-NETWORKS = ("PyConvResNetMini", "ResNetMini")
-EXPORTED = NETWORKS[0]
-CLASSES = 10
-BATCH = 32
-EPOCHS = 4
-WARMUP_EPOCHS = 1
-LEARNING_RATE = 0.05  # the peak
-MOMENTUM = 0.9
-WEIGHT_DECAY = 1e-4
-SEED = 2021
-SMOKE_EXAMPLES = 64
+CLASSES = 10  # digits
 
 
-def constants(epochs, smoke):
-    """What the record says of how the networks were trained."""
-    return {
-        "smoke": smoke,
-        "epochs": epochs,
-        "batch": BATCH,
-        "learning_rate": LEARNING_RATE,
-        "warmup_epochs": WARMUP_EPOCHS,
-        "momentum": MOMENTUM,
-        "weight_decay": WEIGHT_DECAY,
-        "seed": SEED,
-    }
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What is compared, and how both are trained."""
 
-
-# Data ----------------------------------------------------------------------
-
-
-def load_data(data_dir, smoke):
-    """Arrays by split and feature: image (N, 64, 64, 3), label, size_class."""
-    count = {"train_examples": SMOKE_EXAMPLES, "test_examples": SMOKE_EXAMPLES}
-    splits = keras_pyconv.datasets.load_digits_in_photos(
-        "classification", data_dir=data_dir, **(count if smoke else {})
+    networks: tuple[str, str] = option(
+        ("PyConvResNetMini", "ResNetMini"), "the first one is exported"
     )
-    wanted = ("image", "label", "size_class")
-    whole = {
-        split: next(iter(examples.batch(len(examples))))
-        for split, examples in splits.items()
-    }
-    return {
-        split: {name: features[name].numpy() for name in wanted}
-        for split, features in whole.items()
-    }
+    examples: Positive | None = option(
+        None, "images of each split; default: all that there are"
+    )
+    batch_size: Positive = option(32, "images of one update")
+    epochs: Positive = option(4, "length of the training")
+    warmup_epochs: Natural = option(1, "in which the rate grows")
+    learning_rate: Rate = option(0.05, "the highest")
+    momentum: Share = option(0.9, "of SGD")
+    weight_decay: Share = option(1e-4, "of SGD, decoupled")
+    seed: Natural = option(2021, "of weights and data")
+    export_root: pathlib.Path = option(
+        pathlib.Path("saved_models/quickstart"),
+        "saved_models/NAME; the server's files go beside NAME",
+        decides=False,
+    )
+    run: groups.Place = groups.Place(pathlib.Path("runs/quickstart"))
 
 
-# Model, optimizer, training ------------------------------------------------
+SETTINGS = Settings()
+SMOKE = groups.smoke(examples=64, epochs=1, warmup_epochs=0)
 
 
 def make_model(name, image_shape):
-    """The network on pictures in [0, 255]; scaling them is part of it."""
+    """The network on images in [0, 255]; scaling them is part of it."""
+    import keras
+
+    import keras_pyconv
+
     images = keras.Input(image_shape, name="images")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(images)
     return keras_pyconv.build_classifier(
@@ -83,173 +67,78 @@ def make_model(name, image_shape):
     )
 
 
-def make_optimizer(epochs, steps_per_epoch):
+def make_optimizer(settings, steps_per_epoch):
     """SGD with momentum under a linear warm-up and a cosine to zero."""
-    warmup = WARMUP_EPOCHS * steps_per_epoch
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        decay_steps=max(1, epochs * steps_per_epoch - warmup),
-        warmup_target=LEARNING_RATE,
-        warmup_steps=warmup,
-    )
+    import keras
+
+    from keras_pyconv.training import cosine_decay
+
+    steps = settings.epochs * steps_per_epoch
+    warmup = min(settings.warmup_epochs * steps_per_epoch, steps - 1)
     return keras.optimizers.SGD(
-        schedule, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY
+        cosine_decay(settings.learning_rate, steps, warmup),
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
     )
 
 
-def train(name, data, epochs):
+def train(name, data, settings):
     """Trains one network; returns it, its history, and seconds a step."""
-    keras.utils.set_random_seed(SEED)
-    images, labels = data["train"]["image"], data["train"]["label"]
-    model = make_model(name, images.shape[1:])
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(settings.seed)
+    batches = sources.batches_of(*data["train"][:2], settings)
+    model = make_model(name, data["train"][0].shape[1:])
     model.compile(
-        optimizer=make_optimizer(epochs, -(-len(images) // BATCH)),
+        optimizer=make_optimizer(settings, batches.steps_per_epoch),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
-    timer = common.StepTimer()
-    fit = model.fit(
-        images,
-        labels,
-        batch_size=BATCH,
-        epochs=epochs,
-        validation_data=(data["test"]["image"], data["test"]["label"]),
-        callbacks=[timer],
-        verbose=common.verbosity(),
+    ends = []
+    timer = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
     )
-    return model, fit.history, timer.median
-
-
-# Evaluation ----------------------------------------------------------------
-
-
-def evaluate(name, classes, test, seconds):
-    """One row of the table, from the predicted classes (N,)."""
-    right = classes == test["label"]
-    by_size = {
-        size: float(right[test["size_class"] == number].mean())
-        for number, size in enumerate(SIZE_CLASSES)
-        if (test["size_class"] == number).any()
-    }
-    cost = keras_pyconv.complexity.complexity(
-        name, test["image"].shape[1:], classes=CLASSES
-    )
-    return {
-        "network": name,
-        "parameters": cost.parameters,
-        "multiply_adds": cost.multiply_adds,
-        "accuracy": float(right.mean()),
-        **by_size,
-        "seconds_a_step": seconds,
-    }
-
-
-def verdict(predictions, labels):
-    """Who won, in words, by a paired comparison on the test pictures."""
-    rights = [predictions[name] == labels for name in NETWORKS]
-    only_first, only_second = (
-        int((a & ~b).sum()) for a, b in (rights, rights[::-1])
-    )
-    gap = 100 * (only_first - only_second) / len(labels)
-    # Standard error of a difference of paired proportions (McNemar).
-    error = 100 * np.sqrt(max(only_first + only_second, 1)) / len(labels)
-    winner = NETWORKS[0] if gap > 0 else NETWORKS[1]
-    said = f"{abs(gap):.1f} points (standard error {error:.1f}, one seed)"
-    if abs(gap) < 2 * error:
-        return f"No clear winner: {winner} is ahead by {said}."
-    return f"{winner} wins by {said}."
-
-
-def print_table(rows):
-    """The networks side by side."""
-    sizes = [size for size in SIZE_CLASSES if size in rows[0]]
-    heads = ["parameters", "multiply-adds", "accuracy", *sizes, "s/step"]
-    print(f"\n{'network':<18}" + "".join(f"{head:>15}" for head in heads))
-    for row in rows:
-        cells = [f"{row['parameters']:,}", f"{row['multiply_adds']:,}"]
-        cells += [f"{row[name]:.1%}" for name in ("accuracy", *sizes)]
-        cells += [f"{row['seconds_a_step']:.3f}"]
-        print(
-            f"{row['network']:<18}" + "".join(f"{cell:>15}" for cell in cells)
+    folder = settings.run.workdir / name
+    length = {"epochs": settings.epochs, "seed": settings.seed}
+    with fitting.open_run(folder, model, batches, settings, **length) as run:
+        fit = model.fit(
+            **run.fit_arguments,
+            validation_data=data["test"][:2],
+            callbacks=run.callbacks([timer]),
         )
-
-
-def write_pictures(workdir, histories, rows, predictions, test):
-    """Curves, accuracy by size, and a grid of predictions, as PNG files."""
-    count = min(32, len(test["label"]))
-    some = {name: classes[:count] for name, classes in predictions.items()}
-    images, labels = test["image"][:count], test["label"][:count]
-    sizes = [size for size in SIZE_CLASSES if size in rows[0]]
-    return [
-        pictures.training_curves(histories, workdir / "curves.png"),
-        pictures.accuracy_by_size(rows, sizes, workdir / "sizes.png"),
-        pictures.prediction_grid(
-            images, labels, some, workdir / "predictions.png"
-        ),
-    ]
-
-
-# Export --------------------------------------------------------------------
-
-
-def export_and_ask(model, root, test):
-    """Exports, asks the export about the first test picture; its answer."""
-    path = keras_pyconv.export.saved_model(model, root)
-    print(f"\nExported {model.name} to {path}/")
-    picture = test["image"][:1].astype("float32")
-    answer = keras_pyconv.export.answer_in_clean_process(path, picture)
-    label, score = answer["labels"][0, 0].decode(), answer["scores"][0, 0]
-    print(
-        f"A clean process, asked for the first test picture, says {label} "
-        f"with score {score:.3f}; the truth is {test['label'][0]}."
-    )
-    return int(label)
+    # Of a training that had ended before no step is left to time.
+    seconds = np.median(np.diff(ends)) if len(ends) > 1 else np.nan
+    return model, fit.history, float(seconds)
 
 
 def main(argv=None):
     """Runs the tour; returns the table's rows and the export's answer."""
-    parser = common.command_line(__doc__, "runs/quickstart")
-    parser.add_argument(
-        "--export-root",
-        type=pathlib.Path,
-        default=pathlib.Path("saved_models/quickstart"),
-        help="saved_models/NAME; the server's files go beside NAME "
-        "(default: %(default)s)",
-    )
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    args = common.parse(parser, argv, epochs=1)
-    if args.epochs < 1:
-        parser.error(f"--epochs must be at least 1; got {args.epochs}")
-    epochs = args.epochs
+    settings = command_line.parse(__doc__, SETTINGS, argv, (SMOKE,))
+    from recipes import tour
 
     print("Preparing the data; nothing is downloaded.")
-    data = load_data(args.data_dir, args.smoke)
+    with command_line.before_the_work():
+        command_line.require("matplotlib", extra="recipes")
+        data = sources.load_digits(settings, "image", "label", "size_class")
     models, histories, predictions, rows = {}, {}, {}, []
-    for name in NETWORKS:
-        print(f"\nTraining {name} for {epochs} epochs")
-        models[name], histories[name], seconds = train(name, data, epochs)
-        scores = models[name].predict(
-            data["test"]["image"], verbose=0, batch_size=BATCH
-        )
+    for name in settings.networks:
+        print(f"\nTraining {name} for {settings.epochs} epochs")
+        models[name], histories[name], seconds = train(name, data, settings)
+        scores = models[name].predict(data["test"][0], verbose=0)
         predictions[name] = scores.argmax(axis=-1)
-        rows.append(evaluate(name, predictions[name], data["test"], seconds))
-
-    print_table(rows)
-    result = verdict(predictions, data["test"]["label"])
-    print(result)
-    written = write_pictures(
-        args.workdir, histories, rows, predictions, data["test"]
-    )
-    common.write_record(
-        args.workdir / "results.json",
-        constants=constants(epochs, args.smoke),
+        rows.append(tour.row(name, predictions[name], data["test"], seconds))
+    result = tour.show(rows, predictions, histories, data["test"], settings)
+    results.write_record(
+        settings.run.workdir / "results.json",
+        constants=as_dict(settings),
         rows=rows,
         verdict=result,
     )
-    print("\nPictures:", *written, sep="\n  ")
-    answer = export_and_ask(models[EXPORTED], args.export_root, data["test"])
+    exported = models[settings.networks[0]]
+    answer = tour.export_and_ask(exported, settings.export_root, data["test"])
     return rows, answer
 
 
 if __name__ == "__main__":
-    main()
+    command_line.from_shell(main)

@@ -13,27 +13,41 @@ Deviations from the paper: the networks are untrained, with the authors' random
 initialization under one seed, unless --weights and --plain-weights name files.
 """
 
+import dataclasses
 import pathlib
 
-import keras
-import numpy as np
+from recipes import command_line, groups
+from recipes.settings import Natural, Positive, option
 
-import keras_pyconv
-from keras_pyconv import tasks
-from recipes import common
-
-NETWORKS = ("PyConvResNet50", "ResNet50")
-SMOKE_NETWORKS = ("PyConvResNetMini", "ResNetMini")
-STAGE = "stage1"
-SIDE_PX = 224
-SMOKE_SIDE_PX = 64
-SEED = 2021
-MEAN = (0.485, 0.456, 0.406)  # of ImageNet's training pictures, RGB in [0, 1]
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet's training images, RGB in [0, 1]
 DEVIATION = (0.229, 0.224, 0.225)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What is drawn."""
+
+    networks: tuple[str, str] = option(
+        ("PyConvResNet50", "ResNet50"), "a PyConv network and a plain one"
+    )
+    weights: str | None = option(None, "file for the PyConv network")
+    plain_weights: str | None = option(None, "file for the plain network")
+    stage: str = option("stage1", "whose receptive field is drawn")
+    side: Positive = option(224, "of the crops, in pixels")
+    seed: Natural = option(2021, "of weights that no file gives")
+    picture: pathlib.Path | None = option(
+        None, "PNG to write; default: pyramid.png in the workdir"
+    )
+    run: groups.Place = groups.Place(pathlib.Path("runs/show_pyramid"))
+
+
+SETTINGS = Settings()
+SMOKE = groups.smoke(networks=("PyConvResNetMini", "ResNetMini"), side=64)
 
 
 def load_crops(side):
     """Two crops of each photograph, (4, side, side, 3), normalized."""
+    import numpy as np
     from sklearn.datasets import load_sample_images
 
     crops = []
@@ -45,23 +59,27 @@ def load_crops(side):
     return (pixels - MEAN) / np.array(DEVIATION)
 
 
-def make_network(name, weights):
+def make_network(name, weights, seed):
     """The network, from a file or drawn from the one seed."""
-    keras.utils.set_random_seed(SEED)
+    import keras
+
+    import keras_pyconv
+
+    keras.utils.set_random_seed(seed)
     return keras_pyconv.build_classifier(
         name, weights=weights, input_shape=(None, None, 3), name=name
     )
 
 
-def title(names, files):
+def title(names, files, seed):
     """What the networks' weights are, network by network where they differ."""
     if not any(files):
-        return f"Untrained networks, seed {SEED}"
+        return f"Untrained networks, seed {seed}"
     return "; ".join(
         (
             f"{name}: {pathlib.Path(file).name}"
             if file
-            else f"{name}: untrained, seed {SEED}"
+            else f"{name}: untrained, seed {seed}"
         )
         for name, file in zip(names, files)
     )
@@ -69,6 +87,7 @@ def title(names, files):
 
 def save_small(figure, path):
     """A PNG of 256 colours, a third of the size of one of all."""
+    import numpy as np
     from PIL import Image
 
     figure.canvas.draw()
@@ -79,31 +98,30 @@ def save_small(figure, path):
 
 def main(argv=None):
     """Draws the figure; returns the shares outside of the plain window."""
-    parser = common.command_line(__doc__, "runs/show_pyramid")
-    parser.add_argument(
-        "--picture",
-        type=pathlib.Path,
-        help="PNG to write (default: pyramid.png in the workdir)",
-    )
-    parser.add_argument("--weights", help="file for the PyConv network")
-    parser.add_argument("--plain-weights", help="file for the plain network")
-    args = parser.parse_args(argv)
-    names = SMOKE_NETWORKS if args.smoke else NETWORKS
-    crops = load_crops(SMOKE_SIDE_PX if args.smoke else SIDE_PX)
+    settings = command_line.parse(__doc__, SETTINGS, argv, (SMOKE,))
+    from keras_pyconv import tasks
 
-    files = (args.weights, args.plain_weights)
-    pyramid, plain = (make_network(*pair) for pair in zip(names, files))
-    path = args.picture or args.workdir / "pyramid.png"
+    files = (settings.weights, settings.plain_weights)
+    with command_line.before_the_work():
+        command_line.require("matplotlib", extra="recipes")
+        crops = load_crops(settings.side)
+        pyramid, plain = (
+            make_network(name, file, settings.seed)
+            for name, file in zip(settings.networks, files)
+        )
+    path = settings.picture or settings.run.workdir / "pyramid.png"
     figure = tasks.show_pyramid(
-        pyramid, crops[0], beside=plain, stage=STAGE, images=crops
+        pyramid, crops[0], beside=plain, stage=settings.stage, images=crops
     )
-    figure.suptitle(title(names, files), fontsize=11)
+    words = title(settings.networks, files, settings.seed)
+    figure.suptitle(words, fontsize=11)
     save_small(figure, path)
 
-    window = tasks.theoretical_receptive_field(plain, STAGE)
+    window = tasks.theoretical_receptive_field(plain, settings.stage)
     shares = {
         model.name: tasks.share_outside(
-            tasks.effective_receptive_field(model, STAGE, crops), window
+            tasks.effective_receptive_field(model, settings.stage, crops),
+            window,
         )
         for model in (pyramid, plain)
     }
@@ -116,4 +134,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    common.from_shell(main)
+    command_line.from_shell(main)

@@ -37,7 +37,12 @@ ORDER = [
 PRIVATE = ("keras.src", "tensorflow.python")
 FRAMEWORKS = ("keras", "tensorflow", "keras_pyconv.ops", "keras_pyconv.layers")
 WITHOUT_FRAMEWORKS = (*("architectures", "networks", "complexity", "parity"),)
-SHARED = ("recipes.common", "recipes.pictures")
+# What a recipe may import: files of the room that are no programs.
+SHARED = tuple(
+    f"recipes.{path.stem}"
+    for path in (ROOT / "recipes").glob("*.py")
+    if "__main__" not in path.read_text()
+)
 OPTIONAL = (
     "av gdown jax keras_cv matplotlib safetensors sklearn "
     "tensorflow_datasets torch"

@@ -13,20 +13,22 @@ import os
 
 import keras
 
+from keras_pyconv.reading import check_file
 from keras_pyconv.weights import SETS, get_published, published_sets
-from keras_pyconv.weights.torch_files import READERS
+from keras_pyconv.weights.torch_files import TORCH_FILES
 
 POOLINGS = (None, "avg", "max")
 DEFAULT_SIZE = 224
 DEFAULT_CLIP = (16, DEFAULT_SIZE, DEFAULT_SIZE)
 IMAGE_SIZES = ("height", "width")
 CLIP_SIZES = ("frames", "height", "width")
-# What `weights.from_torch` reads; everything else is a file of Keras.
-TORCH_FILES = tuple(READERS)
 
 
 def is_torch_file(path) -> bool:
-    """Whether the name of a weight file is one for `weights.from_torch`."""
+    """Whether the name of a weight file is one for `weights.from_torch`.
+
+    Everything else is a file of Keras.
+    """
     return os.fspath(path).lower().endswith(TORCH_FILES)
 
 
@@ -98,14 +100,19 @@ def check_weights(weights, variant=None):
             f"`weights` must be None{known} or the path of a file. "
             f"Received: weights={weights!r}"
         )
-    if not os.path.exists(weights):
+    try:
+        check_file(weights)
+    except OSError as error:
+        lost = isinstance(error, FileNotFoundError)
+        lost = lost and not os.path.islink(weights)
+        cause = "There is no such file:" if lost else f"{error} Received:"
         none = "" if names else "; no weights are published for this network"
         raise ValueError(
             f"`weights` must be None (random initialization){known} or the "
             "path of an existing file (.weights.h5, .keras, "
             f"{', '.join(TORCH_FILES)}){none}. "
-            f"There is no such file: weights={os.fspath(weights)!r}"
-        )
+            f"{cause} weights={os.fspath(weights)!r}"
+        ) from None
 
 
 def check_input_shape(input_shape, sizes=IMAGE_SIZES):

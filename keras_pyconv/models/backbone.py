@@ -8,6 +8,15 @@ besides, such as a fourth stage, is left.
 import keras
 
 
+def backbone_layers(model):
+    """The layers with weights of a network's stem and stages."""
+    return [
+        layer
+        for layer in model.layers
+        if layer.weights and layer.name.startswith("conv")
+    ]
+
+
 def load_backbone(model, classifier):
     """Copies a classifier's stem and stages, as far as a network has them.
 
@@ -22,15 +31,14 @@ def load_backbone(model, classifier):
     """
     known = {layer.name: layer for layer in classifier.layers}
     pairs, wrong = [], []
-    for layer in model.layers:
-        if layer.weights and layer.name.startswith("conv"):
-            other = known.get(layer.name)
-            shapes = [
-                [tuple(weight.shape) for weight in one.weights]
-                for one in (layer, other or keras.layers.Identity())
-            ]
-            pairs.append((layer, other))
-            wrong += [layer.name] * (shapes[0] != shapes[1])
+    for layer in backbone_layers(model):
+        other = known.get(layer.name)
+        shapes = [
+            [tuple(weight.shape) for weight in one.weights]
+            for one in (layer, other or keras.layers.Identity())
+        ]
+        pairs.append((layer, other))
+        wrong += [layer.name] * (shapes[0] != shapes[1])
     if wrong or not pairs:
         raise ValueError(
             f"{classifier.name!r} is no classifier for the backbone of "

@@ -4,8 +4,6 @@ The fact a reader would get wrong: the classifier stays as it is, also where
 the trained one has the same number of classes. Other classes may be meant.
 """
 
-import os
-
 import keras
 
 from keras_pyconv.models.arguments import (
@@ -13,38 +11,10 @@ from keras_pyconv.models.arguments import (
     is_published,
     is_torch_file,
 )
-from keras_pyconv.models.backbone import load_backbone
-from keras_pyconv.models.resnet import build_classifier
-from keras_pyconv.weights import (
-    fetch,
-    fit_to,
-    from_torch,
-    get_published,
-    read_arrays,
-)
-
-
-def _classes_in(path):
-    """Classes of the classifier in a `.weights.h5`; None without one."""
-    import h5py
-
-    with h5py.File(path) as file:
-        bias = file.get("layers/dense/vars/1")
-        return None if bias is None else bias.shape[0]
-
-
-def _keras_model(path, variant, channels):
-    """The network that a file of Keras holds."""
-    if os.fspath(path).endswith(".keras"):
-        return keras.saving.load_model(path, compile=False)
-    classes = _classes_in(path)
-    top = {"include_top": False} if classes is None else {"classes": classes}
-    shape = [None, None]
-    shape.insert(
-        2 if keras.config.image_data_format() == "channels_last" else 0,
-        channels,
-    )
-    return build_classifier(variant, weights=path, input_shape=shape, **top)
+from keras_pyconv.models.backbone import backbone_layers
+from keras_pyconv.weights import fetch, get_published
+from keras_pyconv.weights.keras_files import load_layers
+from keras_pyconv.weights.published import load_fitting
 
 
 def load_body(model: keras.Model, weights, variant: str) -> keras.Model:
@@ -72,9 +42,6 @@ def load_body(model: keras.Model, weights, variant: str) -> keras.Model:
     if is_published(weights):
         weights = fetch(get_published(variant, weights))
     if is_torch_file(weights):
-        arrays = fit_to(model, read_arrays(weights), new_head=True)
-        return from_torch(model, arrays)
-    axis = -1 if keras.config.image_data_format() == "channels_last" else 1
-    channels = model.input_shape[axis]
-    load_backbone(model, _keras_model(weights, variant, channels))
+        return load_fitting(model, weights, new_head=True)
+    load_layers(backbone_layers(model), weights)
     return model

@@ -6,6 +6,7 @@ from keras_pyconv.tasks.classification import (
     preprocess_input,
     preprocessing_of,
 )
+from keras_pyconv.tasks.crossentropy import Crossentropy
 from keras_pyconv.tasks.detection import (
     DecodeDetections,
     Detections,

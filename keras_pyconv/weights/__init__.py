@@ -9,7 +9,10 @@ from keras_pyconv.weights.catalog import (
 )
 from keras_pyconv.weights.files import cache_folder, fetch
 from keras_pyconv.weights.keras_applications import from_keras_applications
-from keras_pyconv.weights.keras_files import load_keras_weights
+from keras_pyconv.weights.keras_files import (
+    load_keras_weights,
+    save_keras_weights,
+)
 from keras_pyconv.weights.published import adapt_stem, fit_to, load_published
 from keras_pyconv.weights.torch_files import read_arrays
 from keras_pyconv.weights.torch_names import from_torch, torch_names

@@ -1,6 +1,7 @@
 """Checks and converts a checkpoint: `python -m keras_pyconv.weights --help`."""
 
 import argparse
+import os
 import pathlib
 import sys
 
@@ -8,7 +9,15 @@ import numpy as np
 
 import keras_pyconv
 from keras_pyconv.architectures import ARCHITECTURES, SEGMENTERS
-from keras_pyconv.weights import SETS, files, get_published, read_arrays
+from keras_pyconv.reading import check_file
+from keras_pyconv.weights import (
+    SETS,
+    files,
+    get_published,
+    read_arrays,
+    save_keras_weights,
+)
+from keras_pyconv.weights.sources import checksum_path, is_whole
 
 # Of the largest value of the same tensor.
 TOLERANCE = 1e-4
@@ -42,6 +51,11 @@ def _parser():
         "beside FILE, as .npz)",
     )
     parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace files that are there already",
+    )
+    parser.add_argument(
         "--no-report", action="store_true", help="do not compare with PyTorch"
     )
     return parser
@@ -55,11 +69,19 @@ def _default_output(source):
     return path.with_name(name if name != path.name else f"converted_{name}")
 
 
+def _segmenter_classes(arrays):
+    """Those of a segmentation network; pyramid pooling counts a layer more."""
+    for name in ("cls.4.bias", "cls.1.bias"):
+        if name in arrays and arrays[name].ndim == 1:
+            return len(arrays[name])
+    raise ValueError("'cls.1.bias', which tells the classes, is missing.")
+
+
 def _model(variant, arrays):
     """The network of a checkpoint, with its weights and logits."""
     if variant in SEGMENTERS:
         model = keras_pyconv.build_segmenter(
-            variant, classes=len(arrays["cls.1.bias"])
+            variant, classes=_segmenter_classes(arrays)
         )
         return keras_pyconv.weights.from_torch(model, arrays)
     channels = arrays["conv1.weight"].shape[1]
@@ -123,28 +145,67 @@ def _report(variant, arrays):
     return good
 
 
+def _output(options):
+    """Where the converted file goes beside the cache; None for nowhere."""
+    if options.output is None:
+        return None if options.set else _default_output(options.file)
+    if not options.output.name.endswith((".npz", ".weights.h5")):
+        raise ValueError(
+            "The output must end in .npz or .weights.h5: "
+            f"{str(options.output)!r}"
+        )
+    return options.output
+
+
+def _is_same(one, other):
+    return os.path.exists(other) and os.path.samefile(one, other)
+
+
+def _check_free(paths, options):
+    """Refuses to write where something is, before anything is read."""
+    check_file(options.file)
+    for path in paths:
+        if _is_same(options.file, path):
+            raise ValueError(f"{path!r} is the file given; name another one.")
+        if os.path.lexists(path) and not options.overwrite:
+            raise FileExistsError(
+                f"{path!r} is there already, and nothing was written. Name "
+                "another file by --output, or add --overwrite."
+            )
+
+
+def _convert(options, output):
+    """Writes the converted file; the network's name and its arrays."""
+    if output.suffix == ".npz":
+        _check_free(files.written(output), options)
+        variant = files.convert(options.file, output, options.variant)
+        return variant, read_arrays(output)
+    _check_free((str(output), checksum_path(output)), options)
+    variant, arrays = files.read_checked(options.file, options.variant)
+    save_keras_weights(_model(variant, arrays), output)
+    return variant, arrays
+
+
+def _keep(options):
+    """Puts the file into the cache; the network's name and its arrays."""
+    variant, arrays = files.read_checked(options.file, options.variant)
+    published = get_published(variant, options.set)
+    path = files.cache_path(published)
+    # What the cache would fetch anew may go.
+    _check_free(files.written(path) if is_whole(path) else (), options)
+    files.keep(options.file, published)
+    print(f"Kept {path}: {variant}(weights={options.set!r}) finds it.")
+    return variant, arrays
+
+
 def _write(options):
     """Converts as the options say; the network's name and its arrays."""
+    output = _output(options)
     if options.set:
-        arrays = read_arrays(options.file)
-        variant = keras_pyconv.weights.find_variant(arrays, options.variant)
-        kept = files.keep(options.file, get_published(variant, options.set))
-        print(f"Kept {kept}: {variant}(weights={options.set!r}) finds it.")
-        if options.output is None:
-            return variant, read_arrays(kept)
-    output = options.output or _default_output(options.file)
-    if output.name.endswith(".weights.h5"):
-        arrays = read_arrays(options.file)
-        variant = keras_pyconv.weights.find_variant(arrays, options.variant)
-        _model(variant, arrays).save_weights(output)
-    elif output.suffix == ".npz":
-        variant = files.convert(options.file, output, options.variant)
-        arrays = read_arrays(output)
-    else:
-        raise ValueError(
-            f"The output must end in .npz or .weights.h5: {str(output)!r}"
-        )
-    print(f"Wrote {output}: the weights of {variant}.")
+        variant, arrays = _keep(options)
+    if output is not None:
+        variant, arrays = _convert(options, output)
+        print(f"Wrote {output}: the weights of {variant}.")
     return variant, arrays
 
 
@@ -157,12 +218,11 @@ def main(argv=None) -> int:
     options = _parser().parse_args(argv)
     try:
         variant, arrays = _write(options)
-    except (ValueError, OSError, ImportError) as error:
-        print(error, file=sys.stderr)
+        good = options.no_report or _report(variant, arrays)
+    except (ValueError, OSError, ImportError, MemoryError) as error:
+        print(error or "There is not enough memory.", file=sys.stderr)
         return 2
-    if options.no_report:
-        return 0
-    return 0 if _report(variant, arrays) else 1
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
 The cache is `models/keras_pyconv` in Keras's folder (`KERAS_HOME`, by default
 `~/.keras`). A file there is an `.npz` archive of arrays in the authors' names,
-with a `.json` beside it that holds its checksum and where it came from.
+with a `.sha256` beside it and a `.json` that says where it came from.
 
 The fact a reader would get wrong: what was downloaded is not kept. It is a
 pickle; it is read once, by a reader that runs nothing, and only arrays stay.
 """
 
+import contextlib
 import datetime
-import hashlib
 import json
 import os
 import pathlib
@@ -17,13 +17,21 @@ import tempfile
 
 import numpy as np
 
+from keras_pyconv.reading import one_line, short
 from keras_pyconv.weights.catalog import Published
+from keras_pyconv.weights.sources import (
+    REAL,
+    checksum,
+    checksum_path,
+    is_finite,
+    is_whole,
+    replacing_with_checksum,
+)
 from keras_pyconv.weights.torch_files import read_arrays
 from keras_pyconv.weights.torch_shapes import find_variant
-from keras_pyconv.writing import locked, replacing
+from keras_pyconv.writing import locked, write_atomically
 
 _COUNTER = ".num_batches_tracked"
-_CHUNK = 1 << 20
 # Of one answer of the server; a file may take as long as it needs.
 _TIMEOUT_SECONDS = 60
 _RETRIES = 3
@@ -36,19 +44,16 @@ def cache_folder() -> pathlib.Path:
     return folder / "models" / "keras_pyconv"
 
 
-def checksum(path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+def written(path) -> tuple[str, str, str]:
+    """The files that `write_arrays` writes: arrays, checksum and note."""
+    path = os.fspath(path)
+    return path, checksum_path(path), f"{path}.json"
 
 
 def write_arrays(path, arrays, **about) -> pathlib.Path:
-    """Writes arrays as `.npz`, and a `.json` with their checksum beside it.
+    """Writes arrays as `.npz`, with a `.sha256` and a `.json` beside it.
 
-    Both are written whole or not at all. Counters of batches are left out,
+    Each is written whole or not at all. Counters of batches are left out,
     and floating point numbers become float32.
 
     Args:
@@ -60,31 +65,44 @@ def write_arrays(path, arrays, **about) -> pathlib.Path:
         The path.
     """
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     kept = {
         name: array.astype("float32") if array.dtype.kind == "f" else array
         for name, array in arrays.items()
         if not name.endswith(_COUNTER)
     }
-    with replacing(path) as beside:
+    note = {**about, "arrays": len(kept)}
+    note["date"] = datetime.date.today().isoformat()
+    with replacing_with_checksum(path) as beside:
         with open(beside, "wb") as file:
             np.savez(file, **kept)
-        digest = checksum(beside)
-    note = {**about, "arrays": len(kept), "sha256": digest}
-    note["date"] = datetime.date.today().isoformat()
-    with replacing(path.with_suffix(".json")) as beside:
-        beside.write_text(json.dumps(note, indent=2) + "\n")
+    write_atomically(f"{path}.json", json.dumps(note, indent=2) + "\n")
     return path
 
 
-def is_whole(path) -> bool:
-    """Whether a file by `write_arrays` is there, as it was written."""
-    path = pathlib.Path(path)
-    try:
-        note = json.loads(path.with_suffix(".json").read_text())
-        return checksum(path) == note["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+def read_checked(source, variant=None):
+    """A checkpoint's network and arrays, refused where they do not fit.
+
+    Args:
+        source: Path of a checkpoint, as `read_arrays` takes it.
+        variant: Name of the network that it must be of; None finds it out.
+
+    Returns:
+        `(name of the network, arrays by the authors' names)`.
+
+    Raises:
+        ValueError: if it cannot be read or does not fit; one line says why.
+    """
+    found = []
+
+    def check(arrays):
+        with _refused(source):
+            found.append(find_variant(arrays, variant))
+            _check_numbers(arrays)
+
+    arrays = read_arrays(source, check)
+    with _refused(source):
+        _check_finite(arrays)
+    return found[0], arrays
 
 
 def convert(source, path, variant=None, **about) -> str:
@@ -102,14 +120,7 @@ def convert(source, path, variant=None, **about) -> str:
     Raises:
         ValueError: if it cannot be read or does not fit; one line says why.
     """
-    arrays = read_arrays(source)
-    try:
-        variant = find_variant(arrays, variant)
-        _check_finite(arrays)
-    except ValueError as error:
-        raise ValueError(
-            f"{os.fspath(source)!r} is refused: {error}."
-        ) from None
+    variant, arrays = read_checked(source, variant)
     write_arrays(
         path,
         arrays,
@@ -121,13 +132,28 @@ def convert(source, path, variant=None, **about) -> str:
     return variant
 
 
+@contextlib.contextmanager
+def _refused(source):
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(
+            f"{os.fspath(source)!r} is refused: {error}."
+        ) from None
+
+
+def _check_numbers(arrays):
+    for name, array in arrays.items():
+        if array.dtype.kind not in REAL:
+            raise ValueError(
+                f"{short(name)} holds no numbers but {array.dtype}"
+            )
+
+
 def _check_finite(arrays):
     for name, array in arrays.items():
-        if array.dtype.kind not in "fiub":
-            raise ValueError(f"{name!r} holds no numbers but {array.dtype}")
-        with np.errstate(over="ignore"):
-            if not np.isfinite(array.astype("float32")).all():
-                raise ValueError(f"{name!r} holds NaN or infinity")
+        if not is_finite(array):
+            raise ValueError(f"{short(name)} holds NaN or infinity")
 
 
 def _by_hand(published):
@@ -159,12 +185,15 @@ def _download(published, path):
     # Requests, gdown and the system fail in their own ways; the user needs
     # what to do.
     except Exception as error:
-        lines = [line.strip() for line in str(error).splitlines()]
-        cause = " ".join(line for line in lines if line).rstrip(".")
         raise ConnectionError(
             f"Could not fetch {what} from {published.address}: "
-            f"{cause or type(error).__name__}. {_by_hand(published)}"
+            f"{one_line(error)}. {_by_hand(published)}"
         ) from error
+
+
+def cache_path(published: Published) -> pathlib.Path:
+    """Where the converted file of published weights is, or would be."""
+    return cache_folder() / f"{published.name}.npz"
 
 
 def fetch(published: Published) -> pathlib.Path:
@@ -186,8 +215,8 @@ def fetch(published: Published) -> pathlib.Path:
         ValueError: if what came is a web page, cut short, of another network,
             or holds more than tensors; one line says which.
     """
-    folder = cache_folder()
-    path = folder / f"{published.name}.npz"
+    path = cache_path(published)
+    folder = path.parent
     if is_whole(path):
         return path
     folder.mkdir(parents=True, exist_ok=True)
@@ -211,7 +240,7 @@ def keep(source, published: Published) -> pathlib.Path:
     Returns:
         Path of the `.npz` in the cache.
     """
-    path = cache_folder() / f"{published.name}.npz"
+    path = cache_path(published)
     convert(
         source,
         path,

@@ -1,39 +1,136 @@
-"""Keras's own files of weights: whether one fits, before it is loaded.
+"""Keras's own files of weights: read and checked, then loaded.
 
-The fact a reader would get wrong: a file numbers its layers by their kind,
-`conv2d_7`; the names that we know them by are attributes of the groups.
+Everything in the file is read and found to be finite real numbers, which
+stand in the file itself, before the model is touched. Should Keras still find
+something wrong, the model gets back what it had.
+
+A file numbers its layers by their kind, `conv2d_7`; the names that we know
+them by are attributes of the groups.
 """
 
 import contextlib
 import io
+import math
 import os
 import zipfile
+from dataclasses import dataclass
 
 import keras
+import numpy as np
+
+from keras_pyconv.reading import check_file, one_line, plain, short
+from keras_pyconv.weights.sources import (
+    REAL,
+    is_finite,
+    replacing_with_checksum,
+    verify,
+)
+from keras_pyconv.weights.torch_files import Archive
+
+ENDINGS = (".weights.h5", ".keras", ".h5", ".hdf5")
+_IN_ARCHIVE = "model.weights.h5"
+# Networks in networks, each with its layers, are a few groups deep.
+_MOST_DEPTH = 32
+_MOST_OBJECTS = 100_000
+_LONGEST_NAME = 1024
+# Bytes of a small chunk; a larger one is no larger than its dataset.
+_SMALL = 1 << 20
+# Weights hardly shrink; a file that swells more was made to fill the memory.
+_MOST_SWELLING = 64
 
 
 def load_keras_weights(model: keras.Model, path) -> keras.Model:
-    """`model.load_weights`, after a look at what the file holds.
+    """`model.load_weights`, after a look at all that the file holds.
 
     Args:
         model: made of layers, none of which is a model itself.
-        path: of a `.weights.h5` or a `.keras` file.
+        path: of a `.weights.h5`, `.keras` or an older `.h5` file. Where a
+            `.sha256` stands beside it, it must be the file's.
 
     Returns:
         The model.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is cut short, is of another kind, or holds
-            another network; the message names it and the first difference.
-            The model is as it was.
+        OSError: it is a folder, a pipe or the like.
+        ValueError: the file is damaged, is of another kind, holds another
+            network, or what is no finite real number; the message names it
+            and the first difference. The model is as it was.
     """
     with _opened(path) as file:
-        problem = _difference(model, _shapes(file))
-    if problem:
-        raise ValueError(f"{os.fspath(path)!r} is refused: {problem}")
-    model.load_weights(path)
+        datasets = _datasets(file)
+        problem = _difference(model, _shapes(datasets))
+        if problem:
+            raise ValueError(problem)
+        largest = _largest(model)
+        for one in datasets:
+            _values(one, largest)
+    with _unchanged_on_error(model), _refused(path):
+        model.load_weights(os.fspath(path))
     return model
+
+
+def load_layers(layers, path):
+    """Loads some layers of a model from a file of Keras, by their names.
+
+    Args:
+        layers: to fill; the file may be of any network that has them.
+        path: as for `load_keras_weights`.
+
+    Raises:
+        as `load_keras_weights`.
+    """
+    own = {layer.name: _own_shapes(layer) for layer in layers}
+    found = {name: [] for name in own}
+    with _opened(path) as file:
+        datasets = [one for one in _datasets(file) if one.layer in own]
+        held = _shapes(datasets)
+        wrong = [
+            name for name, shapes in own.items() if held.get(name) != shapes
+        ]
+        if wrong:
+            raise ValueError(
+                f"it is of another network; {len(wrong)} layers are not in "
+                f"it. Missing or of other shapes: {', '.join(wrong[:20])}"
+            )
+        for one in datasets:
+            found[one.layer].append(_values(one))
+    for layer in layers:
+        layer.set_weights(found[layer.name])
+
+
+def save_keras_weights(model: keras.Model, path):
+    """`model.save_weights`, whole or not at all, with a `.sha256` beside it.
+
+    Args:
+        model: whose weights to write.
+        path: of the file, ending in `.weights.h5`.
+    """
+    with replacing_with_checksum(path) as beside:
+        model.save_weights(beside)
+
+
+# Opening ----------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _refused(path):
+    """HDF5, archives and Keras have many errors; the user needs one line."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{os.fspath(path)!r} is refused: {_cause(error)}."
+        ) from error
+
+
+def _cause(error):
+    if isinstance(error, ValueError):
+        # A sentence already, with shapes that may be long.
+        return one_line(error, 1000)
+    return f"it is cut short or damaged ({one_line(error)})"
 
 
 @contextlib.contextmanager
@@ -41,62 +138,228 @@ def _opened(path):
     """The HDF5 file, which in a `.keras` file is a member of an archive."""
     import h5py
 
-    name, source = os.fspath(path), path
-    if not os.path.isfile(name):
-        raise FileNotFoundError(f"There is no file {name!r}.")
-    if name.endswith(".keras"):
-        if not zipfile.is_zipfile(name):
-            raise ValueError(f"{name!r} is refused: it is no archive of Keras.")
-        with zipfile.ZipFile(name) as archive:
-            source = io.BytesIO(archive.read("model.weights.h5"))
-    elif not h5py.is_hdf5(name):
-        with open(name, "rb") as file:
-            begin = file.read(12)
+    name = check_file(path)
+    verify(name)
+    with _refused(name):
+        source = _member(name) if name.endswith(".keras") else _hdf5(name)
+        with h5py.File(source, "r") as file:
+            yield file
+
+
+def _member(name):
+    if not zipfile.is_zipfile(name):
+        raise ValueError("it is no archive of Keras")
+    with contextlib.closing(Archive(name)) as archive:
+        info = archive.find(_IN_ARCHIVE)
+        if info.file_size > _MOST_SWELLING * archive.size:
+            raise ValueError(f"{_IN_ARCHIVE} in it swells to {info.file_size}")
+        with archive.open(info) as stream:
+            return io.BytesIO(stream.read())
+
+
+def _hdf5(name):
+    import h5py
+
+    with open(name, "rb") as file:
+        begin = file.read(12)
+    if not h5py.is_hdf5(name):
+        raise ValueError(f"it is no HDF5 file, for it begins with {begin!r}")
+    if not name.endswith(ENDINGS):
         raise ValueError(
-            f"{name!r} is refused: it is no HDF5 file, for it begins with "
-            f"{begin!r}."
+            f"the name of a file of Keras must end in one of "
+            f"{', '.join(ENDINGS)}"
         )
-    try:
-        file = h5py.File(source)
-    except OSError as error:
+    return name
+
+
+# What is in a file ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Dataset:
+    """A dataset of a file, and the layer whose variable it is."""
+
+    place: str
+    layer: str | None
+    number: int
+    content: object
+
+
+def _datasets(file):
+    """All datasets, in the order of their layers' variables."""
+    import h5py
+
+    found, seen, waiting = [], set(), [("", file, 0)]
+    while waiting:
+        place, group, depth = waiting.pop()
+        if depth > _MOST_DEPTH or len(seen) > _MOST_OBJECTS:
+            raise ValueError("it holds more groups than a network has")
+        layer = _layer_name(group) if place.endswith("/vars") else None
+        for name in group:
+            inner = f"{place}/{name}"
+            item = _own(group, name, inner)
+            address = h5py.h5o.get_info(item.id).addr
+            if address in seen:
+                continue
+            seen.add(address)
+            if isinstance(item, h5py.Group):
+                waiting.append((inner, item, depth + 1))
+            elif isinstance(item, h5py.Dataset):
+                number = _number(name, inner) if layer is not None else 0
+                found.append(_Dataset(inner, layer, number, item))
+                _check_storage(inner, item)
+    return sorted(found, key=lambda one: one.number)
+
+
+def _own(group, name, place):
+    """What the file itself holds there; links lead anywhere."""
+    import h5py
+
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"{short(place)} in it is a link to somewhere else")
+    return group[name]
+
+
+def _layer_name(group):
+    """The name that Keras wrote for a layer, or None."""
+    if "name" not in group.attrs:
+        return None
+    attribute = group.attrs.get_id("name")
+    if attribute.shape != () or attribute.get_storage_size() > _LONGEST_NAME:
+        raise ValueError(f"{short(group.name)} in it has a name that is none")
+    name = group.attrs["name"]
+    if not isinstance(name, str) or len(name) > _LONGEST_NAME:
+        raise ValueError(f"{short(group.name)} in it has a name that is none")
+    return name
+
+
+def _number(name, place):
+    if not (name.isascii() and name.isdigit() and len(name) < 9):
+        raise ValueError(f"{short(place)} in it is no number of a variable")
+    return int(name)
+
+
+def _check_storage(place, dataset):
+    """Refuses what is elsewhere, or is not there as large as it says."""
+    place = short(place)
+    if dataset.external or dataset.is_virtual:
+        raise ValueError(f"the numbers of {place} are in another file")
+    kind = plain(dataset.dtype)
+    if dataset.dtype.kind not in REAL and not _is_bfloat16(dataset):
+        raise ValueError(f"{place} holds no real numbers but {kind}")
+    size = math.prod(dataset.shape or (0,)) * dataset.dtype.itemsize
+    there = dataset.id.get_storage_size()
+    whole = _file_size(dataset)
+    if dataset.chunks:
+        chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize
+        swells = size > _MOST_SWELLING * there or there > whole
+        if swells or chunk > max(size, _SMALL):
+            raise ValueError(
+                f"{place} says it has {size} bytes; {there} are there"
+            )
+        return
+    offset = dataset.id.get_offset() or 0
+    if dataset.shape is not None and (there < size or offset + there > whole):
         raise ValueError(
-            f"{name!r} is refused: it is cut short or damaged ({error})."
-        ) from None
-    with file:
-        yield file
+            f"{place} says it has {size} bytes, which are not there"
+        )
 
 
-def _shapes(file):
+def _file_size(dataset):
+    return dataset.file.id.get_filesize()
+
+
+def _is_bfloat16(dataset):
+    """Whether it holds the bits of bfloat16, as Keras writes it."""
+    bits = dataset.dtype.kind == "V" and dataset.dtype.itemsize == 2
+    if not bits or dataset.dtype.names or "dtype" not in dataset.attrs:
+        return False
+    attribute = dataset.attrs.get_id("dtype")
+    small = attribute.shape == () and attribute.get_storage_size() < 64
+    return small and dataset.attrs["dtype"] == "bfloat16"
+
+
+def _values(one, largest=np.finfo("float32").max):
+    """The numbers of a dataset, all of them finite."""
+    array = np.asarray(one.content[()])
+    if array.dtype.kind == "V":
+        array = (array.view("u2").astype("u4") << 16).view("f4")
+    if not is_finite(array, largest):
+        raise ValueError(
+            f"{_where(one)} holds NaN, infinity, or too large numbers"
+        )
+    return array
+
+
+def _where(one):
+    if one.layer is None:
+        return short(one.place)
+    return f"variable {one.number} of its layer {short(one.layer)}"
+
+
+def _shapes(datasets):
     """The shapes of each layer's variables by the layer's name."""
     found = {}
-
-    def note(path, group):
-        if path.endswith("/vars") and "name" in group.attrs:
-            numbers = sorted(group, key=int)
-            found[group.attrs["name"]] = [group[n].shape for n in numbers]
-
-    file.visititems(note)
+    for one in datasets:
+        if one.layer is not None:
+            found.setdefault(one.layer, []).append(one.content.shape)
     return found
+
+
+# The model --------------------------------------------------------------------
 
 
 def _difference(model, held):
     """What of the model the file does not hold, in words, or None."""
     own = {
-        layer.name: [tuple(v.shape) for v in layer.weights]
+        layer.name: _own_shapes(layer)
         for layer in model.layers
         if layer.weights and not hasattr(layer, "layers")
     }
     if not set(own) & set(held):
         # Keras alone knows what is in files without such names.
-        return None if not held else f"it holds no layer of {model.name!r}."
+        return None if not held else f"it holds no layer of {model.name!r}"
     for name, shapes in own.items():
         if name not in held:
-            return f"it holds no layer {name!r}, which {model.name!r} has."
+            return f"it holds no layer {name!r}, which {model.name!r} has"
         if held[name] != shapes:
             return (
-                f"its layer {name!r} has variables of shapes {held[name]}; in "
-                f"{model.name!r} they are {shapes}. "
-                "`keras_pyconv.models.load_body` takes over all but the "
-                "classifier."
+                f"its layer {name!r} has variables of shapes "
+                f"{_short(held[name])}; in {model.name!r} they are "
+                f"{_short(shapes)}. `keras_pyconv.models.load_body` takes over "
+                "all but the classifier"
             )
     return None
+
+
+def _own_shapes(layer):
+    return [tuple(variable.shape) for variable in layer.weights]
+
+
+def _short(shapes):
+    listed = ", ".join(map(short, shapes[:9]))
+    return f"[{listed}{', ...' if shapes[9:] else ''}]"
+
+
+def _largest(model):
+    """The largest number that all of the model's variables can hold."""
+    precisions = {
+        keras.backend.standardize_dtype(v.dtype) for v in model.weights
+    }
+    narrow = [65504.0] if "float16" in precisions else []
+    return min([*narrow, float(np.finfo("float32").max)])
+
+
+@contextlib.contextmanager
+def _unchanged_on_error(model):
+    """Gives the model's variables what they had, whatever goes wrong."""
+    variables = list(model.variables)
+    if getattr(model, "optimizer", None) is not None:
+        variables += model.optimizer.variables
+    before = [np.array(keras.ops.convert_to_numpy(v)) for v in variables]
+    try:
+        yield
+    except BaseException:
+        for variable, value in zip(variables, before):
+            variable.assign(value)
+        raise

@@ -5,14 +5,20 @@ kernel ever gives way. All else must fit by name and shape, or nothing loads.
 """
 
 import logging
+from functools import partial
 
 import keras
 import numpy as np
 
 from keras_pyconv.weights.catalog import get_published
 from keras_pyconv.weights.files import fetch
+from keras_pyconv.weights.sources import REAL
 from keras_pyconv.weights.torch_files import read_arrays
-from keras_pyconv.weights.torch_names import from_torch, torch_names
+from keras_pyconv.weights.torch_names import (
+    check_fit,
+    from_torch,
+    torch_names,
+)
 
 _LOG = logging.getLogger("keras_pyconv")
 # The authors' names of what depends on the classes, and of the stem.
@@ -76,6 +82,9 @@ def fit_to(model: keras.Model, arrays, new_head: bool = False) -> dict:
         if name not in arrays:
             continue
         array, own = arrays[name], _as_torch(variable)
+        if array.ndim != own.ndim or array.dtype.kind not in REAL:
+            # `from_torch` will say so.
+            continue
         is_head = name.startswith(_HEADS)
         if array.shape == own.shape and not (new_head and is_head):
             continue
@@ -98,6 +107,26 @@ def fit_to(model: keras.Model, arrays, new_head: bool = False) -> dict:
     return arrays
 
 
+def load_fitting(
+    model: keras.Model, path, new_head: bool = False
+) -> keras.Model:
+    """Loads a checkpoint of a network of other classes or channels.
+
+    Args:
+        model: Made by a builder of `keras_pyconv`.
+        path: Of a file, as `read_arrays` takes it.
+        new_head: As in `fit_to`.
+
+    Returns:
+        The model.
+
+    Raises:
+        as `from_torch`.
+    """
+    arrays = read_arrays(path, partial(check_fit, model, free=_HEADS + _STEMS))
+    return from_torch(model, fit_to(model, arrays, new_head))
+
+
 def load_published(
     model: keras.Model, variant: str, set_name: str
 ) -> keras.Model:
@@ -116,5 +145,4 @@ def load_published(
         ConnectionError, ImportError, ValueError: as `files.fetch`, and
             ValueError for a name that is not known.
     """
-    path = fetch(get_published(variant, set_name))
-    return from_torch(model, fit_to(model, read_arrays(path)))
+    return load_fitting(model, fetch(get_published(variant, set_name)))

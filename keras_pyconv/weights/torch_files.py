@@ -1,20 +1,53 @@
 """Reads a checkpoint of the authors' framework into NumPy arrays.
 
 Three kinds of file: `.npz` and `.safetensors`, which hold arrays and nothing
-else, and `.pth` / `.pt`, which are pickles.
+else, and `.pth` / `.pt`, which are pickles. Each is opened, so that names,
+shapes and kinds of numbers are known; then checked; and only then read.
 
-The fact a reader would get wrong: unpickling runs code. Here a pickle is read
-by `torch_pickle` alone, which knows tensors and plain containers, refuses
-everything else, and does without PyTorch.
+Unpickling runs code. Here a pickle is read by `torch_pickle` alone, which
+knows tensors and plain containers, refuses everything else, and does without
+PyTorch.
 """
 
+import contextlib
+import math
 import os
+import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from keras_pyconv.weights.torch_pickle import SHORT, read_torch
+from keras_pyconv.reading import check_file, one_line, short
+from keras_pyconv.weights.sources import verify
+from keras_pyconv.weights.torch_pickle import (
+    SHORT,
+    Archive,
+    Tensor,
+    open_torch,
+)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An array of a file that was not read yet.
+
+    Attributes:
+        shape: its sizes.
+        dtype: of NumPy.
+        read: Function without arguments that gives the array.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    read: Callable[[], np.ndarray]
+
+
+def _given(array):
+    """An array that is there already."""
+    return Stored(array.shape, array.dtype, lambda: array)
 
 
 def _import_or_explain(module, package, path):
@@ -27,37 +60,180 @@ def _import_or_explain(module, package, path):
         ) from error
 
 
-def _read_npz(path):
+# Archives of NumPy ------------------------------------------------------------
+
+# As `numpy.save` writes it; NumPy's own reader would evaluate it.
+_HEADER = re.compile(
+    rb"\{'descr': '(?P<dtype>[<>|=][biufcOSU]\d{0,6})', "
+    rb"'fortran_order': (?P<fortran>True|False), "
+    rb"'shape': \((?P<shape>(?:\d{1,15}, ){0,31}(?:\d{1,15},?)?)\), ?\} *\n?"
+)
+_LONGEST_HEADER = 4096
+# Weights hardly shrink; a file that swells more was made to fill the memory.
+_MOST_SWELLING = 64
+_SMALL = 1 << 24
+
+
+def _npy_header(stream):
+    """(dtype, order, shape, bytes of the header) of a member."""
+    begin = stream.read(10)
+    if begin[:6] != b"\x93NUMPY" or len(begin) < 10:
+        raise ValueError("it is no array")
+    if begin[6] not in (1, 2, 3):
+        raise ValueError(f"it is of version {begin[6]} of the format")
+    # From version 2 on the length has four bytes.
+    length, extra = begin[8:], b"" if begin[6] == 1 else stream.read(2)
+    length = int.from_bytes(length + extra, "little")
+    if length > _LONGEST_HEADER:
+        raise ValueError(f"it has a header of {length} bytes")
+    match = _HEADER.fullmatch(stream.read(length))
+    if not match:
+        raise ValueError("it has a header that `numpy.savez` does not write")
+    if b"O" in match["dtype"]:
+        raise ValueError("it holds Python objects, and reading could run code")
+    shape = tuple(map(int, re.findall(rb"\d+", match["shape"])))
+    order = "F" if match["fortran"] == b"True" else "C"
+    used = len(begin) + len(extra) + length
+    return np.dtype(match["dtype"].decode()), order, shape, used
+
+
+def _npy(archive, name):
+    """A member of an archive; its size is that of its bytes, or refused."""
+    info = archive.find(name)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("it is compressed in a way that NumPy does not write")
+    with archive.open(info) as stream:
+        dtype, order, shape, used = _npy_header(stream)
+    size = math.prod(shape) * dtype.itemsize
+    if info.file_size != used + size:
+        raise ValueError(
+            f"it has {info.file_size} bytes, and {used + size} by its header"
+        )
+
+    def read():
+        with archive.open(info) as stream:
+            stream.read(used)
+            content = stream.read(size)
+            # Here its checksum is compared.
+            if stream.read(1) or len(content) != size:
+                raise ValueError(f"its member {short(name)} is cut short")
+        return np.frombuffer(content, dtype).reshape(shape, order=order)
+
+    return Stored(shape, dtype, read)
+
+
+def _check_sizes(archive):
+    members = archive.members.values()
+    if sum(one.compress_size for one in members) > archive.size:
+        raise ValueError(SHORT)
+    size = sum(one.file_size for one in members)
+    if size > max(_SMALL, _MOST_SWELLING * archive.size):
+        raise ValueError(f"its {archive.size} bytes swell to {size}")
+
+
+@contextlib.contextmanager
+def _open_npz(path):
     if not zipfile.is_zipfile(path):
         raise ValueError("it is no archive of arrays")
-    with np.load(path, allow_pickle=False) as archive:
-        content = {name: archive[name] for name in archive.files}
-    for name, array in content.items():
-        if not isinstance(array, np.ndarray):
-            raise ValueError(f"its member {name!r} is no array")
-    return content
+    with contextlib.closing(Archive(path)) as archive:
+        _check_sizes(archive)
+        content = {}
+        for name in archive.members:
+            try:
+                array = _npy(archive, name)
+            except ValueError as error:
+                raise ValueError(
+                    f"its member {short(name)} cannot be read: {error}"
+                ) from error
+            if content.setdefault(name.removesuffix(".npy"), array) != array:
+                raise ValueError(f"it holds {short(name)} twice")
+        yield _unwrapped(content)
 
 
-def _read_safetensors(path):
-    module = _import_or_explain("safetensors.numpy", "safetensors", path)
-    return module.load_file(path)
+# Safetensors ------------------------------------------------------------------
 
-
-READERS = {
-    ".npz": _read_npz,
-    ".safetensors": _read_safetensors,
-    ".pth": read_torch,
-    ".pt": read_torch,
-    ".pth.tar": read_torch,
+_SAFETENSORS = {
+    "F64": "f8",
+    "F32": "f4",
+    "F16": "f2",
+    "BF16": "f4",
+    "I64": "i8",
+    "I32": "i4",
+    "I16": "i2",
+    "I8": "i1",
+    "U64": "u8",
+    "U32": "u4",
+    "U16": "u2",
+    "U8": "u1",
+    "BOOL": "?",
 }
 
 
-def _reader(path):
-    for suffix, reader in READERS.items():
-        if path.lower().endswith(suffix):
-            return reader
+@contextlib.contextmanager
+def _open_safetensors(path):
+    # It compares what its header says with the bytes that are there.
+    module = _import_or_explain("safetensors", "safetensors", path)
+    with module.safe_open(path, "np") as file:
+        content = {}
+        for name in file.keys():
+            entry = file.get_slice(name)
+            kind = entry.get_dtype()
+            if kind not in _SAFETENSORS:
+                raise ValueError(f"its array {short(name)} holds {kind}")
+            dtype = np.dtype(_SAFETENSORS[kind])
+            read = partial(_safetensor, file, name, dtype)
+            content[name] = Stored(tuple(entry.get_shape()), dtype, read)
+        yield _unwrapped(content)
+
+
+def _safetensor(file, name, dtype):
+    # bfloat16, which NumPy does not know by itself, becomes float32.
+    return file.get_tensor(name).astype(dtype, copy=False)
+
+
+# PyTorch ----------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _open_torch(path):
+    with open_torch(path) as (content, read):
+        content = _unwrapped(content)
+        yield {
+            name: _torch_entry(name, value, read)
+            for name, value in content.items()
+        }
+
+
+def _torch_entry(name, value, read):
+    if isinstance(value, Tensor):
+        return Stored(value.shape, value.dtype, partial(read, value))
+    if type(value) in (int, float, bool):
+        # Larger ones would become Python objects in an array.
+        if not abs(value) < 2**63:
+            raise ValueError(f"its entry {short(name)} holds {short(value)}")
+        return _given(np.asarray(value))
     raise ValueError(
-        f"The name of a checkpoint must end in one of {', '.join(READERS)}. "
+        f"its entry {short(name)} is no tensor but {type(value).__name__}"
+    )
+
+
+OPENERS = {
+    ".npz": _open_npz,
+    ".safetensors": _open_safetensors,
+    ".pth": _open_torch,
+    ".pt": _open_torch,
+    ".pth.tar": _open_torch,
+}
+# Endings of what `read_arrays` reads.
+TORCH_FILES = tuple(OPENERS)
+
+
+def _opener(path):
+    for suffix, opener in OPENERS.items():
+        if path.lower().endswith(suffix):
+            return opener
+    raise ValueError(
+        f"The name of a checkpoint must end in one of {', '.join(OPENERS)}. "
         f"Received: {path!r}"
     )
 
@@ -72,64 +248,99 @@ def _cause(path, error):
         return "it is a web page; the download gave no checkpoint"
     if head.startswith(b"PK") and not zipfile.is_zipfile(path):
         return SHORT
-    first = str(error).strip().splitlines()[:1] or [type(error).__name__]
-    return first[0]
+    return one_line(error)
 
 
-def _array(value):
+@contextlib.contextmanager
+def _explained(path):
+    """Each reader has errors of its own; the user needs one line."""
+    try:
+        yield
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{path!r} is not a readable checkpoint: {_cause(path, error)}."
+        ) from error
+
+
+def _array(name, value):
     """`value` as a NumPy array; PyTorch's tensors are converted."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
         # NumPy has no bfloat16.
         value = value.float() if value.is_floating_point() else value
         value = value.numpy()
-    return np.asarray(value)
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(
+            f"{short(name)} in the mapping is no array: {one_line(error)}."
+        ) from None
 
 
-def _unwrapped(content, origin):
+def _unwrapped(content):
     """The state dict inside the wrappers that training scripts add."""
     if isinstance(content, Mapping) and "state_dict" in content:
         content = content["state_dict"]
     if not isinstance(content, Mapping):
+        kind = "ndarray" if isinstance(content, Tensor) else type(content)
         raise ValueError(
-            f"{origin} holds no mapping from names to arrays but "
-            f"{type(content).__name__}."
+            "it holds no mapping from names to arrays but "
+            f"{getattr(kind, '__name__', kind)}"
         )
     prefix = "module."
-    if content and all(str(name).startswith(prefix) for name in content):
-        content = {str(k)[len(prefix) :]: v for k, v in content.items()}
-    return content
+    names = [str(name) for name in content]
+    if names and all(name.startswith(prefix) for name in names):
+        names = [name[len(prefix) :] for name in names]
+    if len(set(names)) < len(names):
+        raise ValueError("it holds two arrays of one name")
+    return dict(zip(names, content.values()))
 
 
-def read_arrays(source) -> dict[str, np.ndarray]:
+def _of_mapping(source):
+    try:
+        content = _unwrapped(source)
+    except ValueError as error:
+        raise ValueError(f"The mapping cannot be taken: {error}.") from None
+    return {n: _given(_array(n, value)) for n, value in content.items()}
+
+
+def read_arrays(source, check=None) -> dict[str, np.ndarray]:
     """Arrays by name, from a mapping or from the path of a checkpoint.
 
     A wrapper `{"state_dict": ...}` and the prefix `module.` on every name,
-    as training scripts leave them, are taken off.
+    as training scripts leave them, are taken off. Where a `.sha256` stands
+    beside the file, it must be the file's.
 
     Args:
         source: Mapping from names to arrays or tensors, or a path that ends
             in `.npz`, `.safetensors`, `.pth`, `.pt` or `.pth.tar`.
+        check: Function that gets what has a `shape` and a `dtype` by name,
+            and raises where the file is not the expected one, before a
+            number is read; by default any file will do.
 
     Raises:
         FileNotFoundError: if there is no such file.
+        OSError: if it is a folder, a pipe or the like.
         ImportError: if the file needs a package that is not installed.
         ValueError: if it is no checkpoint; the message gives the cause.
     """
-    origin = "The mapping"
-    if not isinstance(source, Mapping):
-        path = origin = os.fspath(source)
-        reader = _reader(path)
-        if not os.path.isfile(path):
-            raise FileNotFoundError(f"There is no file {path!r}.")
-        try:
-            source = reader(path)
-        except (ImportError, MemoryError):
-            raise
-        # Each reader has errors of its own; the user needs one line.
-        except Exception as error:
-            raise ValueError(
-                f"{path!r} is not a readable checkpoint: {_cause(path, error)}."
-            ) from error
-    content = _unwrapped(source, origin)
-    return {str(name): _array(value) for name, value in content.items()}
+    if isinstance(source, Mapping):
+        return _read(_of_mapping(source), check, contextlib.nullcontext)
+    path = os.fspath(source)
+    opener = _opener(path)
+    check_file(path)
+    verify(path)
+    explained = partial(_explained, path)
+    with contextlib.ExitStack() as stack:
+        with explained():
+            content = stack.enter_context(opener(path))
+        return _read(content, check, explained)
+
+
+def _read(content, check, explained):
+    if check is not None:
+        check(content)
+    with explained():
+        return {name: stored.read() for name, stored in content.items()}

@@ -3,6 +3,8 @@
 Names follow from the layers' names alone (`networks.authors_names`).
 """
 
+from functools import partial
+
 import keras
 import numpy as np
 
@@ -13,6 +15,8 @@ from keras_pyconv.networks.authors_names import (
     parameter_name,
     torch_shape,
 )
+from keras_pyconv.reading import plain, short
+from keras_pyconv.weights.sources import REAL, is_finite
 from keras_pyconv.weights.torch_files import read_arrays
 
 # What a model may lack and a checkpoint have.
@@ -69,34 +73,52 @@ def _keras_axes(array):
     return np.moveaxis(array, (0, 1), (-1, -2))
 
 
-def _fault(array, variable):
-    """What is wrong with an array for a variable, or None."""
+def _fault(array, variable, free):
+    """What is wrong with an array's shape or dtype for a variable, or None."""
     expected = torch_shape(variable.shape)
-    if array.shape != expected:
-        return f"shape {array.shape}, expected {expected}"
-    if array.dtype.kind in "OUSMmc":
+    fits = array.shape == expected
+    if not fits and not (free and len(array.shape) == len(expected)):
+        return f"shape {short(array.shape)}, expected {expected}"
+    if array.dtype.kind not in REAL:
         return f"dtype {array.dtype}, expected real numbers"
-    with np.errstate(over="ignore"):
-        finite = np.isfinite(array.astype("float32")).all()
-    return None if finite else "holds NaN or infinity"
+    return None
 
 
 def _listing(title, entries):
     if not entries:
         return ""
-    shown = entries[:_LISTED]
-    rest = len(entries) - len(shown)
-    lines = [f"\n{title} ({len(entries)}):", *(f"\n  {e}" for e in shown)]
+    shown_entries = [f"\n  {plain(one, 200)}" for one in entries[:_LISTED]]
+    rest = len(entries) - len(shown_entries)
+    lines = [f"\n{title} ({len(entries)}):", *shown_entries]
     return "".join(lines) + (f"\n  and {rest} more" if rest else "")
 
 
-def _check(model, pairs, arrays):
-    """Refuses a source that does not fit the model name by name."""
+def _refuse(model, missing=(), left_over=(), unusable=()):
+    if missing or left_over or unusable:
+        raise ValueError(
+            f"The weights do not fit model {model.name!r}; nothing was loaded."
+            + _listing("Missing in the source", missing)
+            + _listing("Left over in the source", left_over)
+            + _listing("Unusable", unusable)
+        )
+
+
+def check_fit(model: keras.Model, arrays, free=()):
+    """Refuses arrays that do not fit the model name by name.
+
+    Args:
+        model: made by a builder of `keras_pyconv`.
+        arrays: from the authors' names to what has a `shape` and a `dtype`.
+        free: How names begin whose arrays may have other sizes.
+
+    Raises:
+        ValueError: with lists of what is missing, left over and unusable.
+    """
+    pairs = _named_variables(model)
     segments = is_segmenter([layer.name for layer in model.layers])
     optional = _OPTIONAL["segmenter" if segments else "classifier"]
     has_optional = any(name.startswith(optional) for name, _ in pairs)
     known = {name for name, _ in pairs}
-    missing = [name for name, _ in pairs if name not in arrays]
     left_over = [
         name
         for name in arrays
@@ -107,15 +129,20 @@ def _check(model, pairs, arrays):
     faults = [
         f"{name}: {fault}"
         for name, variable in pairs
-        if name in arrays and (fault := _fault(arrays[name], variable))
+        if name in arrays
+        and (fault := _fault(arrays[name], variable, name.startswith(free)))
     ]
-    if missing or left_over or faults:
-        raise ValueError(
-            f"The weights do not fit model {model.name!r}; nothing was loaded."
-            + _listing("Missing in the source", missing)
-            + _listing("Left over in the source", left_over)
-            + _listing("Unusable", faults)
-        )
+    missing = [name for name, _ in pairs if name not in arrays]
+    _refuse(model, missing, left_over, faults)
+
+
+def _check_finite(model, pairs, arrays):
+    faults = [
+        f"{name}: holds NaN or infinity"
+        for name, _ in pairs
+        if not is_finite(arrays[name])
+    ]
+    _refuse(model, unusable=faults)
 
 
 def from_torch(model: keras.Model, source) -> keras.Model:
@@ -141,14 +168,15 @@ def from_torch(model: keras.Model, source) -> keras.Model:
 
     Raises:
         FileNotFoundError: if there is no such file.
+        OSError: if it is a folder, a pipe or the like.
         ImportError: if the file needs a package that is not installed.
         ValueError: if the model is no residual network, or the source is no
-            checkpoint or does not fit; the message lists what is missing,
-            left over and unusable.
+            checkpoint, does not fit, or is not what the `.sha256` beside it
+            says; the message lists what is missing, left over and unusable.
     """
     pairs = _named_variables(model)
-    arrays = read_arrays(source)
-    _check(model, pairs, arrays)
+    arrays = read_arrays(source, partial(check_fit, model))
+    _check_finite(model, pairs, arrays)
     for name, variable in pairs:
         variable.assign(_keras_axes(arrays[name]))
     return model

@@ -20,6 +20,7 @@ from keras_pyconv.networks.authors_names import (
     parameter_name,
     torch_shape,
 )
+from keras_pyconv.reading import short
 from keras_pyconv.weights.catalog import PUBLISHED
 
 SIDE = 32
@@ -106,8 +107,8 @@ def _fault(name, shape, expected, variant):
     if shape is None:
         return f"{name!r} of {variant} is missing"
     if expected is None:
-        return f"{name!r} is none of {variant}, the nearest network"
-    return f"{name!r} has shape {shape}, in {variant} {expected}"
+        return f"{short(name)} is none of {variant}, the nearest network"
+    return f"{short(name)} has shape {short(shape)}, in {variant} {expected}"
 
 
 def _compare(shapes, variant):

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from keras_pyconv.export.signatures import recorded
-from recipes import classify_imagenet, classify_imagenet_cutmix, evaluate
+from recipes import (
+    classifiers,
+    classify_imagenet,
+    classify_imagenet_cutmix,
+    evaluate,
+)
+from recipes.command_line import Mistake
+from tests.recipes.settings_of import settings_of
 
 RECIPES = {
     recipe.__name__.rpartition(".")[2]: recipe
@@ -44,13 +51,25 @@ def test_the_folder_says_how_it_was_trained(run):
     text = (workdir / "constants.json").read_text()
     constants = json.loads(text)["constants"]
     assert constants["variant"] == "PyConvResNetMini"
-    assert constants["l2"] == 1e-4 and constants["momentum"] == 0.9
-    assert ("cutmix" in constants) == (name == "classify_imagenet_cutmix")
+    assert constants["optimizer.weight_decay"] == 1e-4
+    assert constants["optimizer.momentum"] == 0.9
+    mixes = name == "classify_imagenet_cutmix"
+    assert ("cutmix_alpha" in constants) == mixes
+    # Where it ran says nothing of the result.
+    assert not {"run.workdir", "run.strategy", "data.source"} & {*constants}
+
+
+def test_the_folder_holds_curves_a_log_and_the_settings(run):
+    _, workdir, _ = run
+    assert (workdir / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert "val_top1_error" in (workdir / "log.csv").read_text()
+    assert "workdir" not in (workdir / "settings.yaml").read_text()
+    assert list((workdir / "logs").rglob("events.*"))
 
 
 def test_the_rate_is_the_papers_over_90_epochs():
-    args = classify_imagenet.parse([])
-    rate = classify_imagenet.schedule(args, STEPS)
+    settings = classify_imagenet.SETTINGS
+    rate = classify_imagenet.schedule(settings, STEPS)
     expected = {0: 0.1, 30: 0.01, 60: 1e-3, 80: 1e-4}
     for epoch, value in expected.items():
         assert float(rate(epoch * STEPS)) == pytest.approx(value)
@@ -60,9 +79,10 @@ def test_the_rate_is_the_papers_over_90_epochs():
 
 
 def test_the_rate_of_cutmix_is_a_cosine_from_04():
-    args = classify_imagenet_cutmix.parse([])
-    assert (args.batch_size, args.precision) == (1024, "mixed_bfloat16")
-    rate = classify_imagenet_cutmix.schedule(args, 1251)
+    settings = classify_imagenet_cutmix.SETTINGS
+    assert settings.training.batch_size == 1024
+    assert settings.training.precision == "mixed_bfloat16"
+    rate = classify_imagenet_cutmix.schedule(settings, 1251)
     assert float(rate(5 * 1251)) == pytest.approx(0.4)
     middle = (5 + 295 / 2) * 1251
     assert float(rate(int(middle))) == pytest.approx(0.2, rel=1e-3)
@@ -72,11 +92,11 @@ def test_the_rate_of_cutmix_is_a_cosine_from_04():
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_the_rate_follows_the_batch_unless_told_not_to(recipe):
     for options, factor in ([], 0.5), (["--no-scaled-rate"], 1):
-        args = recipe.parse([])
-        half = f"--batch-size={args.batch_size // 2}"
+        whole = settings_of(recipe)
+        half = f"--batch-size={whole.training.batch_size // 2}"
         peaks = [
-            max(float(recipe.schedule(a, 100)(step)) for step in (0, 500))
-            for a in (args, recipe.parse([half, *options]))
+            max(float(recipe.schedule(one, 100)(step)) for step in (0, 500))
+            for one in (whole, settings_of(recipe, half, *options))
         ]
         assert peaks[1] == pytest.approx(factor * peaks[0])
 
@@ -113,7 +133,7 @@ def test_evaluation_finds_the_error_that_training_reported(
     assert found[64].errors()["top1_error"] == pytest.approx(
         history[-1]["val_top1_error"]
     )
-    assert "32 pictures, one centre crop" in said
+    assert "32 images, one centre crop" in said
     assert f"{100 * history[-1]['val_top1_error']:.2f}" in said
     assert "most often taken for" in said
     picture = folder / "evaluate" / "confusion_64.png"
@@ -129,13 +149,13 @@ def test_the_export_answers_as_its_weights_do(trained, folder, capsys):
     assert found[64].errors()["top1_error"] == pytest.approx(
         history[-1]["val_top1_error"]
     )
-    assert "takes pictures of 64 pixels" in capsys.readouterr().out
+    assert "takes images of 64 pixels" in capsys.readouterr().out
 
 
 def test_an_export_without_its_version_names_those_there_are(trained, folder):
-    with pytest.raises(ValueError, match="no SavedModel. Versions in it: 1"):
+    with pytest.raises(Mistake, match="no SavedModel. Versions in it: 1"):
         evaluated(folder, f"--model={folder / 'exports'}")
-    with pytest.raises(FileNotFoundError, match="There is no .*/nowhere"):
+    with pytest.raises(Mistake, match="There is no .*/nowhere"):
         evaluated(folder, f"--model={folder / 'nowhere'}")
 
 
@@ -154,18 +174,26 @@ def test_an_export_whose_classes_are_called_otherwise_is_told(
     assert "Careful" in (said := capsys.readouterr().out) and "nought" in said
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"x" * 99])
+def test_a_damaged_keras_file_is_refused_in_words(tmp_path, content):
+    path = tmp_path / "w.keras"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="w.keras is no model that Keras"):
+        evaluate.of_file(path)
+
+
 def test_a_keras_file_of_other_classes_is_refused(folder):
     images = keras.Input((64, 64, 3))
     pooled = keras.layers.GlobalAveragePooling2D()(images)
     model = keras.Model(images, keras.layers.Dense(3)(pooled))
     path = folder / "other.keras"
     model.save(path)
-    with pytest.raises(ValueError, match="other tells 3 classes .* of 10"):
+    with pytest.raises(Mistake, match="other tells 3 classes .* of 10"):
         evaluated(folder, f"--model={path}")
 
 
 def test_the_papers_rows_stand_beside_published_weights():
-    rows = evaluate.published_rows("PyConvResNet50", (224, 320))
+    rows = classifiers.published_rows("PyConvResNet50", (224, 320))
     assert rows == [
         ["paper, imagenet", "224", "256", "22.12", "6.20"],
         ["paper, imagenet_cutmix", "224", "256", "20.56", "5.31"],
@@ -193,7 +221,6 @@ def test_what_was_stopped_early_is_not_published(folder, capsys):
     assert "Stopped after step 1 of 2" in capsys.readouterr().out
 
 
-def test_a_variant_is_looked_up_before_the_data(capsys):
-    with pytest.raises(SystemExit):
-        classify_imagenet.parse(["--variant=PyconvResnet50"])
-    assert "Unknown architecture 'PyconvResnet50'" in capsys.readouterr().err
+def test_a_variant_is_looked_up_before_the_data():
+    with pytest.raises(Mistake, match="Unknown architecture 'PyconvResnet50'"):
+        classify_imagenet.main(["--variant=PyconvResnet50"])

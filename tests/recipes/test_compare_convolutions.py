@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from keras_pyconv.writing import renewed
+from recipes import branches
 from recipes import compare_convolutions as compare
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "comparison.md"
@@ -29,7 +30,7 @@ def impulse_answers(model):
 def test_parameters_and_multiply_adds_are_those_of_the_layers(name):
     model = compare.built(name)
     assert model.output_shape == (None, 56, 56, 64)
-    costs = [compare.branch_cost(b) for b in compare.DESIGNS[name][1]]
+    costs = [branches.branch_cost(b) for b in branches.DESIGNS[name]]
     parameters = sum(cost.parameters for cost in costs)
     assert model.count_params() == parameters
     products = sum(cost.multiply_adds for cost in costs)
@@ -49,31 +50,31 @@ def test_multiply_adds_are_counted_where_each_layer_stands():
 def test_an_impulse_reaches_what_the_table_says(name):
     answers = impulse_answers(compare.built(name)) > 0
     start = 0
-    for branch in compare.DESIGNS[name][1]:
-        expected = compare.connections(branch)
+    for branch in branches.DESIGNS[name]:
+        expected = branches.connections(branch)
         part = answers[..., start : start + len(expected)]
         np.testing.assert_array_equal(part.any(axis=(1, 2)).T, expected)
         for axis in (1, 2):
             others = tuple({0, 1, 2, 3} - {axis})
-            assert part.any(axis=others).sum() == compare.window(branch)
+            assert part.any(axis=others).sum() == branches.window(branch)
         start += len(expected)
     assert start == 64
 
 
 def test_every_level_of_pyconv_sees_all_channels_and_mixconv_only_its_own():
     for name, seen in (("PyConv", 64), ("MixConv", 16)):
-        for branch in compare.DESIGNS[name][1]:
-            assert compare.connections(branch).any(axis=0).sum() == seen
+        for branch in branches.DESIGNS[name]:
+            assert branches.connections(branch).any(axis=0).sum() == seen
 
 
 def test_the_page_holds_the_present_table():
-    current = renewed(PAGE, compare.MARKERS, compare.table("markdown"))
+    current = renewed(PAGE, compare.MARKERS, branches.table("markdown"))
     assert current == PAGE.read_text(), "run `make tables`"
 
 
 def test_the_command_prints_the_table(capsys):
     compare.main([])
-    assert capsys.readouterr().out.strip() == compare.table()
+    assert capsys.readouterr().out.strip() == branches.table()
 
 
 @pytest.mark.slow

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from keras_pyconv.tasks.detection import NUMBERS
-from recipes import detect_coco, evaluate_detection
+from recipes import detect_coco, evaluate_detection, networks
+from recipes.command_line import Mistake
 from tests.datasets import scenes
+from tests.recipes.settings_of import settings_of
 
 pytest.importorskip("pycocotools", reason="needs pycocotools")
 STEPS = 458  # of COCO's pictures with objects, at a batch of 256
@@ -87,7 +89,7 @@ def test_the_papers_row_is_printed_for_the_papers_networks(capsys):
 
 
 def test_the_schedule_is_the_references():
-    schedule = detect_coco.schedule(detect_coco.parse([]), STEPS)
+    schedule = detect_coco.schedule(detect_coco.SETTINGS, STEPS)
     found = [
         float(schedule(epoch * STEPS + step))
         for epoch, step in (
@@ -103,15 +105,14 @@ def test_the_schedule_is_the_references():
 
 
 def test_a_shorter_run_keeps_the_shape_and_the_rate_follows_the_batch():
-    args = detect_coco.parse(["--epochs=13", "--batch-size=64"])
-    rate = detect_coco.schedule(args, 100)
+    short = settings_of(detect_coco, "--epochs=13", "--batch-size=64")
+    rate = detect_coco.schedule(short, 100)
     # Tenths of 86 and 108 epochs; a quarter of 0.02.
     assert rate.boundaries == [860, 1080] and rate.warmup_steps == 100
     assert float(rate(100)) == pytest.approx(0.005)
-    args = detect_coco.parse(
-        ["--batch-size=64", "--learning-rate=0.03", "--no-scaled-rate"]
-    )
-    assert detect_coco.schedule(args, 100).rate == 0.03
+    words = ["--batch-size=64", "--learning-rate=0.03", "--no-scaled-rate"]
+    own = settings_of(detect_coco, *words)
+    assert detect_coco.schedule(own, 100).rate == 0.03
 
 
 def _write_folder(folder, **contents):
@@ -124,13 +125,16 @@ def _write_folder(folder, **contents):
     return [f"--data={folder}", f"--workdir={folder / 'run'}"]
 
 
+SMALL = ("--batch-size=3", "--backbone=PyConvResNetMini", "--side=64")
+
+
 def test_a_wrong_row_to_judge_by_is_refused_before_training(tmp_path):
     wrong = scenes.coco_content()
     wrong["annotations"][1]["image_id"] = 5
     options = _write_folder(tmp_path, val=wrong)
     words = r"instances_val.json: .* annotations\[1\] .*image_id 5"
-    with pytest.raises(ValueError, match=words):
-        detect_coco.main([*options, "--strategy=one"])
+    with pytest.raises(Mistake, match=words):
+        detect_coco.main([*options, *SMALL, "--strategy=one"])
     assert not (tmp_path / "run").exists()
 
 
@@ -138,8 +142,8 @@ def test_a_class_of_another_name_to_judge_by_is_refused(tmp_path):
     wrong = scenes.coco_content()
     wrong["categories"][0]["name"] = "y"
     options = _write_folder(tmp_path, val=wrong)
-    with pytest.raises(ValueError, match="90 is 'y' and not 'z'"):
-        detect_coco.main([*options, "--strategy=one"])
+    with pytest.raises(Mistake, match="90 is 'y' and not 'z'"):
+        detect_coco.main([*options, *SMALL, "--strategy=one"])
 
 
 def test_results_of_a_folder_have_the_ids_of_its_file(tmp_path):
@@ -149,11 +153,11 @@ def test_results_of_a_folder_have_the_ids_of_its_file(tmp_path):
             row[name] = f"street/{row[name]}"
     options = _write_folder(tmp_path, val=content)
     sizes = ["--backbone=PyConvResNetMini", "--side=64", "--pictures=1"]
-    args = evaluate_detection.parse(["--weights=", *options, *sizes])
-    args.weights = None
     weights = tmp_path / "a.weights.h5"
-    evaluate_detection.load_model(args, 3).save_weights(weights)
-    evaluate_detection.main([*options, *sizes, f"--weights={weights}"])
+    words = [*options, *sizes, f"--weights={weights}"]
+    settings = settings_of(evaluate_detection, *words)
+    networks.make_detector(settings, 3).save_weights(weights)
+    evaluate_detection.main(words)
     text = (tmp_path / "run" / "detections.json").read_text()
     found = {row["image_id"] for row in json.loads(text)}
     assert found and found <= {f"street/{n}" for n in (7, 8, 9)}
@@ -162,8 +166,8 @@ def test_results_of_a_folder_have_the_ids_of_its_file(tmp_path):
 
 def test_a_batch_larger_than_the_set_is_refused(tmp_path):
     options = _write_folder(tmp_path)
-    words = "3 pictures to train on, --batch-size 256: choose at most 3"
-    with pytest.raises(ValueError, match=words):
+    words = "3 examples to train on, --batch-size 256: choose at most 3"
+    with pytest.raises(Mistake, match=words):
         detect_coco.main([*options, "--strategy=one"])
 
 

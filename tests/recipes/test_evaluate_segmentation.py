@@ -7,8 +7,10 @@ from PIL import Image
 
 from keras_pyconv import build_segmenter
 from keras_pyconv.architectures import make_segmenter
+from keras_pyconv.tasks.segmentation import MULTI_SCALE, SINGLE_SCALE
 from recipes import evaluate_segmentation
 from tests.datasets.mask_folders import write
+from tests.recipes.settings_of import settings_of
 
 
 def test_a_smoke_run_leaves_a_table_pictures_and_files(tmp_path, capsys):
@@ -59,6 +61,13 @@ def test_the_classes_of_a_folder_are_named_and_null_is_no_number(
     *_, never = json.loads(text)["classes"]
     assert never["class"] == "never" and never["accuracy"] is None
     assert "NaN" not in text
+
+
+def test_the_windows_and_scales_are_the_papers():
+    words = ["--weights=w"]
+    for more, paper in ([], SINGLE_SCALE), (["--multi-scale"], MULTI_SCALE):
+        wanted = settings_of(evaluate_segmentation, *words, *more).protocol
+        assert evaluate_segmentation.make_protocol(wanted) == paper
 
 
 def test_without_weights_nothing_is_evaluated(capsys):

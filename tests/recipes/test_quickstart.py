@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from recipes import quickstart
+from recipes import quickstart, sources, tour
+from tests.recipes.settings_of import settings_of
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +46,8 @@ def test_the_pictures_and_the_record_are_written(run):
     record = json.loads((work / "results.json").read_text())
     assert record["rows"] == run[1]
     assert record["versions"]["keras"]
-    assert record["constants"]["smoke"] is True
-    assert record["constants"]["batch"] == quickstart.BATCH
+    assert record["constants"]["run.smoke"] is True
+    assert record["constants"]["batch_size"] == 32
 
 
 def test_the_export_is_the_first_version(run):
@@ -55,15 +56,20 @@ def test_the_export_is_the_first_version(run):
 
 def test_the_clean_process_answers_what_the_model_predicts(run):
     folder, _, answer, models = run
-    data = quickstart.load_data(folder / "data", smoke=True)
-    scores = models[0].predict(data["test"]["image"][:1], verbose=0)
+    words = ["--smoke", f"--data-dir={folder / 'data'}"]
+    settings = settings_of(quickstart, *words)
+    (images,) = sources.load_digits(settings, "image")["test"]
+    scores = models[0].predict(images[:1], verbose=0)
     assert answer == scores.argmax()
 
 
 def test_no_epochs_are_refused(capsys):
     with pytest.raises(SystemExit):
         quickstart.main(["--epochs", "0"])
-    assert "at least 1; got 0" in capsys.readouterr().err
+    assert (
+        "epochs must be a whole number, at least 1. Received: 0"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,6 +86,8 @@ def test_the_verdict_names_the_winner_whoever_it_is(
     labels = np.zeros(100, int)
     predictions = {
         name: (np.arange(100) >= right).astype(int)
-        for name, right in zip(quickstart.NETWORKS, (right_first, right_second))
+        for name, right in zip(
+            quickstart.SETTINGS.networks, (right_first, right_second)
+        )
     }
-    assert quickstart.verdict(predictions, labels).startswith(said)
+    assert tour.verdict(predictions, labels).startswith(said)

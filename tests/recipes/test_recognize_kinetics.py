@@ -8,6 +8,8 @@ import pytest
 import tensorflow as tf
 
 from recipes import recognize_kinetics as recipe
+from recipes import videos
+from tests.recipes.settings_of import settings_of
 
 STEPS = 3843  # of an epoch of Kinetics at a batch of 64
 
@@ -44,14 +46,15 @@ def test_the_export_answers_frames_as_the_weights_do(run):
     folder, options, *_ = run
     served = tf.saved_model.load(folder / "served" / "1").signatures
     assert {"serving_default", "serve_frames"} <= set(served)
-    args = recipe.parse(options)
+    settings = settings_of(recipe, *options)
+    side = settings.data.side
     clip = np.random.default_rng(1).normal(
-        size=(1, args.frames, args.side, args.side, 3)
+        size=(1, settings.data.frames, side, side, 3)
     )
     weights = folder / "run" / "PyConvResNet3DMini.weights.h5"
     names = json.loads((folder / "run" / "constants.json").read_text())
     classes = names["constants"]["classes"]
-    model = recipe.make_network(args, classes, weights)
+    model = recipe.make_network(settings, len(classes), weights)
     answer = served["serving_default"](tf.constant(clip, tf.float32))
     probabilities = answer["probabilities"].numpy()
     np.testing.assert_allclose(
@@ -60,13 +63,16 @@ def test_the_export_answers_frames_as_the_weights_do(run):
 
 
 def test_the_settings_are_the_papers():
-    args = recipe.parse([])
-    clips = recipe.make_clips(args)
+    settings = recipe.SETTINGS
+    clips = videos.make_clips(settings)
     assert (clips.frames, clips.stride, clips.size) == (16, 4, 224)
     assert clips.short_sides == (256, 320) and clips.flip
-    assert (args.test_clips, args.test_crops, clips.resize) == (10, 3, 256)
-    assert (args.batch_size, args.epochs, recipe.L2) == (64, 90, 1e-4)
-    rate = recipe.schedule(args, STEPS)
+    test = settings.test
+    assert (test.clips, test.crops, clips.resize) == (10, 3, 256)
+    training = settings.training
+    assert (training.batch_size, training.epochs) == (64, 90)
+    assert settings.optimizer.weight_decay == 1e-4
+    rate = recipe.schedule(settings, STEPS)
     for epoch, value in {0: 0.1, 30: 0.01, 60: 1e-3, 80: 1e-4}.items():
         assert float(rate(epoch * STEPS)) == pytest.approx(value)
 
@@ -77,11 +83,17 @@ def test_a_broken_video_is_in_the_report(film_folder, tmp_path):
         place.mkdir(parents=True)
         for name in ("sound.mp4", "short.mp4", "cut.mp4", "sound.mkv"):
             (place / name).symlink_to(film_folder / name)
-    args = recipe.parse(
-        ["--smoke", f"--workdir={tmp_path / 'run'}", "--decoders=1"]
+    words = "--batch-size=4 --frames=4 --stride=2 --side=32 --decoders=1"
+    settings = settings_of(
+        recipe,
+        *(*words.split(), "--short-sides", "36", "44", f"--data={tmp_path}"),
+        f"--workdir={tmp_path / 'run'}",
     )
-    args.smoke, args.data = False, str(tmp_path)
-    batches, _, validation, broken = recipe.load_data(args, (0, 1))
+    train, validation = videos.open_videos(settings)
+    broken = videos.broken_videos(train, settings, "train")
+    batches, _ = recipe.load_batches(
+        settings, tf.distribute.get_strategy(), train, validation, broken
+    )
     list(batches(0).take(1))
     with open(tmp_path / "run" / "broken_videos_train.csv") as file:
         (row,) = csv.DictReader(file)

@@ -13,7 +13,9 @@ def test_the_figure_is_drawn_and_the_plain_network_stays_inside(tmp_path):
 
 def test_a_network_without_weights_is_called_untrained_beside_another():
     files = ("runs/trained.weights.h5", None)
-    assert show_pyramid.title(("A", "B"), files) == (
+    assert show_pyramid.title(("A", "B"), files, 2021) == (
         "A: trained.weights.h5; B: untrained, seed 2021"
     )
-    assert show_pyramid.title(("A", "B"), (None, None)).startswith("Untrained")
+    assert show_pyramid.title("AB", (None, None), 1) == (
+        "Untrained networks, seed 1"
+    )

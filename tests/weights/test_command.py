@@ -115,3 +115,92 @@ def test_the_file_given_is_never_written_over(tmp_path, arrays):
     assert run(path, "--no-report") == 0
     assert path.read_bytes() == before
     assert (tmp_path / "converted_mine.npz").exists()
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "name", ["mine.npz", "mine.npz.sha256", "mine.npz.json"]
+)
+def test_what_is_there_is_not_written_over(file, tmp_path, name, capsys):
+    (tmp_path / name).write_text("mine")
+    before = content(tmp_path)
+    assert run(file, "--no-report") == 2
+    error = capsys.readouterr().err
+    assert f"{name}' is there already, and nothing was written" in error
+    assert "--overwrite" in error and error.count("\n") == 1
+    assert content(tmp_path) == before
+    assert run(file, "--no-report", "--overwrite") == 0
+    assert files.is_whole(tmp_path / "mine.npz")
+
+
+def test_a_file_of_another_purpose_stays(file, tmp_path):
+    (tmp_path / "mine.json").write_text("{}")
+    assert run(file, "--no-report") == 0
+    assert (tmp_path / "mine.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("name", ["w.weights.h5", "w.weights.h5.sha256"])
+def test_weights_of_keras_are_not_written_over(file, tmp_path, name):
+    (tmp_path / name).symlink_to("nowhere")
+    words = (file, "--no-report", "--output", tmp_path / "w.weights.h5")
+    before = sorted(tmp_path.iterdir())
+    assert run(*words) == 2
+    assert sorted(tmp_path.iterdir()) == before
+    assert run(*words, "--overwrite") == 0
+    assert files.is_whole(tmp_path / "w.weights.h5")
+
+
+def test_the_file_given_is_not_written_over_when_told_to(tmp_path, arrays):
+    path = files.write_arrays(tmp_path / "mine.npz", arrays)
+    before = content(tmp_path)
+    (tmp_path / "other.npz").hardlink_to(path)
+    for output in (path, tmp_path / "other.npz"):
+        words = (path, "--no-report", "--overwrite", "--output", output)
+        assert run(*words) == 2
+    assert content(tmp_path) == {**before, "other.npz": path.read_bytes()}
+
+
+def test_what_is_kept_is_not_replaced_unless_told_so(
+    file, published, cache, arrays, tmp_path, capsys
+):
+    words = ("--set", "imagenet", "--no-report")
+    assert run(file, *words) == 0
+    kept = content(cache)
+    other = {**arrays, "fc.bias": arrays["fc.bias"] + 1}
+    path = files.write_arrays(tmp_path / "other.npz", other)
+    assert run(path, *words) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert content(cache) == kept
+    assert run(path, *words, "--overwrite") == 0
+    assert content(cache) != kept
+    # What is damaged is of no use to anyone.
+    (cache / f"{published.name}.npz").write_bytes(b"damaged")
+    assert run(file, *words) == 0
+    assert content(cache).keys() == kept.keys()
+
+
+@pytest.mark.parametrize(
+    "name, array",
+    [
+        ("fc.bias", np.zeros(())),
+        ("fc.bias", np.zeros((0,), "float32")),
+        ("conv1.weight", np.zeros((64, 0, 7, 7), "float32")),
+        ("fc.bias", np.full(1000, "a")),
+        ("\x1b[2J" + "x" * 10**4, np.zeros(2)),
+    ],
+    ids=["a scalar", "nothing", "no channels", "text", "escapes"],
+)
+@pytest.mark.parametrize("output", ["w.npz", "w.weights.h5"])
+def test_what_no_network_has_is_refused_in_one_line(
+    tmp_path, arrays, name, array, output, capsys
+):
+    np.savez(tmp_path / "given.npz", **{**arrays, name: array})
+    words = ("--no-report", "--output", tmp_path / output)
+    assert run(tmp_path / "given.npz", *words) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and len(error) < 700
+    assert error.strip().isprintable()
+    assert len(list(tmp_path.iterdir())) == 1

@@ -4,6 +4,7 @@ import builtins
 import json
 import multiprocessing
 import os
+import pathlib
 import sys
 
 import numpy as np
@@ -35,10 +36,11 @@ def test_a_file_is_fetched_with_a_progress_bar_and_kept(
     assert path.parent == cache and path.name.endswith("_imagenet.npz")
     assert_kept(path, arrays)
     assert "100%" in capfd.readouterr().err
-    note = json.loads(path.with_suffix(".json").read_text())
-    assert note["sha256"] == files.checksum(path)
+    note = json.loads(pathlib.Path(f"{path}.json").read_text())
+    beside = pathlib.Path(f"{path}.sha256").read_text()
+    assert beside == f"{files.checksum(path)}  {path.name}\n"
     assert (note["variant"], note["set"]) == ("PyConvResNetMini", "imagenet")
-    kept = {path.name, path.with_suffix(".json").name}
+    kept = {path.name, f"{path.name}.sha256", f"{path.name}.json"}
     assert {p.name for p in cache.iterdir() if p.suffix != ".lock"} == kept
 
 
@@ -192,7 +194,7 @@ def test_a_write_that_fails_leaves_what_was_there(
     with pytest.raises(OSError, match="No space"):
         files.write_arrays(path, {"a": np.ones(3)})
     assert path.read_bytes() == before and files.is_whole(path)
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def _fetch_slowly(published, home, port, results):

@@ -18,6 +18,7 @@ from keras_pyconv.weights import (
     find_variant,
     get_published,
     published_sets,
+    sources,
     torch_names,
     torch_shapes,
 )
@@ -70,6 +71,30 @@ def test_pictures_of_equal_channels_see_the_same_stem(kept, channels, caplog):
 def test_a_stem_for_one_channel_sums_over_the_colours():
     kernel = np.arange(24.0).reshape(2, 3, 2, 2)
     np.testing.assert_array_equal(adapt_stem(kernel, 1)[:, 0], kernel.sum(1))
+
+
+@pytest.mark.parametrize(
+    "name, array",
+    [
+        ("fc.bias", np.zeros(())),
+        ("fc.weight", np.zeros(1024)),
+        ("conv1.weight", np.zeros(64)),
+        ("conv1.weight", np.zeros((64, 3, 7, 7), "complex64")),
+        ("fc.bias", np.full(7, "a")),
+        ("layer1.0.conv1.weight", np.zeros((1, 1, 1, 1))),
+        ("\x1b[2J", np.zeros(2)),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_is_refused_also_with_another_head(
+    kept, cache, published, arrays, name, array
+):
+    path = files.write_arrays(cache / f"{published.name}.npz", arrays)
+    np.savez(path, **{**arrays, name: array})
+    sources.write_checksum(path)
+    with pytest.raises(ValueError, match="do not fit model") as caught:
+        build(classes=7)
+    assert str(caught.value).replace("\n", "").isprintable()
 
 
 def test_an_unknown_name_lists_the_known_ones():

@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -45,6 +46,26 @@ def test_every_kind_of_file_gives_its_arrays(tmp_path, name):
     SAVERS[name](tmp_path / name)
     assert_arrays(read_arrays(tmp_path / name))
     assert_arrays(read_arrays(str(tmp_path / name)))
+
+
+@pytest.mark.parametrize("name", SAVERS)
+def test_the_prefix_of_parallel_training_is_taken_off(
+    tmp_path, monkeypatch, name
+):
+    prefixed = {f"module.{key}": array for key, array in ARRAYS.items()}
+    monkeypatch.setitem(globals(), "ARRAYS", prefixed)
+    SAVERS[name](tmp_path / name)
+    monkeypatch.undo()
+    assert_arrays(read_arrays(tmp_path / name))
+
+
+def test_two_members_of_one_name_are_refused(tmp_path):
+    path = tmp_path / "w.npz"
+    np.savez(path, **ARRAYS)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("a", archive.read("b.npy"))
+    with pytest.raises(ValueError, match="holds 'a' twice"):
+        read_arrays(path)
 
 
 def test_a_mapping_may_hold_tensors_that_want_gradients():
@@ -135,3 +156,69 @@ def test_a_file_without_names_is_refused(tmp_path):
     torch_writer.save(tmp_path / "w.pth", ARRAYS["a"])
     with pytest.raises(ValueError, match="holds no mapping .* but ndarray"):
         read_arrays(tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize("name", SAVERS)
+def test_no_number_is_read_from_a_file_that_is_not_the_expected(
+    tmp_path, monkeypatch, name
+):
+    SAVERS[name](tmp_path / name)
+    read = []
+    frombuffer = np.frombuffer
+    monkeypatch.setattr(
+        np, "frombuffer", lambda *a, **k: read.append(1) or frombuffer(*a, **k)
+    )
+
+    def refuse(arrays):
+        assert {n: a.shape for n, a in arrays.items()} == {
+            "a": (2, 3),
+            "b": (2,),
+        }
+        assert {n: a.dtype for n, a in arrays.items()} == {
+            n: a.dtype for n, a in ARRAYS.items()
+        }
+        raise ValueError("another network")
+
+    with pytest.raises(ValueError, match="^another network$"):
+        read_arrays(tmp_path / name, refuse)
+    assert not read
+    read_arrays(tmp_path / name)
+    assert read or name == "w.safetensors"
+
+
+# As docs/weights.md says of each format.
+@pytest.mark.parametrize(
+    "name, noticed",
+    [
+        ("w.npz", True),
+        ("w.pth", True),
+        ("w.pt", False),
+        ("w.safetensors", False),
+    ],
+)
+def test_only_formats_with_a_checksum_notice_a_changed_bit(
+    tmp_path, name, noticed
+):
+    path = tmp_path / name
+    SAVERS[name](path)
+    content, number = path.read_bytes(), ARRAYS["a"].tobytes()
+    assert content.count(number) == 1
+    other = (ARRAYS["a"] + np.float32(2)).tobytes()
+    path.write_bytes(content.replace(number, other))
+    if noticed:
+        with pytest.raises(ValueError, match="CRC"):
+            read_arrays(path)
+        return
+    np.testing.assert_array_equal(read_arrays(path)["a"], ARRAYS["a"] + 2)
+
+
+def test_bfloat16_of_safetensors_becomes_float32(tmp_path):
+    pytest.importorskip("safetensors", reason="it is not installed")
+    path = tmp_path / "w.safetensors"
+    header = b'{"a": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}'
+    path.write_bytes(
+        len(header).to_bytes(8, "little") + header + b"\xc0\x3f\x40\xc0"
+    )
+    array = read_arrays(path)["a"]
+    assert array.dtype == "float32"
+    np.testing.assert_array_equal(array, [1.5, -3])

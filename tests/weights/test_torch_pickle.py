@@ -49,6 +49,29 @@ def test_tensors_of_every_kind_come_back(tmp_path, old):
     assert (read["epoch"], read["names"]) == (90, ["a", ("b", None)])
 
 
+class Python2(torch_writer.Writer):
+    """Writes text and dictionaries as Python 2 did."""
+
+    def dump(self, value):
+        if isinstance(value, str):
+            return b"U" + bytes([len(value)]) + value.encode("latin-1")
+        if isinstance(value, dict):
+            pairs = [list(pair) for pair in value.items()]
+            made = torch_writer.name("collections", "OrderedDict")
+            return made + self.dump((pairs,)) + b"R"
+        return super().dump(value)
+
+
+@both_kinds
+def test_what_python_2_wrote_is_read(tmp_path, old, monkeypatch):
+    monkeypatch.setattr(torch_writer, "Writer", Python2)
+    content = {"state_dict": {"a": np.ones((2, 3), "float32")}, "by": "\xff"}
+    torch_writer.save(tmp_path / "w.pth", content, old)
+    read = read_torch(tmp_path / "w.pth")
+    assert_same(read["state_dict"], content["state_dict"])
+    assert read["by"] == b"\xff"
+
+
 def torch_content(torch):
     whole = torch.arange(24.0).reshape(4, 6)
     return {
@@ -201,5 +224,6 @@ def test_compressed_members_are_refused(tmp_path):
         content = writer.pickle({"a": np.zeros(10**6, "float32")})
         archive.writestr("a/data.pkl", content)
         archive.writestr("a/data/0", bytes(4 * 10**6))
+        archive.writestr("a/version", b"3\n")
     with pytest.raises(ValueError, match="compressed"):
         read_torch(tmp_path / "w.pth")

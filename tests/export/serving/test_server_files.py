@@ -7,7 +7,7 @@ import pytest
 from keras_pyconv.export import saved_model
 from keras_pyconv.export.serving import server_files
 from keras_pyconv.export.serving.server_files import batching, with_model
-from recipes import common
+from recipes import finetune_folder
 
 
 def names(text):
@@ -45,10 +45,10 @@ def test_nothing_is_written_above_where_that_is_not_wanted(small, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["net"]
 
 
-def test_the_recipes_say_that_files_go_beside_the_model(tmp_path):
-    parser = common.command_line("A recipe.", tmp_path)
-    common.add_export_argument(parser)
-    text = " ".join(parser.format_help().split())
+def test_the_recipes_say_that_files_go_beside_the_model(capsys):
+    with pytest.raises(SystemExit):
+        finetune_folder.main(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
     assert "saved_models/NAME; the server's files go beside NAME" in text
 
 

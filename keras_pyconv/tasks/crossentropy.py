@@ -1,0 +1,58 @@
+"""Cross-entropy of classes, given as numbers or as rows of shares."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class Crossentropy(keras.losses.Loss):
+    """Cross-entropy with label smoothing, whatever form the targets have.
+
+    Of numbers without smoothing it is Keras's sparse loss, which has no
+    smoothing; else Keras's categorical one. A network that learns from mixed
+    images, whose targets are rows, is judged by numbers with the same loss.
+
+    Args:
+        label_smoothing: share of a target, from 0 to below 1, that is spread
+            over all classes.
+        name: name of the loss.
+        **kwargs: those of `keras.losses.Loss`.
+
+    Call arguments:
+        y_true: class numbers of shape `(batch,)` or `(batch, 1)`, or shares
+            of shape `(batch, classes)`.
+        y_pred: probabilities of shape `(batch, classes)`.
+
+    Example:
+
+    ```python
+    model.compile("sgd", keras_pyconv.tasks.Crossentropy(label_smoothing=0.1))
+    ```
+    """
+
+    def __init__(self, label_smoothing=0.0, name="crossentropy", **kwargs):
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(
+                "`label_smoothing` must be at least 0 and below 1. "
+                f"Received: label_smoothing={label_smoothing}"
+            )
+        super().__init__(name=name, **kwargs)
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true, y_pred):
+        if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:
+            y_true = ops.squeeze(y_true, -1)
+        if len(y_true.shape) < len(y_pred.shape):
+            # Keras has made floating-point numbers of them.
+            y_true = ops.cast(y_true, "int32")
+            if not self.label_smoothing:
+                return keras.losses.sparse_categorical_crossentropy(
+                    y_true, y_pred
+                )
+            y_true = ops.one_hot(y_true, y_pred.shape[-1])
+        return keras.losses.categorical_crossentropy(
+            y_true, y_pred, label_smoothing=self.label_smoothing
+        )
+
+    def get_config(self):
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}

@@ -1,0 +1,163 @@
+"""Classifiers to be judged, wherever they come from, and tables of errors."""
+
+import keras
+import numpy as np
+
+import keras_pyconv
+from keras_pyconv.complexity.grid import grid
+from keras_pyconv.export.signatures import recorded
+from keras_pyconv.reading import check_file, one_line
+from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
+from keras_pyconv.weights.sources import verify
+
+HEADER = ["", "crop", "short side", "top-1 err, %", "top-5 err, %"]
+
+# The model, as a function of images -------------------------------------------
+
+
+def of_builder(settings, classes):
+    """A row of the table of networks, at any size of image."""
+    return keras_pyconv.build_classifier(
+        settings.variant,
+        weights=settings.weights,
+        classes=classes,
+        input_shape=(None, None, 3),
+        name=settings.variant,
+    )
+
+
+def of_file(path):
+    """The whole model in a file of Keras."""
+    try:
+        verify(check_file(path))
+        return keras.models.load_model(path)
+    # Archives, HDF5 and Keras have many errors.
+    except Exception as error:
+        raise ValueError(
+            f"{path} is no model that Keras loads: {one_line(error)}."
+        ) from error
+
+
+def of_export(path):
+    """The export's entry point: scores, the side it takes or None, classes."""
+    import tensorflow as tf
+
+    if not (path / "saved_model.pb").is_file():
+        versions = sorted(one.parent.name for one in path.glob("*/*.pb"))
+        raise ValueError(
+            f"{path} holds no SavedModel. "
+            f"Versions in it: {', '.join(versions) or 'none'}"
+        )
+    loaded = tf.saved_model.load(str(path))
+    signature = loaded.signatures["serving_default"]
+    _, inputs = signature.structured_input_signature
+    ((name, spec),) = inputs.items()
+    if "probabilities" not in signature.structured_outputs:
+        raise ValueError(
+            f"{path} is no export of a classifier: it has the outputs "
+            f"{sorted(signature.structured_outputs)}, and no probabilities."
+        )
+
+    def scores(batch):
+        return signature(**{name: batch})["probabilities"]
+
+    scores.keeps = loaded  # its variables go when nothing holds it
+    units = signature.structured_outputs["probabilities"].shape[-1]
+    return scores, spec.shape[1], units
+
+
+def load(settings, classes):
+    """The model as a function of a batch, its side or None, and its name."""
+    path, labels = settings.model, None
+    if path is not None and not path.exists():
+        raise FileNotFoundError(f"There is no {path}.")
+    if path is not None and path.is_dir():
+        scores, side, units = of_export(path)
+        name, about = str(path), recorded.read(path)
+        labels = about and about.labels
+    else:
+        if path is None:
+            model, name = of_builder(settings, len(classes)), settings.variant
+        else:
+            model, name = of_file(path), path.stem
+        side, units = model.input_shape[1], model.output_shape[-1]
+
+        def scores(batch):
+            return model(batch, training=False)
+
+    if units != len(classes):
+        raise ValueError(
+            f"{name} tells {units} classes apart, and the images are of "
+            f"{len(classes)}."
+        )
+    if labels and list(labels) != list(classes):
+        print(
+            f"Careful: {name} calls its classes {', '.join(labels[:3])}, ...; "
+            f"the images are of {', '.join(classes[:3])}, ..."
+        )
+    return scores, side, name
+
+
+# Tables -----------------------------------------------------------------------
+
+
+def table(name, found, classes, variant=None):
+    """The measured rows, beside the paper's where there are any.
+
+    Args:
+        name: of the model.
+        found: `{side: Answers}`.
+        classes: how many there are.
+        variant: name of the network; None where that is not known.
+    """
+    lines = rows(name, found)
+    if classes == 1000 and variant is not None:
+        lines += published_rows(variant, found)
+    return grid(HEADER, lines, words=HEADER[:1])
+
+
+def rows(name, found):
+    """The measured rows, as in the paper."""
+    lines = []
+    for side, result in found.items():
+        errors = [f"{100 * rate:.2f}" for rate in result.errors().values()]
+        resize = imagenet_preprocessing(side).resize
+        lines.append([name, str(side), str(resize), *errors])
+    return lines
+
+
+def published_rows(variant, sides):
+    """What the authors print of the variant's weights, at these sides."""
+    lines = []
+    for name in keras_pyconv.weights.published_sets(variant):
+        row = keras_pyconv.weights.get_published(variant, name)
+        for side in sides:
+            top_1 = row.figures.get(f"top-1 at {side}, %")
+            if top_1 is not None:
+                top_5 = row.figures[f"top-5 error at {side}, %"]
+                errors = [f"{100 - top_1:.2f}", f"{top_5:.2f}"]
+                resize = "256" if side == 224 else "?"
+                lines.append([f"paper, {name}", str(side), resize, *errors])
+    return lines
+
+
+def worst_classes(result, classes, worst=20):
+    """The classes that err most, and what they are taken for."""
+    errors, confusion = result.errors_by_class(), result.confusion()
+    np.fill_diagonal(confusion, 0)
+    order = [c for c in np.argsort(-errors[:, 0]) if errors[c, 0] >= 0]
+    lines = [
+        [
+            classes[number],
+            str(int((result.labels == number).sum())),
+            *(f"{100 * rate:.1f}" for rate in errors[number]),
+            (
+                classes[confusion[number].argmax()]
+                if confusion[number].any()
+                else ""
+            ),
+        ]
+        for number in order[:worst]
+    ]
+    header = ["class", "images", *HEADER[3:], "most often taken for"]
+    return grid(header, lines, words=(header[0], header[-1]))
