@@ -155,11 +155,8 @@ class Run(contextlib.AbstractContextManager):
         self.model, self._batches = model, batches
         self.epochs, self.steps_per_epoch = epochs, steps_per_epoch
         self._total = epochs * steps_per_epoch
-        self._every, self._left, self._keep = (
-            save_every_steps,
-            stop_after_steps,
-            keep,
-        )
+        self._every, self._left = save_every_steps, stop_after_steps
+        self._keep = keep
         self._seed = seed
         index, self.machines = shard(model.distribute_strategy)
         decisive = {
@@ -240,9 +237,8 @@ class Run(contextlib.AbstractContextManager):
         self._saved = (self.step, len(self.history))
         epoch, within = divmod(self.step, self.steps_per_epoch)
         self.say(
-            f"Going on after step {self.step} of "
-            f"{self._total} (epoch {epoch + 1}, step "
-            f"{within}), from {path}."
+            f"Going on after step {self.step} of {self._total} (epoch "
+            f"{epoch + 1}, step {within}), from {path}."
         )
 
     def callbacks(self, callbacks=(), verbose="auto"):
@@ -296,7 +292,7 @@ class Run(contextlib.AbstractContextManager):
         if within == self.steps_per_epoch:
             return
         due = self._every and self.step // self._every > before // self._every
-        if self._asked or due or self.step == self._stop_at:
+        if self._asked or due or self._is_far_enough():
             self.save()
         self._stop_as_asked()
         left = self.steps_per_epoch - within
@@ -309,10 +305,13 @@ class Run(contextlib.AbstractContextManager):
             return multi_worker.wants_to_stop(self.model)
         return self.stopping.signal is not None
 
+    def _is_far_enough(self):
+        return self._stop_at is not None and self.step >= self._stop_at
+
     def _stop_as_asked(self):
         if self._asked:
             self._exit()
-        if self._stop_at and self.step >= self._stop_at:
+        if self._is_far_enough():
             raise _Stopped
 
     def begin_evaluation(self):
@@ -423,9 +422,9 @@ class Run(contextlib.AbstractContextManager):
     # Stopping ----------------------------------------------------------------
 
     def _say_stopped(self):
+        step = self._saved[0] if self._saved else 0
         self.say(
-            f"Stopped after step {self._saved[0]} of "
-            f"{self._total} and saved to "
+            f"Stopped after step {step} of {self._total} and saved to "
             f"{self.workdir.path}. Start the same command again to go on."
         )
 

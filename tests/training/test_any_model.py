@@ -107,7 +107,7 @@ def test_several_steps_in_one_execution_go_on(tmp_path):
 
     whole, history = run(tmp_path / "whole")
     # It stops at the end of the execution.
-    run(tmp_path / "broken", stop_after_steps=5, save_every_steps=1)
+    run(tmp_path / "broken", stop_after_steps=5)
     names = [p.name for p in checkpoints.found(tmp_path / "broken/checkpoints")]
     assert names[0] == "step-000000006.npz"
     broken, again = run(tmp_path / "broken")
