@@ -179,7 +179,7 @@ def test_a_damaged_keras_file_is_refused_in_words(tmp_path, content):
     path = tmp_path / "w.keras"
     path.write_bytes(content)
     with pytest.raises(ValueError, match="w.keras is no model that Keras"):
-        evaluate.of_file(path)
+        classifiers.of_file(path)
 
 
 def test_a_keras_file_of_other_classes_is_refused(folder):
