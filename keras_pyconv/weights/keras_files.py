@@ -11,6 +11,7 @@ them by are attributes of the groups.
 import contextlib
 import io
 import math
+import mmap
 import os
 import zipfile
 from dataclasses import dataclass
@@ -142,6 +143,7 @@ def _opened(path):
     verify(name)
     with _refused(name):
         source = _member(name) if name.endswith(".keras") else _hdf5(name)
+        _check_heaps(source)
         with h5py.File(source, "r") as file:
             yield file
 
@@ -170,6 +172,53 @@ def _hdf5(name):
             f"{', '.join(ENDINGS)}"
         )
     return name
+
+
+# The library ends in a loop on damage to a heap of text (seen in 1.14.6).
+_HEAP = b"GCOL\x01"
+_HEAP_HEADER = 16
+_WORD = 1 << 64
+
+
+def _check_heaps(source):
+    """Refuses heaps of text that HDF5 would walk for ever."""
+    if isinstance(source, io.BytesIO):
+        _check_heaps_in(source.getvalue())
+        return
+    with open(source, "rb") as file:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            _check_heaps_in(content)
+
+
+def _check_heaps_in(content):
+    begin = content.find(_HEAP)
+    while begin >= 0:
+        if _has_no_end(content, begin):
+            raise ValueError("it is damaged: a heap of text in it has no end")
+        begin = content.find(_HEAP, begin + 1)
+
+
+def _has_no_end(content, begin):
+    """Whether walking a heap as HDF5 does comes upon an object of 0 bytes."""
+
+    def number(place, size):
+        return int.from_bytes(content[place : place + size], "little")
+
+    end = begin + number(begin + 8, 8)
+    place = begin + _HEAP_HEADER
+    if end > len(content):
+        # HDF5 refuses it.
+        return False
+    while place + _HEAP_HEADER <= end:
+        step = number(place + 8, 8)
+        # Only free space, which has the number 0, counts its own header. Sums
+        # wrap, as they do there.
+        if number(place, 2):
+            step = (_HEAP_HEADER + (step + 7) % _WORD // 8 * 8) % _WORD
+        if not step:
+            return True
+        place += step
+    return False
 
 
 # What is in a file ------------------------------------------------------------
@@ -224,13 +273,28 @@ def _layer_name(group):
     """The name that Keras wrote for a layer, or None."""
     if "name" not in group.attrs:
         return None
-    attribute = group.attrs.get_id("name")
-    if attribute.shape != () or attribute.get_storage_size() > _LONGEST_NAME:
-        raise ValueError(f"{short(group.name)} in it has a name that is none")
-    name = group.attrs["name"]
-    if not isinstance(name, str) or len(name) > _LONGEST_NAME:
+    name = _text(group.attrs, "name")
+    if name is None:
         raise ValueError(f"{short(group.name)} in it has a name that is none")
     return name
+
+
+def _text(attributes, name):
+    """The text of an attribute, or None where it is no short text.
+
+    Its type is looked at first: HDF5 crashes on some that are none.
+    """
+    import h5py
+
+    attribute = attributes.get_id(name)
+    text = isinstance(attribute.get_type(), h5py.h5t.TypeStringID)
+    if not text or attribute.shape != ():
+        return None
+    if attribute.get_storage_size() > _LONGEST_NAME:
+        return None
+    found = attributes[name]
+    short_enough = isinstance(found, str) and len(found) <= _LONGEST_NAME
+    return found if short_enough else None
 
 
 def _number(name, place):
@@ -274,9 +338,7 @@ def _is_bfloat16(dataset):
     bits = dataset.dtype.kind == "V" and dataset.dtype.itemsize == 2
     if not bits or dataset.dtype.names or "dtype" not in dataset.attrs:
         return False
-    attribute = dataset.attrs.get_id("dtype")
-    small = attribute.shape == () and attribute.get_storage_size() < 64
-    return small and dataset.attrs["dtype"] == "bfloat16"
+    return _text(dataset.attrs, "dtype") == "bfloat16"
 
 
 def _values(one, largest=np.finfo("float32").max):
