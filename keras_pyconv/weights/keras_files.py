@@ -13,6 +13,7 @@ import io
 import math
 import mmap
 import os
+import re
 import zipfile
 from dataclasses import dataclass
 
@@ -174,14 +175,20 @@ def _hdf5(name):
     return name
 
 
-# The library ends in a loop on damage to a heap of text (seen in 1.14.6).
+# Heaps of text ----------------------------------------------------------------
+
+# HDF5 (seen in 1.14.6) walks a damaged heap for ever, and takes as much memory
+# as a reference into one says. So both are looked at before it is.
 _HEAP = b"GCOL\x01"
 _HEAP_HEADER = 16
 _WORD = 1 << 64
+_ATTRIBUTE = re.compile(rb"(?:name|dtype)\0")
+# Bytes between the name of an attribute and its reference.
+_NEAR = 96
 
 
 def _check_heaps(source):
-    """Refuses heaps of text that HDF5 would walk for ever."""
+    """Refuses heaps and references that HDF5 would not end well with."""
     if isinstance(source, io.BytesIO):
         _check_heaps_in(source.getvalue())
         return
@@ -190,35 +197,54 @@ def _check_heaps(source):
             _check_heaps_in(content)
 
 
+def _number(content, place, size):
+    return int.from_bytes(content[place : place + size], "little")
+
+
 def _check_heaps_in(content):
+    heaps, steps = {}, 0
     begin = content.find(_HEAP)
     while begin >= 0:
-        if _has_no_end(content, begin):
-            raise ValueError("it is damaged: a heap of text in it has no end")
+        # As a reference has it.
+        heap = heaps[begin.to_bytes(8, "little")] = _heap(content, begin)
+        # Whole heaps have no part in common.
+        steps += 1 + len(heap)
+        if steps > 1000 + len(content) // _HEAP_HEADER:
+            raise ValueError("it is damaged: its heaps of text overlap")
         begin = content.find(_HEAP, begin + 1)
+    for count, match in enumerate(_ATTRIBUTE.finditer(content)):
+        if count > _MOST_OBJECTS:
+            raise ValueError("it has more attributes than a network has layers")
+        for place in range(match.end(), match.end() + _NEAR):
+            _check_reference(content, place, heaps)
 
 
-def _has_no_end(content, begin):
-    """Whether walking a heap as HDF5 does comes upon an object of 0 bytes."""
+def _check_reference(content, place, heaps):
+    heap = heaps.get(content[place + 4 : place + 12], {})
+    there = heap.get(_number(content, place + 12, 4))
+    if there is not None and _number(content, place, 4) > there:
+        raise ValueError("it is damaged: a text in it is shorter than said")
 
-    def number(place, size):
-        return int.from_bytes(content[place : place + size], "little")
 
-    end = begin + number(begin + 8, 8)
-    place = begin + _HEAP_HEADER
+def _heap(content, begin):
+    """The sizes of a heap's objects by number, walked as HDF5 does."""
+    found, place = {}, begin + _HEAP_HEADER
+    end = begin + _number(content, begin + 8, 8)
     if end > len(content):
         # HDF5 refuses it.
-        return False
+        return found
     while place + _HEAP_HEADER <= end:
-        step = number(place + 8, 8)
+        index = _number(content, place, 2)
+        size = step = _number(content, place + 8, 8)
         # Only free space, which has the number 0, counts its own header. Sums
         # wrap, as they do there.
-        if number(place, 2):
-            step = (_HEAP_HEADER + (step + 7) % _WORD // 8 * 8) % _WORD
-        if not step:
-            return True
+        if index:
+            step = (_HEAP_HEADER + (size + 7) % _WORD // 8 * 8) % _WORD
+            found[index] = size
+        if step < _HEAP_HEADER or place + step > end:
+            raise ValueError("it is damaged: a heap of text in it has no end")
         place += step
-    return False
+    return found
 
 
 # What is in a file ------------------------------------------------------------
@@ -254,7 +280,9 @@ def _datasets(file):
             if isinstance(item, h5py.Group):
                 waiting.append((inner, item, depth + 1))
             elif isinstance(item, h5py.Dataset):
-                number = _number(name, inner) if layer is not None else 0
+                number = (
+                    _variable_number(name, inner) if layer is not None else 0
+                )
                 found.append(_Dataset(inner, layer, number, item))
                 _check_storage(inner, item)
     return sorted(found, key=lambda one: one.number)
@@ -297,7 +325,7 @@ def _text(attributes, name):
     return found if short_enough else None
 
 
-def _number(name, place):
+def _variable_number(name, place):
     if not (name.isascii() and name.isdigit() and len(name) < 9):
         raise ValueError(f"{short(place)} in it is no number of a variable")
     return int(name)
