@@ -19,6 +19,7 @@ from recipes.settings import (
     FILE,
     fields,
     flat,
+    is_group,
     kinds,
     nearest,
     nested,
@@ -62,7 +63,7 @@ def _add(parser, settings, path=""):
     """The options of a dataclass; a group has a heading of its own."""
     for field in dataclasses.fields(settings):
         value, here = getattr(settings, field.name), f"{path}{field.name}"
-        if dataclasses.is_dataclass(value):
+        if is_group(field):
             title, _, rest = type(value).__doc__.partition("\n")
             words = " ".join(rest.split())
             group = parser.add_argument_group(title.rstrip("."), words)
@@ -259,7 +260,7 @@ def before_the_work():
         yield
     except Mistake:
         raise
-    except (ValueError, FileNotFoundError, ImportError) as error:
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
         raise Mistake(" ".join(str(error).split())) from error
 
 

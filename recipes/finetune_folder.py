@@ -34,7 +34,7 @@ class Crops(groups.Images):
 
     smallest_crop: Fraction = option(0.25, "of an image's area, in training")
     flips: bool = option(True, "mirror half of the images; not of text")
-    held_back: Part = option(0.2, "of each class, where nothing is yet")
+    held_back: Part = option(0.2, "of each class, if none is yet")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Settings:
     freeze: Literal[0, 1, 2, 3, 4] = option(
         1, "stages to keep as they are, and the stem; 4: all but the classifier"
     )
-    head_factor: Rate = option(10.0, "the classifier's rate, by the rest's")
+    head_factor: Rate = option(10.0, "the classifier's rate, times the rest's")
     warmup_epochs: Natural = option(1, "in which the rate grows")
     data: Crops = Crops(side=224)
     optimizer: groups.Optimizer = groups.Optimizer(

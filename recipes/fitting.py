@@ -1,11 +1,10 @@
 """How recipes train: devices, rates, optimizers, callbacks, the run."""
 
 import contextlib
-import difflib
 import importlib.util
 
-from recipes import command_line, results
-from recipes.settings import as_dict, write
+from recipes import command_line
+from recipes.settings import as_dict, nearest, write
 
 # What a classifier is measured by after an epoch; the first watches over
 # `--patience` where no metric is named.
@@ -205,7 +204,7 @@ def callbacks(settings, run, figures=CLASSIFIER_FIGURES):
     if wanted.ema:
         found.append(training.WeightAverage(wanted.ema))
     if wanted.keep_best and is_first(model):
-        best = results.best_weights(settings, model)
+        best = best_weights(settings, model)
         once = {"save_best_only": True, "save_weights_only": True}
         checkpoint = keras.callbacks.ModelCheckpoint(best, **once, **watched)
         found.append(checkpoint)
@@ -242,13 +241,17 @@ def _watched(metric, figures):
     """How a metric is watched; errors and losses are better when lower."""
     names = [*figures, *(name.removeprefix("val_") for name in figures)]
     if metric not in names:
-        (near,) = difflib.get_close_matches(metric, names, n=1, cutoff=0)
         raise ValueError(
-            f"training.keep_best is {metric!r}, which is not measured here. "
-            f"The nearest that is: {near}. All: {', '.join(names)}"
+            f"training.keep_best is {metric!r}, which is not measured here."
+            f"{nearest(metric, names)}. All: {', '.join(names)}"
         )
     lower = metric.endswith(("loss", "error"))
     return {"monitor": metric, "mode": "min" if lower else "max"}
+
+
+def best_weights(settings, model):
+    """The file of the best epoch's weights, with `--keep-best`."""
+    return settings.run.workdir / f"{model.name}.best.weights.h5"
 
 
 def is_first(model):

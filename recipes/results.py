@@ -6,11 +6,6 @@ import math
 from recipes import fitting
 
 
-def best_weights(settings, model):
-    """The file of the best epoch's weights, with `--keep-best`."""
-    return settings.run.workdir / f"{model.name}.best.weights.h5"
-
-
 def keep(model, settings, **options):
     """Writes the weights, and exports the model where that was asked for.
 
@@ -32,7 +27,7 @@ def write_weights(model, settings):
     save_keras_weights(model, path)
     print(f"Weights: {path}")
     if settings.training.keep_best:
-        best = best_weights(settings, model)
+        best = fitting.best_weights(settings, model)
         model.load_weights(best)
         print(f"The best by {settings.training.keep_best}: {best}")
 

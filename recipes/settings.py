@@ -9,7 +9,6 @@ Nothing here imports TensorFlow, so that `--help` answers at once.
 
 import dataclasses
 import difflib
-import functools
 import operator
 import pathlib
 import types
@@ -136,16 +135,21 @@ def kinds(settings):
     """The kind of every field by its name; groups have none."""
     hints = typing.get_type_hints(type(settings), include_extras=True)
     return {
-        name: None if dataclasses.is_dataclass(hint) else _kind(hint)
-        for name, hint in hints.items()
+        field.name: None if is_group(field) else _kind(hints[field.name])
+        for field in dataclasses.fields(settings)
     }
+
+
+def is_group(field):
+    """Whether it holds settings of its own; all others are made by `option`."""
+    return "help" not in field.metadata
 
 
 def fields(settings, path=""):
     """Yields the path, the field and the value of all that is no group."""
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
-        if dataclasses.is_dataclass(value):
+        if is_group(field):
             yield from fields(value, f"{path}{field.name}.")
         else:
             yield path + field.name, field, value
@@ -156,9 +160,10 @@ def nested(values):
     tree = {}
     for path, value in values.items():
         *groups, name = path.split(".")
-        functools.reduce(lambda t, g: t.setdefault(g, {}), groups, tree)[
-            name
-        ] = value
+        inner = tree
+        for group in groups:
+            inner = inner.setdefault(group, {})
+        inner[name] = value
     return tree
 
 
@@ -200,9 +205,9 @@ def _replaced(settings, tree, path):
         if field.name not in tree:
             continue
         here, value = f"{path}{field.name}", tree[field.name]
-        present = getattr(settings, field.name)
-        if dataclasses.is_dataclass(present):
-            changed[field.name] = _replaced(present, value, f"{here}.")
+        if is_group(field):
+            group = getattr(settings, field.name)
+            changed[field.name] = _replaced(group, value, f"{here}.")
             continue
         kind = kinds(settings)[field.name]
         try:
@@ -215,6 +220,7 @@ def _replaced(settings, tree, path):
 
 
 def nearest(word, known):
+    """What to say of a word that is not among the known ones."""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0)
     return f" The nearest known one: {near[0]}" if near else ""
 

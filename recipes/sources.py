@@ -181,13 +181,24 @@ def class_weights(settings, examples):
     """What `class_weight` of `fit` takes: None, or weights by class.
 
     Args:
-        settings: with `training`.
+        settings: with `training` and `run`.
         examples: the set of labelled images or videos to train on.
+
+    Raises:
+        Mistake: on several machines Keras's `fit` takes none.
     """
     import numpy as np
 
+    from keras_pyconv import training
+
     if settings.training.class_weights is None:
         return None
+    run = settings.run
+    strategy = training.make_strategy(run.strategy, run.devices)
+    if training.shard(strategy)[1] > 1:
+        raise command_line.Mistake(
+            "--class-weights work on one machine; leave them out on several"
+        )
     labels = getattr(examples, "labels", None)
     if labels is None:
         every = examples.examples(None).map(lambda example: example["label"])

@@ -12,11 +12,13 @@ from tests.tasks.video import films
 # Rooms and files whose results follow from convolutions.
 KERNELS = (
     "conformance",
-    "export/test_saved_model.py",
-    "export/test_serving_form.py",
+    "export/serving/test_saved_model.py",
+    "export/test_form.py",
     "layers",
     "models",
+    "networks",
     "ops",
+    "parity",
     "training/test_mirrored.py",
     "training/test_resume.py",
 )
@@ -27,6 +29,9 @@ BY_ITSELF = "models/test_whole_network.py"
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     here = pathlib.Path(__file__).parent
+    gone = [place for place in KERNELS if not (here / place).exists()]
+    if gone:
+        raise pytest.UsageError(f"tests/conftest.py names what is gone: {gone}")
     for item in items:
         place = item.path.relative_to(here).as_posix()
         if place.startswith(KERNELS) and place != BY_ITSELF:

@@ -68,6 +68,7 @@ def tfds_builder(name, data_dir):
 
     Raises:
         ValueError: if TFDS has no such data set.
+        FileNotFoundError: if its archives are to be fetched by hand.
     """
     import tensorflow_datasets as tfds
 
@@ -82,7 +83,12 @@ def tfds_builder(name, data_dir):
             f"{name!r} is neither an existing folder nor a data set of TFDS: "
             f"{str(error).splitlines()[0]}"
         ) from None
-    builder.download_and_prepare()
+    try:
+        builder.download_and_prepare()
+    except AssertionError as error:
+        if not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+            raise
+        raise FileNotFoundError(" ".join(str(error).split())) from error
     return builder
 
 

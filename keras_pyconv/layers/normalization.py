@@ -14,7 +14,7 @@ from keras import ops
 
 from keras_pyconv.ops.channel_scale import rescale_channels
 from keras_pyconv.ops.empty_batch import before_cut
-from keras_pyconv.ops.graph import before_cast, on_gpu
+from keras_pyconv.ops.graph import before_cast, lacks, on_gpu
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
@@ -91,6 +91,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     def _normalized(self, inputs, training, mask):
         """Outputs, and the mean and unbiased variance that made them."""
+        if keras.backend.backend() == "tensorflow" and lacks(inputs):
+            inputs = tf.cast(before_cast(inputs), "float32")
         fused = self._can_fuse(inputs, training, mask)
         compute = self._fused if fused else self._unfused
         outputs, mean, variance = compute(inputs, training, mask)

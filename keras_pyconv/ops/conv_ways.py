@@ -12,6 +12,7 @@ import math
 import keras
 
 from keras_pyconv.ops.dense_conv import Window, convolve, dense
+from keras_pyconv.ops.empty_batch import never_empty
 from keras_pyconv.ops.frame_pairs import paired_conv
 from keras_pyconv.ops.graph import (
     PURPOSE,
@@ -115,15 +116,22 @@ def _taps(inputs, kernel, window, groups):
         # Output i meets tap t in row i + shift of every stride-th row.
         starts = [t * dilation - pad - phase for t in range(size)]
         taps = [t for t in range(size) if starts[t] % stride == 0]
-        if not taps:
+        if not taps or not _reaches(inputs, phase):
             continue
         rows = inputs[:, phase::stride] if stride > 1 else inputs
         some = tf.stack([kernel[t] for t in taps])
-        tapped = _tapped(rows, some, window.trailing(), groups)
+        # Of a single row every second one, from the second on, is none.
+        none = stride > 1 and rows.shape[1] is None
+        tapped = _tapped(rows, some, window.trailing(), groups, none)
         shifts = [starts[t] // stride for t in taps]
         terms.append(_shifted_sum(tapped, shifts, steps))
     outputs = tf.add_n(terms)
     return tf.reshape(outputs, (*sizes_of(outputs)[:-2], kernel.shape[-1]))
+
+
+def _reaches(inputs, row):
+    """Whether `inputs` may have a row of that number."""
+    return inputs.shape[1] is None or row < inputs.shape[1]
 
 
 def _paired(inputs, kernel, window, groups):
@@ -131,8 +139,11 @@ def _paired(inputs, kernel, window, groups):
     return paired_conv(best, inputs, kernel, window, groups)
 
 
-def _tapped(rows, kernel, window, groups):
-    """What each tap makes of each row: (..., groups, taps, width)."""
+def _tapped(rows, kernel, window, groups, none):
+    """What each tap makes of each row: (..., groups, taps, width).
+
+    There may be no rows if `none`.
+    """
     taps, *spatial, depth, filters = kernel.shape
     # (taps, *spatial, depth, groups, width) -> (..., groups, taps, width)
     kernel = tf.reshape(kernel, (taps, *spatial, depth, groups, -1))
@@ -140,7 +151,12 @@ def _tapped(rows, kernel, window, groups):
     kernel = tf.transpose(kernel, (*range(1, last), 0, last))
     kernel = tf.reshape(kernel, (*spatial, depth, taps * filters))
     leading, inner = sizes_of(rows)[:2], sizes_of(rows)[2:]
-    outputs = best(tf.reshape(rows, (-1, *inner)), kernel, window, groups)
+    images = tf.reshape(rows, (-1, *inner))
+    outputs = never_empty(
+        functools.partial(best, kernel=kernel, window=window, groups=groups),
+        images,
+        again=none,
+    )
     channels = groups, taps, filters // groups
     return tf.reshape(outputs, (*leading, *sizes_of(outputs)[1:-1], *channels))
 

@@ -35,7 +35,7 @@ _CUT = "cut_to_batch"
 _FILLED = contextvars.ContextVar("filled", default=None)
 
 
-def never_empty(compute, inputs):
+def never_empty(compute, inputs, again=False):
     """What `compute` makes of a batch of which it sees one row at least.
 
     Args:
@@ -43,12 +43,14 @@ def never_empty(compute, inputs):
             none has rows where the batch has none.
         inputs: a tensor, or a structure of tensors with the same batch as
             their first axis.
+        again: whether they may be empty within another call, whose batch is
+            not.
     """
     if keras.backend.backend() != "tensorflow":
         return compute(inputs)
     inputs = tf.nest.map_structure(tf.convert_to_tensor, inputs)
     first = tf.nest.flatten(inputs)[0]
-    if _has_rows(first):
+    if _has_rows(first, again):
         return compute(inputs)
     if first is inputs and _are_cut_alike([inputs]):
         return before_cut(compute, inputs)
@@ -127,13 +129,13 @@ def _kept(tensor):
     return tensor.op.inputs[2].op.inputs[0]
 
 
-def _has_rows(tensor):
+def _has_rows(tensor, again):
     """Whether it has rows, or none without harm."""
     if PURPOSE.get() in ("onnx", "portable") or is_compiled():
         return True  # Neither other runtimes nor XLA have the fault.
     if not tensor.shape.rank or tensor.shape[0]:
         return True
-    return _FILLED.get() is tf.compat.v1.get_default_graph()
+    return not again and _FILLED.get() is tf.compat.v1.get_default_graph()
 
 
 def _filled(tensor, missing):

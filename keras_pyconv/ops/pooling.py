@@ -13,8 +13,10 @@ from keras_pyconv.ops.dense_conv import pads_inside
 from keras_pyconv.ops.empty_batch import never_empty
 from keras_pyconv.ops.graph import (
     PURPOSE,
+    before_cast,
     frame_by_frame,
     is_compiled,
+    lacks,
     sizes_of,
     with_gradients_of,
 )
@@ -72,6 +74,14 @@ def _pool_clips(clips, window, strides):
     return tf.reshape(rows, (batch, sizes_of(rows)[1], height, width, channels))
 
 
+def _widely(pool, inputs):
+    """What `pool` makes of inputs, in 32 bits where the CPU lacks 16."""
+    if keras.backend.backend() != "tensorflow" or not lacks(inputs):
+        return pool(inputs)
+    wide = tf.cast(before_cast(inputs), "float32")
+    return tf.cast(pool(wide), inputs.dtype)
+
+
 def _keras_pool(inputs, window, strides):
     lowest = float("-inf")
     padded = keras.ops.pad(inputs, _edges(window), constant_values=lowest)
@@ -116,7 +126,7 @@ def max_pool(inputs, window, strides, data_format="channels_last"):
     if keras.backend.backend() != "tensorflow":
         pool = _keras_pool
     pool = functools.partial(pool, window=window, strides=strides)
-    outputs = never_empty(pool, inputs)
+    outputs = never_empty(functools.partial(_widely, pool), inputs)
     if data_format == "channels_first":
         outputs = keras.ops.transpose(outputs, (0, last, *range(1, last)))
     return outputs

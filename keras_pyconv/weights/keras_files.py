@@ -11,7 +11,9 @@ them by are attributes of the groups.
 import contextlib
 import io
 import math
+import mmap
 import os
+import re
 import zipfile
 from dataclasses import dataclass
 
@@ -142,6 +144,7 @@ def _opened(path):
     verify(name)
     with _refused(name):
         source = _member(name) if name.endswith(".keras") else _hdf5(name)
+        _check_heaps(source)
         with h5py.File(source, "r") as file:
             yield file
 
@@ -170,6 +173,78 @@ def _hdf5(name):
             f"{', '.join(ENDINGS)}"
         )
     return name
+
+
+# Heaps of text ----------------------------------------------------------------
+
+# HDF5 (seen in 1.14.6) walks a damaged heap for ever, and takes as much memory
+# as a reference into one says. So both are looked at before it is.
+_HEAP = b"GCOL\x01"
+_HEAP_HEADER = 16
+_WORD = 1 << 64
+_ATTRIBUTE = re.compile(rb"(?:name|dtype)\0")
+# Bytes between the name of an attribute and its reference.
+_NEAR = 96
+
+
+def _check_heaps(source):
+    """Refuses heaps and references that HDF5 would not end well with."""
+    if isinstance(source, io.BytesIO):
+        _check_heaps_in(source.getvalue())
+        return
+    with open(source, "rb") as file:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            _check_heaps_in(content)
+
+
+def _number(content, place, size):
+    return int.from_bytes(content[place : place + size], "little")
+
+
+def _check_heaps_in(content):
+    heaps, steps = {}, 0
+    begin = content.find(_HEAP)
+    while begin >= 0:
+        # As a reference has it.
+        heap = heaps[begin.to_bytes(8, "little")] = _heap(content, begin)
+        # Whole heaps have no part in common.
+        steps += 1 + len(heap)
+        if steps > 1000 + len(content) // _HEAP_HEADER:
+            raise ValueError("it is damaged: its heaps of text overlap")
+        begin = content.find(_HEAP, begin + 1)
+    for count, match in enumerate(_ATTRIBUTE.finditer(content)):
+        if count > _MOST_OBJECTS:
+            raise ValueError("it has more attributes than a network has layers")
+        for place in range(match.end(), match.end() + _NEAR):
+            _check_reference(content, place, heaps)
+
+
+def _check_reference(content, place, heaps):
+    heap = heaps.get(content[place + 4 : place + 12], {})
+    there = heap.get(_number(content, place + 12, 4))
+    if there is not None and _number(content, place, 4) > there:
+        raise ValueError("it is damaged: a text in it is shorter than said")
+
+
+def _heap(content, begin):
+    """The sizes of a heap's objects by number, walked as HDF5 does."""
+    found, place = {}, begin + _HEAP_HEADER
+    end = begin + _number(content, begin + 8, 8)
+    if end > len(content):
+        # HDF5 refuses it.
+        return found
+    while place + _HEAP_HEADER <= end:
+        index = _number(content, place, 2)
+        size = step = _number(content, place + 8, 8)
+        # Only free space, which has the number 0, counts its own header. Sums
+        # wrap, as they do there.
+        if index:
+            step = (_HEAP_HEADER + (size + 7) % _WORD // 8 * 8) % _WORD
+            found[index] = size
+        if step < _HEAP_HEADER or place + step > end:
+            raise ValueError("it is damaged: a heap of text in it has no end")
+        place += step
+    return found
 
 
 # What is in a file ------------------------------------------------------------
@@ -205,7 +280,9 @@ def _datasets(file):
             if isinstance(item, h5py.Group):
                 waiting.append((inner, item, depth + 1))
             elif isinstance(item, h5py.Dataset):
-                number = _number(name, inner) if layer is not None else 0
+                number = (
+                    _variable_number(name, inner) if layer is not None else 0
+                )
                 found.append(_Dataset(inner, layer, number, item))
                 _check_storage(inner, item)
     return sorted(found, key=lambda one: one.number)
@@ -224,16 +301,31 @@ def _layer_name(group):
     """The name that Keras wrote for a layer, or None."""
     if "name" not in group.attrs:
         return None
-    attribute = group.attrs.get_id("name")
-    if attribute.shape != () or attribute.get_storage_size() > _LONGEST_NAME:
-        raise ValueError(f"{short(group.name)} in it has a name that is none")
-    name = group.attrs["name"]
-    if not isinstance(name, str) or len(name) > _LONGEST_NAME:
+    name = _text(group.attrs, "name")
+    if name is None:
         raise ValueError(f"{short(group.name)} in it has a name that is none")
     return name
 
 
-def _number(name, place):
+def _text(attributes, name):
+    """The text of an attribute, or None where it is no short text.
+
+    Its type is looked at first: HDF5 crashes on some that are none.
+    """
+    import h5py
+
+    attribute = attributes.get_id(name)
+    text = isinstance(attribute.get_type(), h5py.h5t.TypeStringID)
+    if not text or attribute.shape != ():
+        return None
+    if attribute.get_storage_size() > _LONGEST_NAME:
+        return None
+    found = attributes[name]
+    short_enough = isinstance(found, str) and len(found) <= _LONGEST_NAME
+    return found if short_enough else None
+
+
+def _variable_number(name, place):
     if not (name.isascii() and name.isdigit() and len(name) < 9):
         raise ValueError(f"{short(place)} in it is no number of a variable")
     return int(name)
@@ -274,9 +366,7 @@ def _is_bfloat16(dataset):
     bits = dataset.dtype.kind == "V" and dataset.dtype.itemsize == 2
     if not bits or dataset.dtype.names or "dtype" not in dataset.attrs:
         return False
-    attribute = dataset.attrs.get_id("dtype")
-    small = attribute.shape == () and attribute.get_storage_size() < 64
-    return small and dataset.attrs["dtype"] == "bfloat16"
+    return _text(dataset.attrs, "dtype") == "bfloat16"
 
 
 def _values(one, largest=np.finfo("float32").max):

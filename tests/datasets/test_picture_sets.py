@@ -69,6 +69,12 @@ def test_an_unknown_name_is_refused():
         picture_set("no_such_set")
 
 
+def test_archives_that_are_to_be_fetched_by_hand_are_named(tmp_path):
+    words = "Manual directory .* ILSVRC2012_img_train.tar"
+    with pytest.raises(FileNotFoundError, match=words):
+        picture_set("imagenet2012", data_dir=tmp_path)
+
+
 def test_a_set_without_classes_is_refused(tmp_path):
     with tfds.testing.mock_data():
         with pytest.raises(ValueError, match="is no classification set"):

@@ -30,6 +30,21 @@ def test_a_dilation_beyond_the_map_leaves_the_taps_that_see_it():
     assert grid.wrong(windows=windows) == []
 
 
+@pytest.mark.parametrize("mode", ["eager", "graph", "unknown"])
+def test_a_stride_in_time_takes_a_clip_of_one_frame(mode):
+    # Of its frames every second one, from the second on, is none.
+    kernel = tf.random.stateless_normal((5, 3, 3, 2, 6), (1, 2))
+    clip = tf.random.stateless_normal((2, 1, 4, 5, 12), (3, 4))
+    longer = tf.pad(clip, [(0, 0), (0, 1), *[(0, 0)] * 3])
+    options = {"strides": (2, 1, 1), "groups": 6}
+    wanted = grouped_conv(longer, kernel, way="split", **options)
+    arrays = clip, kernel, tf.ones_like(wanted)
+    for way in (None, *WAYS):
+        outputs, *gradients = grid.run(arrays, mode, way=way, **options)
+        np.testing.assert_allclose(outputs, wanted, atol=1e-4)
+        assert [g.shape for g in gradients] == [clip.shape, kernel.shape]
+
+
 def test_groups_merge_into_several_blocks():
     assert grid.wide_wrong() == []
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_pyconv import training
 from recipes import finetune_folder, fitting, sources
 from recipes.command_line import Mistake
 from tests.recipes.settings_of import settings_of
@@ -64,7 +65,7 @@ def test_the_best_weights_are_kept_beside_the_last(stopped, folder):
 
 def test_a_metric_that_is_not_measured_is_refused_before_training(folder):
     words = options(folder, "refused", "--keep-best=val_top1_eror")
-    with pytest.raises(Mistake, match="nearest that is: val_top1_error"):
+    with pytest.raises(Mistake, match="nearest known one: val_top1_error"):
         finetune_folder.main(words)
     assert not list((folder / "refused").rglob("step-*.npz"))
 
@@ -89,6 +90,14 @@ def test_every_class_counts_as_much_with_balanced_weights(folder):
     }
     plain = settings_of(finetune_folder, *options(folder, "weights"))
     assert sources.class_weights(plain, train) is None
+
+
+def test_class_weights_are_refused_on_several_machines(folder, monkeypatch):
+    words = options(folder, "weights", "--class-weights=balanced")
+    settings = settings_of(finetune_folder, *words)
+    monkeypatch.setattr(training, "shard", lambda strategy: (0, 2))
+    with pytest.raises(Mistake, match="work on one machine"):
+        sources.class_weights(settings, None)
 
 
 def test_adamw_decays_kernels_and_neither_biases_nor_normalization():

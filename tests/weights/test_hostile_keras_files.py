@@ -396,3 +396,53 @@ def test_damaged_bytes_are_survived(source, tmp_path):
 @forked.here
 def test_damaged_bytes_of_many_kinds_are_survived(source, tmp_path):
     assert_damage_is_survived(source, tmp_path, 3000)
+
+
+def patched_heap(content, changes):
+    """A file with bytes of its heap of names changed, from its begin."""
+    content = bytearray(content)
+    begin = content.index(b"GCOL\x01")
+    for offset, value in changes.items():
+        content[begin + offset : begin + offset + len(value)] = value
+    return bytes(content)
+
+
+def patched_reference(content):
+    """A file whose first layer says that its name has 4 GB."""
+    content = bytearray(content)
+    place = content.index(b"GCOL\x01").to_bytes(8, "little")
+    attribute = content.index(b"name\0")
+    begin = content.index(place, attribute)
+    content[begin - 1] = 0xFF
+    return bytes(content)
+
+
+HEAPS = {
+    # Each made HDF5 walk for ever, crash, or fill the memory.
+    "an object of no size": lambda c: patched_heap(c, {16: bytes(16)}),
+    "an object of 2 ** 64": lambda c: patched_heap(c, {24: b"\xff" * 8}),
+    "an object of 2 ** 64 - 16": lambda c: patched_heap(
+        c, {24: b"\xf0" + b"\xff" * 7}
+    ),
+    "a heap of other bytes too": lambda c: patched_heap(c, {8: b"\xff"}),
+    "a name of 4 GB": patched_reference,
+    "a heap in each heap": lambda c: (
+        c + (b"GCOL\x01\0\0\0" + b"\x00\x08\0\0\0\0\0\0") * 10**4
+    ),
+}
+
+
+@forked.here
+@pytest.mark.parametrize("heap", HEAPS)
+@pytest.mark.parametrize("ending", [".weights.h5", ".keras"])
+def test_a_damaged_heap_of_names_is_refused(source, tmp_path, heap, ending):
+    path = tmp_path / "w.weights.h5"
+    source.save_weights(path)
+    content = HEAPS[heap](path.read_bytes())
+    if ending == ".keras":
+        content = archived({"model.weights.h5": content})
+    path = tmp_path / f"x{ending}"
+    path.write_bytes(content)
+    kind, message = forked.outcome(lambda: read(path))
+    assert kind == "returned" and "it is damaged" in message
+    assert_sentence(path, message)
