@@ -143,7 +143,7 @@ def test_kills_at_random_moments_do_not_show(start, whole, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "train, unkilled, kills",
-    [(_train, "whole", 50), (_train_on_two, "whole_on_two", 10)],
+    [(_train, "whole", 50), (_train_on_two, "whole_on_two", 20)],
     ids=["on one device", "on two devices"],
 )
 def test_many_kills_do_not_show(
