@@ -51,7 +51,7 @@ class StockNet(KerasNet):
             )
         return self.concat(maps, name=name) if maps[1:] else maps[0]
 
-    def norm(self, x, *, name, epsilon=1e-5):
+    def norm(self, x, *, name, epsilon=1e-5, start=1.0):
         return layers.BatchNormalization(
             momentum=0.9, epsilon=epsilon, name=name
         )(x)
@@ -60,7 +60,8 @@ class StockNet(KerasNet):
         return layers.Add(name=name)([shortcut, x])
 
     def max_pool(self, x, window, strides, *, name, padding="same"):
-        x, padding = _padded(x, window, strides)
+        if padding == "same":
+            x, padding = _padded(x, window, strides)
         return layers.MaxPooling2D(window, strides, padding, name=name)(x)
 
 

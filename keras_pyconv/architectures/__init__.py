@@ -1,6 +1,5 @@
 """The paper's networks as data. Nothing here needs TensorFlow or Keras."""
 
-from keras_pyconv.architectures.comparison import COMPARISONS, Comparison
 from keras_pyconv.architectures.detection import (
     BOX_MAPS,
     DETECTORS,
@@ -31,6 +30,7 @@ from keras_pyconv.architectures.levels import (
 from keras_pyconv.architectures.residual import (
     ARCHITECTURES,
     BLOCKS,
+    COMPARISONS,
     DEPTHS,
     SHORTCUTS,
     WIDTHS,

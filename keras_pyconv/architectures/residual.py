@@ -34,6 +34,10 @@ BLOCKS = {
     "bottleneck": "1x1, PyConv, 1x1 (paper, Figure 4)",
     "basic1": "PyConv, PyConv (authors' BasicBlock1)",
     "basic2": "PyConv, 1x1 (authors' BasicBlock2)",
+    "squeezed": "a bottleneck with a gate for each channel (SE-ResNet)",
+    "squeezed_biased": "the same, with biases in the gate, as in timm",
+    "preactivated": "a bottleneck, normalized and activated before each "
+    "convolution (pre-activation ResNet)",
 }
 BASIC_BLOCKS = ("basic1", "basic2")
 SHORTCUTS = {
@@ -105,6 +109,7 @@ class StageLayout(NamedTuple):
     dilation: int
     shortcut: str
     window: int | tuple[int, ...] = 3
+    non_local: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ class Architecture:
     `source` is where the row was read: a table of the paper, or the authors'
     code. `block` is one of `BLOCKS`, or a function such as those of
     `networks.residual`. `stem_pool` is the 3x3 max pooling after the stem
-    convolution.
+    convolution; `non_local` is an embedded non-local block after every stage.
     """
 
     name: str
@@ -125,6 +130,7 @@ class Architecture:
     stem_width: int = 64
     stem_pool: bool = False
     total_stride: int = 32
+    non_local: bool = False
 
     # Not fields: every network of images has the same.
     stem_kernel = 7
@@ -224,6 +230,7 @@ class Architecture:
                 stage.groups,
                 *traded,
                 stage.shortcut,
+                non_local=self.non_local,
             )
             for stage, channels, traded in rows
         )
@@ -236,6 +243,7 @@ DEPTHS = {
     50: (3, 4, 6, 3),
     101: (3, 4, 23, 3),
     152: (3, 8, 36, 3),
+    269: (3, 30, 48, 8),  # the backbone of PSPNet-269
 }
 WIDTHS = (64, 128, 256, 512)
 
@@ -248,11 +256,36 @@ def _stages(depth, pyramids, levels, widths, strides, shortcuts):
     )
 
 
-def _resnet(name, source, depth=50, levels=(1, 1, 1, 1), pyramids=PYRAMIDS):
+def _resnet(
+    name,
+    source,
+    depth=50,
+    levels=(1, 1, 1, 1),
+    pyramids=PYRAMIDS,
+    widths=WIDTHS,
+    **changes,
+):
     """ResNet (stride on the 3x3), its 3x3 replaced by pyramids (Table 2)."""
     strides, shortcuts = (1, 2, 2, 2), ("conv",) * 4
-    stages = _stages(depth, pyramids, levels, WIDTHS, strides, shortcuts)
-    return Architecture(name, stages, source, stem_pool=True)
+    stages = _stages(depth, pyramids, levels, widths, strides, shortcuts)
+    return Architecture(name, stages, source, stem_pool=True, **changes)
+
+
+def _resnext(name, source, depth=50, width=4):
+    """ResNeXt: the 3x3 in 32 groups of `width` channels in stage 1."""
+    widths = tuple(width * base // 2 for base in WIDTHS)
+    pyramids, expansion = {1: (Level(3, 32),)}, 8 // width
+    options = {"pyramids": pyramids, "widths": widths, "expansion": expansion}
+    return _resnet(name, source, depth, **options)
+
+
+def _compared(depth):
+    """The networks of a depth that the paper compares with (Table 3)."""
+    row = "Table 3"
+    yield _resnet(f"PreActResNet{depth}", row, depth, block="preactivated")
+    yield _resnet(f"NLResNet{depth}", row, depth, non_local=True)
+    yield _resnet(f"SEResNet{depth}", row, depth, block="squeezed")
+    yield _resnext(f"ResNeXt{depth}", row, depth)
 
 
 def _pyconvresnet(name, source, depth=50, shortcuts=("pool",) * 4, **changes):
@@ -292,6 +325,7 @@ _BASIC1 = {"block": "basic1", "expansion": 1}
 _CODE = "authors' code (iduta/pyconv, d8b39cf), models/pyconvresnet.py"
 _HALF_POOLED = ("pool", "conv", "conv", "conv")
 
+_COMPARED = tuple(row for depth in (50, 101, 152) for row in _compared(depth))
 _ROWS = (
     _resnet("ResNet50", "Table 1"),
     _resnet("ResNet101", "Table 3", 101),
@@ -330,6 +364,10 @@ _ROWS = (
         levels=(5, 4, 3, 2),
         pyramids=ABLATION_PYRAMIDS,
     ),
+    *_COMPARED,
+    _resnet("SEResNet50_biased", "timm: seresnet50", block="squeezed_biased"),
+    _resnet("ResNet269", "PSPNet (Zhao et al. 2017)", 269),
+    _resnext("ResNeXt101_32x8d", "torchvision: resnext101_32x8d", 101, 8),
 )
 
 
@@ -347,6 +385,8 @@ _MINIS = (
 )
 
 ARCHITECTURES = _by_name(_ROWS + _MINIS)
+# The networks of others, besides ResNet, that Table 3 compares with.
+COMPARISONS = _by_name(_COMPARED)
 
 
 def get_architecture(architecture: "Architecture | str") -> Architecture:

@@ -195,6 +195,8 @@ def _rows():
         if head != "pyconv":
             yield make_segmenter("ResNet50", head, source=source)
         yield make_segmenter("ResNet50", head, 16, source=source)
+    for depth in (152, 269):
+        yield make_segmenter(f"ResNet{depth}", "ppm", source="Table 5")
 
 
 SEGMENTERS = {row.name: row for row in _rows()}

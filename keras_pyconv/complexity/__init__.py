@@ -6,7 +6,6 @@ operations stand side by side everywhere; `cost.py` says what each includes.
 """
 
 from keras_pyconv.architectures.published import COSTS as PRINTED
-from keras_pyconv.complexity.comparison import comparison_complexity
 from keras_pyconv.complexity.cost import Cost, conv_cost, pyconv_cost
 from keras_pyconv.complexity.counter import (
     Counter,
@@ -16,6 +15,7 @@ from keras_pyconv.complexity.counter import (
 )
 from keras_pyconv.complexity.network import (
     Complexity,
+    comparison_complexity,
     complexity,
     detection_complexity,
     inception_complexity,

@@ -183,7 +183,7 @@ class Counter(Net):
         listed = levels if isinstance(filters, tuple) else ()
         return self._note(name, shape, cost, listed, tuple(variables))
 
-    def norm(self, x, *, name, epsilon=1e-5):
+    def norm(self, x, *, name, epsilon=1e-5, start=1.0):
         cost = batch_norm_cost(x.channels, prod(x.sizes))
         names = ("gamma", "beta", "moving_mean", "moving_variance")
         variables = tuple((one, (x.channels,)) for one in names)
@@ -237,6 +237,10 @@ class Counter(Net):
 
     def gate(self, x, weights, *, name):
         return LayerCost(name, x.output_shape)
+
+    def attend(self, queries, keys, values, *, name):
+        # Products of two maps, of which neither count knows anything.
+        return LayerCost(name, queries.output_shape)
 
     def join_boxes(self, maps, width, detector, *, name):
         numbers = sum(prod(one.output_shape) for one in maps)

@@ -7,6 +7,7 @@ The fact a reader would get wrong: max pooling on the shortcuts costs no
 multiply-adds, yet the paper's GFLOPs contain it, three operations an output.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,6 +147,16 @@ def complexity(
     if include_top:
         networks.top(net, x, classes)
     return _counted(record, net)
+
+
+def comparison_complexity(row, *args, **kwargs) -> Complexity:
+    """The older name of `complexity`, for the other networks of Table 3."""
+    warnings.warn(
+        "`comparison_complexity` is `complexity` now, and goes in version 0.3",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return complexity(row, *args, **kwargs)
 
 
 def video_complexity(

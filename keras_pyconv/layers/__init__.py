@@ -5,6 +5,7 @@ from keras_pyconv.layers.normalization import FusedBatchNormalization
 from keras_pyconv.layers.pointwise import PointwiseConv2D
 from keras_pyconv.layers.pooling import (
     MaxPooling2D,
+    MaxPooling3D,
     SymmetricMaxPooling2D,
     SymmetricMaxPooling3D,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "AlignedResizing",
     "FusedBatchNormalization",
     "MaxPooling2D",
+    "MaxPooling3D",
     "PointwiseConv2D",
     "PyConv",
     "PyConv1D",

@@ -120,13 +120,19 @@ class SymmetricMaxPooling3D(SymmetricMaxPoolingND):
     rank = 3
 
 
-@keras.saving.register_keras_serializable(package="keras_pyconv")
-class MaxPooling2D(keras.layers.MaxPooling2D):
-    """`keras.layers.MaxPooling2D` that trains on empty batches too.
-
-    With oneDNN, TensorFlow's gradient of max pooling ends the process at one.
-    Arguments and results are those of the Keras layer.
-    """
+class _NeverEmpty:
+    """With oneDNN, TensorFlow's gradient of max pooling ends the process at
+    an empty batch."""
 
     def call(self, inputs):
         return never_empty(super().call, inputs)
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class MaxPooling2D(_NeverEmpty, keras.layers.MaxPooling2D):
+    """`keras.layers.MaxPooling2D` that trains on empty batches too."""
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class MaxPooling3D(_NeverEmpty, keras.layers.MaxPooling3D):
+    """`keras.layers.MaxPooling3D` that trains on empty batches too."""

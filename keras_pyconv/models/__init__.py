@@ -20,6 +20,12 @@ from keras_pyconv.models.inception import (
 )
 from keras_pyconv.models.inflation import inflate
 from keras_pyconv.models.resnet import (
+    NLResNet50,
+    NLResNet101,
+    NLResNet152,
+    PreActResNet50,
+    PreActResNet101,
+    PreActResNet152,
     PyConvHGResNet50,
     PyConvHGResNet101,
     PyConvHGResNet152,
@@ -31,6 +37,12 @@ from keras_pyconv.models.resnet import (
     ResNet50,
     ResNet101,
     ResNet152,
+    ResNeXt50,
+    ResNeXt101,
+    ResNeXt152,
+    SEResNet50,
+    SEResNet101,
+    SEResNet152,
     build_classifier,
 )
 from keras_pyconv.models.segmentation import PyConvSegNet, build_segmenter

@@ -51,9 +51,12 @@ def features(model: keras.Model) -> list[Feature]:
     """
     stages = {}
     for layer in model.layers:
-        match = re.fullmatch(r"conv(\d+)_block(\d+)_out", layer.name)
+        match = re.fullmatch(r"conv(\d+)_(block\d+|nonlocal)_out", layer.name)
         if match:
             stages[int(match[1])] = layer
+        elif layer.name == "post_relu":
+            # A pre-activation network's last stage ends with it.
+            stages[max(stages)] = layer
     if not stages:
         raise ValueError(
             f"Model {model.name!r} has no layer named `conv2_block1_out` or "

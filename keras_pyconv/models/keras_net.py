@@ -14,11 +14,13 @@ import keras
 from keras import layers
 
 from keras_pyconv.layers.activation import ReLU
+from keras_pyconv.layers.attention import PositionAttention
 from keras_pyconv.layers.box_maps import JoinBoxMaps
 from keras_pyconv.layers.normalization import FusedBatchNormalization
 from keras_pyconv.layers.pointwise import PointwiseConv2D
 from keras_pyconv.layers.pooling import (
     MaxPooling2D,
+    MaxPooling3D,
     SymmetricMaxPooling2D,
     SymmetricMaxPooling3D,
 )
@@ -32,7 +34,10 @@ from keras_pyconv.networks import Net
 
 # By rank.
 _CONVOLUTIONS = {2: PyConv, 3: PyConv3D}
-_MAX_POOLINGS = {2: SymmetricMaxPooling2D, 3: SymmetricMaxPooling3D}
+_MAX_POOLINGS = {
+    "same": {2: SymmetricMaxPooling2D, 3: SymmetricMaxPooling3D},
+    "valid": {2: MaxPooling2D, 3: MaxPooling3D},
+}
 GLOBAL_POOLINGS = {
     "avg": {2: layers.GlobalAveragePooling2D, 3: layers.GlobalAveragePooling3D},
     "max": {2: layers.GlobalMaxPooling2D, 3: layers.GlobalMaxPooling3D},
@@ -134,10 +139,11 @@ class KerasNet(Net):
             **options,
         )(x)
 
-    def norm(self, x, *, name, epsilon=1e-5):
-        return FusedBatchNormalization(
-            axis=channel_axis(), momentum=0.9, epsilon=epsilon, name=name
-        )(x)
+    def norm(self, x, *, name, epsilon=1e-5, start=1.0):
+        options = {"momentum": 0.9, "epsilon": epsilon, "name": name}
+        if start != 1:
+            options["gamma_initializer"] = keras.initializers.Constant(start)
+        return FusedBatchNormalization(axis=channel_axis(), **options)(x)
 
     def relu(self, x, *, name, shared=False):
         return ReLU(name=name)(x)
@@ -152,9 +158,7 @@ class KerasNet(Net):
         return layers.Concatenate(axis=channel_axis(), name=name)(maps)
 
     def max_pool(self, x, window, strides, *, name, padding="same"):
-        pool = _MAX_POOLINGS[self.rank]
-        if padding == "valid":
-            pool = MaxPooling2D
+        pool = _MAX_POOLINGS[padding][self.rank]
         return pool(window, strides, name=name)(x)
 
     def average_pool(self, x, window, *, name):
@@ -195,6 +199,9 @@ class KerasNet(Net):
         shape[channel_axis() % (self.rank + 2) - 1] = weights.shape[-1]
         weights = layers.Reshape(shape, name=f"{name}_weights")(weights)
         return layers.Multiply(name=name)([x, weights])
+
+    def attend(self, queries, keys, values, *, name):
+        return PositionAttention(name=name)([queries, keys, values])
 
     def join_boxes(self, maps, width, detector, *, name):
         box_maps = [dataclasses.astuple(row) for row in detector.box_maps]

@@ -11,7 +11,7 @@ The fact a reader would get wrong: `weights` defaults to None, not to
 from keras_pyconv.architectures import ARCHITECTURES, get_architecture
 from keras_pyconv.models.arguments import check_arguments, image_input
 from keras_pyconv.models.classifier import finish, named_builder, pool
-from keras_pyconv.models.keras_net import KerasNet
+from keras_pyconv.models.keras_net import KerasNet, channel_axis
 from keras_pyconv.networks import top, trunk
 
 
@@ -80,6 +80,7 @@ def build_classifier(
         architecture.name,
     )
     images = image_input(input_tensor, input_shape, include_top)
+    _check_size(images, architecture)
     net = KerasNet()
     x = trunk(net, images, architecture, output_stride=output_stride)[-1]
     if include_top:
@@ -88,6 +89,19 @@ def build_classifier(
         x = pool(x, pooling)
     name = name or architecture.name.lower()
     return finish(images, x, name, weights, architecture.name)
+
+
+def _check_size(images, architecture):
+    """Refuses images whose last map a non-local block could not pool."""
+    least = architecture.total_stride + 1
+    sizes = [size for size in images.shape[1:] if size]
+    sizes.remove(images.shape[channel_axis()])
+    if architecture.non_local and any(size < least for size in sizes):
+        raise ValueError(
+            f"{architecture.name} needs images of at least {least} x {least} "
+            "pixels: its non-local blocks halve every map. Received: "
+            f"`input_shape`={tuple(images.shape[1:])}"
+        )
 
 
 def _named(row):
@@ -107,3 +121,15 @@ PyConvHGResNet152 = _named("PyConvHGResNet152")
 ResNet50 = _named("ResNet50")
 ResNet101 = _named("ResNet101")
 ResNet152 = _named("ResNet152")
+PreActResNet50 = _named("PreActResNet50")
+PreActResNet101 = _named("PreActResNet101")
+PreActResNet152 = _named("PreActResNet152")
+NLResNet50 = _named("NLResNet50")
+NLResNet101 = _named("NLResNet101")
+NLResNet152 = _named("NLResNet152")
+SEResNet50 = _named("SEResNet50")
+SEResNet101 = _named("SEResNet101")
+SEResNet152 = _named("SEResNet152")
+ResNeXt50 = _named("ResNeXt50")
+ResNeXt101 = _named("ResNeXt101")
+ResNeXt152 = _named("ResNeXt152")

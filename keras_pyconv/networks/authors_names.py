@@ -21,9 +21,18 @@ _VARIABLES = {
     "moving_mean": "running_mean",
     "moving_variance": "running_var",
 }
-_CLASSIFIER = {"conv1_conv": "conv1", "conv1_bn": "bn1", "predictions": "fc"}
+_CLASSIFIER = {
+    "conv1_conv": "conv1",
+    "conv1_bn": "bn1",
+    "predictions": "fc",
+    # Ours: the last normalization of a pre-activation network.
+    "post_bn": "post_bn",
+}
 _BLOCK = re.compile(r"conv(\d+)_block(\d+)_(.+)")
 _POSITION = re.compile(r"(\d)_(conv|pyconv|bn)")
+# As in timm, for the authors have no gates.
+_GATES = {"gate_1": "se.fc1", "gate_2": "se.fc2"}
+_NON_LOCAL = re.compile(r"conv(\d+)_nonlocal_(.+)")
 # Segmentation networks: their stem, and the layers of their heads.
 _SEGMENTER = {
     "conv1_conv": "layer0.0",
@@ -91,7 +100,7 @@ def _in_block(name, layers):
     module = f"layer{int(stage) - 1}.{int(block) - 1}"
     match = _POSITION.fullmatch(rest)
     if not match:
-        return f"{module}.{rest}"
+        return f"{module}.{_GATES.get(rest, rest)}"
     position, kind = match.groups()
     if position == "0":
         pool = f"{name.removesuffix(f'_{kind}')}_pool"
@@ -111,8 +120,12 @@ def module_names(layers: Iterable[str]) -> dict[str, str]:
     if is_segmenter(layers):
         known = {**_SEGMENTER, **_head(layers)}
     found = {name: known[name] for name in layers & set(known)}
-    blocks = filter(_BLOCK.fullmatch, layers)
-    return found | {name: _in_block(name, layers) for name in blocks}
+    for name in layers:
+        if _BLOCK.fullmatch(name):
+            found[name] = _in_block(name, layers)
+        elif match := _NON_LOCAL.fullmatch(name):
+            found[name] = f"nonlocal{int(match[1]) - 1}.{match[2]}"
+    return found
 
 
 def parameter_name(module: str, layer: str, variable: str) -> str:
@@ -127,6 +140,15 @@ def parameter_name(module: str, layer: str, variable: str) -> str:
     if level and layer.endswith("_pyconv"):
         return f"{module}.conv2_{level[1]}.weight"
     return f"{module}.{_VARIABLES.get(variable, variable)}"
+
+
+def fits(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    """Whether an array is one of PyTorch's shapes of a variable.
+
+    A matrix may be the kernel of a 1x1 convolution, as timm has its gates.
+    """
+    matrix = len(expected) == 2 and (*expected, 1, 1)
+    return tuple(shape) in (tuple(expected), matrix)
 
 
 def torch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -51,8 +51,12 @@ class Net(ABC):
         """
 
     @abstractmethod
-    def norm(self, x, *, name, epsilon=1e-5):
-        """Batch normalization; momentum 0.9 in Keras's sense."""
+    def norm(self, x, *, name, epsilon=1e-5, start=1.0):
+        """Batch normalization; momentum 0.9 in Keras's sense.
+
+        Args:
+            start: the scale to begin with.
+        """
 
     @abstractmethod
     def relu(self, x, *, name, shared=False):
@@ -107,6 +111,13 @@ class Net(ABC):
         """Each channel of `x` times the sigmoid of its number in `weights`."""
 
     @abstractmethod
+    def attend(self, queries, keys, values, *, name):
+        """At each position of `queries`, a mean of all of `values`.
+
+        Weighted by the softmax of the products of its query with the keys.
+        """
+
+    @abstractmethod
     def join_boxes(self, maps, width, detector, *, name):
         """Predictions of all maps, `width` numbers for each default box."""
 
@@ -130,19 +141,24 @@ class Net(ABC):
         return x
 
 
-def conv_norm(net, x, *sizes, name, epsilon=1e-5, **options):
-    """Convolution, named by the number of its levels, and normalization.
+def conv(net, x, *sizes, name, **options):
+    """Convolution, named by the number of its levels.
 
     Args:
         sizes: filters, kernels, groups, strides and dilation, as `Net.conv`.
         options: the others of `Net.conv`.
     """
     kind = "pyconv" if sizes[1:] and len(sizes[1]) > 1 else "conv"
-    x = net.conv(x, *sizes, name=f"{name}_{kind}", **options)
+    return net.conv(x, *sizes, name=f"{name}_{kind}", **options)
+
+
+def conv_norm(net, x, *sizes, name, epsilon=1e-5, **options):
+    """Convolution and normalization; arguments as `conv`."""
+    x = conv(net, x, *sizes, name=name, **options)
     return net.norm(x, name=f"{name}_bn", epsilon=epsilon)
 
 
 def unit(net, x, *sizes, name, shared=False, **options):
-    """Convolution, normalization, ReLU; arguments as `conv_norm`."""
+    """Convolution, normalization, ReLU; arguments as `conv`."""
     x = conv_norm(net, x, *sizes, name=name, **options)
     return net.relu(x, name=f"{name}_relu", shared=shared)

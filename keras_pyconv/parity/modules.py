@@ -53,6 +53,13 @@ def gated(x, weights):
     return x * torch.sigmoid(weights)[axes]
 
 
+def attended(queries, keys, values):
+    """Means of the values, weighted by the softmax of query times key."""
+    flat = [x.flatten(2).transpose(1, 2) for x in (queries, keys, values)]
+    weights = torch.softmax(flat[0] @ flat[1].transpose(1, 2), dim=-1)
+    return (weights @ flat[2]).transpose(1, 2).reshape(queries.shape)
+
+
 class TorchNet(Net):
     """Makes the module of a description, over images or clips.
 
@@ -135,8 +142,9 @@ class TorchNet(Net):
             maps.append(self._layer(x, name, convolution, count, level))
         return self.concat(maps, name=name) if maps[1:] else maps[0]
 
-    def norm(self, x, *, name, epsilon=1e-5):
+    def norm(self, x, *, name, epsilon=1e-5, start=1.0):
         norm = _NORMALIZATIONS[self.rank](x.channels, epsilon)
+        nn.init.constant_(norm.weight, start)
         return self._layer(x, name, norm, x.channels)
 
     def relu(self, x, *, name, shared=False):
@@ -191,6 +199,9 @@ class TorchNet(Net):
 
     def gate(self, x, weights, *, name):
         return self._call(gated, [x, weights], name=name)
+
+    def attend(self, queries, keys, values, *, name):
+        return self._call(attended, [queries, keys, values], name=name)
 
     def join_boxes(self, maps, width, detector, *, name):
         rows = [self._call(boxes_last, [x], width) for x in maps]

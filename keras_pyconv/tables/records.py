@@ -9,7 +9,6 @@ from functools import cache
 
 from keras_pyconv.architectures import (
     ARCHITECTURES,
-    COMPARISONS,
     DETECTORS,
     INCEPTIONS,
     SEGMENTERS,
@@ -17,7 +16,6 @@ from keras_pyconv.architectures import (
 )
 from keras_pyconv.complexity import (
     Complexity,
-    comparison_complexity,
     complexity,
     detection_complexity,
     inception_complexity,
@@ -32,8 +30,10 @@ class Row:
 
     Attributes:
         label: as printed.
-        network: name of the record, of whatever task.
-        printed: parameters in millions, and 10^9 operations.
+        network: name of the record, of whatever task; empty for a network of
+            others that is not described here.
+        printed: parameters in millions, and 10^9 operations; None where the
+            table prints neither.
         accuracy: as printed, one for each metric of the table; empty where
             nothing is printed.
         size: height and width of the input in pixels.
@@ -48,7 +48,7 @@ class Row:
 
     label: str
     network: str
-    printed: tuple[float, float]
+    printed: tuple[float, float] | None
     accuracy: tuple[str, ...]
     size: int = 224
     classes: int | None = None
@@ -114,7 +114,6 @@ def _image(count):
 
 FAMILIES = (
     (ARCHITECTURES, _image(complexity)),
-    (COMPARISONS, _image(comparison_complexity)),
     (INCEPTIONS, _image(inception_complexity)),
     (SEGMENTERS, _image(segmentation_complexity)),
     (
@@ -131,12 +130,14 @@ FAMILIES = (
 
 
 @cache
-def count(row: Row) -> Complexity:
-    """What the row's network costs, in closed form.
+def count(row: Row) -> Complexity | None:
+    """What the row's network costs, in closed form; None without a record.
 
     Raises:
         ValueError: if no record has the name of the row's network.
     """
+    if not row.network:
+        return None
     options = {} if row.classes is None else {"classes": row.classes}
     for records, function in FAMILIES:
         if row.network in records:

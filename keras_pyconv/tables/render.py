@@ -44,14 +44,16 @@ def cells(
 
 def _cells(table, row, measured):
     counted = count(row)
-    size = "x".join(map(str, counted.input_shape[:-1]))
-    line = {"Network": row.label, "Record": row.network, "Input": size}
-    ours = counted.parameters / 1e6, counted.paper_ops / 1e9
-    macs = f"{counted.multiply_adds / 1e9:.2f}"
+    line = {"Network": row.label, "Record": row.network, "Input": ""}
+    ours, printed, macs = (None, None), row.printed or (None, None), None
+    if counted:
+        line["Input"] = "x".join(map(str, counted.input_shape[:-1]))
+        ours = counted.parameters / 1e6, counted.paper_ops / 1e9
+        macs = counted.multiply_adds / 1e9
     word = "" if row.in_paper else "target "
-    line |= _compare("Params, M", "M", ours[0], row.printed[0], word)
-    line |= {"MACs, G": macs}
-    line |= _compare("Ops, G", "G", ours[1], row.printed[1], word)
+    line |= _compare("Params, M", "M", ours[0], printed[0], word)
+    line |= {"MACs, G": _two(macs)}
+    line |= _compare("Ops, G", "G", ours[1], printed[1], word)
     for metric, value in zip(table.metrics, row.accuracy):
         line[f"{metric} (paper)"] = value
     for place, metric in enumerate(table.code_metrics):
@@ -64,11 +66,17 @@ def _cells(table, row, measured):
     return line
 
 
+def _two(number, style=".2f"):
+    return "" if number is None else f"{number:{style}}"
+
+
 def _compare(title, unit, ours, printed, word):
+    known = None not in (ours, printed)
+    difference = round(ours, 2) - printed + 0.0 if known else None
     return {
-        title: f"{ours:.2f}",
-        f"Printed, {unit}": f"{word}{printed:.2f}",
-        f"Diff, {unit}": f"{round(ours, 2) - printed + 0.0:+.2f}",
+        title: _two(ours),
+        f"Printed, {unit}": word * known + _two(printed),
+        f"Diff, {unit}": _two(difference, "+.2f"),
     }
 
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_pyconv.networks.authors_names import (
+    fits,
     has_no_names,
     is_segmenter,
     module_names,
@@ -76,8 +77,8 @@ def _keras_axes(array):
 def _fault(array, variable, free):
     """What is wrong with an array's shape or dtype for a variable, or None."""
     expected = torch_shape(variable.shape)
-    fits = array.shape == expected
-    if not fits and not (free and len(array.shape) == len(expected)):
+    free = free and len(array.shape) == len(expected)
+    if not free and not fits(array.shape, expected):
         return f"shape {short(array.shape)}, expected {expected}"
     if array.dtype.kind not in REAL:
         return f"dtype {array.dtype}, expected real numbers"
@@ -178,5 +179,6 @@ def from_torch(model: keras.Model, source) -> keras.Model:
     arrays = read_arrays(source, partial(check_fit, model))
     _check_finite(model, pairs, arrays)
     for name, variable in pairs:
-        variable.assign(_keras_axes(arrays[name]))
+        array = np.reshape(arrays[name], torch_shape(variable.shape))
+        variable.assign(_keras_axes(array))
     return model

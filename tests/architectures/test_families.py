@@ -7,7 +7,6 @@ import pytest
 from keras_pyconv.architectures import (
     ARCHITECTURES,
     BOX_MAPS,
-    COMPARISONS,
     DETECTORS,
     INCEPTIONS,
     PYRAMIDS,
@@ -29,7 +28,6 @@ FRAMES = VIDEO.frames_by_side
 INCEPTION = INCEPTIONS["PyConvInceptionResNetV2"]
 BLOCK = INCEPTION.parts[2]
 TABLES = (
-    COMPARISONS,
     SEGMENTERS,
     DETECTORS,
     INCEPTIONS,
@@ -109,7 +107,6 @@ def test_time_is_halved_late_and_pooled_only_there():
         (VIDEO, {"stem_kernel": (5, 7, -7)}, "`stem_kernel` .* got -7"),
         (VIDEO, {"dropout": 1.0}, "`dropout` must .* got 1.0"),
         (VIDEO, {"base": ARCHITECTURES["PyConvResNet18"]}, "got 'basic2'"),
-        (COMPARISONS["SEResNet50"], {"addition": "gate"}, "got 'gate'"),
         (INCEPTION, {"name": "a-b"}, "'a-b': the name must be"),
         (INCEPTION, {"source": ""}, "`source` is empty"),
         (INCEPTION, {"parts": (misfit(),)}, "level 2: groups=4 must"),

@@ -6,6 +6,7 @@ import pytest
 
 from keras_pyconv.architectures import (
     ARCHITECTURES,
+    COMPARISONS,
     DEPTHS,
     PYRAMIDS,
     Architecture,
@@ -84,18 +85,34 @@ def test_depths_differ_in_their_blocks_alone(family, depth):
         assert replace(deep, blocks=shallow.blocks) == shallow
 
 
-def test_only_the_plain_networks_pool_in_the_stem():
+def test_only_the_networks_of_others_pool_in_the_stem():
     pooled = {name for name, row in ARCHITECTURES.items() if row.stem_pool}
     plain = {f"ResNet{depth}" for depth in (50, 101, 152)} | {"ResNetMini"}
+    plain |= {
+        *COMPARISONS,
+        "SEResNet50_biased",
+        "ResNeXt101_32x8d",
+        "ResNet269",
+    }
     final = {"Ablation4321Max", "Ablation4321Final"}
     assert pooled == plain | set(TABLE_2) - final
+
+
+SOURCES = (
+    "Table",
+    "authors' code",
+    "ours: ",
+    "torchvision: ",
+    "timm: ",
+    "PSPNet",
+)
 
 
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
 def test_every_row_names_its_source(name):
     row = ARCHITECTURES[name]
     assert row.name == name
-    assert row.source.startswith(("Table", "authors' code", "ours: "))
+    assert row.source.startswith(SOURCES)
 
 
 def test_two_rows_of_one_name_are_refused():

@@ -4,14 +4,12 @@ import pytest
 
 from keras_pyconv.architectures import (
     ARCHITECTURES,
-    COMPARISONS,
     DETECTORS,
     INCEPTIONS,
     SEGMENTERS,
     VIDEO_ARCHITECTURES,
 )
 from keras_pyconv.complexity import (
-    comparison_complexity,
     complexity,
     detection_complexity,
     inception_complexity,
@@ -23,7 +21,6 @@ from tests.reference import layers
 
 FAMILIES = (
     (ARCHITECTURES, complexity),
-    (COMPARISONS, comparison_complexity),
     (DETECTORS, detection_complexity),
     (INCEPTIONS, inception_complexity),
     (SEGMENTERS, segmentation_complexity),

@@ -32,7 +32,10 @@ def counted(**options):
 def test_counts_round_to_the_printed_figures(name, size):
     count = complexity(name, (size, size, 3))
     rounded = round(count.parameters / 1e6, 2), round(count.paper_ops / 1e9, 2)
-    assert rounded == PRINTED[name, size]
+    # Of the pre-activation network the paper prints what ResNet has.
+    less = 0.01 * name.startswith("PreActResNet")
+    assert rounded == pytest.approx(PRINTED[name, size], abs=1e-9 + less)
+    assert (rounded == PRINTED[name, size]) == (not less)
 
 
 def test_the_table_shows_printed_figures_where_there_are_any():

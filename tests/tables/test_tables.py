@@ -40,7 +40,7 @@ LOG = "2026-01-31 12:00:00.1: I tensorflow/core: this binary is optimized"
 def test_every_table_of_networks_is_there():
     rows = {key: len(table.rows) for key, table in TABLES.items()}
     assert rows == {
-        **{"1": 3, "2": 8, "3": 21, "4": 6},
+        **{"1": 3, "2": 8, "3": 21, "4": 6, "5": 15},
         **{"s1": 4, "s2": 3, "s4": 8, "s5": 4, "s6": 8},
     }
 
@@ -50,7 +50,7 @@ def test_all_printed_digits_agree_but_those_that_are_explained():
     for table in TABLES.values():
         for row, line in zip(table.rows, cells(table)):
             differences = line["Diff, M"], line["Diff, G"]
-            if differences != ("+0.00", "+0.00"):
+            if row.printed and differences != ("+0.00", "+0.00"):
                 found.add((row.label, *differences))
                 assert row.note
     assert found == DIFFERENT
@@ -61,7 +61,7 @@ def test_every_printed_figure_is_that_of_the_paper(key):
     found = [
         [
             row.label,
-            "{:.2f} {:.2f}".format(*row.printed),
+            "{:.2f} {:.2f}".format(*row.printed) if row.printed else "",
             " ".join(row.accuracy),
             " ".join(row.code),
         ]
@@ -88,7 +88,7 @@ def test_what_the_paper_does_not_have_is_marked():
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_row_has_its_own_cost_and_the_accuracies_are_percentages(row):
-    assert count(row).parameters > 20e6
+    assert not row.network or count(row).parameters > 20e6
     percentages = [float(v) for v in row.accuracy[:2] if v]
     assert all(4 < value < 90 for value in percentages)
 
@@ -211,7 +211,7 @@ def test_measuring_shows_progress_and_runs_each_network_once():
         asked.append((name, size, batch, seconds))
         return 12.34, 567.8, "CPU"
 
-    rows = [*TABLES["1"].rows, *TABLES["3"].rows[:7]]
+    rows = [*TABLES["1"].rows, *TABLES["3"].rows[:1]]
     found = measure(rows, 2, 0.1, stream, one)
     names = ["ResNet50", "PyConvResNet50", "PyConvHGResNet50"]
     assert asked == [(name, 224, 2, 0.1) for name in names]
