@@ -118,9 +118,9 @@ def preactivated_block(net, x, stage, *, name, first):
 def non_local(net, x, *, name):
     """Each position sees all others (embedded Gaussian, half the channels).
 
-    Keys (phi) and values (g) are of the map behind a 2x2 max pooling. The block starts
-    as its shortcut, since its normalization starts at zero (Wang et al. 2018,
-    "Non-local Neural Networks").
+    Keys (phi) and values (g) are of the map behind a 2x2 max pooling. The
+    block starts as its shortcut, since its normalization starts at zero (Wang
+    et al. 2018, "Non-local Neural Networks").
     """
     width, seen = net.channels(x) // 2, []
     window = 2 if net.rank == 2 else (1, 2, 2)  # clips keep their frames
