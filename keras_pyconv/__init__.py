@@ -64,6 +64,7 @@ from keras_pyconv.models import (
     build_video_classifier,
     features,
     inflate,
+    native_groups,
     replace_convolutions,
     replacement_report,
 )
@@ -128,6 +129,7 @@ __all__ = [
     "export",
     "features",
     "inflate",
+    "native_groups",
     "ops",
     "recognize",
     "replace_convolutions",

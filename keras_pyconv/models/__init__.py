@@ -19,6 +19,7 @@ from keras_pyconv.models.inception import (
     build_inception,
 )
 from keras_pyconv.models.inflation import inflate
+from keras_pyconv.models.native_groups import native_groups
 from keras_pyconv.models.resnet import (
     NLResNet50,
     NLResNet101,

@@ -136,8 +136,16 @@ def _compile(model, copy):
             f"The copy of {model.name!r} is left uncompiled because its loss, "
             f"metrics or optimizer cannot be copied: {reason}. Call its "
             "`compile` before training.",
-            stacklevel=3,
+            stacklevel=4,
         )
+
+
+def take_state(model, copier):
+    """Makes a copy trainable and compiled as the model and its parts are."""
+    _set_trainable(model, copier.copy(model))
+    for owner in all_models(model):
+        if owner.compiled:
+            _compile(owner, copier.copy(owner))
 
 
 def replacement_report(model, levels=None, min_kernel=3):
@@ -246,8 +254,5 @@ def replace_convolutions(
     copier = _Copier(plans, names)
     converted = copier.copy(model)
     _fill(copier, plans, keep_weights)
-    _set_trainable(model, converted)
-    for owner in all_models(model):
-        if owner.compiled:
-            _compile(owner, copier.copy(owner))
+    take_state(model, copier)
     return converted

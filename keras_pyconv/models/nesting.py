@@ -10,6 +10,16 @@ def is_graph(layer):
     )
 
 
+def check_readable(model):
+    """Refuses a model whose graph cannot be read."""
+    if not is_graph(model):
+        raise ValueError(
+            "`model` must be a functional model, or a Sequential one that is "
+            "built: the graph of other models cannot be read. Received: "
+            f"{model!r} of type {type(model).__name__}."
+        )
+
+
 def as_functional(model):
     """The same layers and inputs as a functional model, if they are not."""
     if isinstance(model, keras.Sequential):

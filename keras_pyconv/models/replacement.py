@@ -19,7 +19,12 @@ from keras_pyconv.complexity.cost import Cost
 from keras_pyconv.layers.levels import ResolvedLevel
 from keras_pyconv.layers.pointwise import PointwiseConv2D
 from keras_pyconv.layers.pyconv import PyConvND
-from keras_pyconv.models.nesting import as_functional, held, is_graph
+from keras_pyconv.models.nesting import (
+    as_functional,
+    check_readable,
+    held,
+    is_graph,
+)
 from keras_pyconv.models.replacement_levels import (
     fit_pyramid,
     levels_at,
@@ -262,12 +267,7 @@ def _hidden(layer):
 
 def check_arguments(model, levels, min_kernel):
     """Refuses what cannot be read or meant, before anything is made."""
-    if not is_graph(model):
-        raise ValueError(
-            "`model` must be a functional model, or a Sequential one that is "
-            "built: the graph of other models cannot be read. Received: "
-            f"{model!r} of type {type(model).__name__}."
-        )
+    check_readable(model)
     known = (None, *PYRAMIDS)
     for count in levels.values() if isinstance(levels, dict) else [levels]:
         if isinstance(count, bool) or count not in known:

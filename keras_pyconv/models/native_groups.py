@@ -1,0 +1,69 @@
+"""Any Keras model, its grouped convolutions computed by ours."""
+
+import warnings
+
+from keras_pyconv.layers.native_groups import NATIVE
+from keras_pyconv.models.conversion import take_state
+from keras_pyconv.models.copying import Copier, copy_weights
+from keras_pyconv.models.nesting import check_readable
+
+
+def _grouped(model):
+    """Every convolution of Keras's own classes that has groups."""
+    return [
+        layer
+        for layer in model._flatten_layers(include_self=False)
+        if type(layer) in NATIVE and layer.groups > 1
+    ]
+
+
+def native_groups(model):
+    """Copies a model with its grouped convolutions computed by this package.
+
+    On TensorFlow, Keras hands every `Conv1D`, `Conv2D` and `Conv3D` with
+    `groups` above 1 to XLA: each is compiled at its first call, slow on a CPU,
+    and TensorFlow Serving refuses the export. In the copy they are layers of
+    the same name, weights and configuration that need no compiler. Among the
+    models of `keras.applications` these are the ConvNeXts, whose depthwise
+    convolutions are `Conv2D(groups=...)`. `DepthwiseConv` and `SeparableConv`
+    layers have a kernel of TensorFlow's and stay.
+
+    Args:
+        model: A functional `keras.Model`, or a built `Sequential`, also with
+            models and blocks nested in it. It is not changed.
+
+    Returns:
+        A new model on new variables with the same weights and the names,
+        inputs and outputs of `model`, trainable and compiled as it is; it
+        answers alike but for rounding. Files of its weights, `.weights.h5`,
+        fit both. Plain functional if `model` is of a class with a constructor
+        of its own. Where a layer of one's own makes such convolutions itself,
+        a `.keras` file brings Keras's back: call this again after loading.
+
+    Raises:
+        ValueError: if the model is subclassed or not built.
+
+    Example:
+
+    >>> model = keras.applications.ConvNeXtTiny(weights=None)
+    >>> native = keras_pyconv.native_groups(model)
+    >>> print(type(native.layers[3]).__module__)
+    keras_pyconv.layers.native_groups
+    """
+    check_readable(model)
+    copier = Copier()
+    copy = copier.copy(model)
+    for layer, twin in copier.pairs():
+        copy_weights(layer, twin)
+    found = _grouped(copy)
+    for layer in found:
+        # Also inside of layers that make their own: no configuration is asked.
+        object.__setattr__(layer, "__class__", NATIVE[type(layer)])
+    take_state(model, copier)
+    if not found:
+        warnings.warn(
+            f"{model.name!r} has no `Conv1D`, `Conv2D` or `Conv3D` of Keras "
+            "with groups: nothing to do.",
+            stacklevel=2,
+        )
+    return copy
