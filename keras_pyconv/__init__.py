@@ -68,6 +68,7 @@ from keras_pyconv.models import (
     replace_convolutions,
     replacement_report,
 )
+from keras_pyconv.neighbours import keras_cv_backbone
 from keras_pyconv.tasks import detect, recognize, segment, show_pyramid
 
 __version__ = "0.1.0"
@@ -129,6 +130,7 @@ __all__ = [
     "export",
     "features",
     "inflate",
+    "keras_cv_backbone",
     "native_groups",
     "ops",
     "recognize",

@@ -31,6 +31,7 @@ ORDER = [
     "datasets",
     "training",
     "export",
+    "neighbours",
     "__init__",
     "recipes",
 ]

@@ -1,0 +1,87 @@
+"""Our classifiers as backbones of other libraries' tasks."""
+
+import importlib
+
+import keras
+
+from keras_pyconv.models.features import features
+from keras_pyconv.tasks.detection.library import keras_cv
+
+
+@keras.saving.register_keras_serializable("keras_pyconv", "PyConvBackbone")
+class _Later:
+    """Stands for the backbone in a saved model until keras-cv is imported.
+
+    Keras imports no module that a file names, so that the class must be known
+    beforehand, and `import keras_pyconv` is to stay light.
+    """
+
+    def get_config(self):
+        """None is ever made; Keras registers no class without it."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, config):
+        return _module().PyConvBackbone.from_config(config)
+
+
+def _module():
+    keras_cv()
+    return importlib.import_module("keras_pyconv.neighbours.keras_cv")
+
+
+def keras_cv_backbone(
+    architecture,
+    weights=None,
+    input_shape=(None, None, 3),
+    include_rescaling=False,
+    name=None,
+):
+    """One of our classifiers as a backbone of keras-cv.
+
+    For its `ImageClassifier`, `DeepLabV3Plus` and `RetinaNet`, and whatever
+    else takes a `keras_cv.models.Backbone`.
+
+    Args:
+        architecture: The name of a row of `ARCHITECTURES`, such as
+            `"PyConvResNet50"`.
+        weights: None, the name of a published set, or the path of a file, as
+            for `build_classifier`.
+        input_shape: Of an image without the batch; sizes may be None.
+        include_rescaling: Whether the backbone takes pixels from 0 to 255, as
+            keras-cv's data come, and does what our networks expect with them:
+            division by 255, ImageNet's mean and standard deviation.
+        name: Of the model; by default the architecture's in lower case, with
+            `_backbone`.
+
+    Returns:
+        A `keras_cv.models.Backbone` whose output is the last stage's feature
+        map. `pyramid_level_inputs` has P1, of the stem, to P5, of stage 4;
+        map Pn has 1 / 2^n of the image's height and width. They are those of
+        `keras_pyconv.features` on the same weights.
+
+    Raises:
+        ImportError: if keras-cv is not installed.
+        RuntimeError: on another backend than TensorFlow.
+        ValueError: if an argument is none of the above.
+
+    Example:
+
+    >>> backbone = keras_pyconv.keras_cv_backbone("PyConvResNet50")
+    >>> model = keras_cv.models.ImageClassifier(backbone, num_classes=10)
+    """
+    module = _module()
+    backbone = module.PyConvBackbone(
+        architecture, input_shape, include_rescaling, name=name
+    )
+    return module.load(backbone, weights)
+
+
+def levels(model):
+    """Names of the layers with the map of each level, `{"P1": ...}`."""
+    return {
+        f"P{feature.stride.bit_length() - 1}": feature.output._keras_history[
+            0
+        ].name
+        for feature in features(model)
+    }
