@@ -6,6 +6,8 @@ import pathlib
 import re
 import sys
 
+from keras_pyconv.writing import write_atomically
+
 HERE = pathlib.Path(__file__).parent
 
 
@@ -40,9 +42,6 @@ def write_record(record, name, options):
         name: of the measurement.
         options: what `command_line` parsed. A smoke run is kept apart.
     """
-    # The package imports a framework, which has no place beside contenders.
-    from keras_pyconv.writing import write_atomically
-
     path = options.results
     if path is None:
         described = record["machine"]

@@ -25,6 +25,7 @@ from benchmarks.plan import (
 )
 from benchmarks.processes import Conductor, row_of
 from benchmarks.progress import Progress
+from keras_pyconv.writing import renewed, write_atomically
 
 HERE = pathlib.Path(__file__).parent
 README = HERE / "README.md"
@@ -130,17 +131,12 @@ def main(arguments=None):
         record = json.loads(options.table.read_text(encoding="utf-8"))
     else:
         record = measure(options)
-        # Not before: the package imports a framework.
-        from keras_pyconv.writing import write_atomically
-
         path = _place(options, record["machine"])
         write_atomically(path, json.dumps(record, indent=1) + "\n")
         print(f"\nRecord: {path}", file=sys.stderr)
     text = report.tables(record)
     print(text)
     if options.write:
-        from keras_pyconv.writing import renewed, write_atomically
-
         page = renewed(README, report.MARKERS, text.strip())
         write_atomically(README, page)
     return record

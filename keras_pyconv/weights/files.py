@@ -9,7 +9,6 @@ pickle; it is read once, by a reader that runs nothing, and only arrays stay.
 """
 
 import contextlib
-import datetime
 import json
 import os
 import pathlib
@@ -17,6 +16,7 @@ import tempfile
 
 import numpy as np
 
+from keras_pyconv.provenance import today
 from keras_pyconv.reading import one_line, short
 from keras_pyconv.weights.catalog import Published
 from keras_pyconv.weights.sources import (
@@ -71,7 +71,7 @@ def write_arrays(path, arrays, **about) -> pathlib.Path:
         if not name.endswith(_COUNTER)
     }
     note = {**about, "arrays": len(kept)}
-    note["date"] = datetime.date.today().isoformat()
+    note["date"] = today()
     with replacing_with_checksum(path) as beside:
         with open(beside, "wb") as file:
             np.savez(file, **kept)
