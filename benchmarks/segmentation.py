@@ -47,7 +47,7 @@ def keras_steps(backbone, head, side):
 
     import keras_pyconv
     from keras_pyconv.architectures import make_segmenter
-    from keras_pyconv.complexity import segmentation_complexity
+    from keras_pyconv.complexity import complexity
 
     row = make_segmenter(backbone, head)
     model = keras_pyconv.build_segmenter(
@@ -55,7 +55,7 @@ def keras_steps(backbone, head, side):
     )
     function = tf.function(model)
     images = tf.random.stateless_normal((1, side, side, 3), (1, 2))
-    cost = segmentation_complexity(row, (side, side, 3), auxiliary=False)
+    cost = complexity(row, (side, side, 3), auxiliary=False)
     return lambda: function(images, training=False), cost
 
 

@@ -96,13 +96,13 @@ def train(network, films, workdir, epochs):
 
 def table(runs):
     """The runs as Markdown."""
-    from keras_pyconv.complexity import video_complexity
+    from keras_pyconv.complexity import complexity
     from keras_pyconv.complexity.grid import grid
 
     shape = (OPTIONS["frames"], OPTIONS["side"], OPTIONS["side"], 3)
     lines = []
     for run in runs:
-        cost = video_complexity(run["network"], shape, 6).cost
+        cost = complexity(run["network"], shape, 6).cost
         lines.append(
             [
                 run["network"],

@@ -67,8 +67,10 @@ def inception_trunk(net, x, row):
     return x
 
 
-def inception(net, x, row, classes):
+def inception(net, x, row, classes, include_top=True):
     """A whole network, from images to logits."""
     x = inception_trunk(net, x, row)
+    if not include_top:
+        return x
     # The port that the paper counts pools by a window as large as its map.
     return top(net, x, classes, adaptive=False)

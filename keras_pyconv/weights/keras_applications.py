@@ -14,7 +14,7 @@ import re
 import keras
 import numpy as np
 
-from keras_pyconv.complexity import inception_complexity
+from keras_pyconv.complexity import complexity
 
 RECORD = "InceptionResNetV2"
 # What Keras names instead of numbering it: the last unit, and the convolutions
@@ -39,7 +39,7 @@ def _pairs(source):
         "conv": _numbered(source, "conv2d"),
         "bn": _numbered(source, "batch_normalization"),
     }
-    count = inception_complexity(RECORD, include_top=False)
+    count = complexity(RECORD, include_top=False)
     ups = collections.Counter()
     for name in (layer.name for layer in count.layers if layer.variables):
         up = _UP.fullmatch(name)

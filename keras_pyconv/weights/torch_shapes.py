@@ -10,11 +10,7 @@ that differ in strides and pooling alone. Published networks come first then.
 from collections.abc import Iterable, Mapping
 
 from keras_pyconv.architectures import ARCHITECTURES, SEGMENTERS
-from keras_pyconv.complexity import (
-    LayerCost,
-    complexity,
-    segmentation_complexity,
-)
+from keras_pyconv.complexity import LayerCost, complexity
 from keras_pyconv.networks.authors_names import (
     fits,
     module_names,
@@ -96,11 +92,10 @@ def _expected(shapes, variant):
     classes = biases[0][0] if biases else 1000
     size = (SIDE, SIDE, (stems[0][1] if stems else 0) or 3)
     if variant in SEGMENTERS:
-        auxiliary = _starts(shapes, "aux.")
-        count = segmentation_complexity(variant, size, classes, auxiliary)
+        options = {"auxiliary": _starts(shapes, "aux.")}
     else:
-        count = complexity(variant, size, classes, _starts(shapes, "fc."))
-    return named_shapes(count.layers)
+        options = {"include_top": _starts(shapes, "fc.")}
+    return named_shapes(complexity(variant, size, classes, **options).layers)
 
 
 def _fault(name, shape, expected, variant):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_pyconv.architectures import INCEPTIONS, Mixed, get_inception
-from keras_pyconv.complexity import inception_complexity
+from keras_pyconv.complexity import complexity
 from keras_pyconv.models import (
     InceptionResNetV2,
     PyConvInceptionResNetV2,
@@ -35,7 +35,7 @@ def compare(record, size, **options):
     """Every layer of the built model against the closed form."""
     shape = (size, size, 3)
     model = build_inception(record, input_shape=shape, **options)
-    count = inception_complexity(record, shape, **options)
+    count = complexity(record, shape, **options)
     assert model.count_params() == count.total_parameters
     assert sum(w.shape.num_elements() for w in model.trainable_weights) == (
         count.parameters

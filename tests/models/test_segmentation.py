@@ -16,7 +16,7 @@ from keras_pyconv.architectures import (
     Stage,
     make_segmenter,
 )
-from keras_pyconv.complexity import segmentation_complexity
+from keras_pyconv.complexity import complexity
 from keras_pyconv.models import (
     AuxiliaryModel,
     PyConvSegNet,
@@ -83,7 +83,7 @@ def test_the_built_network_costs_what_the_ledger_says(name):
     }
     counted = {
         layer.name: layer.output_shape
-        for layer in segmentation_complexity(name).layers
+        for layer in complexity(name).layers
         if layer.name.endswith("conv")
     }
     assert built == counted
