@@ -108,13 +108,14 @@ def make_model(settings, classes, steps_per_epoch):
 
     row, side = networks.make_segmenter(settings.network), settings.data.side
     model = keras_pyconv.build_segmenter(
-        row, classes=classes, input_shape=(side, side, 3)
+        row,
+        classes=classes,
+        input_shape=(side, side, 3),
+        backbone_weights=settings.backbone_weights,
     )
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
-    if settings.backbone_weights:
-        networks.fill_backbone(model, row.backbone, settings.backbone_weights)
     steps = settings.training.epochs * steps_per_epoch
     rate, power = fitting.peak_rate(settings), settings.power
     fast = training.poly_decay(rate * settings.head_rate, steps, power)

@@ -72,16 +72,21 @@ def load_keras_weights(model: keras.Model, path) -> keras.Model:
     return model
 
 
-def load_layers(layers, path):
+def load_layers(model, layers, path):
     """Loads some layers of a model from a file of Keras, by their names.
 
     Args:
+        model: which has them.
         layers: to fill; the file may be of any network that has them.
         path: as for `load_keras_weights`.
+
+    Returns:
+        The model.
 
     Raises:
         as `load_keras_weights`.
     """
+    layers = [layer for layer in layers if layer.weights]
     own = {layer.name: _own_shapes(layer) for layer in layers}
     found = {name: [] for name in own}
     with _opened(path) as file:
@@ -99,6 +104,7 @@ def load_layers(layers, path):
             found[one.layer].append(_values(one))
     for layer in layers:
         layer.set_weights(found[layer.name])
+    return model
 
 
 def save_keras_weights(model: keras.Model, path):
@@ -426,8 +432,8 @@ def _difference(model, held):
             return (
                 f"its layer {name!r} has variables of shapes "
                 f"{_short(held[name])}; in {model.name!r} they are "
-                f"{_short(shapes)}. `keras_pyconv.models.load_body` takes over "
-                "all but the classifier"
+                f"{_short(shapes)}. With part='backbone' "
+                "`keras_pyconv.weights.load` takes over all but the classifier"
             )
     return None
 

@@ -70,6 +70,11 @@ def torch_shapes(
     return named_shapes(count.layers)
 
 
+def parameters_of(variant: str) -> Shapes:
+    """`torch_shapes` of any network that has names in the authors' code."""
+    return named_shapes(complexity(variant, SIDE).layers)
+
+
 def _starts(shapes, *beginnings):
     return any(name.startswith(beginnings) for name in shapes)
 

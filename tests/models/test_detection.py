@@ -14,8 +14,8 @@ from keras_pyconv.models import (
     PyConvSSD,
     build_classifier,
     build_detector,
-    load_backbone,
 )
+from keras_pyconv.weights import load
 
 LEDGER = json.loads((Path(__file__).parents[1] / "ledger.json").read_text())
 MINI = "PyConvResNetMini"
@@ -170,7 +170,7 @@ def test_a_classifier_gives_the_backbone_its_weights(whole, tmp_path):
 def test_weights_of_another_network_are_refused(mini):
     other = build_classifier("ResNetMini", include_top=False)
     with pytest.raises(ValueError, match="conv2_block1_2_pyconv"):
-        load_backbone(mini, other)
+        load(mini, other, part="backbone")
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,8 @@ from keras_pyconv.models import (
     build_classifier,
     build_segmenter,
     inference_model,
-    load_backbone,
 )
-from keras_pyconv.weights import from_torch, torch_names
+from keras_pyconv.weights import from_torch, load, torch_names
 from tests.reference import rule
 
 LEDGER = json.loads((Path(__file__).parents[1] / "ledger.json").read_text())
@@ -202,7 +201,7 @@ def test_a_classifiers_weights_go_into_the_backbone():
     keras.utils.set_random_seed(2)
     classifier = build_classifier(TINY, input_shape=(32, 32, 3))
     model = PyConvSegNet(**SMALL)
-    load_backbone(model, classifier)
+    load(model, classifier, part="backbone")
     for name in ("conv1_conv", "conv5_block1_3_bn"):
         for value, wanted in zip(
             model.get_layer(name).get_weights(),

@@ -50,7 +50,7 @@ def test_the_examples_of_the_page_run(cache, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Image.fromarray(np.zeros((300, 200, 3), "uint8")).save("dog.jpg")
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(compile(block, PAGE.name, "exec"), {})
     assert "thing" in capsys.readouterr().out
