@@ -70,7 +70,7 @@ _HEADER = re.compile(
 )
 _LONGEST_HEADER = 4096
 # Weights hardly shrink; a file that swells more was made to fill the memory.
-_MOST_SWELLING = 64
+_MAX_SWELLING = 64
 _SMALL = 1 << 24
 
 
@@ -127,7 +127,7 @@ def _check_sizes(archive):
     if sum(one.compress_size for one in members) > archive.size:
         raise ValueError(SHORT)
     size = sum(one.file_size for one in members)
-    if size > max(_SMALL, _MOST_SWELLING * archive.size):
+    if size > max(_SMALL, _MAX_SWELLING * archive.size):
         raise ValueError(f"its {archive.size} bytes swell to {size}")
 
 
