@@ -1,18 +1,11 @@
 """Prints what networks cost: `python -m keras_pyconv.complexity --help`."""
 
 import argparse
-import pathlib
 
 from keras_pyconv.architectures import ARCHITECTURES
 from keras_pyconv.complexity.grid import STYLES
 from keras_pyconv.complexity.network import complexity
 from keras_pyconv.complexity.tables import COUNTING_RULE, networks_table
-from keras_pyconv.writing import renewed, write_atomically
-
-MARKERS = (
-    "<!-- begin: written by `make tables` -->",
-    "<!-- end: written by `make tables` -->",
-)
 
 
 def main(argv=None):
@@ -41,21 +34,10 @@ def main(argv=None):
         action="store_true",
         help="each network by part and by level of its pyramids",
     )
-    parser.add_argument(
-        "--write",
-        type=pathlib.Path,
-        metavar="FILE",
-        help="renew the Markdown table between the markers in FILE",
-    )
     options = parser.parse_args(argv)
     try:
-        if options.write:
-            options.format = "markdown"
-            page = renewed(options.write, MARKERS, _report(options))
-            write_atomically(options.write, page)
-        else:
-            print(_report(options))
-    except (OSError, ValueError) as error:
+        print(_report(options))
+    except ValueError as error:
         parser.error(str(error))
 
 

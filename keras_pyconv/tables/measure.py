@@ -3,7 +3,7 @@
 Each network is measured in a process of its own, so that one's memory is not
 another's.
 
-The fact a reader would get wrong: without a GPU the peak is that of the whole
+Without a GPU the peak is that of the whole
 process, TensorFlow included, and not of the network alone.
 """
 

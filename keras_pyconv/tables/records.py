@@ -1,6 +1,6 @@
 """Rows and tables, and what a network of any task costs.
 
-The fact a reader would get wrong: a printed figure is what the paper says,
+A printed figure is what the paper says,
 never what we make of it. What we make of it is counted anew at each call.
 """
 

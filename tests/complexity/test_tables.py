@@ -95,13 +95,6 @@ def test_mistakes_are_refused_with_what_was_received(call, message):
         call()
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path, capsys):
-    with pytest.raises(SystemExit):
-        main([MINI, "--write", str(tmp_path / "missing.md")])
-    assert "missing.md" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
-
-
 def test_records_and_counts_load_without_any_framework():
     script = (
         "import sys, types\n"
