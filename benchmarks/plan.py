@@ -3,7 +3,7 @@
 Nothing here imports a framework: each contender lives in a process of its own,
 so that thread pools, oneDNN's settings and memory do not mix.
 
-The fact a reader would get wrong: TensorFlow switches oneDNN on by itself only
+TensorFlow switches oneDNN on by itself only
 on CPUs with AVX512-VNNI or better. All Keras contenders here run with it on,
 except the row that says so.
 """

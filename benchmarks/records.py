@@ -5,6 +5,7 @@ import json
 import pathlib
 import re
 import sys
+import time
 
 from keras_pyconv.writing import write_atomically
 
@@ -53,3 +54,37 @@ def write_record(record, name, options):
     write_atomically(path, json.dumps(record, indent=1, default=str) + "\n")
     print(f"\nRecord: {path}", file=sys.stderr)
     return path
+
+
+def in_turns(steps, rounds, say=print):
+    """Seconds of each step in each round: A B C, A B C, ...
+
+    So a drift of the machine meets all alike. What compiles is called once
+    before.
+
+    Args:
+        steps: functions by name.
+        rounds: how many times each is timed.
+        say: what is called with each round's number.
+    """
+    for step in steps.values():
+        step()
+    seconds = {name: [] for name in steps}
+    for number in range(1, rounds + 1):
+        for name, step in steps.items():
+            begin = time.perf_counter()
+            step()
+            seconds[name].append(round(time.perf_counter() - begin, 5))
+        say(f"round {number} of {rounds}", flush=True)
+    return seconds
+
+
+def learned(recipe, options, *words):
+    """Runs a recipe; its command, what it returned, and the seconds."""
+    command = [
+        *(f"--{name}={value}" for name, value in options.items()),
+        *words,
+    ]
+    begin = time.perf_counter()
+    found = recipe.main(command)
+    return command, found, round(time.perf_counter() - begin, 1)

@@ -10,7 +10,7 @@ from its defaults is in `OPTIONS`. The backbone is PyConvResNetMini at half its
 width, from nothing, so that everything has the head's rate. The same command
 goes on after an interruption.
 
-The fact a reader would get wrong: by ADE20K's rule, under which 0 is no class,
+By ADE20K's rule, under which 0 is no class,
 the photograph is ignored. Digits must be told apart, not found.
 """
 
