@@ -106,11 +106,10 @@ def make_model(settings, classes, steps_per_epoch):
     from keras_pyconv import training
     from keras_pyconv.tasks import segmentation
 
-    row, side = networks.make_segmenter(settings.network), settings.data.side
     model = keras_pyconv.build_segmenter(
-        row,
+        networks.make_segmenter(settings.network),
         classes=classes,
-        input_shape=(side, side, 3),
+        input_shape=(settings.data.side, settings.data.side, 3),
         backbone_weights=settings.backbone_weights,
     )
     for layer in model.layers:

@@ -3,7 +3,7 @@
 SSD at 300 x 300: three stages of a backbone, extra layers that shrink the map
 further, and at every map the convolutions that predict boxes and classes.
 
-The fact a reader would get wrong: the third stage neither strides nor
+The third stage neither strides nor
 dilates, so that the first map is 38 x 38.
 
 One thing is inferred: the third stage of PyConvSSD keeps the max pooling on
@@ -188,7 +188,7 @@ BOX_MAPS = tuple(
     )
 )
 
-# Ours, for pictures of 128 x 128 and objects from an eighth of them up; every
+# Ours, for images of 128 x 128 and objects from an eighth of them up; every
 # layer is padded, so that any size goes through. 1,520 boxes.
 MINI_BOX_MAPS = tuple(
     BoxMap(*row)
@@ -243,7 +243,7 @@ def _rows():
             yield _compose(head, row, "supplement, Table 1")
     for head, family in families.items():
         row = ARCHITECTURES[f"{family}Mini"]
-        yield _compose(head, row, f"ours: {head} for small pictures")
+        yield _compose(head, row, f"ours: {head} for small images")
 
 
 DETECTORS = {row.name: row for row in _rows()}

@@ -3,7 +3,7 @@
 A level is `kernel:groups:share`; the kernels of a pyramid stand in ascending
 order, as the authors concatenate them (paper, section 3 and Table 1).
 
-The fact a reader would get wrong: the share is of the filters alone. Every
+The share is of the filters alone. Every
 level reads the whole input.
 """
 

@@ -303,7 +303,7 @@ def _pyconvhgresnet(name, source, depth=50):
 
 
 def _mini(name, big, pyramids):
-    """`big` with one block a stage and half the width, for small pictures."""
+    """`big` with one block a stage and half the width, for small images."""
     stages = tuple(
         replace(
             stage,

@@ -4,7 +4,7 @@ A network is a backbone that dilates, a head on its last stage, and an
 auxiliary head on the stage before, which works in training alone (Table 4 and
 the supplement's Table 6).
 
-The facts a reader would get wrong: the paper's parameters and GFLOPs include
+The paper's parameters and GFLOPs include
 the auxiliary head; and the local branch's PyConv is not dilated, whatever
 the backbone's output stride.
 """

@@ -4,7 +4,7 @@ A residual network whose spatial convolutions span frames as well: 3x3x3,
 3x5x5, 5x7x7 and 7x9x9. All else of the pyramids is the image network's, and
 so are the widths and the blocks.
 
-The facts a reader would get wrong: time is halved in stages 3 and 4 alone,
+Time is halved in stages 3 and 4 alone,
 and only there does the max pooling of the shortcut span three frames. Neither
 the table nor the text says so; no other reading gives the printed GFLOPs.
 """

@@ -3,7 +3,7 @@
 Every layer is counted under the name it has in the Keras model, and every
 level of every pyramid on its own (paper, section 4, Table 1).
 
-The fact a reader would get wrong: max pooling on the shortcuts costs no
+Max pooling on the shortcuts costs no
 multiply-adds, yet the paper's GFLOPs contain it, three operations an output.
 """
 

@@ -1,6 +1,6 @@
 """What every classifier shares: its pooling, its weights, its builders.
 
-The fact a reader would get wrong: a named builder's signature is made once,
+A named builder's signature is made once,
 from the general function's, and so `inspect.signature` and `help` show it in
 full.
 """

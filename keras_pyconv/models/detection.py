@@ -121,7 +121,7 @@ Args:
     backbone: Name of a residual network, a row of `ARCHITECTURES`, or an
         `Architecture`. Those of the paper are {backbone[:-2]}50 and
         {backbone[:-2]}101; {backbone[:-2]}Mini makes a small detector for
-        pictures of 128 x 128.
+        images of 128 x 128.
 {arguments}"""
     return builder
 

@@ -3,7 +3,7 @@
 One function goes from a record of `architectures.inception` to a
 `keras.Model`.
 
-The fact a reader would get wrong: PyConvInception is our reconstruction. The
+PyConvInception is our reconstruction. The
 paper prints what it costs and how well it does, and not what it is.
 """
 

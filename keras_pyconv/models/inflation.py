@@ -3,12 +3,12 @@
 Layers have the same names in both, and the kernels of a video network are
 those of its network of images with time put before. `rule="center"` puts the
 image's kernel where the frame itself stands and zeros before and after it: a
-clip whose frames are all the same gives the picture's features in every
+clip whose frames are all the same gives the image's features in every
 frame, whatever its length. `rule="mean"` (I3D) spreads the kernel evenly over
 its frames.
 
-The fact a reader would get wrong: with "mean" a still clip gives the
-picture's features only where no kernel reaches over the clip's ends, for
+With "mean" a still clip gives the
+image's features only where no kernel reaches over the clip's ends, for
 there it meets zeros instead of frames; in 16 frames of a network of this
 depth that is nowhere. A max pooling in time has no such border.
 """
@@ -53,7 +53,7 @@ def inflate(source: keras.Model, model: keras.Model = None, rule="center"):
             default one is made: the record's of the same name, with the
             classes of the source, for 16 frames of 224 x 224.
         rule: `"center"` or `"mean"`. With `"center"` a still clip gives the
-            picture's features in every frame, exactly; with `"mean"` every
+            image's features in every frame, exactly; with `"mean"` every
             frame of a kernel starts alike, and the features of a still clip
             differ, since beyond the clip's ends there are zeros.
 
@@ -66,9 +66,9 @@ def inflate(source: keras.Model, model: keras.Model = None, rule="center"):
 
     Example:
 
-    >>> pictures = keras_pyconv.PyConvResNet50(weights="imagenet.npz")
+    >>> images = keras_pyconv.PyConvResNet50(weights="imagenet.npz")
     >>> video = keras_pyconv.PyConvResNet3D50(classes=400)
-    >>> video = keras_pyconv.inflate(pictures, video)
+    >>> video = keras_pyconv.inflate(images, video)
     """
     if rule not in RULES:
         raise ValueError(f"`rule` must be one of {RULES}. Received: {rule!r}")

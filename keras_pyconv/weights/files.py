@@ -4,7 +4,7 @@ The cache is `models/keras_pyconv` in Keras's folder (`KERAS_HOME`, by default
 `~/.keras`). A file there is an `.npz` archive of arrays in the authors' names,
 with a `.sha256` beside it and a `.json` that says where it came from.
 
-The fact a reader would get wrong: what was downloaded is not kept. It is a
+What was downloaded is not kept. It is a
 pickle; it is read once, by a reader that runs nothing, and only arrays stay.
 """
 

@@ -3,7 +3,7 @@
 By counting, without building a network: what a checkpoint must hold, and which
 network one is of.
 
-The fact a reader would get wrong: names and shapes do not tell networks apart
+Names and shapes do not tell networks apart
 that differ in strides and pooling alone. Published networks come first then.
 """
 
