@@ -16,9 +16,11 @@ Heads for other backbones and sizes are ours, by the rules of the paper's.
 from dataclasses import dataclass, replace
 
 from keras_pyconv.architectures.levels import (
+    PADDINGS,
     PYRAMIDS,
     Level,
     check,
+    check_choice,
     check_positive,
     check_pyramid,
     check_row,
@@ -46,11 +48,7 @@ class ExtraLayer:
     def __post_init__(self):
         row = f"ExtraLayer of {self.filters} filters"
         check_positive(row, bottleneck=self.bottleneck, stride=self.stride)
-        check(
-            self.padding in ("same", "valid"),
-            row,
-            f"`padding` is 'same' or 'valid'; got {self.padding!r}",
-        )
+        check_choice(row, PADDINGS, padding=self.padding)
         check_pyramid(row, self.levels, self.bottleneck, self.filters)
 
 
@@ -261,11 +259,7 @@ def get_detector(head: str, backbone: Architecture | str) -> Detector:
     Raises:
         ValueError: if the head or the backbone is unknown or does not fit.
     """
-    check(
-        head in HEADS,
-        "Detector",
-        f"`head` is one of {list(HEADS)}; got {head!r}",
-    )
+    check_choice("Detector", HEADS, head=head)
     row = get_architecture(backbone)
     if ARCHITECTURES.get(row.name) == row and f"{head}{row.name}" in DETECTORS:
         return DETECTORS[f"{head}{row.name}"]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from keras_pyconv.architectures.levels import (
     check,
     check_positive,
+    check_rate,
     check_row,
 )
 from keras_pyconv.architectures.lookup import find
@@ -77,11 +78,7 @@ class VideoArchitecture:
             self.name,
             f"`stem_kernel` needs three sizes; got {self.stem_kernel}",
         )
-        check(
-            0 <= self.dropout < 1,
-            self.name,
-            f"`dropout` must be a rate in [0, 1); got {self.dropout}",
-        )
+        check_rate(self.name, self.dropout)
         for size in self.stem_kernel:
             check_positive(self.name, stem_kernel=size)
         for stride in self.frames_strides:
