@@ -40,7 +40,7 @@ def write_record(record, name, options):
 
     Args:
         record: a mapping, with `machine.description()` as its "machine".
-        name: of the measurement.
+        name: of the measurement; empty for that of `benchmarks.run`.
         options: what `command_line` parsed. A smoke run is kept apart.
     """
     path = options.results
@@ -49,7 +49,7 @@ def write_record(record, name, options):
         folder = HERE / "results"
         if options.smoke:
             folder = HERE.parent / "runs" / "benchmarks"
-        place = f"{described['cpu']} {described['cores']} cores {name}"
+        place = f"{described['cpu']} {described['cores']} cores {name}".strip()
         path = folder / (re.sub(r"[^a-z0-9]+", "-", place.lower()) + ".json")
     write_atomically(path, json.dumps(record, indent=1, default=str) + "\n")
     print(f"\nRecord: {path}", file=sys.stderr)

@@ -70,7 +70,7 @@ def test_torch_makes_the_same_network_as_ours(our_answer):
 def test_the_command_measures_and_writes_a_record(tmp_path, capsys):
     record = run.main(
         "--smoke --parts video --subjects level7x9x9 --contenders ours torch "
-        f"--devices cpu --name tried --results {tmp_path}".split()
+        f"--devices cpu --results {tmp_path / 'tried.json'}".split()
     )
     written = json.loads((tmp_path / "tried.json").read_text())
     assert written == record
