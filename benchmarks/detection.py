@@ -14,13 +14,12 @@ in one process; PyTorch is eager, channels last. torchvision's SSD300, whose
 backbone is VGG-16, has a row of its own where torchvision can be imported: the
 network alone, without what it does to pictures before and to boxes after.
 
-The fact a reader would get wrong: decoding depends on how much is found. A
+Decoding depends on how much is found. A
 crowded picture takes longer than an empty one; the number is in the record.
 """
 
 import os
 import statistics
-import time
 
 # Read by TensorFlow when it is imported.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -28,7 +27,11 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import numpy as np  # noqa: E402
 
 from benchmarks import machine  # noqa: E402
-from benchmarks.records import command_line, write_record  # noqa: E402
+from benchmarks.records import (  # noqa: E402
+    command_line,
+    in_turns,
+    write_record,
+)
 
 NETWORKS = {
     "PyConvSSD-50": ("PyConvSSD", "PyConvResNet50"),
@@ -144,20 +147,11 @@ def measure(networks, batch, rounds):
         kinds = ("ours", "ours_decoding", "torch", "torch_decoding")
         for kind, step in zip(kinds, (*ours, *theirs)):
             steps[name, kind] = step
-            rows[name][kind] = []
-            step()
-    step = torchvision_step(batch)
-    if step:
-        rows[SSD300] = {"batch": batch, "side": 300, "torchvision": []}
+    if step := torchvision_step(batch):
+        rows[SSD300] = {"batch": batch, "side": 300}
         steps[SSD300, "torchvision"] = step
-        step()
-    for number in range(rounds):
-        for (name, kind), step in steps.items():
-            begin = time.perf_counter()
-            step()
-            seconds = time.perf_counter() - begin
-            rows[name][kind].append(round(seconds, 5))
-        print(f"round {number + 1} of {rounds}", flush=True)
+    for (name, kind), seconds in in_turns(steps, rounds).items():
+        rows[name][kind] = seconds
     return rows
 
 

@@ -9,7 +9,7 @@ at equal cost? Both detectors have the backbones and heads of one row each of
 `architectures.DETECTORS`; the pictures are those of `digits_in_photos`, at 64
 x 64 with one to five digits from an eighth of the picture's height up.
 
-The fact a reader would get wrong: COCO's small, medium and large are areas in
+COCO's small, medium and large are areas in
 pixels, and all of these digits would be small. The bounds here are boxes of the
 area of squares of a fifth and of two fifths of the picture's side, which make
 three parts of about the same number of digits.
@@ -164,18 +164,19 @@ def conclusion(rows):
     )
 
 
-def show(rows):
-    """The table, in Markdown."""
-    heads = ["AP", "AP50", "AP75", "AR 100", *SIZES]
-    print("\n| network | parameters | " + " | ".join(heads) + " | s/step |")
-    print("| --- |" + " ---: |" * (len(heads) + 2))
-    for head, row in rows.items():
-        cells = [f"{100 * row[name]:.1f}" for name in heads]
-        print(
-            f"| {head} | {row['parameters']:,} | "
-            + " | ".join(cells)
-            + f" | {row['seconds_a_step']:.3f} |"
-        )
+def table(rows):
+    """The rows as Markdown."""
+    from keras_pyconv.complexity.grid import grid
+
+    names = ["AP", "AP50", "AP75", "AR 100", *SIZES]
+    lines = [
+        [head, f"{row['parameters']:,}"]
+        + [f"{100 * row[name]:.1f}" for name in names]
+        + [f"{row['seconds_a_step']:.3f}"]
+        for head, row in rows.items()
+    ]
+    header = ["network", "parameters", *names, "s/step"]
+    return grid(header, lines, "markdown", words=("network",))
 
 
 def main(argv=None):
@@ -202,7 +203,7 @@ def main(argv=None):
             "seconds_a_step": seconds,
             **judge(model, test),
         }
-    show(rows)
+    print(f"\n{table(rows)}")
     record = {
         "machine": described,
         "examples": list(examples),

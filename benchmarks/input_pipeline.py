@@ -12,12 +12,9 @@ its docstring. torchvision joins where it can be imported; its random crop is
 also written here with Pillow, which is what torchvision calls.
 """
 
-import argparse
-import json
 import pathlib
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +23,7 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.records import command_line, write_record
+from keras_pyconv.children import ChildEnded, call
 from keras_pyconv.complexity.grid import grid
 
 SIDE, BATCH = 224, 64
@@ -235,18 +233,6 @@ def run(name, folder, batches):
     }
 
 
-def in_a_process(name, folder, batches):
-    """`run` in a process of its own; None where something is missing."""
-    command = [sys.executable, "-m", "benchmarks.input_pipeline"]
-    command += ["--one", name, str(folder), str(batches)]
-    ended = subprocess.run(command, capture_output=True, text=True)
-    if ended.returncode:
-        reason = ended.stderr.strip().splitlines()[-1]
-        print(f"{name}: not measured ({reason})", file=sys.stderr)
-        return None
-    return json.loads(ended.stdout.splitlines()[-1])
-
-
 def measure(settings):
     """`{contender: [seconds a picture in each round]}`."""
     rows = {name: [] for name in CONTENDERS}
@@ -254,9 +240,11 @@ def measure(settings):
         folder = write_folder(pathlib.Path(root), settings["files"])
         for _ in range(settings["rounds"]):
             for name, turns in rows.items():
-                turn = in_a_process(name, folder, settings["batches"])
-                if turn:
-                    turns.append(turn)
+                task = name, str(folder), settings["batches"]
+                try:
+                    turns.append(call("benchmarks.input_pipeline:run", *task))
+                except ChildEnded as ended:
+                    print(f"{name}: not measured ({ended})", file=sys.stderr)
     return rows
 
 
@@ -275,27 +263,15 @@ def table(rows, style="text"):
         ratio = ""
         if name != "ours" and rows["ours"]:
             ratio = f"{speed(rows['ours'], 'processor') / per_core:.2f} ×"
-        lines.append(
-            [
-                name,
-                f"{per_core:.0f}",
-                ratio,
-                f"{speed(turns, 'clock'):.0f}",
-            ]
-        )
+        clock = f"{speed(turns, 'clock'):.0f}"
+        lines.append([name, f"{per_core:.0f}", ratio, clock])
     header = ["", "images/s a core", "ours is", "images/s, all cores"]
     return grid(header, lines, style, words=header[:1])
 
 
 def main(arguments=None):
     """Entry point; returns the record."""
-    parser = command_line(__doc__)
-    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    if options.one:
-        name, folder, batches = options.one
-        print(json.dumps(run(name, folder, int(batches))))
-        return None
+    options = command_line(__doc__).parse_args(arguments)
     settings = SMOKE if options.smoke else FULL
     described = machine.description()
     rows = measure(settings)

@@ -4,7 +4,7 @@ Each is measured through `predict_on_batch` and `train_on_batch`, which return
 NumPy arrays and so end when the work has ended. The images, or clips, are in
 memory.
 
-The fact a reader would get wrong: the stock network is read from the same
+The stock network is read from the same
 description as ours, so that only the convolution with groups, its padding and
 the batch normalization differ.
 """

@@ -14,13 +14,16 @@ for the first time: this shows that the networks learn, not which is better.
 import json
 import os
 import pathlib
-import time
 
 # Read by TensorFlow when it is imported; the networks train twice as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from benchmarks import machine  # noqa: E402
-from benchmarks.records import command_line, write_record  # noqa: E402
+from benchmarks.records import (  # noqa: E402
+    command_line,
+    learned,
+    write_record,
+)
 from keras_pyconv.writing import write_atomically  # noqa: E402
 
 NETWORKS = ("PyConvResNet50", "ResNet50")
@@ -79,13 +82,11 @@ def train(network, folder, workdir, steps):
         "stop-after": steps,
         "strategy": "one",
     }
-    command = [f"--{name}={value}" for name, value in options.items()]
-    begin = time.perf_counter()
-    _, history = classify_imagenet.main(command)
+    command, (_, history), seconds = learned(classify_imagenet, options)
     figures = {
         "network": network,
         "command": command,
-        "seconds": round(time.perf_counter() - begin, 1),
+        "seconds": seconds,
         "epochs": history,
     }
     write_atomically(kept, json.dumps(figures))

@@ -1,16 +1,14 @@
 """What is measured: contenders, measures, sizes, caps and targets, as data.
 
-Nothing here, and nothing in the process that conducts a run, imports a
-framework: each contender lives in a process of its own, so that thread pools,
-oneDNN's settings and memory do not mix.
+Nothing here imports a framework: each contender lives in a process of its own,
+so that thread pools, oneDNN's settings and memory do not mix.
 
-The fact a reader would get wrong: TensorFlow switches oneDNN on by itself only
+TensorFlow switches oneDNN on by itself only
 on CPUs with AVX512-VNNI or better. All Keras contenders here run with it on,
 except the row that says so.
 """
 
 import dataclasses
-import os
 from dataclasses import dataclass
 
 ONEDNN_ON = {"TF_ENABLE_ONEDNN_OPTS": "1"}
@@ -96,10 +94,9 @@ class Case:
     threads: int = 1
 
     def environment(self) -> dict[str, str]:
-        """Environment of this case's process."""
+        """Variables of this case's process, beside those of this one."""
         threads = str(self.threads)
         return {
-            **os.environ,
             "KERAS_BACKEND": "jax" if self.device == "gpu" else "tensorflow",
             "OMP_NUM_THREADS": threads,
             "TF_NUM_INTRAOP_THREADS": threads,

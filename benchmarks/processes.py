@@ -9,77 +9,14 @@ its row says so.
 import contextlib
 import dataclasses
 import importlib.util
-import json
-import pathlib
-import select
-import subprocess
-import sys
-import tempfile
 
 from benchmarks.plan import CONTENDERS, MEASURES
-
-ROOT = pathlib.Path(__file__).parent.parent
-
-
-class ContenderEnded(Exception):
-    """The process gave no answer; the message is what the table will say."""
+from keras_pyconv.children import Child, ChildEnded
 
 
-class Process:
-    """The process of one case; it ends with the `with` block."""
-
-    def __init__(self, case):
-        self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "benchmarks.worker",
-                json.dumps(dataclasses.asdict(case)),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            cwd=ROOT,
-            env=case.environment(),
-        )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.errors.close()
-
-    def ask(self, **request):
-        """Sends a request."""
-        line = json.dumps(request) + "\n"
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(line.encode())
-            self.process.stdin.flush()
-
-    def answer(self, cap):
-        """The next answer; stops the process after `cap` seconds."""
-        output = self.process.stdout
-        if not select.select([output], [], [], cap)[0]:
-            self.process.kill()
-            raise ContenderEnded(f"> {cap:.0f} s")
-        line = output.readline()
-        if not line:
-            raise ContenderEnded(self._last_words())
-        return json.loads(line)
-
-    def _last_words(self):
-        code = self.process.wait()
-        if code == -9:
-            return "killed, as where memory ends"
-        self.errors.seek(0)
-        lines = self.errors.read().decode(errors="replace").splitlines()
-        lines = [line.strip() for line in lines if line.strip()]
-        return f"failed: {lines[-1][:200]}" if lines else f"failed: {code}"
+def start(case):
+    """The process of one case, which `worker.durations` answers in."""
+    return Child("benchmarks.worker:durations", case.environment())
 
 
 def row_of(case):
@@ -128,7 +65,9 @@ class Conductor:
                 reason = f"not measured: {requires} is not installed"
                 self._end(index, MEASURES[case.part], reason)
                 continue
-            self.alive[index] = stack.enter_context(Process(case))
+            self.alive[index] = stack.enter_context(start(case))
+        for index, process in self.alive.items():
+            process.send(self.group.cases[index])
         for index, process in list(self.alive.items()):
             self._try(index, "start", process, self.settings.start_cap)
 
@@ -136,7 +75,7 @@ class Conductor:
         for index, process in list(self.alive.items()):
             row = self.rows[index]
             cap = self.settings.caps[row["precision"]]
-            process.ask(measure=measure, seconds=0)
+            process.send(self.group.cases[index], measure)
             answer = self._try(index, f"first {measure}", process, cap)
             if answer:
                 row["first_seconds"][measure] = answer["seconds"][0]
@@ -147,7 +86,8 @@ class Conductor:
         for index, process in list(self.alive.items()):
             row = self.rows[index]
             cap = self.settings.caps[row["precision"]] + self.settings.turn
-            process.ask(measure=measure, seconds=self.settings.turn)
+            case = self.group.cases[index]
+            process.send(case, measure, self.settings.turn)
             what = f"{measure}, round {number}"
             answer = self._try(index, what, process, cap)
             if answer:
@@ -163,11 +103,13 @@ class Conductor:
         row = self.rows[index]
         self.progress.begin(f"{row['title']}: {what}")
         try:
-            answer = process.answer(cap)
-        except ContenderEnded as ended:
+            answer = process.receive(cap)
+        except (ChildEnded, TimeoutError) as ended:
             measures = MEASURES[row["part"]]
             unmeasured = [m for m in measures if not row["turns"][m]]
-            reason = f"start {ended}" if what == "start" else str(ended)
+            late = isinstance(ended, TimeoutError)
+            reason = str(ended) if late else f"failed: {ended}"
+            reason = f"start {reason}" if what == "start" else reason
             self._end(index, unmeasured or measures[-1:], reason)
             self.progress.end(reason)
             return None

@@ -5,6 +5,9 @@ import json
 import pathlib
 import re
 import sys
+import time
+
+from keras_pyconv.writing import write_atomically
 
 HERE = pathlib.Path(__file__).parent
 
@@ -37,20 +40,51 @@ def write_record(record, name, options):
 
     Args:
         record: a mapping, with `machine.description()` as its "machine".
-        name: of the measurement.
+        name: of the measurement; empty for that of `benchmarks.run`.
         options: what `command_line` parsed. A smoke run is kept apart.
     """
-    # The package imports a framework, which has no place beside contenders.
-    from keras_pyconv.writing import write_atomically
-
     path = options.results
     if path is None:
         described = record["machine"]
         folder = HERE / "results"
         if options.smoke:
             folder = HERE.parent / "runs" / "benchmarks"
-        place = f"{described['cpu']} {described['cores']} cores {name}"
+        place = f"{described['cpu']} {described['cores']} cores {name}".strip()
         path = folder / (re.sub(r"[^a-z0-9]+", "-", place.lower()) + ".json")
     write_atomically(path, json.dumps(record, indent=1, default=str) + "\n")
     print(f"\nRecord: {path}", file=sys.stderr)
     return path
+
+
+def in_turns(steps, rounds, say=print):
+    """Seconds of each step in each round: A B C, A B C, ...
+
+    So a drift of the machine meets all alike. What compiles is called once
+    before.
+
+    Args:
+        steps: functions by name.
+        rounds: how many times each is timed.
+        say: what is called with each round's number.
+    """
+    for step in steps.values():
+        step()
+    seconds = {name: [] for name in steps}
+    for number in range(1, rounds + 1):
+        for name, step in steps.items():
+            begin = time.perf_counter()
+            step()
+            seconds[name].append(round(time.perf_counter() - begin, 5))
+        say(f"round {number} of {rounds}", flush=True)
+    return seconds
+
+
+def learned(recipe, options, *words):
+    """Runs a recipe; its command, what it returned, and the seconds."""
+    command = [
+        *(f"--{name}={value}" for name, value in options.items()),
+        *words,
+    ]
+    begin = time.perf_counter()
+    found = recipe.main(command)
+    return command, found, round(time.perf_counter() - begin, 1)

@@ -1,6 +1,6 @@
 """From the record of a run to its tables, ratios and verdicts, in Markdown.
 
-The fact a reader would get wrong: a ratio is taken round by round, between
+A ratio is taken round by round, between
 neighbours in time, and its median is printed; it need not equal the ratio of
 the two medians beside it.
 """

@@ -7,11 +7,9 @@ Writes one JSON record per run. `--write` puts its tables into the README of
 this folder; `--table FILE` does so from a record, without measuring.
 """
 
-import argparse
 import dataclasses
 import json
 import pathlib
-import re
 import sys
 
 from benchmarks import machine, report
@@ -25,16 +23,14 @@ from benchmarks.plan import (
 )
 from benchmarks.processes import Conductor, row_of
 from benchmarks.progress import Progress
+from benchmarks.records import HERE, command_line, write_record
+from keras_pyconv.writing import renewed, write_atomically
 
-HERE = pathlib.Path(__file__).parent
 README = HERE / "README.md"
 
 
 def _command_line():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line(__doc__)
     choices = {
         "parts": tuple(MEASURES),
         "subjects": None,
@@ -46,9 +42,6 @@ def _command_line():
         parser.add_argument(
             f"--{name}", nargs="+", choices=known, help="only these"
         )
-    parser.add_argument(
-        "--smoke", action="store_true", help="tiny sizes, one round"
-    )
     parser.add_argument(
         "--minutes",
         type=float,
@@ -62,23 +55,11 @@ def _command_line():
         default=machine.cores(),
         help="threads of every contender (default: %(default)s)",
     )
-    parser.add_argument("--name", help="of the record (default: the machine)")
-    parser.add_argument("--results", type=pathlib.Path, help="folder")
     parser.add_argument("--table", type=pathlib.Path, help="a record to show")
     parser.add_argument(
         "--write", action="store_true", help="put the tables into README.md"
     )
     return parser
-
-
-def _place(options, described):
-    """The file of the record."""
-    folder = options.results
-    if folder is None:
-        runs = HERE.parent / "runs" / "benchmarks"
-        folder = runs if options.smoke else HERE / "results"
-    name = options.name or f"{described['cpu']} {described['cores']} cores"
-    return folder / (re.sub(r"[^a-z0-9]+", "-", name.lower()) + ".json")
 
 
 def _left_out(group):
@@ -130,17 +111,10 @@ def main(arguments=None):
         record = json.loads(options.table.read_text(encoding="utf-8"))
     else:
         record = measure(options)
-        # Not before: the package imports a framework.
-        from keras_pyconv.writing import write_atomically
-
-        path = _place(options, record["machine"])
-        write_atomically(path, json.dumps(record, indent=1) + "\n")
-        print(f"\nRecord: {path}", file=sys.stderr)
+        write_record(record, "", options)
     text = report.tables(record)
     print(text)
     if options.write:
-        from keras_pyconv.writing import renewed, write_atomically
-
         page = renewed(README, report.MARKERS, text.strip())
         write_atomically(README, page)
     return record

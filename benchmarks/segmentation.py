@@ -13,7 +13,7 @@ channels last; networks take turns. "Picture" is the paper's multi-scale
 protocol (six scales, windows of 473, mirror images) on one of 683 x 512 at
 output stride 16, at 8 it would be three times as long.
 
-The fact a reader would get wrong: the auxiliary head takes no time here; the
+The auxiliary head takes no time here; the
 paper's GFLOPs count it.
 """
 
@@ -27,7 +27,11 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import numpy as np  # noqa: E402
 
 from benchmarks import machine  # noqa: E402
-from benchmarks.records import command_line, write_record  # noqa: E402
+from benchmarks.records import (  # noqa: E402
+    command_line,
+    in_turns,
+    write_record,
+)
 
 BACKBONE = "ResNet50"
 NETWORKS = {
@@ -47,7 +51,7 @@ def keras_steps(backbone, head, side):
 
     import keras_pyconv
     from keras_pyconv.architectures import make_segmenter
-    from keras_pyconv.complexity import segmentation_complexity
+    from keras_pyconv.complexity import complexity
 
     row = make_segmenter(backbone, head)
     model = keras_pyconv.build_segmenter(
@@ -55,7 +59,7 @@ def keras_steps(backbone, head, side):
     )
     function = tf.function(model)
     images = tf.random.stateless_normal((1, side, side, 3), (1, 2))
-    cost = segmentation_complexity(row, (side, side, 3), auxiliary=False)
+    cost = complexity(row, (side, side, 3), auxiliary=False)
     return lambda: function(images, training=False), cost
 
 
@@ -106,16 +110,7 @@ def crops(options):
         other = torch_step(options.backbone, head, options.side)
         if other is not None:
             steps[network, "PyTorch"] = other
-    seconds = {key: [] for key in steps}
-    for step in steps.values():
-        step()
-    for _ in range(options.rounds):
-        for key, step in steps.items():
-            begin = time.perf_counter()
-            step()
-            seconds[key].append(round(time.perf_counter() - begin, 4))
-            print(f"crop, {', '.join(key)}: {seconds[key][-1]} s", flush=True)
-    return seconds, costs
+    return in_turns(steps, options.rounds), costs
 
 
 def rows_of(options):

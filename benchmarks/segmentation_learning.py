@@ -10,7 +10,7 @@ from its defaults is in `OPTIONS`. The backbone is PyConvResNetMini at half its
 width, from nothing, so that everything has the head's rate. The same command
 goes on after an interruption.
 
-The fact a reader would get wrong: by ADE20K's rule, under which 0 is no class,
+By ADE20K's rule, under which 0 is no class,
 the photograph is ignored. Digits must be told apart, not found.
 """
 
@@ -187,14 +187,14 @@ def table(rows):
 
 def measure(head, data, examples, options):
     """A row of the table, and the label maps."""
-    from keras_pyconv.complexity import segmentation_complexity
+    from keras_pyconv.complexity import complexity
     from recipes import networks
 
     model, history = train(head, data, options.workdir, options.epochs)
     settings = settings_of(
         ["--head", head, "--head-width", str(OPTIONS["head-width"])]
     )
-    cost = segmentation_complexity(
+    cost = complexity(
         networks.make_segmenter(settings.network),
         (OPTIONS["side"], OPTIONS["side"], 3),
         CLASSES,

@@ -8,10 +8,8 @@ its own, taking turns (see `benchmarks.processes`), at batch 1 and 16, in fp32
 and bf16. Prints the tables and writes one record.
 """
 
-import argparse
 import dataclasses
 import os
-import subprocess
 import sys
 import tempfile
 
@@ -21,6 +19,8 @@ from benchmarks.processes import Conductor
 from benchmarks.progress import Progress
 from benchmarks.records import command_line, write_record
 from benchmarks.serving_runtimes import FILES
+from keras_pyconv.children import call
+from keras_pyconv.complexity.grid import grid
 
 CONTENDERS = (
     "served",
@@ -114,24 +114,22 @@ def _cells(rows, row):
 
 def table(rows):
     """One group's rows as Markdown; ours comes first."""
-    first = rows[0]
-    lines = [
-        f"**{first['subject']}, {first['precision']}, batch {first['batch']}**",
-        "",
-        "|  | images/s | ms a call | ours is | first call, s | memory, GiB |",
-        "|" + " --- |" * 6,
-    ]
+    first, lines = rows[0], []
     for row in rows:
-        call = row["first_seconds"].get("inference")
+        first_call = row["first_seconds"].get("inference")
         peak = row["peak_rss_mib"]
-        cells = [
-            row["title"],
-            *_cells(rows, row),
-            "" if call is None else f"{call:.3g}",
-            "" if peak is None else f"{peak / 1024:.1f}",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        lines.append(
+            [
+                row["title"],
+                *_cells(rows, row),
+                "" if first_call is None else f"{first_call:.3g}",
+                "" if peak is None else f"{peak / 1024:.1f}",
+            ]
+        )
+    header = ["", "images/s", "ms a call", "ours is"]
+    header += ["first call, s", "memory, GiB"]
+    title = f"{first['subject']}, {first['precision']}, batch {first['batch']}"
+    return f"**{title}**\n\n{grid(header, lines, 'markdown', ('',))}\n"
 
 
 def verdicts(found, batch):
@@ -142,7 +140,7 @@ def verdicts(found, batch):
         for row in group
         if row["batch"] == batch
     }
-    verdicts = []
+    found = []
     for precision, against, bound in TARGETS:
         ours, other = (rows.get((precision, n)) for n in ("served", against))
         ratio = ours and other and report.speedup(ours, other, "inference")
@@ -151,7 +149,7 @@ def verdicts(found, batch):
             for row in (ours, other)
             if row and row["problems"]
         ]
-        verdicts.append(
+        found.append(
             {
                 "precision": precision,
                 "batch": batch,
@@ -162,7 +160,7 @@ def verdicts(found, batch):
                 "problem": "; ".join(problems),
             }
         )
-    return verdicts
+    return found
 
 
 def _sentence(verdict):
@@ -187,7 +185,6 @@ def _command_line():
     parser.add_argument(
         "--batches", nargs="+", type=int, choices=BATCHES, default=BATCHES
     )
-    parser.add_argument("--write-files", help=argparse.SUPPRESS)
     return parser
 
 
@@ -196,11 +193,9 @@ def _written(options, settings, folder):
     if options.files and os.path.isdir(options.files):
         return options.files
     folder = options.files or folder
-    words = ["--smoke"] * options.smoke + ["--write-files", folder]
     print("Writing the files that are served ...", file=sys.stderr)
-    subprocess.run(
-        [sys.executable, "-m", "benchmarks.serving", *words], check=True
-    )
+    network, side = settings.networks[0], settings.side
+    call("benchmarks.serving:write_files", network, side, folder)
     return folder
 
 
@@ -236,9 +231,6 @@ def main(arguments=None):
     settings = SMOKE if options.smoke else FULL
     if options.rounds:
         settings = dataclasses.replace(settings, rounds=options.rounds)
-    if options.write_files:
-        network = settings.networks[0]
-        return write_files(network, settings.side, options.write_files)
     with tempfile.TemporaryDirectory() as folder:
         record = measure(options, settings, folder)
     print("\n".join(map(_sentence, record["targets"])))

@@ -9,7 +9,7 @@ broken, each in one of five ways. Every good answer is compared with what the
 export said before, in a clean process; the server's memory is read every
 second. Prints a summary and writes one record.
 
-The fact a reader would get wrong: the server here is that of the tests. What
+The server here is that of the tests. What
 is proved is the export, which runs as in TF Serving, and the client's side.
 """
 
@@ -20,8 +20,6 @@ import http.client
 import json
 import pathlib
 import random
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -30,14 +28,16 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.records import command_line, write_record
+from keras_pyconv.children import call
+from keras_pyconv.progress import Bar
 from recipes import serve_client
 
 NETWORK, SIDE, CLASSES = "PyConvResNetMini", 64, 10
 MODEL = "loaded"
 CLIENTS = 16
 BROKEN = 0.05  # of the requests
-PICTURES = 12
-MOST_PICTURES = 4  # in one request
+IMAGES = 12
+MAX_IMAGES = 4  # in one request
 SCORES = 1e-4  # how far a score may be from what it was
 FLAT = 1.05  # memory at the end, by what it was after a third of the time
 SEED = 7
@@ -58,14 +58,14 @@ def write_model(folder):
     model = build_classifier(
         NETWORK, input_shape=(SIDE, SIDE, 3), classes=CLASSES
     )
-    batches = tuple(range(1, MOST_PICTURES + 1))
+    batches = tuple(range(1, MAX_IMAGES + 1))
     path = export.saved_model(
         model,
         pathlib.Path(folder, "models", MODEL),
         top_k=3,
         batch_sizes=batches,
     )
-    files = example_images(PICTURES, 80, 100)
+    files = example_images(IMAGES, 80, 100)
     answer = export.answer_in_clean_process(path, files, "serve_bytes")
     rows = [
         {
@@ -121,8 +121,8 @@ def _is_right(answer, wanted):
 
 def _good(client, load, draw, tally):
     """One good request: every answer must be what it was."""
-    count = draw.randint(1, MOST_PICTURES)
-    chosen = [draw.randrange(PICTURES) for _ in range(count)]
+    count = draw.randint(1, MAX_IMAGES)
+    chosen = [draw.randrange(IMAGES) for _ in range(count)]
     begin = time.perf_counter()
     answers = client.ask([load.files[index] for index in chosen])
     tally.seconds.append(time.perf_counter() - begin)
@@ -135,7 +135,7 @@ def _good(client, load, draw, tally):
 
 def _broken_picture(client, load, draw):
     """A picture cut short between two good ones, which keep their answers."""
-    index = draw.randrange(PICTURES)
+    index = draw.randrange(IMAGES)
     good = load.files[index]
     first, broken, last = client.ask([good, good[: len(good) // 3], good])
     wanted = load.answers[index]
@@ -148,20 +148,17 @@ def _other_client(client, **options):
     return type(client)(options)
 
 
-def _unknown_model(client, load, draw):
-    try:
-        _other_client(client, model="absent").ask(load.files[:1])
-    except serve_client.ServerError:
-        return True
-    return False
+def _unknown(**options):
+    """A request for a model or a version that is not there."""
 
+    def ask(client, load, draw):
+        try:
+            _other_client(client, **options).ask(load.files[:1])
+        except serve_client.ServerError:
+            return True
+        return False
 
-def _unknown_version(client, load, draw):
-    try:
-        _other_client(client, version=99).ask(load.files[:1])
-    except serve_client.ServerError:
-        return True
-    return False
+    return ask
 
 
 def _posted(load, body):
@@ -178,22 +175,22 @@ def _posted(load, body):
         connection.close()
 
 
-def _no_json(client, load, draw):
-    status, reply = _posted(load, b"{this is no JSON")
-    return status == 400 and "error" in reply
+def _refused(body):
+    """A request whose body is none."""
 
+    def ask(client, load, draw):
+        status, reply = _posted(load, body)
+        return status == 400 and "error" in reply
 
-def _wrong_shape(client, load, draw):
-    status, reply = _posted(load, json.dumps({"instances": [[1.0, 2.0]]}))
-    return status == 400 and "error" in reply
+    return ask
 
 
 MISTAKES = {
     "broken picture": _broken_picture,
-    "unknown model": _unknown_model,
-    "unknown version": _unknown_version,
-    "no JSON": _no_json,
-    "wrong shape": _wrong_shape,
+    "unknown model": _unknown(model="absent"),
+    "unknown version": _unknown(version=99),
+    "no JSON": _refused(b"{this is no JSON"),
+    "wrong shape": _refused(b'{"instances": [[1.0, 2.0]]}'),
 }
 
 
@@ -228,14 +225,13 @@ def resident_mib(process):
     return int(line.split()[1]) / 1024
 
 
-def _watch(process, until, progress):
+def _watch(process, until):
     """Memory every second: pairs of seconds and MiB."""
     begun, found = time.monotonic(), []
+    bar = Bar(max(int(until - begun), 1), unit_name="second")
     while (now := time.monotonic()) < until:
         found.append((round(now - begun, 1), round(resident_mib(process), 1)))
-        if progress:
-            left = until - now
-            print(f"\r{left:4.0f} s left", end="", file=sys.stderr, flush=True)
+        bar.update(min(int(now - begun), bar.target))
         time.sleep(min(1.0, max(until - now, 0)))
     return found
 
@@ -256,14 +252,13 @@ def _growth(memory):
     )
 
 
-def run(folder, seconds, clients=CLIENTS, progress=False):
+def run(folder, seconds, clients=CLIENTS):
     """Puts the export in `folder` under load.
 
     Args:
         folder: where `write_model` wrote.
         seconds: of load.
         clients: how many ask at once.
-        progress: whether the time left is shown.
 
     Returns:
         Dictionary of figures.
@@ -272,7 +267,7 @@ def run(folder, seconds, clients=CLIENTS, progress=False):
 
     folder = pathlib.Path(folder)
     answers = json.loads((folder / "answers.json").read_text())
-    files = [(folder / f"{n}.jpg").read_bytes() for n in range(PICTURES)]
+    files = [(folder / f"{n}.jpg").read_bytes() for n in range(IMAGES)]
     with running(folder / "models") as server:
         ports = {"rest": server.rest, "grpc": server.grpc}
         warm = Load(files, answers, ports, time.monotonic())
@@ -281,7 +276,7 @@ def run(folder, seconds, clients=CLIENTS, progress=False):
         ):
             # The first call of each batch size plans the graph for it.
             client = kind(_options(warm, protocol))
-            for count in range(1, MOST_PICTURES + 1):
+            for count in range(1, MAX_IMAGES + 1):
                 client.ask(files[:count])
         load = dataclasses.replace(warm, until=time.monotonic() + seconds)
         tallies = [Tally() for _ in range(clients)]
@@ -291,7 +286,7 @@ def run(folder, seconds, clients=CLIENTS, progress=False):
         ]
         for thread in threads:
             thread.start()
-        memory = _watch(server.process, load.until, progress)
+        memory = _watch(server.process, load.until)
         for thread in threads:
             thread.join()
     return _figures(seconds, clients, tallies, memory)
@@ -348,19 +343,13 @@ def main(arguments=None):
     parser = command_line(__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clients", type=int, default=CLIENTS)
-    parser.add_argument("--write-model", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    if options.write_model:
-        return write_model(options.write_model)
     described = machine.description()
     seconds = 5 if options.smoke else options.seconds
     with tempfile.TemporaryDirectory() as folder:
         # Keras's memory and threads are no part of the load.
-        subprocess.run(
-            [sys.executable, "-m", __spec__.name, "--write-model", folder],
-            check=True,
-        )
-        figures = run(folder, seconds, options.clients, progress=True)
+        call("benchmarks.serving_load:write_model", folder)
+        figures = run(folder, seconds, options.clients)
     print("\n" + summary(figures))
     record = {
         "machine": described,

@@ -4,7 +4,7 @@ A SavedModel runs in a Session, as TF Serving runs it, and gives all outputs
 of its default signature. bf16 is what `--mixed_precision=bfloat16` of the
 server does, OpenVINO's hint, and `torch.autocast`; ONNX Runtime has none.
 
-The fact a reader would get wrong: OpenVINO takes the hint as leave, not as an
+OpenVINO takes the hint as leave, not as an
 order, and computes in fp32 where the processor has no bf16.
 """
 

@@ -3,7 +3,7 @@
 They are read from the descriptions that ours are read from, by
 `keras_pyconv.parity`.
 
-The facts a reader would get wrong: bf16 is `torch.autocast` over float32
+bf16 is `torch.autocast` over float32
 parameters, which is what Keras's "mixed_bfloat16" does; a network cast to
 bfloat16 as a whole would be another one. And `memory_format` alone makes
 nothing channels last; parameters and inputs both have to be moved.

@@ -1,24 +1,24 @@
 """What a step costs in a run of `model.fit`, beside `fit` alone.
 
-    python -m benchmarks.training_steps [--before CHECKOUT]
+    python -m benchmarks.training_steps
 
 Each contender trains in a process of its own, and the processes take turns of
 some steps. `alone` is Keras's `fit` without a run, `again` a second process of
 the run itself: how far it differs from the first is the spread of the method.
-`--before` names a checkout of the package from when it trained by a loop of
-its own (aa13343), which goes in as one more contender.
 """
 
-import argparse
-import json
-import os
-import pathlib
+import contextlib
+import queue
 import statistics
-import subprocess
-import sys
 import tempfile
+import threading
 import time
 
+from benchmarks import machine
+from benchmarks.records import command_line, write_record
+from keras_pyconv.children import Child
+
+CONTENDERS = ("run", "again", "alone")
 MODELS = ("dense", "PyConvResNetMini")
 STEPS = {"dense": 200, "PyConvResNetMini": 20}  # of a turn
 TURNS = 12
@@ -59,118 +59,86 @@ def _model(name):
     return model
 
 
-class _Turns:
-    """Answers every line of the input with the seconds of some steps.
+class _Trainer:
+    """Trains for ever in a thread, some steps whenever it is asked to."""
 
-    By the clock and of the processor, each divided by the steps.
-    """
+    def __init__(self, contender, name):
+        self._asked, self._answers = queue.SimpleQueue(), queue.SimpleQueue()
+        self._steps, self._done, self._begin = STEPS[name], 0, None
+        arguments = _model(name), contender == "alone"
+        threading.Thread(
+            target=self._train, args=arguments, daemon=True
+        ).start()
 
-    def __init__(self, steps):
-        self._steps, self._done, self._begin = steps, 0, None
+    def turn(self):
+        """Seconds a step, by the clock and of the processor."""
+        self._asked.put(None)
+        answer = self._answers.get()
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
     def _now(self):
         return time.perf_counter(), time.process_time()
 
-    def step(self):
-        """To be called before every step."""
+    def _step(self):
+        """Called before every step."""
         if self._done % self._steps == 0:
             if self._begin is not None:
-                spent = [
-                    (now - then) / self._steps
-                    for now, then in zip(self._now(), self._begin)
-                ]
-                print("seconds", *spent, file=sys.stderr, flush=True)
-            if not sys.stdin.readline():
-                os._exit(0)
+                pairs = zip(self._now(), self._begin)
+                self._answers.put([(b - a) / self._steps for b, a in pairs])
+            self._asked.get()
             self._begin = self._now()
         self._done += 1
 
+    def _train(self, model, alone):
+        import keras
 
-def _train_before(model, turns, folder):
-    """By the loop of the checkout, which asks for each batch by its step."""
-    from keras_pyconv.training import fit
-    from keras_pyconv.training.batches import Batches
-
-    original = Batches.next
-
-    def following(self, step):
-        turns.step()
-        return original(self, step)
-
-    Batches.next = following
-    options = {"epochs": 1, "steps_per_epoch": FOREVER, "seed": 1}
-    fit(model, _batches, workdir=folder, constants={}, **options)
+        waits = keras.callbacks.LambdaCallback(
+            on_train_batch_begin=lambda *_, **__: self._step()
+        )
+        try:
+            _train(model, waits, alone)
+        except BaseException as error:
+            self._answers.put(error)
 
 
-def _train(model, turns, folder, alone):
-    import keras
-
-    class Waits(keras.callbacks.Callback):
-        def on_train_batch_begin(self, batch, logs=None):
-            turns.step()
-
+def _train(model, waits, alone):
     if alone:
         options = {"steps_per_epoch": FOREVER, "shuffle": False, "verbose": 2}
-        model.fit(_batches(0), callbacks=[Waits()], **options)
+        model.fit(_batches(0), callbacks=[waits], **options)
         return
     from keras_pyconv import training
 
     options = {"epochs": 1, "steps_per_epoch": FOREVER}
-    with training.Run(folder, model, _batches, **options) as run:
-        model.fit(**run.fit_arguments, callbacks=run.callbacks([Waits()]))
-
-
-def child(contender, name):
-    """Trains for ever, some steps for every line of the input."""
-    model, turns = _model(name), _Turns(STEPS[name])
     with tempfile.TemporaryDirectory() as folder:
-        if contender == "before":
-            _train_before(model, turns, folder)
-        else:
-            _train(model, turns, folder, contender == "alone")
+        with training.Run(folder, model, _batches, **options) as run:
+            model.fit(**run.fit_arguments, callbacks=run.callbacks([waits]))
 
 
-def _start(contender, name, checkout):
-    here = pathlib.Path(__file__).resolve()
-    root = checkout if contender == "before" else here.parents[1]
-    return subprocess.Popen(
-        [sys.executable, str(here), "--child", contender, "--model", name],
-        env={
-            **os.environ,
-            "PYTHONPATH": str(root),
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-        },
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+_TRAINERS = {}
 
 
-def _turn(process):
-    """Seconds of a step in one turn, by the clock and of the processor."""
-    process.stdin.write("\n")
-    process.stdin.flush()
-    for line in process.stderr:
-        if line.startswith("seconds "):
-            return [float(word) for word in line.split()[1:]]
-    raise RuntimeError("a contender ended before its turn")
+def turn(contender, name):
+    """What `_Trainer.turn` gives, in the process of a contender."""
+    if not _TRAINERS:
+        _TRAINERS[name] = _Trainer(contender, name)
+    return _TRAINERS[name].turn()
 
 
-def measure(name, contenders, checkout, turns=TURNS):
+def measure(name, turns=TURNS):
     """Seconds of a step by contender, one for every turn."""
-    processes = {one: _start(one, name, checkout) for one in contenders}
-    seconds = {one: [] for one in contenders}
-    try:
-        for process in processes.values():
-            _turn(process)  # compiles
+    seconds = {one: [] for one in CONTENDERS}
+    with contextlib.ExitStack() as stack:
+        processes = {
+            one: stack.enter_context(Child("benchmarks.training_steps:turn"))
+            for one in CONTENDERS
+        }
+        for one, process in processes.items():
+            process.ask(one, name)  # compiles
         for _ in range(turns):
             for one, process in processes.items():
-                seconds[one].append(_turn(process))
-    finally:
-        for process in processes.values():
-            process.kill()
-            process.communicate()
+                seconds[one].append(process.ask(one, name))
     return seconds
 
 
@@ -189,22 +157,12 @@ def summary(seconds, kind):
     return rows
 
 
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--before", type=pathlib.Path, metavar="CHECKOUT")
-    parser.add_argument("--output", type=pathlib.Path, help="a JSON file")
-    parser.add_argument("--child", help=argparse.SUPPRESS)
-    parser.add_argument("--model", help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.child:
-        return child(args.child, args.model)
-    contenders = ["run", "again", "alone"] + ["before"] * bool(args.before)
+def main(arguments=None):
+    """Entry point; returns the record."""
+    options = command_line(__doc__).parse_args(arguments)
     results = {}
-    for name in MODELS:
-        seconds = measure(name, contenders, args.before)
+    for name in MODELS[: 1 if options.smoke else None]:
+        seconds = measure(name, 1 if options.smoke else TURNS)
         results[name] = {"seconds": seconds}
         for kind, clock in enumerate(CLOCKS):
             rows = results[name][clock] = summary(seconds, kind)
@@ -215,11 +173,9 @@ def main():
                     f"{row['ratio']:.3f} of the run's ({low:.3f} to "
                     f"{high:.3f})"
                 )
-    if args.output:
-        from benchmarks import machine
-
-        record = {"machine": machine.description(), "results": results}
-        args.output.write_text(json.dumps(record, indent=1) + "\n")
+    record = {"machine": machine.description(), "results": results}
+    write_record(record, "training-steps", options)
+    return record
 
 
 if __name__ == "__main__":

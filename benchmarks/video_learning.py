@@ -15,13 +15,16 @@ the networks learn, and not which is better.
 import dataclasses
 import os
 import pathlib
-import time
 
 # Read by TensorFlow when it is imported; the networks train twice as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from benchmarks import machine  # noqa: E402
-from benchmarks.records import command_line, write_record  # noqa: E402
+from benchmarks.records import (  # noqa: E402
+    command_line,
+    learned,
+    write_record,
+)
 
 NETWORKS = ("PyConvResNet3DMini", "ResNet3DMini")
 FILMS = {"image_size": 36, "train_examples": 900, "test_examples": 120}
@@ -81,14 +84,13 @@ def train(network, films, workdir, epochs):
         "data": films,
         "workdir": workdir / network,
     }
-    command = [f"--{name}={value}" for name, value in options.items()]
-    command += ["--short-sides", *SHORT_SIDES]
-    begin = time.perf_counter()
-    history, errors = recognize_kinetics.main(command)
+    command, (history, errors), seconds = learned(
+        recognize_kinetics, options, "--short-sides", *SHORT_SIDES
+    )
     return {
         "network": network,
         "command": command,
-        "seconds": round(time.perf_counter() - begin, 1),
+        "seconds": seconds,
         "epochs": history,
         "test": dataclasses.asdict(errors),
     }
@@ -96,13 +98,13 @@ def train(network, films, workdir, epochs):
 
 def table(runs):
     """The runs as Markdown."""
-    from keras_pyconv.complexity import video_complexity
+    from keras_pyconv.complexity import complexity
     from keras_pyconv.complexity.grid import grid
 
     shape = (OPTIONS["frames"], OPTIONS["side"], OPTIONS["side"], 3)
     lines = []
     for run in runs:
-        cost = video_complexity(run["network"], shape, 6).cost
+        cost = complexity(run["network"], shape, 6).cost
         lines.append(
             [
                 run["network"],

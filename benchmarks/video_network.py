@@ -11,7 +11,7 @@ channels last? Each lives in a process of its own, and the two take turns, so
 that a drift of the machine meets both; the peak of memory is that of a process
 after the measure, the framework included.
 
-The fact a reader would get wrong: a ratio is taken round by round, and its
+A ratio is taken round by round, and its
 median is printed; it need not equal the ratio of the two medians above it.
 """
 

@@ -1,31 +1,23 @@
-"""The process of one contender: builds it once, then runs steps on demand.
+"""What runs in the process of one contender; no framework but its own."""
 
-It reads one JSON request a line from standard input and answers one JSON line
-to standard output. `{"measure": name, "seconds": s}` repeats the step of that
-measure for `s` seconds, at least once, and answers the duration of each.
-
-The fact a reader would get wrong: what libraries print must not reach the
-answers, so standard output is moved aside before anything is imported.
-"""
-
+import functools
 import importlib
-import json
-import os
 import resource
 import sys
 import time
 
-from benchmarks.plan import CONTENDERS, Case
+from benchmarks.plan import CONTENDERS
+
+_PEAK_UNIT = 1024 ** (2 if sys.platform == "darwin" else 1)
 
 
-def peak_rss_mib():
-    """The most memory this process has held so far, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1024 ** (2 if sys.platform == "darwin" else 1)
+@functools.cache
+def _steps(case):
+    module = CONTENDERS[case.contender].modules[case.part]
+    return importlib.import_module(module).steps(case)
 
 
-def durations(step, seconds):
-    """Seconds of each call of `step` until `seconds` are over."""
+def _repeated(step, seconds):
     found = []
     while not found or sum(found) < seconds:
         begin = time.perf_counter()
@@ -34,23 +26,14 @@ def durations(step, seconds):
     return found
 
 
-def main():
-    """Answers requests until standard input ends."""
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
+def durations(case, measure=None, seconds=0):
+    """Repeats the step of a measure for some seconds, at least once.
 
-    def answer(**values):
-        print(json.dumps(values), file=answers)
-
-    case = Case(**json.loads(sys.argv[1]))
-    module = CONTENDERS[case.contender].modules[case.part]
-    steps = importlib.import_module(module).steps(case)
-    answer(ready=sorted(steps))
-    for line in sys.stdin:
-        request = json.loads(line)
-        found = durations(steps[request["measure"]], request["seconds"])
-        answer(seconds=found, peak_rss_mib=peak_rss_mib())
-
-
-if __name__ == "__main__":
-    main()
+    Returns:
+        Seconds of each, and the most MiB that the process has held so far.
+        The case is built when it is first asked for, without a measure too.
+    """
+    steps = _steps(case)
+    found = _repeated(steps[measure], seconds) if measure else []
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"seconds": found, "peak_rss_mib": peak / _PEAK_UNIT}

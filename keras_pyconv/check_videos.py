@@ -13,10 +13,9 @@ import csv
 import pathlib
 import sys
 
-import keras
-
 from keras_pyconv.datasets.ahead import ahead
 from keras_pyconv.datasets.video_sets import video_set, videos_of
+from keras_pyconv.progress import Bar
 from keras_pyconv.tasks.video import Decoders, UnreadableVideo
 
 
@@ -95,9 +94,7 @@ def main(argv=None):
         parser.error(f"{options.source} is neither a folder nor a CSV")
     if not paths:
         parser.error(f"{options.source} holds no videos")
-    # Into a file it writes a line now and then.
-    interval = 0.1 if sys.stdout.isatty() else 30
-    bar = keras.utils.Progbar(len(paths), interval=interval, unit_name="video")
+    bar = Bar(len(paths), unit_name="video")
     decoders = Decoders(options.processes, options.timeout)
     try:
         rows = check_videos(paths, decoders, bar.add)

@@ -117,7 +117,7 @@ def make_model(settings, classes, steps_per_epoch):
         name, classes=classes, input_shape=(side, side, 3), name=name
     )
     if settings.weights != "none":
-        keras_pyconv.models.load_body(model, settings.weights, name)
+        keras_pyconv.weights.load(model, settings.weights, part="backbone")
     freeze(model, settings.freeze)
     networks.print_trainable(model)
     rate = schedule(settings, steps_per_epoch)

@@ -31,22 +31,6 @@ def make_segmenter(network):
     )
 
 
-def fill_backbone(model, backbone, weights):
-    """Gives a segmentation network the weights of a classifier.
-
-    Args:
-        model: the network.
-        backbone: the record of its backbone.
-        weights: `imagenet`, or a classifier's file.
-    """
-    import keras_pyconv
-    from keras_pyconv.models import load_backbone, load_body
-
-    classifier = keras_pyconv.build_classifier(backbone, classes=1)
-    load_body(classifier, weights, backbone.name)
-    load_backbone(model, classifier)
-
-
 def make_detector(settings, classes, **weights):
     """A detector; `weights` are those of the whole or of its backbone."""
     import keras_pyconv

@@ -106,15 +106,15 @@ def make_model(settings, classes, steps_per_epoch):
     from keras_pyconv import training
     from keras_pyconv.tasks import segmentation
 
-    row, side = networks.make_segmenter(settings.network), settings.data.side
     model = keras_pyconv.build_segmenter(
-        row, classes=classes, input_shape=(side, side, 3)
+        networks.make_segmenter(settings.network),
+        classes=classes,
+        input_shape=(settings.data.side, settings.data.side, 3),
+        backbone_weights=settings.backbone_weights,
     )
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
-    if settings.backbone_weights:
-        networks.fill_backbone(model, row.backbone, settings.backbone_weights)
     steps = settings.training.epochs * steps_per_epoch
     rate, power = fitting.peak_rate(settings), settings.power
     fast = training.poly_decay(rate * settings.head_rate, steps, power)

@@ -70,7 +70,7 @@ def test_torch_makes_the_same_network_as_ours(our_answer):
 def test_the_command_measures_and_writes_a_record(tmp_path, capsys):
     record = run.main(
         "--smoke --parts video --subjects level7x9x9 --contenders ours torch "
-        f"--devices cpu --name tried --results {tmp_path}".split()
+        f"--devices cpu --results {tmp_path / 'tried.json'}".split()
     )
     written = json.loads((tmp_path / "tried.json").read_text())
     assert written == record
@@ -89,13 +89,13 @@ class Scripted:
     def __call__(self, case):
         return contextlib.nullcontext(self)
 
-    def ask(self, **request):
+    def send(self, *request):
         pass
 
-    def answer(self, cap):
+    def receive(self, cap):
         answer = next(self.answers)
         if isinstance(answer, str):
-            raise processes.ContenderEnded(answer)
+            raise TimeoutError(answer)
         return answer
 
 
@@ -117,7 +117,7 @@ def _conduct(case, settings=plan.SMOKE):
 def test_a_first_call_beyond_its_cap_is_said(monkeypatch, calls, problems):
     answers = [{"seconds": [0.5], "peak_rss_mib": 1}] * calls
     script = Scripted([{"ready": []}, *answers, "> 9 s"])
-    monkeypatch.setattr(processes, "Process", script)
+    monkeypatch.setattr(processes, "start", script)
     row = _conduct(LEVEL)
     assert row["problems"] == problems
     assert len(row["first_seconds"]) == calls / 2

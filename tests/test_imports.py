@@ -16,8 +16,12 @@ ROOT = Path(__file__).parents[1]
 # A room may import what stands before it. `__init__` is the package's own.
 ORDER = [
     "lazy",
+    "renamed",
     "reading",
     "writing",
+    "provenance",
+    "children",
+    "progress",
     "ops",
     "layers",
     "architectures",

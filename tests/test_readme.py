@@ -5,35 +5,43 @@ import re
 
 import pytest
 
-from keras_pyconv.complexity.__main__ import MARKERS, main
-from keras_pyconv.complexity.tables import COUNTING_RULE, networks_table
-from keras_pyconv.writing import renewed
+from keras_pyconv.tables import pages
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
 
 
 def test_the_table_of_networks_is_current():
-    report = f"{networks_table()}\n\n{COUNTING_RULE}"
-    current = renewed(README, MARKERS, report)
-    assert current == README.read_text(), "run `make tables`"
+    assert pages.current(README) == README.read_text(), "run `make tables`"
 
 
 def test_a_stale_table_is_renewed_in_place(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text(f"above\n{MARKERS[0]}\nstale\n{MARKERS[1]}\nbelow\n")
-    main(["ResNet50", "--write", str(page)])
+    page = tmp_path / "README.md"
+    begin, end, _ = pages.PAGES["README.md"]
+    page.write_text(f"above\n{begin}\nstale\n{end}\nbelow\n")
+    pages.main([str(page)])
     text = page.read_text()
     assert "stale" not in text and "| ResNet50 " in text
     assert text.startswith("above\n") and text.endswith("\nbelow\n")
 
 
-def test_a_page_without_markers_is_left_alone(tmp_path, capsys):
-    page = tmp_path / "page.md"
-    page.write_text("nothing here\n")
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("README.md", "markers"),
+        ("other.md", "no generated table; these have: README.md, weights.md"),
+        ("gone/weights.md", "gone/weights.md"),
+    ],
+)
+def test_a_page_that_cannot_be_renewed_is_left_alone(
+    tmp_path, capsys, name, message
+):
+    page = tmp_path / name
+    if page.parent.exists():
+        page.write_text("nothing here\n")
     with pytest.raises(SystemExit):
-        main(["ResNet50", "--write", str(page)])
-    assert "markers" in capsys.readouterr().err
-    assert page.read_text() == "nothing here\n"
+        pages.main([str(page)])
+    assert message in capsys.readouterr().err
+    assert not page.exists() or page.read_text() == "nothing here\n"
 
 
 def test_every_file_that_the_readme_points_to_exists():

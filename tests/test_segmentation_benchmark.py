@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import segmentation, segmentation_learning
 from keras_pyconv.architectures import make_segmenter
-from keras_pyconv.complexity import segmentation_complexity
+from keras_pyconv.complexity import complexity
 
 
 @pytest.mark.parametrize("head", segmentation.NETWORKS.values())
@@ -15,7 +15,7 @@ def test_the_network_in_pytorch_has_our_parameters(head):
     from benchmarks.torch_segmentation import network
 
     row = make_segmenter("PyConvResNetMini", head)
-    ours = segmentation_complexity(row, (33, 49, 3), auxiliary=False)
+    ours = complexity(row, (33, 49, 3), auxiliary=False)
     other = network("PyConvResNetMini", head)
     count = sum(parameter.numel() for parameter in other.parameters())
     assert count == ours.parameters

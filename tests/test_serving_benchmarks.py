@@ -44,8 +44,9 @@ def test_targets_are_judged_by_ratios(measured):
 def test_the_table_says_what_was_not_measured(measured):
     lines = serving.table(measured[1]).splitlines()
     assert lines[0] == "**net, bf16, batch 16**"
-    assert lines[4].startswith("| our export | > 60 s |")
-    assert lines[5].startswith("| torch.compile, frozen | 8 | 2e+03 |")
+    cells = [[c.strip() for c in line.split("|")] for line in lines]
+    assert cells[4][1:3] == ["our export", "> 60 s"]
+    assert cells[5][1:4] == ["torch.compile, frozen", "8", "2e+03"]
 
 
 def test_every_group_asks_all_contenders_alike():

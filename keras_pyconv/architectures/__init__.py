@@ -55,3 +55,12 @@ from keras_pyconv.architectures.video import (
     VideoArchitecture,
     get_video_architecture,
 )
+
+# Every network, by its name.
+RECORDS = {
+    **ARCHITECTURES,
+    **INCEPTIONS,
+    **SEGMENTERS,
+    **DETECTORS,
+    **VIDEO_ARCHITECTURES,
+}

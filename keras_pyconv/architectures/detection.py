@@ -3,7 +3,7 @@
 SSD at 300 x 300: three stages of a backbone, extra layers that shrink the map
 further, and at every map the convolutions that predict boxes and classes.
 
-The fact a reader would get wrong: the third stage neither strides nor
+The third stage neither strides nor
 dilates, so that the first map is 38 x 38.
 
 One thing is inferred: the third stage of PyConvSSD keeps the max pooling on
@@ -16,9 +16,11 @@ Heads for other backbones and sizes are ours, by the rules of the paper's.
 from dataclasses import dataclass, replace
 
 from keras_pyconv.architectures.levels import (
+    PADDINGS,
     PYRAMIDS,
     Level,
     check,
+    check_choice,
     check_positive,
     check_pyramid,
     check_row,
@@ -46,11 +48,7 @@ class ExtraLayer:
     def __post_init__(self):
         row = f"ExtraLayer of {self.filters} filters"
         check_positive(row, bottleneck=self.bottleneck, stride=self.stride)
-        check(
-            self.padding in ("same", "valid"),
-            row,
-            f"`padding` is 'same' or 'valid'; got {self.padding!r}",
-        )
+        check_choice(row, PADDINGS, padding=self.padding)
         check_pyramid(row, self.levels, self.bottleneck, self.filters)
 
 
@@ -188,7 +186,7 @@ BOX_MAPS = tuple(
     )
 )
 
-# Ours, for pictures of 128 x 128 and objects from an eighth of them up; every
+# Ours, for images of 128 x 128 and objects from an eighth of them up; every
 # layer is padded, so that any size goes through. 1,520 boxes.
 MINI_BOX_MAPS = tuple(
     BoxMap(*row)
@@ -243,7 +241,7 @@ def _rows():
             yield _compose(head, row, "supplement, Table 1")
     for head, family in families.items():
         row = ARCHITECTURES[f"{family}Mini"]
-        yield _compose(head, row, f"ours: {head} for small pictures")
+        yield _compose(head, row, f"ours: {head} for small images")
 
 
 DETECTORS = {row.name: row for row in _rows()}
@@ -261,11 +259,7 @@ def get_detector(head: str, backbone: Architecture | str) -> Detector:
     Raises:
         ValueError: if the head or the backbone is unknown or does not fit.
     """
-    check(
-        head in HEADS,
-        "Detector",
-        f"`head` is one of {list(HEADS)}; got {head!r}",
-    )
+    check_choice("Detector", HEADS, head=head)
     row = get_architecture(backbone)
     if ARCHITECTURES.get(row.name) == row and f"{head}{row.name}" in DETECTORS:
         return DETECTORS[f"{head}{row.name}"]

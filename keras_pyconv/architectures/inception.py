@@ -14,9 +14,11 @@ are kept, the widths were searched for.
 from dataclasses import dataclass
 
 from keras_pyconv.architectures.levels import (
+    PADDINGS,
     PYRAMIDS,
     Level,
     check,
+    check_choice,
     check_positive,
     check_pyramid,
     check_row,
@@ -40,19 +42,9 @@ class Conv:
 
     def __post_init__(self):
         row = f"Conv of {self.filters} filters"
-        height, width = self.kernel
-        check_positive(
-            row,
-            filters=self.filters,
-            height=height,
-            width=width,
-            stride=self.stride,
-        )
-        check(
-            self.padding in ("same", "valid"),
-            row,
-            f"`padding` is 'same' or 'valid'; got {self.padding!r}",
-        )
+        sizes = dict(zip(("height", "width"), self.kernel))
+        check_positive(row, filters=self.filters, stride=self.stride, **sizes)
+        check_choice(row, PADDINGS, padding=self.padding)
         # Frameworks place "same" differently where it would be strided.
         check(
             self.stride == 1 or self.padding == "valid",
@@ -93,11 +85,7 @@ class Pool:
     kind: str
 
     def __post_init__(self):
-        check(
-            self.kind in ("max", "average"),
-            "Pool",
-            f"`kind` is 'max' or 'average'; got {self.kind!r}",
-        )
+        check_choice("Pool", ("max", "average"), kind=self.kind)
 
 
 Branch = tuple[Conv | Pyramid | Pool, ...]

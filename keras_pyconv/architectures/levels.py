@@ -3,7 +3,7 @@
 A level is `kernel:groups:share`; the kernels of a pyramid stand in ascending
 order, as the authors concatenate them (paper, section 3 and Table 1).
 
-The fact a reader would get wrong: the share is of the filters alone. Every
+The share is of the filters alone. Every
 level reads the whole input.
 """
 
@@ -27,6 +27,22 @@ def check_positive(row: str, **numbers: int):
         )
 
 
+def check_choice(row: str, known, **values):
+    """Refuses what is none of the known values."""
+    known = list(known)
+    for name, value in values.items():
+        check(
+            value in known,
+            row,
+            f"`{name}` must be one of {known}; got {value!r}",
+        )
+
+
+def check_rate(row: str, dropout: float):
+    """Refuses what is no rate of dropout."""
+    check(0 <= dropout < 1, row, f"`dropout` must be in [0, 1); got {dropout}")
+
+
 def check_row(name: str, source: str):
     """Refuses a network without a usable name or without its source."""
     check(
@@ -35,6 +51,9 @@ def check_row(name: str, source: str):
         "the name must be one that Python accepts",
     )
     check(bool(source), name, "`source` is empty")
+
+
+PADDINGS = ("same", "valid")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ Record = TypeVar("Record")
 
 def find(
     row: Record | str,
-    kind: type[Record],
+    kind: type[Record] | tuple[type, ...],
     rows: Mapping[str, Record],
     hint: str = "",
 ) -> Record:
@@ -17,7 +17,7 @@ def find(
 
     Args:
         row: a record, or a name.
-        kind: the class of the records.
+        kind: the class of the records, or several.
         rows: the records by name.
         hint: what the message of an unknown name ends with.
 
@@ -28,8 +28,11 @@ def find(
         return row
     if isinstance(row, str) and row in rows:
         return rows[row]
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
+    words, record = "network", ""
+    if isinstance(kind, type):
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
+        record = f", `{kind.__name__}`"
     raise ValueError(
-        f"Unknown {words} {row!r}. Known: {', '.join(rows)}; or pass a record, "
-        f"`{kind.__name__}`.{hint and ' '}{hint}"
+        f"Unknown {words} {row!r}. Known: {', '.join(rows)}; or pass a record"
+        f"{record}.{hint and ' '}{hint}"
     )

@@ -23,6 +23,7 @@ from keras_pyconv.architectures.levels import (
     TOP_PYRAMIDS,
     Level,
     check,
+    check_choice,
     check_positive,
     check_pyramid,
     check_row,
@@ -62,17 +63,8 @@ class Stage:
     def __post_init__(self):
         row = f"Stage of width {self.width}"
         check_positive(row, width=self.width, blocks=self.blocks)
-        check(
-            self.stride in (1, 2),
-            row,
-            f"`stride` must be 1 or 2; got {self.stride}",
-        )
-        check(
-            self.shortcut in SHORTCUTS,
-            row,
-            f"`shortcut` must be one of {list(SHORTCUTS)}; "
-            f"got {self.shortcut!r}",
-        )
+        check_choice(row, (1, 2), stride=self.stride)
+        check_choice(row, SHORTCUTS, shortcut=self.shortcut)
         check_pyramid(row, self.levels, self.width, self.width)
 
     @property
@@ -202,11 +194,7 @@ class Architecture:
             for factor in (1, 2, 4)
             if tradable % factor == 0
         ]
-        check(
-            output_stride in known,
-            self.name,
-            f"`output_stride` must be one of {known}; got {output_stride!r}",
-        )
+        check_choice(self.name, known, output_stride=output_stride)
         pairs, excess = [], self.total_stride // int(output_stride)
         for stage in reversed(self.stages):
             kept = excess == 1 or stage.stride == 1
@@ -303,7 +291,7 @@ def _pyconvhgresnet(name, source, depth=50):
 
 
 def _mini(name, big, pyramids):
-    """`big` with one block a stage and half the width, for small pictures."""
+    """`big` with one block a stage and half the width, for small images."""
     stages = tuple(
         replace(
             stage,

@@ -4,7 +4,7 @@ A network is a backbone that dilates, a head on its last stage, and an
 auxiliary head on the stage before, which works in training alone (Table 4 and
 the supplement's Table 6).
 
-The facts a reader would get wrong: the paper's parameters and GFLOPs include
+The paper's parameters and GFLOPs include
 the auxiliary head; and the local branch's PyConv is not dilated, whatever
 the backbone's output stride.
 """
@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from keras_pyconv.architectures.levels import (
     PYRAMIDS,
     Level,
-    check,
+    check_choice,
     check_positive,
     check_pyramid,
+    check_rate,
     check_row,
 )
 from keras_pyconv.architectures.lookup import find
@@ -101,11 +102,7 @@ class Segmenter:
     def __post_init__(self):
         check_row(self.name, self.source)
         check_positive(self.name, auxiliary_width=self.auxiliary_width)
-        check(
-            0 <= self.dropout < 1,
-            self.name,
-            f"`dropout` must be in [0, 1); got {self.dropout}",
-        )
+        check_rate(self.name, self.dropout)
         self.backbone.strides(self.output_stride)
 
 
@@ -165,12 +162,7 @@ def make_segmenter(
     label = PREFIXES.get(head) if isinstance(head, str) else None
     record = get_head(head, output_stride)
     name = f"{label or type(record).__name__}{backbone.name}"
-    check(
-        output_stride in OUTPUT_STRIDES,
-        name,
-        f"`output_stride` must be one of {OUTPUT_STRIDES}; "
-        f"got {output_stride!r}",
-    )
+    check_choice(name, OUTPUT_STRIDES, output_stride=output_stride)
     name += "Stride16" if output_stride == 16 else ""
     widths = {}
     if head_width is not None:

@@ -4,7 +4,7 @@ A residual network whose spatial convolutions span frames as well: 3x3x3,
 3x5x5, 5x7x7 and 7x9x9. All else of the pyramids is the image network's, and
 so are the widths and the blocks.
 
-The facts a reader would get wrong: time is halved in stages 3 and 4 alone,
+Time is halved in stages 3 and 4 alone,
 and only there does the max pooling of the shortcut span three frames. Neither
 the table nor the text says so; no other reading gives the printed GFLOPs.
 """
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from keras_pyconv.architectures.levels import (
     check,
     check_positive,
+    check_rate,
     check_row,
 )
 from keras_pyconv.architectures.lookup import find
@@ -77,11 +78,7 @@ class VideoArchitecture:
             self.name,
             f"`stem_kernel` needs three sizes; got {self.stem_kernel}",
         )
-        check(
-            0 <= self.dropout < 1,
-            self.name,
-            f"`dropout` must be a rate in [0, 1); got {self.dropout}",
-        )
+        check_rate(self.name, self.dropout)
         for size in self.stem_kernel:
             check_positive(self.name, stem_kernel=size)
         for stride in self.frames_strides:

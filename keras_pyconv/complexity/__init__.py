@@ -13,16 +13,9 @@ from keras_pyconv.complexity.counter import (
     LevelCost,
     PartCost,
 )
-from keras_pyconv.complexity.network import (
-    Complexity,
-    comparison_complexity,
-    complexity,
-    detection_complexity,
-    inception_complexity,
-    segmentation_complexity,
-    video_complexity,
-)
+from keras_pyconv.complexity.network import Complexity, complexity
 from keras_pyconv.complexity.tables import COUNTING_RULE, networks_table
+from keras_pyconv.renamed import former
 
 __all__ = [
     "COUNTING_RULE",
@@ -33,13 +26,31 @@ __all__ = [
     "LevelCost",
     "PRINTED",
     "PartCost",
-    "comparison_complexity",
     "complexity",
     "conv_cost",
-    "detection_complexity",
-    "inception_complexity",
     "networks_table",
     "pyconv_cost",
-    "segmentation_complexity",
-    "video_complexity",
 ]
+
+
+def _segmentation(row, input_shape=None, classes=None, auxiliary=True):
+    return complexity(row, input_shape, classes, auxiliary=auxiliary)
+
+
+def _detection(row, classes=None):
+    return complexity(row, classes=classes)
+
+
+__getattr__ = former(
+    __name__,
+    {
+        f"{kind}_complexity": ("`complexity`", lambda count=count: count)
+        for kind, count in {
+            "comparison": complexity,
+            "detection": _detection,
+            "inception": complexity,
+            "segmentation": _segmentation,
+            "video": complexity,
+        }.items()
+    },
+)

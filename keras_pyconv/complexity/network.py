@@ -3,26 +3,21 @@
 Every layer is counted under the name it has in the Keras model, and every
 level of every pyramid on its own (paper, section 4, Table 1).
 
-The fact a reader would get wrong: max pooling on the shortcuts costs no
+Max pooling on the shortcuts costs no
 multiply-adds, yet the paper's GFLOPs contain it, three operations an output.
 """
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 from keras_pyconv import networks
 from keras_pyconv.architectures import (
-    DETECTORS,
+    RECORDS,
     Architecture,
     Detector,
     Inception,
     Segmenter,
     VideoArchitecture,
-    get_architecture,
-    get_inception,
-    get_segmenter,
-    get_video_architecture,
 )
 from keras_pyconv.architectures.lookup import find
 from keras_pyconv.complexity.cost import Cost
@@ -104,25 +99,35 @@ class Complexity(Counted):
         return self.table()
 
 
-def complexity(
-    architecture: Architecture | str,
-    input_shape: Shape = (224, 224, 3),
-    classes: int = 1000,
-    include_top: bool = True,
-    output_stride: int | None = None,
-) -> Complexity:
-    """Parameters and operations of a residual network for classification.
+# By the kind of a record: its description, the shape of an input, the classes.
+_KINDS = {
+    Architecture: (networks.classifier, (224, 224, 3), 1000),
+    Inception: (networks.inception, (299, 299, 3), 1000),
+    Segmenter: (networks.segmenter, (473, 473, 3), 150),
+    Detector: (networks.detector, (300, 300, 3), 81),
+    VideoArchitecture: (networks.classifier, (16, 224, 224, 3), 400),
+}
 
-    In closed form, without making it. Networks of other kinds have functions
-    of their own, such as `inception_complexity`, and `python -m
-    keras_pyconv.tables` prints them all.
+
+def complexity(
+    architecture, input_shape=None, classes=None, **options
+) -> Complexity:
+    """Parameters and operations of a network of any kind, for one input.
+
+    In closed form, without making it.
 
     Args:
-        architecture: a record, or the name of a row of `ARCHITECTURES`.
-        input_shape: (height, width, channels), all known.
-        classes: outputs of the classifier.
-        include_top: whether to count the pooling and the classifier.
-        output_stride: as for the builders; by default the record's own.
+        architecture: a record of `keras_pyconv.architectures`, or its name.
+        input_shape: (height, width, channels), of video networks (frames,
+            height, width, channels), all known; or one number for height and
+            width. By default the size that the paper counts at.
+        classes: outputs of the classifier; by default those of the paper's
+            data set. Of detectors the background is one.
+        **options: of classifiers `include_top=False`, which leaves pooling
+            and classifier out; of residual networks of images
+            `output_stride`, as for the builders; of segmentation networks
+            `auxiliary=False`, which leaves the auxiliary head out. It works in
+            training alone, and the paper counts it.
 
     Returns:
         A `Complexity`: `.parameters`, `.non_trainable`, `.multiply_adds` and
@@ -140,139 +145,24 @@ def complexity(
     (24847720, 3820441600)
     >>> [stage.parameters for stage in count.stages]
     [186432, 1080320, 6557696, 14964736]
-    """
-    record = get_architecture(architecture)
-    net = _counter(input_shape)
-    x = networks.trunk(net, net.input, record, output_stride=output_stride)[-1]
-    if include_top:
-        networks.top(net, x, classes)
-    return _counted(record, net)
-
-
-def comparison_complexity(row, *args, **kwargs) -> Complexity:
-    """The older name of `complexity`, for the other networks of Table 3."""
-    warnings.warn(
-        "`comparison_complexity` is `complexity` now, and goes in version 0.3",
-        DeprecationWarning,
-        stacklevel=2,
-    )
-    return complexity(row, *args, **kwargs)
-
-
-def video_complexity(
-    row: VideoArchitecture | str,
-    input_shape: Shape = (16, 224, 224, 3),
-    classes: int = 400,
-) -> Complexity:
-    """Parameters and operations of a video network, for one clip.
-
-    The printed 44.91 M of PyConvResNet3D-50 are those of a classifier of 174
-    classes; with the 400 that the table names it has 45.37 M.
-
-    Args:
-        row: a record, or the name of a row of `VIDEO_ARCHITECTURES`.
-        input_shape: (frames, height, width, channels), all known.
-        classes: outputs of the classifier.
-
-    Raises:
-        ValueError: if the name or the shape is none that can be counted.
-
-    Example:
-
-    >>> video_complexity("ResNet3D50").parameters
-    46999760
-    """
-    row = get_video_architecture(row)
-    net = _counter(input_shape, (16, 224, 224, 3))
-    networks.classifier(net, net.input, row, classes)
-    return _counted(row, net)
-
-
-def inception_complexity(
-    row: Inception | str,
-    input_shape: Shape = (299, 299, 3),
-    classes: int = 1000,
-    include_top: bool = True,
-) -> Complexity:
-    """Parameters and operations of an Inception network, without making it.
-
-    Args:
-        row: a record, or the name of a row of `INCEPTIONS`.
-        input_shape: (height, width, channels), all known.
-        classes: outputs of the classifier.
-        include_top: whether to count the pooling and the classifier.
-
-    Raises:
-        ValueError: if the name or the shape is none that can be counted.
-
-    Example:
-
-    >>> inception_complexity("InceptionResNetV2").parameters
-    55843464
-    """
-    row = get_inception(row)
-    net = _counter(input_shape)
-    if include_top:
-        networks.inception(net, net.input, row, classes)
-    else:
-        networks.inception_trunk(net, net.input, row)
-    return _counted(row, net)
-
-
-def segmentation_complexity(
-    row: Segmenter | str,
-    input_shape: Shape = (473, 473, 3),
-    classes: int = 150,
-    auxiliary: bool = True,
-) -> Complexity:
-    """Parameters and operations of a segmentation network.
-
-    Both classifiers work on the small map, before the enlargement to the
-    image's size, whatever section 5 says.
-
-    Args:
-        row: a record, or the name of a row of `SEGMENTERS`.
-        input_shape: (height, width, channels), all known.
-        classes: outputs at each pixel.
-        auxiliary: whether to count the auxiliary head, which works in
-            training alone and which the paper counts.
-
-    Raises:
-        ValueError: if the name or the shape is none that can be counted.
-
-    Example:
-
-    >>> segmentation_complexity("PyConvSegNetPyConvResNet50").parameters
+    >>> complexity("PyConvSegNetPyConvResNet50", 473, classes=150).parameters
     33688236
     """
-    row = get_segmenter(row)
-    net = _counter(input_shape)
-    networks.segmenter(net, net.input, row, classes, auxiliary)
-    return _counted(row, net)
+    row = find(architecture, tuple(_KINDS), RECORDS)
+    kind = next(kind for kind in _KINDS if isinstance(row, kind))
+    describe, shape, usual_classes = _KINDS[kind]
+    side = getattr(row, "input_size", shape[-2])
+    if isinstance(input_shape, int):
+        side, input_shape = input_shape, None
+    if input_shape is None:
+        input_shape = (*shape[:-3], side, side, shape[-1])
+    net = _counter(input_shape, shape)
+    classes = usual_classes if classes is None else classes
+    describe(net, net.input, row, classes, **options)
+    return Complexity(row, net.input.output_shape, tuple(net.parts))
 
 
-def detection_complexity(row: Detector | str, classes: int = 81) -> Complexity:
-    """Parameters and operations of a detection network at its input size.
-
-    Args:
-        row: a record, or the name of a row of `DETECTORS`.
-        classes: classes of a box, the background included.
-
-    Raises:
-        ValueError: if the name is unknown.
-
-    Example:
-
-    >>> detection_complexity("PyConvSSDPyConvResNet50").parameters
-    21548662
-    """
-    row = find(row, Detector, DETECTORS)
-    net = _counter((row.input_size, row.input_size, 3))
-    networks.detector(net, net.input, row, classes)
-    return _counted(row, net)
-
-
-def _counter(input_shape, example=(224, 224, 3)):
+def _counter(input_shape, example):
     """A `Counter` of an input without unknown sizes."""
     known = len(input_shape) == len(example) and all(
         isinstance(size, int) and size > 0 for size in input_shape
@@ -284,10 +174,6 @@ def _counter(input_shape, example=(224, 224, 3)):
             f"{example}; got {input_shape!r}"
         )
     return Counter(input_shape)
-
-
-def _counted(row, net):
-    return Complexity(row, net.input.output_shape, tuple(net.parts))
 
 
 def _figures(counted):

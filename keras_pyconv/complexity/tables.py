@@ -24,14 +24,16 @@ COUNTING_RULE = (
 
 def networks_table(
     names: Iterable[str] | None = None,
-    input_size: int = 224,
+    input_size: int | None = None,
     style: str = "markdown",
 ) -> str:
     """One network a row: counts by closed form beside the printed figures.
 
     Args:
-        names: rows of `ARCHITECTURES`; all by default.
-        input_size: height and width of the input, in pixels.
+        names: of records of any kind; by default the rows of
+            `ARCHITECTURES`.
+        input_size: height and width of the input, in pixels; by default the
+            size at which the paper counts.
         style: `"text"` or `"markdown"`.
 
     Returns:
@@ -55,7 +57,8 @@ def networks_table(
 
 
 def _row(name, size):
-    count = complexity(name, (size, size, 3))
+    count = complexity(name, size)
+    size = count.input_shape[-2]
     printed = COSTS.get((name, size))
     return [
         name,

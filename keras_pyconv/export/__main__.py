@@ -1,16 +1,14 @@
 """The commands `python -m keras_pyconv.export` `check`, `bench`, `list`."""
 
 import argparse
-import contextlib
 import json
 import pathlib
 import sys
 
-import keras
-
 import keras_pyconv.export
 from keras_pyconv.export.proof import bench as timing
 from keras_pyconv.export.serving import ledger
+from keras_pyconv.progress import Bar
 from keras_pyconv.writing import write_atomically
 
 
@@ -77,21 +75,10 @@ def _bench_arguments(parser):
     )
 
 
-def _progress(total):
-    """A bar on standard error; the table goes to standard output."""
-    with contextlib.redirect_stdout(sys.stderr):
-        bar = keras.utils.Progbar(total, unit_name="case")
-
-    def show(done):
-        with contextlib.redirect_stdout(sys.stderr):
-            bar.update(done)
-
-    return show
-
-
 def _bench(options):
     threads = options.threads or timing.default_threads()
     onednn = {"on": True, "off": False}.get(options.onednn)
+    cases = len(threads) * len(options.batch_sizes)
     rows = timing.bench(
         options.path,
         options.signature,
@@ -100,7 +87,7 @@ def _bench(options):
         seconds=options.seconds,
         size=options.size,
         onednn=onednn,
-        progress=_progress(len(threads) * len(options.batch_sizes)),
+        progress=Bar(cases, unit_name="case").update,
     )
     print(timing.table(rows))
     if options.json:

@@ -1,8 +1,6 @@
 """Functions from a record of `architectures` to a `keras.Model`."""
 
 from keras_pyconv.models.auxiliary import AuxiliaryModel, inference_model
-from keras_pyconv.models.backbone import load_backbone
-from keras_pyconv.models.body import load_body
 from keras_pyconv.models.conversion import (
     replace_convolutions,
     replacement_report,
@@ -55,4 +53,20 @@ from keras_pyconv.models.video import (
     ResNet3D101,
     ResNet3D152,
     build_video_classifier,
+)
+from keras_pyconv.renamed import former
+from keras_pyconv.weights import load
+
+
+def _load_backbone(model, weights, variant=None):
+    return load(model, weights, part="backbone")
+
+
+_LOAD = "`keras_pyconv.weights.load` with `part='backbone'`"
+__getattr__ = former(
+    __name__,
+    {
+        "load_backbone": (_LOAD, lambda: _load_backbone),
+        "load_body": (_LOAD, lambda: _load_backbone),
+    },
 )

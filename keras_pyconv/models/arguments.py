@@ -14,7 +14,8 @@ import os
 import keras
 
 from keras_pyconv.reading import check_file
-from keras_pyconv.weights import SETS, get_published, published_sets
+from keras_pyconv.weights import get_published, published_sets
+from keras_pyconv.weights.loading import is_published
 from keras_pyconv.weights.torch_files import TORCH_FILES
 
 POOLINGS = (None, "avg", "max")
@@ -22,19 +23,6 @@ DEFAULT_SIZE = 224
 DEFAULT_CLIP = (16, DEFAULT_SIZE, DEFAULT_SIZE)
 IMAGE_SIZES = ("height", "width")
 CLIP_SIZES = ("frames", "height", "width")
-
-
-def is_torch_file(path) -> bool:
-    """Whether the name of a weight file is one for `weights.from_torch`.
-
-    Everything else is a file of Keras.
-    """
-    return os.fspath(path).lower().endswith(TORCH_FILES)
-
-
-def is_published(weights) -> bool:
-    """Whether `weights` is a name of the catalogue of published weights."""
-    return isinstance(weights, str) and weights in SETS
 
 
 def _is_count(value) -> bool:
@@ -113,6 +101,12 @@ def check_weights(weights, variant=None):
             f"{', '.join(TORCH_FILES)}){none}. "
             f"{cause} weights={os.fspath(weights)!r}"
         ) from None
+
+
+def check_backbone_weights(weights, variant):
+    """Refuses what is no classifier, and none of `check_weights`."""
+    if not isinstance(weights, keras.Model):
+        check_weights(weights, variant)
 
 
 def check_input_shape(input_shape, sizes=IMAGE_SIZES):

@@ -1,6 +1,6 @@
 """What every classifier shares: its pooling, its weights, its builders.
 
-The fact a reader would get wrong: a named builder's signature is made once,
+A named builder's signature is made once,
 from the general function's, and so `inspect.signature` and `help` show it in
 full.
 """
@@ -9,13 +9,8 @@ import inspect
 
 import keras
 
-from keras_pyconv.models.arguments import is_published, is_torch_file
 from keras_pyconv.models.keras_net import GLOBAL_POOLINGS
-from keras_pyconv.weights import (
-    from_torch,
-    load_keras_weights,
-    load_published,
-)
+from keras_pyconv.weights import load
 
 
 def pool(x, pooling):
@@ -26,28 +21,18 @@ def pool(x, pooling):
     return layer(name=f"{pooling}_pool")(x)
 
 
-def load(model, weights, variant=None):
-    """Fills a model with what its builder's `weights` names.
-
-    Args:
-        model: The model.
-        weights: None, a name of the catalogue, or the path of a file.
-        variant: Name of the model's record.
-    """
-    if weights is None:
-        return model
-    if is_published(weights):
-        return load_published(model, variant, weights)
-    if is_torch_file(weights):
-        return from_torch(model, weights)
-    return load_keras_weights(model, weights)
-
-
-def finish(images, outputs, name, weights, variant=None):
+def finish(
+    images, outputs, name, weights, backbone_weights=None, make=keras.Model
+):
     """The model from the images' source to `outputs`, its weights loaded."""
     sources = keras.utils.get_source_inputs(images)
     sources = sources[0] if len(sources) == 1 else sources
-    return load(keras.Model(sources, outputs, name=name), weights, variant)
+    model = make(sources, outputs, name=name)
+    if weights is not None:
+        load(model, weights)
+    if backbone_weights is not None:
+        load(model, backbone_weights, part="backbone")
+    return model
 
 
 def named_builder(build, row, summary):

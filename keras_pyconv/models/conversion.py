@@ -3,7 +3,7 @@
 Section 3 of the paper: a pyramid stands where a convolution stood, with the
 same output and no more cost. `replacement.py` says which pyramid and why.
 
-The fact a reader would get wrong: the converted model does not compute what
+The converted model does not compute what
 the model computed. It starts from all of its other weights and is to be
 fine-tuned.
 """
@@ -14,7 +14,7 @@ import keras
 
 from keras_pyconv.layers.pyconv import PyConv
 from keras_pyconv.models.copying import Copier, copy_weights
-from keras_pyconv.models.nesting import all_models, held
+from keras_pyconv.models.nesting import all_models, inner_layers
 from keras_pyconv.models.replacement import plan
 
 # What `Conv2D` and `PyConv` call alike.
@@ -117,8 +117,8 @@ def _set_trainable(layer, copy, above=()):
     # they are told otherwise.
     copy.trainable = layer.trainable
     above = (*above, layer)
-    copies = held(copy)
-    for where, inner in held(layer).items():
+    copies = inner_layers(copy)
+    for where, inner in inner_layers(layer).items():
         if where in copies and inner not in above:
             _set_trainable(inner, copies[where], above)
 

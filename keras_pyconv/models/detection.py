@@ -12,25 +12,20 @@ import inspect
 import numbers
 import os
 
-import keras
-
 from keras_pyconv.architectures import (
-    ARCHITECTURES,
     DETECTORS,
     Detector,
     get_detector,
 )
 from keras_pyconv.models.arguments import (
+    check_backbone_weights,
     check_weights,
     image_input,
-    is_torch_file,
 )
-from keras_pyconv.models.backbone import load_backbone
-from keras_pyconv.models.body import load_body
 from keras_pyconv.models.classifier import finish
 from keras_pyconv.models.keras_net import KerasNet, channel_axis
-from keras_pyconv.models.resnet import build_classifier
 from keras_pyconv.networks import detector as described
+from keras_pyconv.weights.loading import is_torch_file
 
 
 def _check_size(detector, images):
@@ -54,20 +49,6 @@ def _check(weights, classes):
             "`backbone_weights` takes a classifier's. "
             f"Received: weights={os.fspath(weights)!r}"
         )
-
-
-def _load_backbone(model, detector, source):
-    """From a classifier, or from what `load_body` can fill one with."""
-    if not isinstance(source, keras.Model):
-        name = detector.backbone.name
-        if name not in ARCHITECTURES:
-            raise ValueError(
-                f"No row is named {name!r}: pass the trained classifier "
-                "itself as `backbone_weights`. "
-                f"Received: backbone_weights={source!r}"
-            )
-        source = load_body(build_classifier(name), source, name)
-    load_backbone(model, source)
 
 
 def build_detector(
@@ -114,13 +95,12 @@ def build_detector(
             )
         detector = DETECTORS[detector]
     _check(weights, classes)
+    check_backbone_weights(backbone_weights, detector.backbone.name)
     images = image_input(input_tensor, input_shape, True, detector.input_size)
     _check_size(detector, images)
     outputs = described(KerasNet(), images, detector, int(classes))
-    model = finish(images, outputs, name or detector.name.lower(), weights)
-    if backbone_weights is not None:
-        _load_backbone(model, detector, backbone_weights)
-    return model
+    name = name or detector.name.lower()
+    return finish(images, outputs, name, weights, backbone_weights)
 
 
 def _named(head, backbone, remark):
@@ -141,7 +121,7 @@ Args:
     backbone: Name of a residual network, a row of `ARCHITECTURES`, or an
         `Architecture`. Those of the paper are {backbone[:-2]}50 and
         {backbone[:-2]}101; {backbone[:-2]}Mini makes a small detector for
-        pictures of 128 x 128.
+        images of 128 x 128.
 {arguments}"""
     return builder
 

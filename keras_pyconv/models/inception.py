@@ -3,7 +3,7 @@
 One function goes from a record of `architectures.inception` to a
 `keras.Model`.
 
-The fact a reader would get wrong: PyConvInception is our reconstruction. The
+PyConvInception is our reconstruction. The
 paper prints what it costs and how well it does, and not what it is.
 """
 
@@ -13,11 +13,11 @@ from keras_pyconv.architectures import INCEPTIONS, get_inception
 from keras_pyconv.models.arguments import (
     check_arguments,
     image_input,
-    is_torch_file,
 )
 from keras_pyconv.models.classifier import finish, named_builder, pool
 from keras_pyconv.models.keras_net import KerasNet, channel_axis
 from keras_pyconv.networks import inception_trunk, top
+from keras_pyconv.weights.loading import is_torch_file
 
 # Below it nothing is left for the last reduction's valid windows.
 SMALLEST_SIZE = 75
@@ -64,7 +64,7 @@ def build_inception(
         weights: None for random initialization, or the path of a file of
             Keras (`.weights.h5`, `.keras`) and no other. For the weights that
             `keras.applications` publishes for InceptionResNetV2 see
-            `keras_pyconv.weights.from_keras_applications`.
+            `keras_pyconv.weights.load`.
         input_tensor: Keras tensor to use as the images.
         input_shape: Shape of an image without the batch: any number of
             channels; sizes from 75 pixels, None for sizes that vary. The

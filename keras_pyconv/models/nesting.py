@@ -35,7 +35,7 @@ def all_models(model):
             yield from all_models(layer)
 
 
-def held(layer):
+def inner_layers(layer):
     """The layers that a layer holds itself, by where it holds them."""
     if is_graph(layer):
         return {inner.name: inner for inner in layer.layers}

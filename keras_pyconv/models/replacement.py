@@ -4,7 +4,7 @@ Shapes are those of a copy of the graph that makes no variables; nothing is
 built here, `conversion.py` does that. As in the paper (Table 1), the stem stays
 as it was.
 
-The fact a reader would get wrong: a layer may be called at several sizes. The
+A layer may be called at several sizes. The
 largest of its maps decides its levels, and its multiply-adds are of all calls.
 """
 
@@ -22,7 +22,7 @@ from keras_pyconv.layers.pyconv import PyConvND
 from keras_pyconv.models.nesting import (
     as_functional,
     check_readable,
-    held,
+    inner_layers,
     is_graph,
 )
 from keras_pyconv.models.replacement_levels import (
@@ -37,7 +37,7 @@ from keras_pyconv.models.replacement_report import (
 )
 
 UNKNOWN_SIZE = 224  # pixels, where the model takes any size
-STEM_CHANNELS = 4  # a picture has up to four: red, green, blue, depth
+STEM_CHANNELS = 4  # a image has up to four: red, green, blue, depth
 TRANSPOSED = (
     keras.layers.Conv1DTranspose,
     keras.layers.Conv2DTranspose,
@@ -252,7 +252,7 @@ def _kernel(layer):
 def _inner(layer, above=()):
     """Layers that are held by a layer, and those that these hold."""
     above = (*above, layer)
-    for item in held(layer).values():
+    for item in inner_layers(layer).values():
         if item not in above:
             yield item
             yield from _inner(item, above)

@@ -3,7 +3,7 @@
 The paper's choices (Table 1) for a network that is not the paper's: more
 levels where maps are large, and groups that pay for the larger kernels.
 
-The fact a reader would get wrong: Keras pads "same" unevenly at stride 2 on
+Keras pads "same" unevenly at stride 2 on
 even sizes, and "valid" gives larger kernels fewer outputs. A pyramid is padded
 so that the centres of its kernels are those of the convolution it replaces.
 """

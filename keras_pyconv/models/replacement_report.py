@@ -1,6 +1,6 @@
 """Every convolution of a model, what replaces it, and what that costs.
 
-The fact a reader would get wrong: the totals are of convolutions alone, so
+The totals are of convolutions alone, so
 dense layers and normalization are in neither count.
 """
 

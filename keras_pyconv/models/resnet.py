@@ -88,7 +88,7 @@ def build_classifier(
     else:
         x = pool(x, pooling)
     name = name or architecture.name.lower()
-    return finish(images, x, name, weights, architecture.name)
+    return finish(images, x, name, weights)
 
 
 def _check_size(images, architecture):

@@ -7,9 +7,13 @@ One function goes from a record of `SEGMENTERS` to a `keras.Model`;
 import keras
 
 from keras_pyconv.architectures import get_segmenter, make_segmenter
-from keras_pyconv.models.arguments import check_arguments, image_input
+from keras_pyconv.models.arguments import (
+    check_arguments,
+    check_backbone_weights,
+    image_input,
+)
 from keras_pyconv.models.auxiliary import AuxiliaryModel
-from keras_pyconv.models.classifier import load
+from keras_pyconv.models.classifier import finish
 from keras_pyconv.models.keras_net import KerasNet
 from keras_pyconv.networks import segmenter as described
 
@@ -22,6 +26,7 @@ def build_segmenter(
     auxiliary=True,
     input_tensor=None,
     name=None,
+    backbone_weights=None,
 ):
     """Builds the segmentation network of a record.
 
@@ -34,6 +39,7 @@ def build_segmenter(
         auxiliary: As in `PyConvSegNet`.
         input_tensor: Keras tensor to use as the images.
         name: Name of the model; by default the record's, in lower case.
+        backbone_weights: As in `PyConvSegNet`.
 
     Returns:
         As `PyConvSegNet`.
@@ -42,17 +48,15 @@ def build_segmenter(
         ValueError: if an argument is none of the above.
     """
     row = get_segmenter(segmenter)
+    check_backbone_weights(backbone_weights, row.backbone.name)
     check_arguments(True, weights, None, classes, None, row.dropout, row.name)
     images = image_input(input_tensor, input_shape, include_top=False)
     outputs = described(KerasNet(), images, row, int(classes), auxiliary)
+    make = AuxiliaryModel
+    if not auxiliary:
+        make, outputs = keras.Model, outputs["logits"]
     name = name or row.name.lower()
-    sources = keras.utils.get_source_inputs(images)
-    sources = sources[0] if len(sources) == 1 else sources
-    if auxiliary:
-        model = AuxiliaryModel(sources, outputs, name=name)
-    else:
-        model = keras.Model(sources, outputs["logits"], name=name)
-    return load(model, weights, row.name)
+    return finish(images, outputs, name, weights, backbone_weights, make)
 
 
 def PyConvSegNet(
@@ -67,6 +71,7 @@ def PyConvSegNet(
     input_tensor=None,
     name=None,
     head_width=None,
+    backbone_weights=None,
 ):
     """Builds PyConvSegNet, or a rival of the same backbone.
 
@@ -79,8 +84,7 @@ def PyConvSegNet(
         weights: None for random ones; `"ade20k"` for those that the authors
             publish, where they do; or the path of a file of Keras
             (`.weights.h5`, `.keras`) or of the authors' framework (`.npz`,
-            `.safetensors`, `.pth`, `.pt`). For a classifier's weights in the
-            backbone see `keras_pyconv.models.load_backbone`.
+            `.safetensors`, `.pth`, `.pt`).
         classes: Number of classes.
         input_shape: Shape of an image without the batch; the default is
             `(None, None, 3)`, any size. The authors train at 473 x 473.
@@ -95,6 +99,9 @@ def PyConvSegNet(
         head_width: Filters of a narrower head, for small backbones, as the
             recipe's `--head-width`; a multiple of 64 for `"pyconv"`. The
             default is the paper's, 512, or 256 for `"aspp"`.
+        backbone_weights: None; or a classifier of the backbone's row, the
+            path of its file, or the name of a published set, such as
+            `"imagenet"`.
 
     Returns:
         A `keras.Model` from images, RGB in [0, 1] normalized by ImageNet's
@@ -119,5 +126,12 @@ def PyConvSegNet(
         backbone, head, output_stride, float(dropout), head_width=head_width
     )
     return build_segmenter(
-        row, weights, classes, input_shape, auxiliary, input_tensor, name
+        row,
+        weights,
+        classes,
+        input_shape,
+        auxiliary,
+        input_tensor,
+        name,
+        backbone_weights,
     )

@@ -3,7 +3,7 @@
 One function goes from a record of `VIDEO_ARCHITECTURES` to a `keras.Model`
 over clips; layers have the names that they have in the networks of images.
 
-The fact a reader would get wrong: frames are an axis like height and width,
+Frames are an axis like height and width,
 `(batch, frames, height, width, channels)`, and are halved in the last two
 stages alone: 16 frames leave as 4.
 """

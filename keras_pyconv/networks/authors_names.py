@@ -3,7 +3,7 @@
 `conv2_block1_2_pyconv/kernel_3` is `layer1.0.conv2.conv2_3.weight`. Layers in a
 block that the authors do not have keep their own name there.
 
-The fact a reader would get wrong: the authors' `conv2_3` counts levels from
+The authors' `conv2_3` counts levels from
 1, whatever convolution of the block it is; and a projection is
 `downsample.0` behind nothing, but `downsample.1` behind a max pooling.
 """

@@ -3,7 +3,7 @@
 Three stages of a backbone, extra layers that shrink the map further, and at
 every map two 3x3 convolutions that predict boxes and classes.
 
-The fact a reader would get wrong: those convolutions have biases, which count
+Those convolutions have biases, which count
 as a tenth place of their kernels by the paper's convention.
 """
 

@@ -3,7 +3,7 @@
 Layers are called `<part>_branch<number>_<position>_<kind>`, and in residual
 blocks `<part>_<block>_...`.
 
-The fact a reader would get wrong: the printed 16.75 G of Inception-ResNet-v2
+The printed 16.75 G of Inception-ResNet-v2
 are inflated. Its residual 1x1 convolutions have biases, which count as much
 as their weights by the paper's convention; by plain multiply-adds it has
 13.16 G, and PyConvInception, without biases, is only a tenth below it.
@@ -67,8 +67,10 @@ def inception_trunk(net, x, row):
     return x
 
 
-def inception(net, x, row, classes):
+def inception(net, x, row, classes, include_top=True):
     """A whole network, from images to logits."""
     x = inception_trunk(net, x, row)
+    if not include_top:
+        return x
     # The port that the paper counts pools by a window as large as its map.
     return top(net, x, classes, adaptive=False)

@@ -190,6 +190,7 @@ def top(net, x, classes, dropout=0.0, activation=None, adaptive=True):
     return net.part(x, "classifier")
 
 
-def classifier(net, x, row, classes, dropout=0.0):
+def classifier(net, x, row, classes, dropout=0.0, include_top=True, **layout):
     """A whole network, from images or clips to logits."""
-    return top(net, trunk(net, x, row)[-1], classes, dropout)
+    x = trunk(net, x, row, **layout)[-1]
+    return top(net, x, classes, dropout) if include_top else x

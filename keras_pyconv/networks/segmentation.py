@@ -4,7 +4,7 @@ A dilated backbone, a head on its last stage, a classifier on the small map,
 and only then the enlargement to the image's size; an auxiliary head on the
 stage before works in training alone.
 
-The facts a reader would get wrong: all resizing keeps the corner pixels in
+All resizing keeps the corner pixels in
 place; the global branch pools to 9 x 9 bins whatever the image's shape; and the
 layers of the heads start as PyTorch starts them, not as the backbone's do.
 """

@@ -53,11 +53,11 @@ def main(argv=None):
     tables = [TABLES[key] for key in options.table or TABLES]
     measured, how = None, ""
     if options.measure:
-        from keras_pyconv.tables.measure import measure, provenance
+        from keras_pyconv.tables.measure import conditions, measure
 
         rows = [row for table in tables for row in table.rows]
         measured = measure(rows, options.batch, options.seconds)
-        how = provenance(options.batch, options.seconds)
+        how = conditions(options.batch, options.seconds)
     print(render(tables, options.format, measured, how))
     if options.format != "csv":
         print(f"\n{LEGEND}")

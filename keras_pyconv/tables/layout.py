@@ -1,6 +1,6 @@
 """Networks side by side, layer by layer (Table 1; supplement, Table 2).
 
-The fact a reader would get wrong: a stage's stride is that of its first
+A stage's stride is that of its first
 block's spatial convolution alone.
 """
 

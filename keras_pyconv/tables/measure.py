@@ -1,37 +1,27 @@
 """How fast a network runs on this machine, and how much memory it takes.
 
 Each network is measured in a process of its own, so that one's memory is not
-another's. `python -m keras_pyconv.tables.measure NAME SIZE BATCH SECONDS` is
-that process; it prints one line.
+another's.
 
-The fact a reader would get wrong: without a GPU the peak is that of the whole
+Without a GPU the peak is that of the whole
 process, TensorFlow included, and not of the network alone.
 """
 
-import datetime
-import importlib.metadata
-import json
 import os
-import pathlib
-import platform
-import re
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
 
+from keras_pyconv import provenance
 from keras_pyconv.architectures import ARCHITECTURES, INCEPTIONS
+from keras_pyconv.children import ChildEnded, call
 from keras_pyconv.tables.records import Row
 
 # Kilobytes on Linux, bytes on macOS.
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 MIB = 2**20
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
-# What TensorFlow logs on the error stream, whether or not it goes well.
-LOG_LINE = re.compile(
-    r"\d{4}-\d\d-\d\d |[IWEF]\d{4} |WARNING: All log|To enable the following"
-)
 
 
 def has_builder(name: str) -> bool:
@@ -99,28 +89,17 @@ def run(name: str, size: int, batch: int, seconds: float) -> dict:
     }
 
 
-def _reason(code, errors):
-    """Why a process failed, from its exit code and its error stream."""
-    if code < 0:
-        guess = " (out of memory?)" if code == -9 else ""
-        return f"ended by signal {-code}{guess}"
-    lines = [line for line in errors.splitlines() if line.strip()]
-    telling = [line for line in lines if not LOG_LINE.match(line)]
-    return (telling or lines or ["no message"])[-1]
-
-
 def _in_a_process(name, size, batch, seconds):
-    options = map(str, (name, size, batch, seconds))
-    command = [sys.executable, "-m", "keras_pyconv.tables.measure", *options]
-    # TensorFlow leaves oneDNN off on some processors that it is faster on.
-    environment = {ONEDNN: "1", **os.environ}
-    done = subprocess.run(
-        command, capture_output=True, text=True, env=environment
-    )
-    if done.returncode:
-        reason = _reason(done.returncode, done.stderr)
-        raise RuntimeError(f"{name} could not be measured: {reason}")
-    found = json.loads(done.stdout.strip().splitlines()[-1])
+    try:
+        found = call(
+            f"{__name__}:run",
+            *(name, size, batch, seconds),
+            # TensorFlow leaves it off on some processors that it is faster on.
+            environment={ONEDNN: os.environ.get(ONEDNN, "1")},
+        )
+    except ChildEnded as ended:
+        message = f"{name} could not be measured: {ended}"
+        raise RuntimeError(message) from None
     return tuple(
         found[key] for key in ("images_per_second", "peak_mib", "device")
     )
@@ -130,7 +109,6 @@ def measure(
     rows: Iterable[Row],
     batch: int = 8,
     seconds: float = 5.0,
-    stream=sys.stderr,
     one: Callable = _in_a_process,
 ) -> dict[tuple[str, int], tuple]:
     """Measures every network of the rows that has a builder, once.
@@ -139,68 +117,40 @@ def measure(
         rows: of any tables.
         batch: images at a time.
         seconds: for how long each network runs.
-        stream: where the progress is shown.
         one: what measures one network.
 
     Returns:
         Images per second, peak memory in MiB and the device, by network and
         size. What could not be run is missing, and the reason is shown.
     """
+    from keras_pyconv.progress import Bar
+
     keys = [(row.network, row.size) for row in rows]
     keys = [key for key in dict.fromkeys(keys) if has_builder(key[0])]
     found = {}
-    for number, key in enumerate(keys):
-        _show(stream, number, len(keys), "{} at {}".format(*key))
+    bar = Bar(len(keys), unit_name="network")
+    for key in keys:
         try:
             found[key] = one(*key, batch, seconds)
         except RuntimeError as error:
-            print(f"\n{error}", file=stream)
-    if keys:
-        _show(stream, len(keys), len(keys), "done")
-        print(file=stream)
+            print(f"\n{error}", file=sys.stderr)
+        bar.add(1)
     return found
 
 
-def provenance(batch: int, seconds: float) -> str:
+def conditions(batch: int, seconds: float) -> str:
     """One line on how, on what and when `measure` measures here."""
-    onednn = os.environ.get(ONEDNN, "1")
+    versions = (
+        f"{name} {provenance.version(name, 'missing')}"
+        for name in ("tensorflow", "keras")
+    )
     return ", ".join(
         [
             f"batch {batch}",
             f"{seconds:g} s each",
-            f"{_processor()} with {os.cpu_count()} cores",
-            *(f"{name} {_version(name)}" for name in ("tensorflow", "keras")),
-            f"{ONEDNN}={onednn}",
-            datetime.date.today().isoformat(),
+            f"{provenance.processor()} with {provenance.cores()} cores",
+            *versions,
+            f"{ONEDNN}={os.environ.get(ONEDNN, '1')}",
+            provenance.today(),
         ]
     )
-
-
-def _version(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "missing"
-
-
-def _processor():
-    path = pathlib.Path("/proc/cpuinfo")
-    text = path.read_text() if path.exists() else ""
-    model = re.search(r"model name\s*: (.+)", text)
-    return model[1] if model else platform.processor() or platform.machine()
-
-
-def _show(stream, number, total, text, width=30):
-    bar = "#" * (width * number // total)
-    line = f"[{bar:.<{width}}] {number}/{total} {text}"
-    print(f"\r{line:<79}", end="", file=stream, flush=True)
-
-
-def main(name, size, batch, seconds):
-    """Measures one network and prints the figures."""
-    found = run(name, int(size), int(batch), float(seconds))
-    print(json.dumps(found))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

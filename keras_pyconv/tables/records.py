@@ -1,27 +1,14 @@
 """Rows and tables, and what a network of any task costs.
 
-The fact a reader would get wrong: a printed figure is what the paper says,
+A printed figure is what the paper says,
 never what we make of it. What we make of it is counted anew at each call.
 """
 
 from dataclasses import dataclass
 from functools import cache
 
-from keras_pyconv.architectures import (
-    ARCHITECTURES,
-    DETECTORS,
-    INCEPTIONS,
-    SEGMENTERS,
-    VIDEO_ARCHITECTURES,
-)
-from keras_pyconv.complexity import (
-    Complexity,
-    complexity,
-    detection_complexity,
-    inception_complexity,
-    segmentation_complexity,
-    video_complexity,
-)
+from keras_pyconv.architectures import RECORDS
+from keras_pyconv.complexity import Complexity, complexity
 
 
 @dataclass(frozen=True)
@@ -105,30 +92,6 @@ class Table:
             )
 
 
-def _image(count):
-    """Count of a network for square images."""
-    return lambda network, size, options: count(
-        network, (size, size, 3), **options
-    )
-
-
-FAMILIES = (
-    (ARCHITECTURES, _image(complexity)),
-    (INCEPTIONS, _image(inception_complexity)),
-    (SEGMENTERS, _image(segmentation_complexity)),
-    (
-        DETECTORS,
-        lambda network, size, options: detection_complexity(network, **options),
-    ),
-    (
-        VIDEO_ARCHITECTURES,
-        lambda network, size, options: video_complexity(
-            network, (16, size, size, 3), **options
-        ),
-    ),
-)
-
-
 @cache
 def count(row: Row) -> Complexity | None:
     """What the row's network costs, in closed form; None without a record.
@@ -138,8 +101,6 @@ def count(row: Row) -> Complexity | None:
     """
     if not row.network:
         return None
-    options = {} if row.classes is None else {"classes": row.classes}
-    for records, function in FAMILIES:
-        if row.network in records:
-            return function(row.network, row.size, options)
-    raise ValueError(f"{row.label}: no record is named {row.network!r}")
+    if row.network not in RECORDS:
+        raise ValueError(f"{row.label}: no record is named {row.network!r}")
+    return complexity(row.network, row.size, row.classes)

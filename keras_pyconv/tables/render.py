@@ -1,6 +1,6 @@
 """Tables as text, Markdown and CSV.
 
-The fact a reader would get wrong: the differences are between figures rounded
+The differences are between figures rounded
 as the paper rounds its own. `+0.00` means that every printed digit agrees. A
 row that the paper does not have is compared with a target: the figure of the
 row that it stands for.

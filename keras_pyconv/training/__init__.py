@@ -3,6 +3,7 @@
 `Run` gives `fit` a data set and callbacks with which it goes on exactly.
 """
 
+from keras_pyconv.provenance import provenance
 from keras_pyconv.training.accumulation import accumulate_gradients
 from keras_pyconv.training.averaging import WeightAverage
 from keras_pyconv.training.callbacks import Evaluation
@@ -16,7 +17,6 @@ from keras_pyconv.training.schedules import (
     step_decay,
 )
 from keras_pyconv.training.strategies import make_strategy, shard
-from keras_pyconv.training.workdir import provenance
 
 __all__ = [
     "Evaluation",

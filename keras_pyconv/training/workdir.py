@@ -7,16 +7,13 @@ update was for.
 """
 
 import contextlib
-import datetime
 import errno
-import importlib.metadata
 import json
 import os
 import pathlib
-import platform
 import shutil
-import subprocess
 
+from keras_pyconv.provenance import provenance
 from keras_pyconv.reading import open_regular
 from keras_pyconv.training import checkpoints
 from keras_pyconv.training.constants import (
@@ -27,47 +24,8 @@ from keras_pyconv.training.constants import (
 )
 from keras_pyconv.writing import locked, write_atomically
 
-PACKAGES = ("tensorflow", "keras", "numpy", "keras_pyconv")
 CONSTANTS = "constants.json"
 DIGEST = "sha256_of_constants"
-
-
-def _version(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _commit():
-    here = pathlib.Path(__file__).parent
-    command = ["git", "-C", here, "describe", "--always", "--dirty"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True)
-    except OSError:
-        return "unknown"
-    return answer.stdout.strip() or "unknown"
-
-
-def _processor():
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    models = [line.split(":")[1] for line in lines if "model name" in line]
-    return models[0].strip() if models else platform.machine()
-
-
-def provenance(packages=PACKAGES):
-    """What a result was made with: date, commit, machine, versions."""
-    versions = {name: _version(name) for name in packages}
-    return {
-        "date": datetime.date.today().isoformat(),
-        "commit": _commit(),
-        "machine": f"{_processor()}, {os.cpu_count()} cores",
-        "python": platform.python_version(),
-        "versions": {name: v for name, v in versions.items() if v},
-    }
 
 
 class Workdir:

@@ -9,18 +9,13 @@ The fact a reader would get wrong: "imagenet_cutmix" is the same network as
 exists for two networks.
 """
 
-import argparse
-import pathlib
 from dataclasses import dataclass
 
 from keras_pyconv.architectures.published import CODE_ADE20K, CODE_TOP_1, ERRORS
-from keras_pyconv.writing import renewed, write_atomically
 
 CLASSIFICATION_SETS = ("imagenet", "imagenet_cutmix")
 SEGMENTATION_SETS = ("ade20k", "ade20k_trainval")
 SETS = CLASSIFICATION_SETS + SEGMENTATION_SETS
-
-MARKERS = ("<!-- begin: the catalogue -->", "<!-- end: the catalogue -->")
 
 # RGB in [0, 1], normalized by ImageNet's mean and standard deviation.
 PREPROCESSING = "imagenet"
@@ -125,7 +120,7 @@ _ROWS = (
         {"test mIoU, %": 39.13, "test pixel accuracy, %": 73.91},
         source="authors' README; the benchmark's test set",
         licence=SEGMENTATION_LICENCE,
-        remark="trained on the validation pictures too, for 120 epochs",
+        remark="trained on the validation images too, for 120 epochs",
     ),
 )
 
@@ -174,26 +169,3 @@ def catalogue_table() -> str:
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def main(argv=None):
-    """Prints the catalogue, or renews it in a page."""
-    parser = argparse.ArgumentParser(
-        prog="python -m keras_pyconv.weights.catalog",
-        description="The weights that the authors publish, in Markdown.",
-    )
-    parser.add_argument(
-        "--write",
-        type=pathlib.Path,
-        metavar="FILE",
-        help="renew the table between the markers in FILE",
-    )
-    page = parser.parse_args(argv).write
-    if page:
-        write_atomically(page, renewed(page, MARKERS, catalogue_table()))
-    else:
-        print(catalogue_table())
-
-
-if __name__ == "__main__":
-    main()

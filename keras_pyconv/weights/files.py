@@ -4,12 +4,11 @@ The cache is `models/keras_pyconv` in Keras's folder (`KERAS_HOME`, by default
 `~/.keras`). A file there is an `.npz` archive of arrays in the authors' names,
 with a `.sha256` beside it and a `.json` that says where it came from.
 
-The fact a reader would get wrong: what was downloaded is not kept. It is a
+What was downloaded is not kept. It is a
 pickle; it is read once, by a reader that runs nothing, and only arrays stay.
 """
 
 import contextlib
-import datetime
 import json
 import os
 import pathlib
@@ -17,6 +16,7 @@ import tempfile
 
 import numpy as np
 
+from keras_pyconv.provenance import today
 from keras_pyconv.reading import one_line, short
 from keras_pyconv.weights.catalog import Published
 from keras_pyconv.weights.sources import (
@@ -71,7 +71,7 @@ def write_arrays(path, arrays, **about) -> pathlib.Path:
         if not name.endswith(_COUNTER)
     }
     note = {**about, "arrays": len(kept)}
-    note["date"] = datetime.date.today().isoformat()
+    note["date"] = today()
     with replacing_with_checksum(path) as beside:
         with open(beside, "wb") as file:
             np.savez(file, **kept)

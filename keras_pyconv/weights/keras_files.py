@@ -32,13 +32,13 @@ from keras_pyconv.weights.torch_files import Archive
 ENDINGS = (".weights.h5", ".keras", ".h5", ".hdf5")
 _IN_ARCHIVE = "model.weights.h5"
 # Networks in networks, each with its layers, are a few groups deep.
-_MOST_DEPTH = 32
-_MOST_OBJECTS = 100_000
+_MAX_DEPTH = 32
+_MAX_OBJECTS = 100_000
 _LONGEST_NAME = 1024
 # Bytes of a small chunk; a larger one is no larger than its dataset.
 _SMALL = 1 << 20
 # Weights hardly shrink; a file that swells more was made to fill the memory.
-_MOST_SWELLING = 64
+_MAX_SWELLING = 64
 
 
 def load_keras_weights(model: keras.Model, path) -> keras.Model:
@@ -72,16 +72,21 @@ def load_keras_weights(model: keras.Model, path) -> keras.Model:
     return model
 
 
-def load_layers(layers, path):
+def load_layers(model, layers, path):
     """Loads some layers of a model from a file of Keras, by their names.
 
     Args:
+        model: which has them.
         layers: to fill; the file may be of any network that has them.
         path: as for `load_keras_weights`.
+
+    Returns:
+        The model.
 
     Raises:
         as `load_keras_weights`.
     """
+    layers = [layer for layer in layers if layer.weights]
     own = {layer.name: _own_shapes(layer) for layer in layers}
     found = {name: [] for name in own}
     with _opened(path) as file:
@@ -99,6 +104,7 @@ def load_layers(layers, path):
             found[one.layer].append(_values(one))
     for layer in layers:
         layer.set_weights(found[layer.name])
+    return model
 
 
 def save_keras_weights(model: keras.Model, path):
@@ -154,7 +160,7 @@ def _member(name):
         raise ValueError("it is no archive of Keras")
     with contextlib.closing(Archive(name)) as archive:
         info = archive.find(_IN_ARCHIVE)
-        if info.file_size > _MOST_SWELLING * archive.size:
+        if info.file_size > _MAX_SWELLING * archive.size:
             raise ValueError(f"{_IN_ARCHIVE} in it swells to {info.file_size}")
         with archive.open(info) as stream:
             return io.BytesIO(stream.read())
@@ -223,7 +229,7 @@ def _check_heaps_in(content):
             raise ValueError("it is damaged: its heaps of text overlap")
     attributes = (_places(content, name) for name in _ATTRIBUTES)
     for count, begin in enumerate(itertools.chain(*attributes)):
-        if count > _MOST_OBJECTS:
+        if count > _MAX_OBJECTS:
             raise ValueError("it has more attributes than a network has layers")
         for place in range(begin, begin + _NEAR):
             _check_reference(content, place, heaps)
@@ -277,7 +283,7 @@ def _datasets(file):
     found, seen, waiting = [], set(), [("", file, 0)]
     while waiting:
         place, group, depth = waiting.pop()
-        if depth > _MOST_DEPTH or len(seen) > _MOST_OBJECTS:
+        if depth > _MAX_DEPTH or len(seen) > _MAX_OBJECTS:
             raise ValueError("it holds more groups than a network has")
         layer = _layer_name(group) if place.endswith("/vars") else None
         for name in group:
@@ -354,7 +360,7 @@ def _check_storage(place, dataset):
     whole = _file_size(dataset)
     if dataset.chunks:
         chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize
-        swells = size > _MOST_SWELLING * there or there > whole
+        swells = size > _MAX_SWELLING * there or there > whole
         if swells or chunk > max(size, _SMALL):
             raise ValueError(
                 f"{place} says it has {size} bytes; {there} are there"
@@ -426,8 +432,8 @@ def _difference(model, held):
             return (
                 f"its layer {name!r} has variables of shapes "
                 f"{_short(held[name])}; in {model.name!r} they are "
-                f"{_short(shapes)}. `keras_pyconv.models.load_body` takes over "
-                "all but the classifier"
+                f"{_short(shapes)}. With part='backbone' "
+                "`keras_pyconv.weights.load` takes over all but the classifier"
             )
     return None
 

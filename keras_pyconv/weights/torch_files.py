@@ -12,7 +12,6 @@ PyTorch.
 import contextlib
 import math
 import os
-import re
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -62,39 +61,32 @@ def _import_or_explain(module, package, path):
 
 # Archives of NumPy ------------------------------------------------------------
 
-# As `numpy.save` writes it; NumPy's own reader would evaluate it.
-_HEADER = re.compile(
-    rb"\{'descr': '(?P<dtype>[<>|=][biufcOSU]\d{0,6})', "
-    rb"'fortran_order': (?P<fortran>True|False), "
-    rb"'shape': \((?P<shape>(?:\d{1,15}, ){0,31}(?:\d{1,15},?)?)\), ?\} *\n?"
-)
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 _LONGEST_HEADER = 4096
+_PLAIN = "biufcSU"  # kinds of NumPy's dtypes that are no records or objects
 # Weights hardly shrink; a file that swells more was made to fill the memory.
-_MOST_SWELLING = 64
+_MAX_SWELLING = 64
 _SMALL = 1 << 24
 
 
 def _npy_header(stream):
     """(dtype, order, shape, bytes of the header) of a member."""
-    begin = stream.read(10)
-    if begin[:6] != b"\x93NUMPY" or len(begin) < 10:
-        raise ValueError("it is no array")
-    if begin[6] not in (1, 2, 3):
-        raise ValueError(f"it is of version {begin[6]} of the format")
-    # From version 2 on the length has four bytes.
-    length, extra = begin[8:], b"" if begin[6] == 1 else stream.read(2)
-    length = int.from_bytes(length + extra, "little")
-    if length > _LONGEST_HEADER:
-        raise ValueError(f"it has a header of {length} bytes")
-    match = _HEADER.fullmatch(stream.read(length))
-    if not match:
-        raise ValueError("it has a header that `numpy.savez` does not write")
-    if b"O" in match["dtype"]:
+    version = np.lib.format.read_magic(stream)
+    if version not in _HEADERS:
+        raise ValueError(f"it is of version {version[0]} of the format")
+    try:
+        found = _HEADERS[version](stream, max_header_size=_LONGEST_HEADER)
+    except (MemoryError, RecursionError):
+        raise ValueError("its header nests too deep") from None
+    shape, is_fortran, dtype = found
+    if dtype.hasobject:
         raise ValueError("it holds Python objects, and reading could run code")
-    shape = tuple(map(int, re.findall(rb"\d+", match["shape"])))
-    order = "F" if match["fortran"] == b"True" else "C"
-    used = len(begin) + len(extra) + length
-    return np.dtype(match["dtype"].decode()), order, shape, used
+    if dtype.kind not in _PLAIN:
+        raise ValueError(f"it holds {short(dtype)}")
+    return dtype, "F" if is_fortran else "C", shape, stream.tell()
 
 
 def _npy(archive, name):
@@ -127,7 +119,7 @@ def _check_sizes(archive):
     if sum(one.compress_size for one in members) > archive.size:
         raise ValueError(SHORT)
     size = sum(one.file_size for one in members)
-    if size > max(_SMALL, _MOST_SWELLING * archive.size):
+    if size > max(_SMALL, _MAX_SWELLING * archive.size):
         raise ValueError(f"its {archive.size} bytes swell to {size}")
 
 

@@ -1,9 +1,11 @@
 """The authors' parameter names for our variables, and strict loading by them.
 
-Names follow from the layers' names alone (`networks.authors_names`).
+Names follow from the layers' names alone (`networks.authors_names`). Where ends
+may give way, these are the classifier, which then keeps its own weights, and
+the stem, which is summed over the colours; all else must fit, or nothing loads.
 """
 
-from functools import partial
+import logging
 
 import keras
 import numpy as np
@@ -11,7 +13,6 @@ import numpy as np
 from keras_pyconv.networks.authors_names import (
     fits,
     has_no_names,
-    is_segmenter,
     module_names,
     parameter_name,
     torch_shape,
@@ -20,22 +21,33 @@ from keras_pyconv.reading import plain, short
 from keras_pyconv.weights.sources import REAL, is_finite
 from keras_pyconv.weights.torch_files import read_arrays
 
-# What a model may lack and a checkpoint have.
+_LOG = logging.getLogger("keras_pyconv")
+# What a model may be without, and a checkpoint have.
 _OPTIONAL = {"classifier": "fc.", "segmenter": "aux."}
 _IGNORED = ".num_batches_tracked"
+# What depends on the classes, and the stem.
+_HEADS = ("fc.", "cls.1.", "aux.4.")
+_STEMS = ("conv1.weight", "layer0.0.weight")
 _LISTED = 20
 
 
-def _named_variables(model):
+def backbone_layers(model):
+    """The layers of a network's stem and stages."""
+    names = ("conv", "post_bn")
+    return [layer for layer in model.layers if layer.name.startswith(names)]
+
+
+def named_variables(model, part="all"):
     """(authors' name, variable) for every variable that they have too."""
-    layer_names = {layer.name for layer in model.layers}
+    layers = model.layers if part == "all" else backbone_layers(model)
+    layer_names = {layer.name for layer in layers}
     # Others share the name of the classifier, and no more.
     if "conv1_conv" not in layer_names:
         raise ValueError(
             f"Model {model.name!r} has no layer 'conv1_conv', as every network "
             "of the authors' has: it must be a residual network made by a "
-            "builder of keras_pyconv. For InceptionResNetV2 see "
-            "`keras_pyconv.weights.from_keras_applications`."
+            "builder of keras_pyconv. `keras_pyconv.weights.load` fills an "
+            "InceptionResNetV2 from that of keras.applications."
         )
     if has_no_names(layer_names):
         raise ValueError(
@@ -45,7 +57,7 @@ def _named_variables(model):
     modules = module_names(layer_names)
     return [
         (parameter_name(modules[layer.name], layer.name, v.name), v)
-        for layer in model.layers
+        for layer in layers
         if layer.name in modules
         for v in layer.variables
     ]
@@ -60,7 +72,7 @@ def torch_names(model: keras.Model) -> dict[str, str]:
     >>> names["conv2_block1_2_pyconv/kernel_3"]
     'layer1.0.conv2.conv2_3.weight'
     """
-    return {variable.path: name for name, variable in _named_variables(model)}
+    return {variable.path: name for name, variable in named_variables(model)}
 
 
 def _keras_axes(array):
@@ -74,15 +86,74 @@ def _keras_axes(array):
     return np.moveaxis(array, (0, 1), (-1, -2))
 
 
-def _fault(array, variable, free):
-    """What is wrong with an array's shape or dtype for a variable, or None."""
-    expected = torch_shape(variable.shape)
-    free = free and len(array.shape) == len(expected)
-    if not free and not fits(array.shape, expected):
+# What fits -------------------------------------------------------------------
+
+
+def _free_axis(name):
+    """The axis that may differ where the ends of a network give way."""
+    if name.startswith(_HEADS):
+        return 0
+    return 1 if name in _STEMS else None
+
+
+def _fault(name, array, expected, adapt):
+    """What is wrong with an array's shape or dtype, or None."""
+    free = _free_axis(name) if adapt else None
+    is_near = len(array.shape) == len(expected) and all(
+        one == other or axis == free
+        for axis, (one, other) in enumerate(zip(array.shape, expected))
+    )
+    if not is_near and not fits(array.shape, expected):
         return f"shape {short(array.shape)}, expected {expected}"
     if array.dtype.kind not in REAL:
         return f"dtype {array.dtype}, expected real numbers"
     return None
+
+
+def _left_over(names, known, part):
+    """Names that no variable has and that must not be there."""
+    names = [n for n in names if n not in known and not n.endswith(_IGNORED)]
+    if part == "backbone":
+        stages = {name.split(".")[0] for name in known}
+        blocks = {tuple(name.split(".")[:2]) for name in known}
+        return [
+            name
+            for name in names
+            if name.split(".")[0] in stages
+            and tuple(name.split(".")[:2]) not in blocks
+        ]
+    segments = any(name.startswith("layer0.") for name in known)
+    optional = _OPTIONAL["segmenter" if segments else "classifier"]
+    if any(name.startswith(optional) for name in known):
+        return names
+    return [name for name in names if not name.startswith(optional)]
+
+
+def misfits(pairs, arrays, part="all", adapt=False):
+    """How arrays do not fit variables, name by name.
+
+    Args:
+        pairs: the authors' names, and variables or what else has a shape.
+        arrays: from the authors' names to what has a `shape` and a `dtype`.
+        part: as for `from_torch`.
+        adapt: as for `from_torch`.
+
+    Returns:
+        Lists of what is missing, left over and unusable.
+    """
+    unusable = [
+        f"{name}: {fault}"
+        for name, variable in pairs
+        if name in arrays
+        and (
+            fault := _fault(
+                name, arrays[name], torch_shape(variable.shape), adapt
+            )
+        )
+    ]
+    missing = [name for name, _ in pairs if name not in arrays]
+    left_over = _left_over(arrays, {name for name, _ in pairs}, part)
+    return missing, left_over, unusable
 
 
 def _listing(title, entries):
@@ -104,39 +175,6 @@ def _refuse(model, missing=(), left_over=(), unusable=()):
         )
 
 
-def check_fit(model: keras.Model, arrays, free=()):
-    """Refuses arrays that do not fit the model name by name.
-
-    Args:
-        model: made by a builder of `keras_pyconv`.
-        arrays: from the authors' names to what has a `shape` and a `dtype`.
-        free: How names begin whose arrays may have other sizes.
-
-    Raises:
-        ValueError: with lists of what is missing, left over and unusable.
-    """
-    pairs = _named_variables(model)
-    segments = is_segmenter([layer.name for layer in model.layers])
-    optional = _OPTIONAL["segmenter" if segments else "classifier"]
-    has_optional = any(name.startswith(optional) for name, _ in pairs)
-    known = {name for name, _ in pairs}
-    left_over = [
-        name
-        for name in arrays
-        if name not in known
-        and not name.endswith(_IGNORED)
-        and (has_optional or not name.startswith(optional))
-    ]
-    faults = [
-        f"{name}: {fault}"
-        for name, variable in pairs
-        if name in arrays
-        and (fault := _fault(arrays[name], variable, name.startswith(free)))
-    ]
-    missing = [name for name, _ in pairs if name not in arrays]
-    _refuse(model, missing, left_over, faults)
-
-
 def _check_finite(model, pairs, arrays):
     faults = [
         f"{name}: holds NaN or infinity"
@@ -146,7 +184,56 @@ def _check_finite(model, pairs, arrays):
     _refuse(model, unusable=faults)
 
 
-def from_torch(model: keras.Model, source) -> keras.Model:
+# Loading ---------------------------------------------------------------------
+
+
+def adapt_stem(kernel, channels: int):
+    """A stem's kernel for another number of channels.
+
+    Every channel gets the sum over the old channels, divided by the number
+    of new ones. So images whose channels are all alike give what they gave:
+    for one channel the kernel is the sum over red, green and blue.
+
+    Args:
+        kernel: Array `(filters, old channels, height, width)`.
+        channels: Number of new channels.
+
+    Returns:
+        Array `(filters, channels, height, width)`.
+    """
+    summed = kernel.sum(axis=1, keepdims=True) / channels
+    return np.repeat(summed, channels, axis=1)
+
+
+def _adapted(model, pairs, arrays):
+    """(variable, array) of all that is loaded; the log says what gives way."""
+    kept = set()
+    for name, variable in pairs:
+        array, expected = arrays[name], torch_shape(variable.shape)
+        if fits(array.shape, expected):
+            array = np.reshape(array, expected)
+        elif _free_axis(name) == 0:
+            kept.add((expected[0], len(array)))
+            continue
+        else:
+            _LOG.warning(
+                "%s: the stem reads %d channels instead of %d; each gets the "
+                "sum of the old kernels, divided by their number.",
+                *(model.name, expected[1], array.shape[1]),
+            )
+            array = adapt_stem(array, expected[1])
+        yield variable, array
+    for own, theirs in sorted(kept):
+        _LOG.warning(
+            "%s: the classifier of %d classes in place of that of %d starts "
+            "anew; all else has the weights of the file.",
+            *(model.name, own, theirs),
+        )
+
+
+def from_torch(
+    model: keras.Model, source, part="all", adapt=False
+) -> keras.Model:
     """Loads the weights of the authors' PyTorch networks.
 
     Strict in both directions: every variable must find its array and every
@@ -163,6 +250,10 @@ def from_torch(model: keras.Model, source) -> keras.Model:
         source: Mapping from the authors' parameter names to arrays or
             tensors, or the path of a `.npz`, `.safetensors`, `.pth` or `.pt`
             file. No code found in a file is run, and PyTorch is not needed.
+        part: `"all"`; or `"backbone"` for the stem and the stages alone, from
+            a classifier, which may have what the model has not.
+        adapt: Whether a classifier of other classes keeps the weights it has,
+            and a stem of other channels is adapted, see `adapt_stem`.
 
     Returns:
         The model.
@@ -175,10 +266,13 @@ def from_torch(model: keras.Model, source) -> keras.Model:
             checkpoint, does not fit, or is not what the `.sha256` beside it
             says; the message lists what is missing, left over and unusable.
     """
-    pairs = _named_variables(model)
-    arrays = read_arrays(source, partial(check_fit, model))
+    pairs = named_variables(model, part)
+
+    def check(arrays):
+        _refuse(model, *misfits(pairs, arrays, part, adapt))
+
+    arrays = read_arrays(source, check)
     _check_finite(model, pairs, arrays)
-    for name, variable in pairs:
-        array = np.reshape(arrays[name], torch_shape(variable.shape))
+    for variable, array in list(_adapted(model, pairs, arrays)):
         variable.assign(_keras_axes(array))
     return model

@@ -22,7 +22,7 @@ import numpy as np
 
 from keras_pyconv.reading import one_line, plain, short
 from keras_pyconv.weights.pickles import (
-    MOST_BYTES,
+    MAX_BYTES,
     Machine,
     UnsafeError,
     check_key,
@@ -51,9 +51,9 @@ _DTYPES = {
     "BoolStorage": "?",
 }
 # NumPy's own bound is 64; no kernel has more than five.
-_MOST_AXES = 16
+_MAX_AXES = 16
 # Of a tensor without numbers, whose sizes nothing else bounds.
-_MOST_SIZE = 1 << 31
+_MAX_SIZE = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Tensor:
 
 def _sizes(values):
     values = _size(values)
-    if len(values) > _MOST_AXES:
+    if len(values) > _MAX_AXES:
         raise ValueError(f"it holds a tensor with {len(values)} axes")
     return values
 
@@ -128,7 +128,7 @@ def _tensor(storage, offset, size, stride, *_):
     ):
         raise ValueError("it holds a tensor with sizes that are no counts")
     count = math.prod(size)
-    if max(size, default=0) > _MOST_SIZE:
+    if max(size, default=0) > _MAX_SIZE:
         raise ValueError(f"it holds a tensor of size {short(size)}")
     last = offset + sum((n - 1) * step for n, step in zip(size, stride))
     if count and (last >= storage.count or count > storage.count):
@@ -329,8 +329,8 @@ def _open_archive(archive):
 
     if not archive.read(f"{root}version").strip().isdigit():
         raise ValueError(_NO_CHECKPOINT)
-    if archive.find(found[0]).file_size > MOST_BYTES:
-        raise ValueError(f"its pickle has more than {MOST_BYTES:,} bytes")
+    if archive.find(found[0]).file_size > MAX_BYTES:
+        raise ValueError(f"its pickle has more than {MAX_BYTES:,} bytes")
     pickled = archive.read(found[0])
     file = _Bounded(io.BytesIO(pickled), len(pickled))
     storages = _Storages(lambda: archive.size, check)

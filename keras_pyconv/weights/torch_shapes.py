@@ -3,18 +3,14 @@
 By counting, without building a network: what a checkpoint must hold, and which
 network one is of.
 
-The fact a reader would get wrong: names and shapes do not tell networks apart
+Names and shapes do not tell networks apart
 that differ in strides and pooling alone. Published networks come first then.
 """
 
 from collections.abc import Iterable, Mapping
 
 from keras_pyconv.architectures import ARCHITECTURES, SEGMENTERS
-from keras_pyconv.complexity import (
-    LayerCost,
-    complexity,
-    segmentation_complexity,
-)
+from keras_pyconv.complexity import LayerCost, complexity
 from keras_pyconv.networks.authors_names import (
     fits,
     module_names,
@@ -74,6 +70,11 @@ def torch_shapes(
     return named_shapes(count.layers)
 
 
+def parameters_of(variant: str) -> Shapes:
+    """`torch_shapes` of any network that has names in the authors' code."""
+    return named_shapes(complexity(variant, SIDE).layers)
+
+
 def _starts(shapes, *beginnings):
     return any(name.startswith(beginnings) for name in shapes)
 
@@ -96,11 +97,10 @@ def _expected(shapes, variant):
     classes = biases[0][0] if biases else 1000
     size = (SIDE, SIDE, (stems[0][1] if stems else 0) or 3)
     if variant in SEGMENTERS:
-        auxiliary = _starts(shapes, "aux.")
-        count = segmentation_complexity(variant, size, classes, auxiliary)
+        options = {"auxiliary": _starts(shapes, "aux.")}
     else:
-        count = complexity(variant, size, classes, _starts(shapes, "fc."))
-    return named_shapes(count.layers)
+        options = {"include_top": _starts(shapes, "fc.")}
+    return named_shapes(complexity(variant, size, classes, **options).layers)
 
 
 def _fault(name, shape, expected, variant):

@@ -149,7 +149,7 @@ def test_a_corrupted_level_is_refused(make, message):
     named(
         ({"blocks": 0}, "width 64: `blocks` must be a positive .* got 0"),
         ({"width": 64.5}, "width 64.5: `width` must be .* got 64.5"),
-        ({"stride": 3}, "width 64: `stride` must be 1 or 2; got 3"),
+        ({"stride": 3}, "width 64: `stride` must be one of .1, 2.; got 3"),
         ({"shortcut": "skip"}, "width 64: `shortcut` must be .* got 'skip'"),
         ({"levels": ()}, "width 64: the shares must sum to 1; got 0"),
         ({"levels": HALVES}, "width 64: the shares must sum to 1; got 3/4"),

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from keras_pyconv.models import build_classifier
-from keras_pyconv.models.body import load_body
-from keras_pyconv.weights import torch_shapes
+from keras_pyconv.weights import load, torch_shapes
 from tests.reference import rule
 
 ROW = "PyConvResNetMini"
@@ -60,7 +59,7 @@ def test_the_body_comes_from_the_file_and_the_head_does_not(
     source = SAVERS[name](trained, tmp_path / name)
     model = build(classes)
     head = [np.array(w) for w in model.get_layer("predictions").get_weights()]
-    assert load_body(model, tmp_path / name, ROW) is model
+    assert load(model, tmp_path / name, part="backbone") is model
     images = np.random.default_rng(1).random((2, *SHAPE), "float32")
     np.testing.assert_array_equal(body(model)(images), body(source)(images))
     for old, new in zip(head, model.get_layer("predictions").get_weights()):
@@ -70,7 +69,7 @@ def test_the_body_comes_from_the_file_and_the_head_does_not(
 def test_a_file_without_a_classifier_will_do(tmp_path):
     source = build(include_top=False)
     source.save_weights(tmp_path / "w.weights.h5")
-    model = load_body(build(), tmp_path / "w.weights.h5", ROW)
+    model = load(build(), tmp_path / "w.weights.h5", part="backbone")
     kernel = "conv2_block1_2_pyconv"
     np.testing.assert_array_equal(
         model.get_layer(kernel).kernels[0], source.get_layer(kernel).kernels[0]
@@ -81,4 +80,4 @@ def test_a_file_of_another_network_is_refused(tmp_path):
     other = build_classifier("ResNetMini", classes=3, input_shape=SHAPE)
     other.save(tmp_path / "w.keras")
     with pytest.raises(ValueError, match="Missing or of other shapes"):
-        load_body(build(), tmp_path / "w.keras", ROW)
+        load(build(), tmp_path / "w.keras", part="backbone")

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from keras_pyconv.architectures import DETECTORS, get_detector
-from keras_pyconv.complexity import detection_complexity
+from keras_pyconv.complexity import complexity
 from keras_pyconv.models import (
     SSD,
     PyConvSSD,
     build_classifier,
     build_detector,
-    load_backbone,
 )
+from keras_pyconv.weights import load
 
 LEDGER = json.loads((Path(__file__).parents[1] / "ledger.json").read_text())
 MINI = "PyConvResNetMini"
@@ -48,7 +48,7 @@ def test_every_layer_has_the_name_and_weights_of_the_count(name):
     model = build_detector(name)
     counted = {
         layer.name: layer.cost.parameters + layer.cost.non_trainable
-        for layer in detection_complexity(name).layers
+        for layer in complexity(name).layers
     }
     found = _cost_by_layer(model)
     assert found == {name: n for name, n in counted.items() if n}
@@ -170,7 +170,7 @@ def test_a_classifier_gives_the_backbone_its_weights(whole, tmp_path):
 def test_weights_of_another_network_are_refused(mini):
     other = build_classifier("ResNetMini", include_top=False)
     with pytest.raises(ValueError, match="conv2_block1_2_pyconv"):
-        load_backbone(mini, other)
+        load(mini, other, part="backbone")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_a_checkpoint_of_the_whole_is_refused_with_the_way_out(tmp_path):
 def test_any_row_of_three_stages_is_a_backbone():
     record = get_detector("PyConvSSD", "PyConvHGResNet101")
     assert record.num_boxes(300, 300) == 8732
-    assert detection_complexity(record).parts[0].name == "stem"
+    assert complexity(record).parts[0].name == "stem"
 
 
 @pytest.mark.parametrize(

@@ -16,16 +16,15 @@ from keras_pyconv.architectures import (
     Stage,
     make_segmenter,
 )
-from keras_pyconv.complexity import segmentation_complexity
+from keras_pyconv.complexity import complexity
 from keras_pyconv.models import (
     AuxiliaryModel,
     PyConvSegNet,
     build_classifier,
     build_segmenter,
     inference_model,
-    load_backbone,
 )
-from keras_pyconv.weights import from_torch, torch_names
+from keras_pyconv.weights import from_torch, load, torch_names
 from tests.reference import rule
 
 LEDGER = json.loads((Path(__file__).parents[1] / "ledger.json").read_text())
@@ -83,7 +82,7 @@ def test_the_built_network_costs_what_the_ledger_says(name):
     }
     counted = {
         layer.name: layer.output_shape
-        for layer in segmentation_complexity(name).layers
+        for layer in complexity(name).layers
         if layer.name.endswith("conv")
     }
     assert built == counted
@@ -202,7 +201,7 @@ def test_a_classifiers_weights_go_into_the_backbone():
     keras.utils.set_random_seed(2)
     classifier = build_classifier(TINY, input_shape=(32, 32, 3))
     model = PyConvSegNet(**SMALL)
-    load_backbone(model, classifier)
+    load(model, classifier, part="backbone")
     for name in ("conv1_conv", "conv5_block1_3_bn"):
         for value, wanted in zip(
             model.get_layer(name).get_weights(),

@@ -8,7 +8,7 @@ import pytest
 
 import keras_pyconv
 from keras_pyconv.architectures import VIDEO_ARCHITECTURES
-from keras_pyconv.complexity import video_complexity
+from keras_pyconv.complexity import complexity
 from keras_pyconv.models import (
     build_classifier,
     build_video_classifier,
@@ -61,7 +61,7 @@ def counted(model):
 
 def test_a_built_network_has_the_counted_parameters_and_layers():
     for name in MINIS:
-        model, count = mini(name, classes=400), video_complexity(name, SHAPE)
+        model, count = mini(name, classes=400), complexity(name, SHAPE)
         assert counted(model) == count.parameters
         assert model.count_params() - counted(model) == count.cost.non_trainable
         names = {layer.name for layer in model.layers[1:]} - {"dropout"}
@@ -217,7 +217,7 @@ def test_a_classifier_of_other_classes_keeps_its_start():
 def test_another_network_of_images_is_refused_and_changes_nothing():
     video = mini()
     before = np.asarray(video.get_layer("conv1_conv").kernels[0])
-    with pytest.raises(ValueError, match="not the network .*block1_2_pyc"):
+    with pytest.raises(ValueError, match="has not the weights .*block1_2_pyc"):
         inflate(build_classifier("ResNetMini"), video)
     with pytest.raises(ValueError, match="one of .*'center'.*: 'middle'"):
         inflate(build_classifier("PyConvResNetMini"), video, rule="middle")

@@ -14,12 +14,7 @@ from keras_pyconv.architectures import (
     get_detector,
     make_segmenter,
 )
-from keras_pyconv.complexity import (
-    complexity,
-    detection_complexity,
-    segmentation_complexity,
-    video_complexity,
-)
+from keras_pyconv.complexity import complexity
 from keras_pyconv.networks import classifier
 from keras_pyconv.networks.residual import bottleneck
 from keras_pyconv.weights import from_torch, torch_names, torch_shapes
@@ -73,13 +68,13 @@ def test_clips_segmentation_and_detection_have_it_too():
     model = keras_pyconv.build_video_classifier(
         CLIPS, input_shape=clip, classes=3
     )
-    assert_built_as_counted(model, video_complexity(CLIPS, clip, 3))
+    assert_built_as_counted(model, complexity(CLIPS, clip, 3))
     row = make_segmenter(SMALL, "conv", head_width=16)
     model = keras_pyconv.build_segmenter(row, input_shape=SHAPE, classes=3)
-    assert_built_as_counted(model, segmentation_complexity(row, SHAPE, 3))
+    assert_built_as_counted(model, complexity(row, SHAPE, 3))
     row = get_detector("SSD", SMALL)
     model = keras_pyconv.build_detector(row, classes=3)
-    assert_built_as_counted(model, detection_complexity(row, 3))
+    assert_built_as_counted(model, complexity(row, classes=3))
 
 
 def test_stock_keras_layers_make_the_same_network():

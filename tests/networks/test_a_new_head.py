@@ -8,7 +8,7 @@ import pytest
 
 import keras_pyconv
 from keras_pyconv.architectures import PYRAMIDS
-from keras_pyconv.complexity import segmentation_complexity
+from keras_pyconv.complexity import complexity
 from keras_pyconv.networks import segmentation, segmenter, unit
 from keras_pyconv.networks.authors_names import module_names, parameter_name
 from tests.conformance.cases import SEGMENTER
@@ -49,7 +49,7 @@ def build(row, **options):
 
 
 def test_keras_layers_are_made_of_it_as_it_is_counted(row):
-    count = segmentation_complexity(row, SHAPE, 3)
+    count = complexity(row, SHAPE, 3)
     assert_built_as_counted(build(row), count)
     layers = {layer.name: layer.output_shape for layer in count.layers}
     assert layers["dense2_pyconv"] == (5, 5, 8)

@@ -8,7 +8,7 @@ import pytest
 
 import keras_pyconv
 from keras_pyconv.architectures import ARCHITECTURES, VIDEO_ARCHITECTURES
-from keras_pyconv.complexity import complexity, video_complexity
+from keras_pyconv.complexity import complexity
 from keras_pyconv.networks import classifier
 from keras_pyconv.weights import from_torch, torch_names, torch_shapes
 from tests.kept.networks import inputs
@@ -57,7 +57,7 @@ def test_clips_have_them_too(kind):
     model = keras_pyconv.build_video_classifier(
         clips, input_shape=shape, classes=3
     )
-    assert_built_as_counted(model, video_complexity(clips, shape, 3))
+    assert_built_as_counted(model, complexity(clips, shape, 3))
 
 
 @pytest.mark.parametrize("kind", ROWS)

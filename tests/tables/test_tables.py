@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from keras_pyconv.children import ChildEnded
 from keras_pyconv.tables import TABLES, cells, count, render
 from keras_pyconv.tables.__main__ import main
 from keras_pyconv.tables.layout import layout
-from keras_pyconv.tables.measure import measure, provenance
+from keras_pyconv.tables.measure import conditions, measure
 from keras_pyconv.tables.render import FORMATS
 
 ROWS = [
@@ -34,7 +35,6 @@ DIFFERENT = {
     ("pre-act. ResNet-101", "-0.01", "-0.01"),
     ("pre-act. ResNet-152", "+0.00", "-0.01"),
 }
-LOG = "2026-01-31 12:00:00.1: I tensorflow/core: this binary is optimized"
 
 
 def test_every_table_of_networks_is_there():
@@ -204,18 +204,19 @@ def test_the_command_says_what_a_number_is(capsys):
     assert "invalid positive int value: 'abc'" in capsys.readouterr().err
 
 
-def test_measuring_shows_progress_and_runs_each_network_once():
-    stream, asked = io.StringIO(), []
+def test_measuring_shows_progress_and_runs_each_network_once(capsys):
+    asked = []
 
     def one(name, size, batch, seconds):
         asked.append((name, size, batch, seconds))
         return 12.34, 567.8, "CPU"
 
     rows = [*TABLES["1"].rows, *TABLES["3"].rows[:1]]
-    found = measure(rows, 2, 0.1, stream, one)
+    found = measure(rows, 2, 0.1, one)
     names = ["ResNet50", "PyConvResNet50", "PyConvHGResNet50"]
     assert asked == [(name, 224, 2, 0.1) for name in names]
-    assert "] 1/3 PyConvResNet50 at 224" in stream.getvalue()
+    out, err = capsys.readouterr()
+    assert "3/3" in err and not out
     line = cells(TABLES["3"], found)[0]
     assert line["images/s (here)"] == "12.3"
     assert line["Peak MiB (here)"] == "567.8"
@@ -224,45 +225,24 @@ def test_measuring_shows_progress_and_runs_each_network_once():
     assert unmeasured["images/s (here)"] == ""
 
 
-def test_what_cannot_be_run_is_left_empty_and_said():
-    def one(name, size, batch, seconds):
+def test_what_cannot_be_run_is_left_empty_and_said(monkeypatch, capsys):
+    def call(function, name, *arguments, environment):
+        assert environment["TF_ENABLE_ONEDNN_OPTS"]
         if name == "ResNet50":
-            raise RuntimeError("ResNet50 could not be measured: no memory")
-        return 1.0, None, "CPU"
+            raise ChildEnded(-9, "")
+        return {"images_per_second": 1.0, "peak_mib": None, "device": "CPU"}
 
-    stream = io.StringIO()
-    found = measure(TABLES["1"].rows, stream=stream, one=one)
+    monkeypatch.setattr("keras_pyconv.tables.measure.call", call)
+    found = measure(TABLES["1"].rows)
     assert ("ResNet50", 224) not in found and len(found) == 2
-    assert "\nResNet50 could not be measured: no memory" in stream.getvalue()
+    assert (
+        "\nResNet50 could not be measured: ended by signal 9 (out of memory?)"
+    ) in capsys.readouterr().err
     assert cells(TABLES["1"], found)[1]["Peak MiB (here)"] == ""
 
 
-@pytest.mark.parametrize(
-    "code, errors, reason",
-    [
-        (-9, "E0000 killed", "ended by signal 9 (out of memory?)"),
-        (-11, "", "ended by signal 11"),
-        (1, f"MemoryError: 3 GiB\n{LOG}", "MemoryError: 3 GiB"),
-        (1, LOG, LOG),
-        (1, "", "no message"),
-    ],
-    ids=["killed", "signal", "error", "log", "silent"],
-)
-def test_the_reason_is_told_and_not_a_log_line(
-    monkeypatch, code, errors, reason
-):
-    def run(command, **options):
-        assert options["env"]["TF_ENABLE_ONEDNN_OPTS"]
-        return subprocess.CompletedProcess(command, code, "", errors)
-
-    monkeypatch.setattr(subprocess, "run", run)
-    stream = io.StringIO()
-    assert not measure(TABLES["1"].rows[:1], stream=stream)
-    assert f"could not be measured: {reason}\n" in stream.getvalue()
-
-
 def test_what_was_measured_says_how_and_where():
-    how = provenance(3, 0.5)
+    how = conditions(3, 0.5)
     assert how.startswith("batch 3, 0.5 s each, ")
     assert re.search(r", TF_ENABLE_ONEDNN_OPTS=[01], \d{4}-\d\d-\d\d$", how)
     found = {("ResNet50", 224): (1.0, 2.0, "CPU")}

@@ -62,7 +62,9 @@ PROGRAMS = {
     "lists deep from above": b"]q\x00"
     + b"h\x00]q\x01ah\x01q\x00" * 10**5
     + b"h\x00",
-    "calls in calls": ORDERED * 200 + b")" + b"R\x85" * 199 + b"R",
+    "calls in calls": (ORDERED + b"]" + dump("a")) * 200
+    + b"N"
+    + b"\x86a\x85R" * 200,
     # Shared, so that it is huge where it is walked.
     "a key of pairs of pairs by copies": b"})" + b"2\x86" * 60 + b"K\x01s",
     "a key of pairs of pairs by the memo": b"}" + _share("tuple") + b"K\x01s",

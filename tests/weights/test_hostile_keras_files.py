@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_pyconv.weights import load_keras_weights
+from keras_pyconv.weights import load
 from keras_pyconv.weights.keras_files import load_layers
 from tests.weights import forked
 from tests.weights.hostile import ESCAPES
@@ -224,7 +224,7 @@ def weights(model):
     return [np.array(value) for value in model.get_weights()]
 
 
-def assert_refused(model, path, words, load=load_keras_weights):
+def assert_refused(model, path, words, load=load):
     before = weights(model)
     with pytest.raises(ValueError, match=words) as caught:
         load(model, path)
@@ -234,7 +234,7 @@ def assert_refused(model, path, words, load=load_keras_weights):
 
 
 def by_layers(model, path):
-    load_layers([layer for layer in model.layers if layer.weights], path)
+    load_layers(model, [layer for layer in model.layers if layer.weights], path)
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_pyconv.layers import PyConv
-from keras_pyconv.weights import load_keras_weights
+from keras_pyconv.weights import load
 
 
 def mini(classes=4, width=8, name="mini"):
@@ -25,7 +25,7 @@ def mini(classes=4, width=8, name="mini"):
 def test_what_was_saved_is_loaded(tmp_path, ending):
     source, path = mini(), tmp_path / f"w{ending}"
     (source.save if ending == ".keras" else source.save_weights)(path)
-    model = load_keras_weights(mini(name="other"), path)
+    model = load(mini(name="other"), path)
     for ours, theirs in zip(model.get_weights(), source.get_weights()):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -43,7 +43,7 @@ def test_another_shape_is_named_and_nothing_is_loaded(tmp_path, options, words):
     model = mini(**options)
     before = model.get_weights()
     with pytest.raises(ValueError, match=words) as raised:
-        load_keras_weights(model, path)
+        load(model, path)
     assert str(path) in str(raised.value) and len(str(raised.value)) < 500
     for now, then in zip(model.get_weights(), before):
         np.testing.assert_array_equal(now, then)
@@ -54,7 +54,7 @@ def test_another_network_is_refused(tmp_path):
     dense = [keras.Input((3,)), keras.layers.Dense(2, name="other")]
     keras.Sequential(dense).save_weights(path)
     with pytest.raises(ValueError, match="holds no layer of 'mini'"):
-        load_keras_weights(mini(), path)
+        load(mini(), path)
 
 
 def test_damaged_files_are_told_apart(tmp_path):
@@ -69,10 +69,10 @@ def test_damaged_files_are_told_apart(tmp_path):
     for content, words in cases.items():
         path.write_bytes(content)
         with pytest.raises(ValueError, match=words):
-            load_keras_weights(mini(), path)
+            load(mini(), path)
     archive = tmp_path / "w.keras"
     archive.write_bytes(whole)
     with pytest.raises(ValueError, match="no archive of Keras"):
-        load_keras_weights(mini(), archive)
+        load(mini(), archive)
     with pytest.raises(FileNotFoundError, match="no file"):
-        load_keras_weights(mini(), tmp_path / "none.weights.h5")
+        load(mini(), tmp_path / "none.weights.h5")

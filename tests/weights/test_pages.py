@@ -6,16 +6,15 @@ import re
 import numpy as np
 import pytest
 
-from keras_pyconv import writing
-from keras_pyconv.weights import catalog, files, torch_names, torch_shapes
+from keras_pyconv.tables import pages
+from keras_pyconv.weights import files, torch_names, torch_shapes
 from tests.reference import rule
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "weights.md"
 
 
 def test_the_table_of_the_page_is_the_catalogue():
-    page = writing.renewed(PAGE, catalog.MARKERS, catalog.catalogue_table())
-    assert page == PAGE.read_text(), "run `make tables`"
+    assert pages.current(PAGE) == PAGE.read_text(), "run `make tables`"
 
 
 def _shapes(model):
@@ -50,7 +49,7 @@ def test_the_examples_of_the_page_run(cache, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Image.fromarray(np.zeros((300, 200, 3), "uint8")).save("dog.jpg")
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(compile(block, PAGE.name, "exec"), {})
     assert "thing" in capsys.readouterr().out

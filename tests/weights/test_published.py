@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_pyconv.complexity import segmentation_complexity
+from keras_pyconv.complexity import complexity
 from keras_pyconv.models import (
     InceptionResNetV2,
     ResNet3D50,
@@ -191,7 +191,7 @@ def test_a_checkpoint_has_as_many_entries_as_the_authors_have(variant, count):
 @pytest.mark.parametrize("variant", sorted({v for v, _ in PUBLISHED}))
 def test_a_checkpoint_tells_which_published_network_it_is_of(variant):
     if "SegNet" in variant:
-        count = segmentation_complexity(variant, (32, 32, 3), classes=5)
+        count = complexity(variant, (32, 32, 3), classes=5)
         shapes = named_shapes(count.layers)
     else:
         shapes = torch_shapes(variant, classes=5)

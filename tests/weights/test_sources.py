@@ -7,14 +7,10 @@ import subprocess
 import numpy as np
 import pytest
 
-from keras_pyconv.models import build_classifier, load_body
+from keras_pyconv.models import build_classifier
 from keras_pyconv.reading import check_file, one_line, plain, short
 from keras_pyconv.weights import __main__ as command
-from keras_pyconv.weights import (
-    load_keras_weights,
-    read_arrays,
-    save_keras_weights,
-)
+from keras_pyconv.weights import load, read_arrays, save_keras_weights
 from keras_pyconv.weights.sources import (
     checksum,
     checksum_path,
@@ -49,8 +45,8 @@ READERS = {
     "w.pth": read_arrays,
     "w.npz": read_arrays,
     "w.safetensors": read_arrays,
-    "w.weights.h5": lambda path: load_keras_weights(mini(), path),
-    "w.keras": lambda path: load_keras_weights(mini(), path),
+    "w.weights.h5": lambda path: load(mini(), path),
+    "w.keras": lambda path: load(mini(), path),
 }
 
 
@@ -73,8 +69,6 @@ def test_builders_and_the_command_say_the_same(tmp_path, kind, name, capsys):
     make(path)
     with pytest.raises(ValueError, match=words):
         build_classifier(VARIANT, weights=path)
-    with pytest.raises(ValueError, match=words):
-        load_body(None, path, VARIANT)
     assert command.main([str(tmp_path / name), "--output", "w.npz"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
@@ -106,7 +100,7 @@ def test_what_is_written_has_its_checksum_beside_it(tmp_path):
     save_keras_weights(mini(), path)
     assert sorted(os.listdir(tmp_path)) == [path.name, f"{path.name}.sha256"]
     assert is_whole(path)
-    load_keras_weights(mini(), path)
+    load(mini(), path)
     if shutil.which("sha256sum"):
         words = ["sha256sum", "-c", f"{path.name}.sha256"]
         subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
@@ -130,7 +124,7 @@ def test_every_flip_of_a_bit_is_noticed(tmp_path):
         whole[place] ^= 1
         path.write_bytes(whole)
         with pytest.raises(ValueError, match="damaged or was changed"):
-            load_keras_weights(mini(), path)
+            load(mini(), path)
         whole[place] ^= 1
 
 
@@ -181,4 +175,4 @@ def test_an_interrupted_write_leaves_no_checksum_of_another_file(
     with pytest.raises(KeyboardInterrupt):
         save_keras_weights(mini(), path)
     assert os.listdir(tmp_path) == [path.name]
-    load_keras_weights(mini(), path)
+    load(mini(), path)

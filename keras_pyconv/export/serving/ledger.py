@@ -8,12 +8,12 @@ of the version, so that a copy somewhere else can be compared.
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 import os
 import pathlib
 import re
 
+from keras_pyconv import provenance
 from keras_pyconv.reading import read_json
 from keras_pyconv.writing import write_atomically
 
@@ -57,13 +57,9 @@ class Entry:
 
 def versions_of(packages):
     """Their versions by name, as the ledger keeps them."""
-    found = {}
-    for package in packages:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    return {
+        name: provenance.version(name, "not installed") for name in packages
+    }
 
 
 def checksum(folder):

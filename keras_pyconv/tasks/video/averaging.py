@@ -5,11 +5,11 @@ logits; and a video that cannot be read is not among those that are counted.
 """
 
 import dataclasses
-import sys
 
 import keras
 import numpy as np
 
+from keras_pyconv.progress import Bar
 from keras_pyconv.tasks import error_rates
 
 
@@ -112,9 +112,7 @@ def video_errors(model, views, clips, *, count=None, batch_size=8):
         ValueError: if no video could be read.
     """
     scores_of = ViewScores(model, clips, batch_size)
-    # Into a file it writes a line now and then.
-    interval = 0.1 if sys.stdout.isatty() else 30
-    bar = keras.utils.Progbar(count, interval=interval) if count else None
+    bar = Bar(count) if count else None
     scores, labels, skipped, number = [], [], 0, 0
     for _, pixels, label in views:
         if pixels is None:

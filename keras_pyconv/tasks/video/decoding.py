@@ -1,4 +1,4 @@
-"""What decoding processes do with a video, and the loop in which they do it.
+"""What decoding processes do with a video.
 
 This file and `files.py` are what runs there (`processes.py`): they import
 NumPy, PyAV and Pillow, and nothing else of the package.
@@ -8,7 +8,6 @@ as uniform numbers, so that a clip follows from them and the file alone.
 """
 
 import io
-import pickle
 
 import numpy as np
 
@@ -254,24 +253,18 @@ TASKS = {
 }
 
 
-def serve(requests, answers):
-    """Answers (task, path, arguments) until the requests end.
+def decode(task, path, arguments):
+    """What one of `TASKS` makes of a file.
 
-    An answer is (array or None, notes), or (None, reason) as a string.
+    Returns:
+        (array or None, notes), or (None, reason) as a string.
     """
-    while True:
-        try:
-            task, path, arguments = pickle.load(requests)
-        except EOFError:
-            return
-        try:
-            answer = TASKS[task](path, **arguments)
-        except UnreadableVideo as error:
-            answer = (None, str(error))
-        except ImportError:
-            raise
-        # A file must never end a run, whatever is wrong with it.
-        except Exception as error:
-            answer = (None, words_of(error))
-        pickle.dump(answer, answers, protocol=5)
-        answers.flush()
+    try:
+        return TASKS[task](path, **arguments)
+    except UnreadableVideo as error:
+        return None, str(error)
+    except ImportError:
+        raise
+    # A file must never end a run, whatever is wrong with it.
+    except Exception as error:
+        return None, words_of(error)

@@ -3,62 +3,16 @@
 A codec that crashes on a file takes its process along and nothing else; one
 that hangs is stopped after a while. Either counts as a reason why the file
 cannot be read, and another process takes its place.
-
-The fact a reader would get wrong: these are no `multiprocessing` workers,
-which would import TensorFlow, half a gigabyte each, or fork it, which breaks.
 """
 
-import contextlib
 import os
-import pickle
 import queue
-import select
-import subprocess
-import sys
-import weakref
 
+from keras_pyconv.children import Child, ChildEnded
 from keras_pyconv.tasks.video import files
 
 TIMEOUT_SECONDS = 120.0  # without an answer
-# Makes the packages importable without what their __init__ would import.
-_CHILD = """
-import os, pathlib, sys, types
-answers = os.fdopen(os.dup(1), "wb")
-os.dup2(2, 1)  # what a library prints must not reach the answers
-folder = pathlib.Path(sys.argv[1])
-for name, path in (
-    ("keras_pyconv", folder.parents[1]),
-    ("keras_pyconv.tasks", folder.parent),
-    ("keras_pyconv.tasks.video", folder),
-):
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = [str(path)]
-from keras_pyconv.tasks.video import decoding
-decoding.serve(sys.stdin.buffer, answers)
-"""
-
-
-def _start():
-    return subprocess.Popen(
-        # -P: what lies in the working directory must not hide modules.
-        [sys.executable, "-P", "-c", _CHILD, os.path.dirname(__file__)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def _stop(process):
-    process.kill()
-    process.wait()
-    process.stdin.close()
-    process.stdout.close()
-
-
-def _stop_all(alive):
-    for process in list(alive):
-        _stop(process)
-    alive.clear()
+_FUNCTION = "keras_pyconv.tasks.video.decoding:decode"
 
 
 class Decoders:
@@ -82,7 +36,6 @@ class Decoders:
         self._idle = queue.SimpleQueue()
         for _ in range(self.processes):
             self._idle.put(None)
-        self._finalizer = weakref.finalize(self, _stop_all, self._alive)
 
     def __call__(self, task, path, **arguments):
         """What `decoding`'s function of that name makes of a file.
@@ -96,9 +49,9 @@ class Decoders:
         """
         process = self._idle.get()
         try:
-            if process is None or process.poll() is not None:
+            if process is None or not process.is_alive():
                 process = self._started(process)
-            array, notes = self._ask(process, (task, path, arguments))
+            array, notes = self._ask(process, task, path, arguments)
         except BaseException:
             # It may be in the middle of an answer.
             self._end(process)
@@ -112,31 +65,28 @@ class Decoders:
 
     def close(self):
         """Stops the processes; the next call starts others."""
-        _stop_all(self._alive)
+        for process in list(self._alive):
+            self._end(process)
 
     def _started(self, ended):
         self._end(ended)
         # Where PyAV is missing, the user hears of it and not the process.
         files.require_av()
-        process = _start()
+        process = Child(_FUNCTION, bare=True, keep_output=False)
         self._alive.add(process)
         return process
 
     def _end(self, process):
         if process is not None:
             self._alive.discard(process)
-            _stop(process)
+            process.stop()
 
-    def _ask(self, process, request):
-        with contextlib.suppress(BrokenPipeError):
-            pickle.dump(request, process.stdin, protocol=5)
-            process.stdin.flush()
-        ready, _, _ = select.select([process.stdout], [], [], self.timeout)
-        if not ready:
+    def _ask(self, process, *request):
+        try:
+            return process.ask(*request, timeout=self.timeout)
+        except TimeoutError:
             raise files.UnreadableVideo(
                 f"decoding took more than {self.timeout:.0f} seconds"
-            )
-        try:
-            return pickle.load(process.stdout)
-        except (EOFError, pickle.UnpicklingError):
+            ) from None
+        except ChildEnded:
             raise files.UnreadableVideo("the decoder crashed") from None

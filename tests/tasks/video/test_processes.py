@@ -47,15 +47,15 @@ def test_a_crash_is_a_reason_and_another_process_takes_over(film_folder):
     decoders = Decoders(1)
     start_of(decoders, film_folder / "sound.mp4")
     (process,) = decoders._alive
-    os.kill(process.pid, signal.SIGSTOP)
+    os.kill(process.process_id, signal.SIGSTOP)
     decoders.timeout = 0.2
     with pytest.raises(UnreadableVideo, match="more than 0 seconds"):
         start_of(decoders, film_folder / "sound.mp4")
     decoders.timeout = 60
     assert start_of(decoders, film_folder / "sound.mp4") == 16
     (process,) = decoders._alive
-    process.kill()
-    process.wait()
+    os.kill(process.process_id, signal.SIGKILL)
+    process._process.wait()
     assert start_of(decoders, film_folder / "sound.mp4") == 16
     decoders.close()
 
@@ -63,14 +63,14 @@ def test_a_crash_is_a_reason_and_another_process_takes_over(film_folder):
 def test_the_processes_hold_neither_tensorflow_nor_keras(decoders, film_folder):
     start_of(decoders, film_folder / "sound.mp4")
     for process in decoders._alive:
-        maps = pathlib.Path(f"/proc/{process.pid}/maps").read_text()
+        maps = pathlib.Path(f"/proc/{process.process_id}/maps").read_text()
         assert "tensorflow" not in maps and "libav" in maps
 
 
 def test_they_end_with_the_object(film_folder):
     decoders = Decoders(1)
     start_of(decoders, film_folder / "sound.mp4")
-    (process,) = decoders._alive
+    (process,) = (child._process for child in decoders._alive)
     del decoders
     assert process.returncode is not None
 

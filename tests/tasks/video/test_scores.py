@@ -78,7 +78,7 @@ def test_errors_are_those_of_a_slow_count_and_skip_the_unreadable(
     assert found.top5_error == pytest.approx(top5 / 5)
     assert (found.videos, found.skipped) == (5, 1)
     assert "of 5 videos; 1 could not be read" in str(found)
-    assert "6/6" in capsys.readouterr().out
+    assert "6/6" in capsys.readouterr().err
 
 
 def test_no_readable_video_is_no_score(model):

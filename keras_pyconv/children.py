@@ -1,0 +1,198 @@
+"""Functions of a package that are asked in processes of their own.
+
+    with Child("benchmarks.worker:durations") as child:
+        seconds = child.ask(case, timeout=60)
+
+`multiprocessing` has no place here: its workers import the caller's main
+module, and TensorFlow with it, half a gigabyte each, or fork a process with
+threads, which breaks. This file is the program that such a process runs, so it
+imports the standard library alone.
+"""
+
+import importlib
+import importlib.util
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import types
+import weakref
+from multiprocessing.connection import Connection
+
+# What TensorFlow logs on the error stream, whether or not it goes well.
+_LOG_LINE = re.compile(
+    r"\d{4}-\d\d-\d\d |[IWEF]\d{4} |WARNING: All log|To enable the following"
+)
+
+
+class ChildEnded(Exception):
+    """A process that ended without an answer; the message says how.
+
+    `output` is all that it printed.
+    """
+
+    def __init__(self, code, output):
+        self.output = output
+        lines = [line for line in output.splitlines() if line.strip()]
+        telling = [line for line in lines if not _LOG_LINE.match(line)]
+        last = (telling or lines or [f"exit status {code}"])[-1].strip()
+        if code < 0:
+            guess = " (out of memory?)" if code == -9 else ""
+            last = f"ended by signal {-code}{guess}"
+        super().__init__(last)
+
+
+class Child:
+    """A process that answers requests with one function, in their order.
+
+    What the function or a library prints goes to the output that `ChildEnded`
+    has, and nothing can be read there from standard input. An error in the
+    function ends the process. So does the end of the `with` block, or of the
+    object, or of the caller's process.
+
+    Args:
+        function: `"package.module:function"`.
+        environment: variables that differ from those of this process, None
+            for one that is to be missing.
+        bare: whether the module is imported without what the packages that it
+            stands in would import.
+        keep_output: false where a library may print without end.
+    """
+
+    def __init__(
+        self, function, environment=None, bare=False, keep_output=True
+    ):
+        environment = {**os.environ, **(environment or {})}
+        self._output = tempfile.TemporaryFile() if keep_output else None
+        self._process = subprocess.Popen(
+            # -P: what lies in the working directory must not hide modules.
+            [sys.executable, "-P", __file__, _root(function), function]
+            + ["bare"] * bare,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._output or subprocess.DEVNULL,
+            env={k: v for k, v in environment.items() if v is not None},
+        )
+        self._requests = _taken(self._process.stdin, readable=False)
+        self._answers = _taken(self._process.stdout, writable=False)
+        opened = self._requests, self._answers, self._output
+        self._end = weakref.finalize(self, _stop, self._process, opened)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    @property
+    def process_id(self):
+        """The number of the process."""
+        return self._process.pid
+
+    def is_alive(self):
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def send(self, *arguments, **named):
+        """Asks, without waiting for the answer."""
+        try:
+            self._requests.send((arguments, named))
+        except OSError:
+            pass  # The process has ended, and `receive` says how.
+
+    def receive(self, timeout=None):
+        """The next answer.
+
+        Args:
+            timeout: seconds to wait; None for as long as it takes.
+
+        Raises:
+            TimeoutError: it took longer, and the process was stopped.
+            ChildEnded: the process ended.
+        """
+        try:
+            if self._answers.poll(timeout):
+                return self._answers.recv()
+        except (EOFError, OSError):
+            raise self._ended() from None
+        self.stop()
+        raise TimeoutError(f"> {timeout:.0f} s")
+
+    def ask(self, *arguments, timeout=None, **named):
+        """What the function answers; errors as for `receive`."""
+        self.send(*arguments, **named)
+        return self.receive(timeout)
+
+    def stop(self):
+        """Ends the process, whatever it is doing."""
+        self._end()
+
+    def _ended(self):
+        code, output = self._process.wait(), b""
+        if self._output and not self._output.closed:
+            self._output.seek(0)
+            output = self._output.read()
+        return ChildEnded(code, output.decode(errors="replace"))
+
+
+def _stop(process, opened):
+    process.kill()
+    process.wait()
+    for file in opened:
+        if file:
+            file.close()
+
+
+def call(function, *arguments, environment=None, timeout=None):
+    """What a function gives in a process of its own; see `Child`."""
+    with Child(function, environment) as child:
+        return child.ask(*arguments, timeout=timeout)
+
+
+def _root(function):
+    """The folder that holds the package of a function."""
+    package = function.partition(":")[0].partition(".")[0]
+    spec = importlib.util.find_spec(package)
+    return str(pathlib.Path(spec.submodule_search_locations[0]).parent)
+
+
+def _taken(stream, **way):
+    """A connection that takes the place of a stream of bytes."""
+    connection = Connection(os.dup(stream.fileno()), **way)
+    stream.close()
+    return connection
+
+
+def _without_packages(root, module):
+    """Puts empty packages in the place of those that a module stands in."""
+    names = module.split(".")[:-1]
+    for depth in range(1, len(names) + 1):
+        package = types.ModuleType(".".join(names[:depth]))
+        package.__path__ = [os.path.join(root, *names[:depth])]
+        sys.modules[package.__name__] = package
+
+
+def _main(root, function, bare=""):
+    answers = Connection(os.dup(1), readable=False)
+    requests = Connection(os.dup(0), writable=False)
+    os.dup2(2, 1)
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
+    module, _, name = function.partition(":")
+    if bare:
+        _without_packages(root, module)
+    elif root not in sys.path:
+        sys.path.insert(0, root)
+    function = getattr(importlib.import_module(module), name)
+    while True:
+        try:
+            arguments, named = requests.recv()
+        except EOFError:
+            return
+        answers.send(function(*arguments, **named))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -1,0 +1,56 @@
+"""Renews the generated tables of the pages: `make tables`.
+
+python -m keras_pyconv.tables.pages README.md docs/weights.md
+"""
+
+import argparse
+import pathlib
+
+from keras_pyconv.complexity import COUNTING_RULE, networks_table
+from keras_pyconv.weights.catalog import catalogue_table
+from keras_pyconv.writing import renewed, write_atomically
+
+# By the name of the page: the lines around the table, and what writes it.
+PAGES = {
+    "README.md": (
+        "<!-- begin: written by `make tables` -->",
+        "<!-- end: written by `make tables` -->",
+        lambda: f"{networks_table()}\n\n{COUNTING_RULE}",
+    ),
+    "weights.md": (
+        "<!-- begin: the catalogue -->",
+        "<!-- end: the catalogue -->",
+        catalogue_table,
+    ),
+}
+
+
+def current(page) -> str:
+    """The text that a page should have.
+
+    Raises:
+        ValueError: the page has no table, or lacks the lines around it.
+    """
+    page = pathlib.Path(page)
+    if page.name not in PAGES:
+        known = ", ".join(PAGES)
+        raise ValueError(f"{page} has no generated table; these have: {known}")
+    *markers, write = PAGES[page.name]
+    return renewed(page, markers, write())
+
+
+def main(argv=None):
+    """Renews the pages that the command line names."""
+    parser = argparse.ArgumentParser(
+        prog="python -m keras_pyconv.tables.pages", description=__doc__
+    )
+    parser.add_argument("pages", nargs="+", metavar="PAGE")
+    try:
+        for page in parser.parse_args(argv).pages:
+            write_atomically(page, current(page))
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()

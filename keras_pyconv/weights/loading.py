@@ -1,0 +1,111 @@
+"""The one way into a model for weights, wherever they are."""
+
+import os
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from keras_pyconv.weights.catalog import PUBLISHED, SETS
+from keras_pyconv.weights.files import fetch
+from keras_pyconv.weights.keras_files import load_keras_weights, load_layers
+from keras_pyconv.weights.other_models import from_model
+from keras_pyconv.weights.torch_files import TORCH_FILES
+from keras_pyconv.weights.torch_names import (
+    backbone_layers,
+    from_torch,
+    misfits,
+    named_variables,
+)
+from keras_pyconv.weights.torch_shapes import parameters_of
+
+PARTS = ("all", "backbone")
+
+
+def is_torch_file(path) -> bool:
+    """Whether the name of a file is one of the authors' framework's.
+
+    Everything else is a file of Keras.
+    """
+    return os.fspath(path).lower().endswith(TORCH_FILES)
+
+
+def is_published(weights) -> bool:
+    """Whether `weights` is a name of the catalogue of published weights."""
+    return isinstance(weights, str) and weights in SETS
+
+
+def _published(model, set_name, part):
+    """The row of the catalogue that fits a model, found by its variables."""
+    rows = [row for row in PUBLISHED.values() if row.set == set_name]
+    pairs = named_variables(model, part)
+    for row in rows:
+        arrays = {
+            name: np.broadcast_to(np.float32(0), shape)
+            for name, shape in parameters_of(row.variant).items()
+        }
+        if not any(misfits(pairs, arrays, part, adapt=True)):
+            return row
+    raise ValueError(
+        f"No weights {set_name!r} are published for a network such as "
+        f"{model.name!r}. They exist for "
+        f"{', '.join(row.variant for row in rows)}."
+    )
+
+
+def load(model: keras.Model, source, part="all") -> keras.Model:
+    """Fills a model, or its backbone, with weights from any source.
+
+    What does not fit is refused with a list of what is wrong, and nothing is
+    changed then.
+
+    Args:
+        model: made by a builder of `keras_pyconv`. From files of Keras and
+            from other models any that is made of layers will do.
+        source: one of
+
+            - the name of a published set, such as `"imagenet"`, which is
+              downloaded once. A classifier of other classes keeps its own
+              weights, and a stem of other channels is adapted
+              (`adapt_stem`); a line of the log says so.
+            - the path of a file: of Keras (`.weights.h5`, `.keras`, `.h5`),
+              or of the authors' framework (`.npz`, `.safetensors`, `.pth`,
+              `.pt`). Where a `.sha256` stands beside it, it must be the
+              file's. Nothing in a file is run.
+            - a mapping from the authors' parameter names to arrays.
+            - a `keras.Model` with layers of the same names; an
+              `InceptionResNetV2` of `keras.applications`, whose published
+              weights expect RGB pixels in [-1, 1]; or, for a network of
+              clips, one of images (see `keras_pyconv.inflate`).
+        part: `"all"`; or `"backbone"` for the stem and stages alone, from a
+            classifier of the same row with any number of classes, while the
+            heads keep their weights.
+
+    Returns:
+        The model.
+
+    Raises:
+        FileNotFoundError, OSError: there is no such file, or none that can be
+            read.
+        ConnectionError: published weights cannot be downloaded; the message
+            says how to get them by hand.
+        ImportError: the source needs a package that is not installed.
+        ValueError: the source is damaged or unsafe, or does not fit.
+
+    Example:
+
+    >>> model = keras_pyconv.PyConvSSD("PyConvResNet50")
+    >>> keras_pyconv.weights.load(model, "imagenet", part="backbone")
+    """
+    if part not in PARTS:
+        raise ValueError(f"`part` must be one of {PARTS}. Received: {part!r}")
+    if isinstance(source, keras.Model):
+        return from_model(model, source, part)
+    adapt = part == "backbone" or is_published(source)
+    if is_published(source):
+        source = fetch(_published(model, source, part))
+    if isinstance(source, Mapping) or is_torch_file(source):
+        return from_torch(model, source, part, adapt)
+    if part == "backbone":
+        return load_layers(model, backbone_layers(model), source)
+    return load_keras_weights(model, source)
