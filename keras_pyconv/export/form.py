@@ -253,9 +253,9 @@ def serving_form(model, fold=True, way="served"):
     The copy is for inference: float32 if the model is of less precision, or
     of float64 and goes to another runtime, with batch normalization folded
     into the kernels before it, and grouped levels of PyConv layers computed
-    as is fast on processors of servers. It is compared with the model, in float32, on random inputs before it is
-    returned; sizes that the model leaves open are 64 pixels there, or as many
-    as it takes to run.
+    as is fast on processors of servers. It is compared with the model on
+    random inputs before it is returned; sizes that the model leaves open are
+    64 pixels there, or as many as it takes to run.
 
     Args:
         model: built functional or sequential `keras.Model`; nested models
