@@ -43,12 +43,6 @@ class Session:
     load_error: str | None
     xla_disabled: bool
 
-    @property
-    def error(self):
-        """The first thing that went wrong, or None."""
-        errors = [self.load_error, *(row.error for row in self.answers)]
-        return next((error for error in errors if error), None)
-
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
@@ -142,6 +136,20 @@ def run_jobs(jobs_by_setting):
                 process.wait()
 
 
+def ask(path, signature, arrays, setting):
+    """The `Answer` of one SavedModel to one request.
+
+    Raises:
+        RuntimeError: it did not load, or the request failed.
+    """
+    job = path, [(signature, arrays)]
+    ((session,),) = run_jobs([(setting, [job])])
+    error = session.load_error or session.answers[0].error
+    if error:
+        raise RuntimeError(f"The SavedModel {path} failed: {error}")
+    return session.answers[0]
+
+
 def known_signature(path, name):
     """What one signature of a SavedModel takes and gives, if it has that."""
     known = read_signatures(path)
@@ -190,8 +198,4 @@ def answer_in_clean_process(path, inputs, signature="serving_default"):
             f"{', '.join(names)}. Received: {', '.join(sorted(inputs))}."
         )
     arrays = {name: np.asarray(array) for name, array in inputs.items()}
-    job = path, [(signature, arrays)]
-    ((session,),) = run_jobs([(Setting(), [job])])
-    if session.error:
-        raise RuntimeError(f"The SavedModel {path} failed: {session.error}")
-    return session.answers[0].outputs
+    return ask(path, signature, arrays, Setting()).outputs
