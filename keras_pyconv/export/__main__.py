@@ -12,67 +12,16 @@ from keras_pyconv.progress import Bar
 from keras_pyconv.writing import write_atomically
 
 
-def _check_arguments(parser):
-    parser.add_argument("path", help="folder of one version: .../net/1")
-
-
 def _check(options):
     report = keras_pyconv.export.check(options.path)
     print(report)
     return 0 if report.passed else 1
 
 
-def _list_arguments(parser):
-    parser.add_argument(
-        "folder",
-        nargs="?",
-        type=pathlib.Path,
-        default=pathlib.Path("saved_models"),
-        help="folder of the models (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--verify",
-        action="store_true",
-        help="read every file and compare it with its checksum",
-    )
-
-
 def _list(options):
     rows = ledger.listing(options.folder, options.verify)
     print(ledger.table(rows))
     return 1 if any(state for _, state in rows) else 0
-
-
-def _bench_arguments(parser):
-    parser.add_argument("path", help="folder of one version: .../net/1")
-    parser.add_argument("--signature", default="serving_default")
-    parser.add_argument(
-        "--batch-sizes", nargs="+", type=int, default=(1, 4, 16), metavar="N"
-    )
-    parser.add_argument(
-        "--threads",
-        nargs="+",
-        type=int,
-        metavar="N",
-        help="a process each (default: one, and all that there are)",
-    )
-    parser.add_argument(
-        "--seconds",
-        type=float,
-        default=2.0,
-        help="for each batch size (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--size", type=int, default=64, help="pixels, where any size is taken"
-    )
-    parser.add_argument(
-        "--onednn",
-        choices=("on", "off"),
-        help="sets TF_ENABLE_ONEDNN_OPTS (default: as it is)",
-    )
-    parser.add_argument(
-        "--json", type=pathlib.Path, help="file to write the figures to"
-    )
 
 
 def _bench(options):
@@ -96,20 +45,42 @@ def _bench(options):
     return 0
 
 
-# By name: what it is for, its arguments, and what runs it.
-COMMANDS = {
-    "check": (
-        "prove that a SavedModel answers in stock TF Serving",
-        _check_arguments,
-        _check,
-    ),
-    "bench": (
-        "time a SavedModel by batch size and threads",
-        _bench_arguments,
-        _bench,
-    ),
-    "list": ("show what a folder of models holds", _list_arguments, _list),
-}
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m keras_pyconv.export")
+    commands = parser.add_subparsers(required=True)
+
+    def command(name, run, purpose):
+        added = commands.add_parser(name, help=purpose)
+        added.set_defaults(run=run)
+        return added.add_argument
+
+    path, version = pathlib.Path, "folder of one version: .../net/1"
+    numbers = {"nargs": "+", "type": int, "metavar": "N"}
+    purpose = "prove that a SavedModel answers in stock TF Serving"
+    add = command("check", _check, purpose)
+    add("path", help=version)
+    purpose = "time a SavedModel by batch size and threads"
+    add = command("bench", _bench, purpose)
+    add("path", help=version)
+    add("--signature", default="serving_default")
+    add("--batch-sizes", default=(1, 4, 16), **numbers)
+    each = "a process each (default: one, and all that there are)"
+    add("--threads", help=each, **numbers)
+    each = "for each batch size (default: %(default)s)"
+    add("--seconds", type=float, default=2.0, help=each)
+    side = "pixels, where any size is taken"
+    add("--size", type=int, default=64, help=side)
+    switch = "sets TF_ENABLE_ONEDNN_OPTS (default: as it is)"
+    add("--onednn", choices=("on", "off"), help=switch)
+    add("--json", type=path, help="file to write the figures to")
+    purpose = "show what a folder of models holds"
+    add = command("list", _list, purpose)
+    folder = "folder of the models (default: %(default)s)"
+    default = path("saved_models")
+    add("folder", nargs="?", type=path, default=default, help=folder)
+    verify = "read every file and compare it with its checksum"
+    add("--verify", action="store_true", help=verify)
+    return parser
 
 
 def main(arguments=None):
@@ -123,13 +94,9 @@ def main(arguments=None):
         is not as it should be, 2 where the path holds no SavedModel or is no
         folder of models, or where nothing could be found out.
     """
-    parser = argparse.ArgumentParser(prog="python -m keras_pyconv.export")
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, (purpose, add_arguments, _) in COMMANDS.items():
-        add_arguments(commands.add_parser(name, help=purpose))
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        return COMMANDS[options.command][-1](options)
+        return options.run(options)
     except (OSError, RuntimeError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2

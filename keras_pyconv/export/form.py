@@ -13,7 +13,7 @@ nowhere else, is folded; everything else is copied as it is.
 import keras
 import numpy as np
 
-from keras_pyconv.export.inspect import LOW_PRECISION, inspect
+from keras_pyconv.export.inspect import inspect
 from keras_pyconv.layers.normalization import FusedBatchNormalization
 from keras_pyconv.layers.pointwise import PointwiseConv2D
 from keras_pyconv.layers.pyconv import PyConv, PyConv1D, PyConv3D
@@ -22,6 +22,9 @@ from keras_pyconv.models.auxiliary import inference_model
 from keras_pyconv.models.copying import Copier, built, copy_weights
 
 NAMES_SHOWN = 5
+LOW_PRECISION = ("float16", "bfloat16")
+# What becomes float32, by the way: other runtimes compute with nothing wider.
+CHANGED = {"portable": (*LOW_PRECISION, "float64")}
 PYRAMIDS = (PyConv, PyConv1D, PyConv3D)
 FOLDABLE = (
     keras.layers.Conv1D,
@@ -121,32 +124,24 @@ def _copy_folded(layer, norm, copy):
     copy.bias.assign(bias * scale + shift)
 
 
-def _is_low(name):
-    return any(low in name for low in LOW_PRECISION)
-
-
-def _in_float32(config):
-    """A layer's config with every low-precision policy made float32."""
-    if isinstance(config, dict):
-        if config.get("class_name") == "DTypePolicy":
-            if _is_low(config["config"]["name"]):
-                return {**config, "config": {"name": "float32"}}
-        return {
-            key: (
-                "float32"
-                if key == "dtype" and isinstance(value, str) and _is_low(value)
-                else _in_float32(value)
-            )
-            for key, value in config.items()
-        }
+def _in_float32(config, types, keys=("dtype",)):
+    """A layer's config with its policies of some types made float32."""
     if isinstance(config, (list, tuple)):
-        return type(config)(_in_float32(value) for value in config)
-    return config
-
-
-def _array_in_float32(array):
-    is_low = array.dtype.name in LOW_PRECISION
-    return array.astype(np.float32) if is_low else array
+        return type(config)(_in_float32(one, types, keys) for one in config)
+    if not isinstance(config, dict):
+        return config
+    if "DTypePolicy" in str(config.get("class_name")):
+        keys = ("name", "source_name")  # the latter of a quantized one
+    return {
+        key: (
+            "float32"
+            if key in keys
+            and isinstance(value, str)
+            and any(one in value for one in types)
+            else _in_float32(value, types, keys)
+        )
+        for key, value in config.items()
+    }
 
 
 def _takes(layer, way):
@@ -158,36 +153,53 @@ def _takes(layer, way):
 
 
 class _Former(Copier):
-    """Copies a model in float32, on new variables, with the pairs folded."""
+    """Copies a model on new variables, with the pairs folded.
 
-    def __init__(self, pairs, way):
+    Numbers of the `types` become float32.
+    """
+
+    def __init__(self, pairs, way, types):
         super().__init__()
         self.norms = {id(layer): norm for layer, norm in pairs}
         self.folded = {id(norm) for _, norm in pairs}
         self._way = way
+        self._types = types
+
+    def number_type(self, dtype):
+        return "float32" if dtype in self._types else dtype
+
+    def cast(self, array):
+        """A weight in the type that it has in the copy."""
+        return array.astype(self.number_type(array.dtype.name))
+
+    def config(self, config):
+        return _in_float32(config, self._types)
 
     def single(self, operation):
         if id(operation) in self.folded:
-            return FoldedNormalization(name=operation.name, dtype="float32")
+            config = self.config(operation.get_config())
+            return FoldedNormalization(
+                name=operation.name, dtype=config["dtype"]
+            )
         if type(operation) is keras.layers.Add:
-            return ResidualAdd.from_config(_in_float32(operation.get_config()))
+            return ResidualAdd.from_config(self.config(operation.get_config()))
         more = {}
         if id(operation) in self.norms:
             more["use_bias"] = True
         if _takes(operation, self._way):
             more["way"] = self._way
-        return built(operation, lambda made: {**_in_float32(made), **more})
+        return built(operation, lambda made: {**self.config(made), **more})
 
 
-def _copied(seen, pairs=(), way=None):
+def _copied(seen, pairs=(), way=None, types=()):
     """The copy of a model with its weights, read again."""
-    former = _Former(pairs, way)
+    former = _Former(pairs, way, types)
     form = former.copy(seen.model)
     for layer, copy in former.pairs():
         if id(layer) in former.norms:
             _copy_folded(layer, former.norms[id(layer)], copy)
         elif id(layer) not in former.folded:
-            copy_weights(layer, copy, _array_in_float32)
+            copy_weights(layer, copy, former.cast)
     return inspect(form)
 
 
@@ -224,8 +236,9 @@ def _check_equal(seen, form):
 def formed(seen, fold=True, way="served"):
     """`serving_form` of what was read, read again; itself if unchanged."""
     check_finite(seen.model)
-    if any(_is_low(layer.compute_dtype) for layer in seen.layers):
-        seen = _copied(seen)
+    types = CHANGED.get(way, LOW_PRECISION)
+    if any(layer.compute_dtype in types for layer in seen.layers):
+        seen = _copied(seen, types=types)
     pairs = find_pairs(seen) if fold else []
     if not (pairs or any(_takes(layer, way) for layer in seen.layers)):
         return seen
@@ -237,12 +250,12 @@ def formed(seen, fold=True, way="served"):
 def serving_form(model, fold=True, way="served"):
     """Copies a model into the form that is served.
 
-    The copy is for inference: float32 whatever the model's precision, with
-    batch normalization folded into the kernels before it, and grouped levels
-    of PyConv layers computed as is fast on processors of servers. It is
-    compared with the model, in float32, on random inputs before it is
-    returned; sizes that the model leaves open are 64 pixels there, or as many
-    as it takes to run.
+    The copy is for inference: float32 if the model is of less precision, or
+    of float64 and goes to another runtime, with batch normalization folded
+    into the kernels before it, and grouped levels of PyConv layers computed
+    as is fast on processors of servers. It is compared with the model on
+    random inputs before it is returned; sizes that the model leaves open are
+    64 pixels there, or as many as it takes to run.
 
     Args:
         model: built functional or sequential `keras.Model`; nested models

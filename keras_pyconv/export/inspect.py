@@ -12,7 +12,6 @@ from keras_pyconv.lazy import tf
 from keras_pyconv.models.auxiliary import inference_model
 from keras_pyconv.models.nesting import all_models, as_functional, is_graph
 
-LOW_PRECISION = ("float16", "bfloat16")
 INPUT_NAMES = {4: "images", 5: "clips"}  # by rank, for one float input
 # Pixels, where the model takes any size: the first at which it runs. Some
 # networks shrink a small image to nothing.
@@ -238,8 +237,8 @@ def _specs(model):
     for tensor in model.inputs:
         dtype = keras.backend.standardize_dtype(tensor.dtype)
         name = re.sub(r"\W", "_", tensor.name)
-        if dtype in (*LOW_PRECISION, "float32"):
-            dtype = "float32"
+        if "float" in dtype:
+            dtype = "float64" if dtype == "float64" else "float32"
             if single:
                 name = INPUT_NAMES.get(len(tensor.shape), name)
         yield tf.TensorSpec((None, *tensor.shape[1:]), dtype, name)

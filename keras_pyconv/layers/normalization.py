@@ -130,10 +130,12 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         )
 
     def _scaled(self, inputs):
-        scale = tf.math.rsqrt(self.moving_variance + self.epsilon)
+        mean = tf.cast(self.moving_mean, "float32")
+        variance = tf.cast(self.moving_variance, "float32")
+        scale = tf.math.rsqrt(variance + self.epsilon)
         if self.scale:
             scale = scale * tf.cast(self.gamma, "float32")
-        shift = -self.moving_mean * scale
+        shift = -mean * scale
         if self.center:
             shift = shift + tf.cast(self.beta, "float32")
         outputs = rescale_channels(before_cast(inputs), scale, shift)

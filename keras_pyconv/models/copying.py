@@ -91,7 +91,12 @@ def built(operation, change=lambda config: config):
 
 def copy_weights(layer, copy, cast=lambda array: array):
     """Gives a layer's copy its weights, each after `cast`."""
-    copy.set_weights([cast(weight) for weight in layer.get_weights()])
+    weights = layer.weights
+    named = {weight.name: weight for weight in weights}
+    # A layer that was quantized after it was built has them in another order.
+    if sorted(named) == sorted(weight.name for weight in copy.weights):
+        weights = [named[weight.name] for weight in copy.weights]
+    copy.set_weights([cast(weight.numpy()) for weight in weights])
     if hasattr(copy, "finalize_state"):
         copy.finalize_state()
 
@@ -110,27 +115,6 @@ def _uncompiled(model):
     if own.args != ends.args and not (own.varargs and own.varkw):
         return plain
     return type(model)(model.input, model.output, name=model.name)
-
-
-def _inputs_like(model):
-    """Inputs of the same structure and names."""
-    layers = {
-        id(layer.output): layer
-        for layer in model.layers
-        if isinstance(layer, keras.layers.InputLayer)
-    }
-    given = [layers[id(tensor)] for tensor in model.inputs]
-    fresh = [
-        keras.Input(
-            batch_shape=layer.batch_shape,
-            dtype=layer.dtype,
-            sparse=layer.sparse,
-            optional=layer.optional,
-            name=layer.name,
-        )
-        for layer in given
-    ]
-    return keras.tree.pack_sequence_as(model.input, fresh)
 
 
 class Copier:
@@ -153,6 +137,10 @@ class Copier:
         """What stands in the place of a layer or an operation."""
         return built(operation)
 
+    def number_type(self, dtype):
+        """The type that an input of `dtype` has in the copy."""
+        return dtype
+
     def before(self, copy):
         """A layer that stands before a copy, or None."""
 
@@ -171,8 +159,28 @@ class Copier:
             _uncompiled(operation),
             clone_function=self.copy,
             call_function=self._call,
-            input_tensors=_inputs_like(operation),
+            input_tensors=self._inputs_like(operation),
         )
+
+    def _inputs_like(self, model):
+        """Inputs of the same structure and names."""
+        layers = {
+            id(layer.output): layer
+            for layer in model.layers
+            if isinstance(layer, keras.layers.InputLayer)
+        }
+        given = [layers[id(tensor)] for tensor in model.inputs]
+        fresh = [
+            keras.Input(
+                batch_shape=layer.batch_shape,
+                dtype=self.number_type(layer.dtype),
+                sparse=layer.sparse,
+                optional=layer.optional,
+                name=layer.name,
+            )
+            for layer in given
+        ]
+        return keras.tree.pack_sequence_as(model.input, fresh)
 
     def _call(self, layer, *args, **kwargs):
         before = self.before(layer)
@@ -185,7 +193,9 @@ class Copier:
         (given,) = model.inputs
         layers = [
             keras.Input(
-                batch_shape=given.shape, dtype=given.dtype, name=given.name
+                batch_shape=given.shape,
+                dtype=self.number_type(given.dtype),
+                name=given.name,
             )
         ]
         for layer in model.layers:

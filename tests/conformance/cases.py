@@ -92,7 +92,7 @@ NETWORKS = [
 ]
 # Two of four stages: time is halved in the second one.
 _MINI = VIDEO_ARCHITECTURES["PyConvResNet3DMini"]
-_TINY_VIDEO = dataclasses.replace(
+VIDEO = dataclasses.replace(
     _MINI,
     name="PyConvResNet3DTiny",
     base=dataclasses.replace(
@@ -102,9 +102,9 @@ _TINY_VIDEO = dataclasses.replace(
 )
 NETWORKS.append(
     Case(
-        _TINY_VIDEO.name,
+        VIDEO.name,
         lambda x: keras_pyconv.build_video_classifier(
-            _TINY_VIDEO, input_tensor=x, classes=3, dropout=0.0
+            VIDEO, input_tensor=x, classes=3, dropout=0.0
         ).output,
         (3, 16, 12, 3),
     )

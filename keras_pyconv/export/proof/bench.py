@@ -13,16 +13,21 @@ import numpy as np
 from keras_pyconv.export.inspect import UNKNOWN_SIZES, random_array
 from keras_pyconv.export.proof.clean_process import (
     Setting,
+    ask,
     known_signature,
-    run_jobs,
 )
 from keras_pyconv.export.serving.warmup import read_warmup
 
-COLUMNS = ("threads", "batch", "first", "p50", "p90", "p99", "per_second")
-HEADINGS = (
-    "threads | batch | first call, ms | p50, ms | p90, ms | p99, ms "
-    "| examples/s"
-)
+# Of a table, by the field of a `Timing`.
+HEADINGS = {
+    "threads": "threads",
+    "batch": "batch",
+    "first": "first call, ms",
+    "p50": "p50, ms",
+    "p90": "p90, ms",
+    "p99": "p99, ms",
+    "per_second": "examples/s",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,16 +77,13 @@ def request_arrays(path, signature, batch, size):
 
 
 def _timing(threads, batch, durations):
-    first, *others = 1e3 * np.array(durations)
-    p50, p90, p99 = (float(p) for p in np.percentile(others, (50, 90, 99)))
+    first, *others = (1e3 * np.array(durations)).tolist()
     return Timing(
-        threads=threads,
-        batch=batch,
-        calls=len(others),
-        first=float(first),
-        p50=p50,
-        p90=p90,
-        p99=p99,
+        threads,
+        batch,
+        len(others),
+        first,
+        *np.percentile(others, (50, 90, 99)).tolist(),
         per_second=1e3 * batch / float(np.mean(others)),
     )
 
@@ -138,13 +140,8 @@ def bench(
         # Some calls are timed in any case.
         setting = Setting(onednn, count, max(seconds, 1e-9))
         for batch, arrays in requests.items():
-            job = path, [(signature, arrays)]
-            ((session,),) = run_jobs([(setting, [job])])
-            if session.error:
-                raise RuntimeError(
-                    f"The SavedModel {path} failed: {session.error}"
-                )
-            rows.append(_timing(count, batch, session.answers[0].durations))
+            answer = ask(path, signature, arrays, setting)
+            rows.append(_timing(count, batch, answer.durations))
             if progress:
                 progress(len(rows))
     return rows
@@ -159,12 +156,13 @@ def default_threads():
 
 def table(rows):
     """Timings as a Markdown table."""
-    lines = [f"| {HEADINGS} |", "|" + " --- |" * len(COLUMNS)]
+    lines = [HEADINGS.values(), ["---"] * len(HEADINGS)]
     for row in rows:
-        cells = (getattr(row, name) for name in COLUMNS)
-        texts = [str(c) if isinstance(c, int) else f"{c:.4g}" for c in cells]
-        lines.append(f"| {' | '.join(texts)} |")
-    return "\n".join(lines)
+        cells = (getattr(row, name) for name in HEADINGS)
+        lines.append(
+            str(c) if isinstance(c, int) else f"{c:.4g}" for c in cells
+        )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def record(path, signature, rows, onednn=None):

@@ -8,20 +8,19 @@ switches it off. `tf.saved_model.load` would hide both an unrestored variable
 and a function that must be compiled, so it is no proof that a model can be
 served.
 
-The folder holds `job.json`: the number of `threads` or null, and `models`,
-each with its `path` and `requests`: pairs of a signature and the seconds for
-which the request is repeated, 0 for once. The arrays stand in `inputs.npz`;
-the script writes `report.json` and `answers.npz` beside them.
+The folder holds the pickled job: `threads`, or None; `seconds` for which each
+request is repeated, 0 for once; and `models`, pairs of a path and its requests,
+which are pairs of a signature and arrays by name. The script writes the
+pickled report beside it.
 """
 
 import ctypes
-import json
 import pathlib
+import pickle
 import sys
 import time
 
-import numpy as np
-
+JOB, REPORT = "job.pickle", "report.pickle"
 DISABLE_XLA = "_ZN10tensorflow21DisableXlaCompilationEv"
 FORBIDDEN = ("keras", "keras_pyconv")
 LIBRARIES = ("libtensorflow_cc.so.2", "libtensorflow_cc.2.dylib")
@@ -36,32 +35,6 @@ def import_tensorflow():
     import tensorflow as tf
 
     return tf
-
-
-def pack(path, arrays):
-    """Writes arrays, strings of any bytes included, without pickle."""
-    import tensorflow as tf
-
-    protos = {
-        name: tf.make_tensor_proto(array).SerializeToString()
-        for name, array in arrays.items()
-    }
-    # Names hold "/", which is safe inside the archive.
-    np.savez(path, **{k: np.frombuffer(v, "u1") for k, v in protos.items()})
-
-
-def unpack(path):
-    """Reads what `pack` wrote; strings come back as bytes objects."""
-    import tensorflow as tf
-    from tensorflow.core.framework import tensor_pb2
-
-    with np.load(path, allow_pickle=False) as file:
-        return {
-            name: tf.make_ndarray(
-                tensor_pb2.TensorProto.FromString(file[name].tobytes())
-            )
-            for name in file.files
-        }
 
 
 def disable_xla(tf):
@@ -85,15 +58,6 @@ def answer(session, signature, inputs):
     return session.run(fetches, feeds)
 
 
-def below(arrays, index):
-    """The arrays whose names begin with a number, without it."""
-    return {
-        key.split("/", 1)[1]: array
-        for key, array in arrays.items()
-        if key.startswith(f"{index}/")
-    }
-
-
 def timed(call, seconds):
     """What a call returns, and the duration of it and of repetitions."""
     durations, result = [], None
@@ -110,29 +74,21 @@ def timed(call, seconds):
     return result, durations
 
 
-def answer_all(session, signatures, requests, inputs):
-    """Runs the requests in order; an error belongs to its request alone."""
-    rows, answers = [], {}
-    for index, (name, seconds) in enumerate(requests):
-        row = {"error": None, "durations": []}
-        mine = below(inputs, index)
+def answers(session, signatures, requests, seconds):
+    """Outputs, error and durations of each request, in order."""
+    for name, inputs in requests:
         try:
-            signature = signatures[name]
-            outputs, row["durations"] = timed(
-                lambda: answer(session, signature, mine), seconds
-            )
-            for key, array in outputs.items():
-                answers[f"{index}/{key}"] = array
+            yield *timed(
+                lambda: answer(session, signatures[name], inputs), seconds
+            ), None
+        # An error belongs to its request alone.
         except Exception as error:
-            row["error"] = f"{type(error).__name__}: {error}"
-        rows.append(row)
-    return rows, answers
+            yield {}, (), f"{type(error).__name__}: {error}"
 
 
-def ask_model(tf, job, inputs, threads):
-    """Loads one model as the server does and runs the requests to it."""
+def ask_model(tf, path, requests, threads, seconds):
+    """The answers of one model, loaded as the server does, and its error."""
     v1 = tf.compat.v1
-    report, answers = {"load_error": None, "requests": []}, {}
     config = v1.ConfigProto(
         intra_op_parallelism_threads=threads or 0,
         inter_op_parallelism_threads=threads or 0,
@@ -140,31 +96,24 @@ def ask_model(tf, job, inputs, threads):
     with v1.Session(graph=tf.Graph(), config=config) as session:
         try:
             signatures = v1.saved_model.loader.load(
-                session, [tf.saved_model.SERVING], job["path"]
+                session, [tf.saved_model.SERVING], path
             ).signature_def
         except Exception as error:
-            report["load_error"] = f"{type(error).__name__}: {error}"
-        else:
-            report["requests"], answers = answer_all(
-                session, signatures, job["requests"], inputs
-            )
-    return report, answers
+            return (), f"{type(error).__name__}: {error}"
+        return list(answers(session, signatures, requests, seconds)), None
 
 
 def main(folder):
     """Asks every model that the job names, and reports."""
     folder = pathlib.Path(folder)
-    job = json.loads((folder / "job.json").read_text())
+    job = pickle.loads((folder / JOB).read_bytes())
     tf = import_tensorflow()
-    report = {"xla_disabled": disable_xla(tf), "models": []}
-    inputs, answers = unpack(folder / "inputs.npz"), {}
-    for index, model in enumerate(job["models"]):
-        mine = below(inputs, index)
-        row, outputs = ask_model(tf, model, mine, job["threads"])
-        report["models"].append(row)
-        answers |= {f"{index}/{key}": one for key, one in outputs.items()}
-    pack(folder / "answers.npz", answers)
-    (folder / "report.json").write_text(json.dumps(report))
+    is_disabled = disable_xla(tf)
+    models = [
+        ask_model(tf, path, requests, job["threads"], job["seconds"])
+        for path, requests in job["models"]
+    ]
+    (folder / REPORT).write_bytes(pickle.dumps((is_disabled, models)))
 
 
 if __name__ == "__main__":

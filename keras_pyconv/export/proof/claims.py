@@ -52,6 +52,8 @@ def difference_of(wanted, got):
     """What differs between two dictionaries of outputs, or an empty text."""
     scores = wanted.get("scores", np.zeros(()))
     for name, expected in wanted.items():
+        if name not in got:
+            return f"there is no {name}, only {', '.join(got)}"
         received = got[name]
         if expected.shape != received.shape:
             return f"{name} has shape {received.shape}, not {expected.shape}"

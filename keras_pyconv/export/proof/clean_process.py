@@ -8,9 +8,9 @@ hold its memory, and a model that serves on CPU is what is being proved.
 """
 
 import dataclasses
-import json
 import os
 import pathlib
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -31,8 +31,8 @@ class Answer:
     """
 
     outputs: dict
-    error: str | None
     durations: tuple
+    error: str | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,12 +42,6 @@ class Session:
     answers: tuple
     load_error: str | None
     xla_disabled: bool
-
-    @property
-    def error(self):
-        """The first thing that went wrong, or None."""
-        errors = [self.load_error, *(row.error for row in self.answers)]
-        return next((error for error in errors if error), None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,24 +61,10 @@ class Setting:
 
 def _start(folder, jobs, setting):
     """Writes the jobs into `folder` and starts a process on them."""
-    job = {
-        "threads": setting.threads,
-        "models": [
-            {
-                "path": str(pathlib.Path(path).resolve()),
-                "requests": [(name, setting.seconds) for name, _ in requests],
-            }
-            for path, requests in jobs
-        ],
-    }
-    (folder / "job.json").write_text(json.dumps(job))
-    inputs = {
-        f"{job}/{index}/{name}": array
-        for job, (_, requests) in enumerate(jobs)
-        for index, (_, arrays) in enumerate(requests)
-        for name, array in arrays.items()
-    }
-    child.pack(folder / "inputs.npz", inputs)
+    models = [(str(pathlib.Path(p).resolve()), asked) for p, asked in jobs]
+    job = {**dataclasses.asdict(setting), "models": models}
+    # Only this process and its child can write there.
+    (folder / child.JOB).write_bytes(pickle.dumps(job))
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
     environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
     environment.pop("TF_XLA_FLAGS", None)
@@ -110,7 +90,7 @@ def _wait(folder, process, seconds):
     finally:
         process.kill()
         process.wait()
-    if failure is None and not (folder / "report.json").exists():
+    if failure is None and not (folder / child.REPORT).exists():
         failure = f"died with exit status {process.returncode}"
     if failure is not None:
         log = (folder / "log.txt").read_text(errors="replace")
@@ -122,17 +102,11 @@ def _wait(folder, process, seconds):
 
 def _sessions(folder):
     """What a process wrote: a session a job."""
-    report = json.loads((folder / "report.json").read_text())
-    outputs = child.unpack(folder / "answers.npz")
-    for job, model in enumerate(report["models"]):
-        mine = child.below(outputs, job)
-        answers = tuple(
-            Answer(
-                child.below(mine, index), row["error"], tuple(row["durations"])
-            )
-            for index, row in enumerate(model["requests"])
-        )
-        yield Session(answers, model["load_error"], report["xla_disabled"])
+    is_disabled, models = pickle.loads((folder / child.REPORT).read_bytes())
+    return [
+        Session(tuple(Answer(*row) for row in rows), load_error, is_disabled)
+        for rows, load_error in models
+    ]
 
 
 def run_jobs(jobs_by_setting):
@@ -155,11 +129,25 @@ def run_jobs(jobs_by_setting):
                 started.append((folder, _start(folder, jobs, setting)))
             for folder, process in started:
                 _wait(folder, process, TIMEOUT_SECONDS + setting.seconds)
-            return [list(_sessions(folder)) for folder, _ in started]
+            return [_sessions(folder) for folder, _ in started]
         finally:
             for _, process in started:
                 process.kill()
                 process.wait()
+
+
+def ask(path, signature, arrays, setting):
+    """The `Answer` of one SavedModel to one request.
+
+    Raises:
+        RuntimeError: it did not load, or the request failed.
+    """
+    job = path, [(signature, arrays)]
+    ((session,),) = run_jobs([(setting, [job])])
+    error = session.load_error or session.answers[0].error
+    if error:
+        raise RuntimeError(f"The SavedModel {path} failed: {error}")
+    return session.answers[0]
 
 
 def known_signature(path, name):
@@ -210,8 +198,4 @@ def answer_in_clean_process(path, inputs, signature="serving_default"):
             f"{', '.join(names)}. Received: {', '.join(sorted(inputs))}."
         )
     arrays = {name: np.asarray(array) for name, array in inputs.items()}
-    job = path, [(signature, arrays)]
-    ((session,),) = run_jobs([(Setting(), [job])])
-    if session.error:
-        raise RuntimeError(f"The SavedModel {path} failed: {session.error}")
-    return session.answers[0].outputs
+    return ask(path, signature, arrays, Setting()).outputs

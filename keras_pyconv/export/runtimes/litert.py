@@ -20,6 +20,7 @@ from keras_pyconv.export.runtimes.portable import (
     exported_function,
     named_outputs,
     portable_form,
+    refusal,
     sized_specs,
 )
 from keras_pyconv.lazy import tf
@@ -31,6 +32,7 @@ SIGNATURE = "serving_default"
 ALLOWED = {"float32": 1e-4, "float16": 2e-2, "int8": np.inf}
 MOST_CALIBRATION = 512  # examples; ranges settle long before
 MISSING = re.compile(r"'?tf\.(\w+)'? op is neither a custom op nor a flex op")
+FAULT = re.compile(r"error: (.*)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,15 +158,12 @@ def _quiet(convert):
 def _refusal(form, precision, error):
     """What cannot be converted and why, in a sentence or two."""
     missing = sorted(set(MISSING.findall(str(error))))
-    why = f"LiteRT has no {', '.join(missing)}."
-    if not missing:
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        why = " ".join(lines[-1:])[:400]
-    return ValueError(
-        f"The model {form.name!r} cannot be written for LiteRT in "
-        f"{precision}: {why} Replace the layers that need it, or serve the "
-        "model by TensorFlow."
-    )
+    # Notes of where the compiler was follow what it found.
+    lines = FAULT.findall(str(error)) or str(error).strip().splitlines()
+    why = " ".join(lines[-1:])[:400]
+    if missing:
+        why = f"LiteRT has no {', '.join(missing)}."
+    return refusal(form, f"for LiteRT in {precision}", why)
 
 
 def _accuracy(form, specs, ask, examples, truth):

@@ -15,6 +15,7 @@ from keras_pyconv.export.runtimes.portable import (
     compare,
     exported_function,
     portable_form,
+    refusal,
     sized_specs,
 )
 from keras_pyconv.export.serving.audit import MUST_COMPILE
@@ -94,9 +95,7 @@ def _convert(form, specs, opset, file):
             function, input_signature=specs, opset=opset, output_path=str(file)
         )
     except Exception as error:
-        raise ValueError(
-            f"The model {form.name!r} cannot be written as ONNX: {error}"
-        ) from error
+        raise refusal(form, "as ONNX", error) from error
 
 
 def onnx(model, path, *, opset=OPSET, fold=True):

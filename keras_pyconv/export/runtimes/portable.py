@@ -11,7 +11,7 @@ import pathlib
 import keras
 import numpy as np
 
-from keras_pyconv.export.form import difference, formed
+from keras_pyconv.export.form import NAMES_SHOWN, difference, formed
 from keras_pyconv.export.inspect import inspect, is_sound
 from keras_pyconv.export.signatures.classifier import raw_signature
 from keras_pyconv.lazy import tf
@@ -82,6 +82,28 @@ def portable_form(model, fold=True):
     """
     seen = inspect(model)
     return formed(seen, fold, way="portable")
+
+
+def refusal(form, how, why):
+    """The error of a model that a converter cannot write."""
+    cure = "Replace the layers that need it, or serve the model by TensorFlow."
+    quantized = [
+        repr(layer.name)
+        for layer in form.layers
+        if getattr(layer, "quantization_mode", None)
+    ]
+    if quantized:
+        why = (
+            "the runtime does not compute as `quantize` made these layers do: "
+            f"{', '.join(quantized[:NAMES_SHOWN])}."
+        )
+        cure = (
+            "Export the model as it was before; `litert` makes integers with "
+            'precision="int8".'
+        )
+    return ValueError(
+        f"The model {form.name!r} cannot be written {how}: {why} {cure}"
+    )
 
 
 def sized_specs(form, batch, size):

@@ -29,34 +29,25 @@ def _shape(spec):
     return f"({', '.join(['batch', *sizes])})"
 
 
-def _rows(specs, meanings):
+def _table(head, specs, meanings):
+    lines = [f"| {head} | shape | type | |", "|---|---|---|---|"]
     for name, spec in specs.items():
-        meaning = meanings.get(name, "")
-        yield f"| `{name}` | `{_shape(spec)}` | {spec.dtype} | {meaning} |"
+        cells = f"`{name}`", f"`{_shape(spec)}`", spec.dtype
+        lines.append(f"| {' | '.join(cells)} | {meanings.get(name, '')} |")
+    return "\n".join(lines)
 
 
-def _signature(signature, spec):
+def _section(signature, spec):
     """The section of one signature."""
-    inputs = "\n".join(_rows(spec.inputs, {}))
-    outputs = "\n".join(_rows(spec.outputs, signature.outputs))
     return f"""\
 ### `{signature.name}`
 
 {signature.meaning} Method: {signature.method}.
 
-| takes | shape | type | |
-|---|---|---|---|
-{inputs}
+{_table("takes", spec.inputs, {})}
 
-| gives | shape | type | |
-|---|---|---|---|
-{outputs}
+{_table("gives", spec.outputs, signature.outputs)}
 """
-
-
-def _curl(url, body):
-    """A command that posts JSON; the shell puts files into it."""
-    return f"```bash\ncurl -s {url} -d @- <<END\n{body}\nEND\n```\n"
 
 
 def _row(spec):
@@ -69,19 +60,21 @@ def _row(spec):
 
 def _rest(name, signature, spec):
     """A REST request for one signature, or None where it would be long."""
+    # The shell puts the file in its place.
     file = '{"b64": "$(base64 -w0 picture.jpg)"}'
+    rows = f'"examples": [{{"image/encoded": {file}}}]'
+    if signature.method == "predict":
+        values = {
+            key: file if key.endswith("_bytes") else _row(one)
+            for key, one in spec.inputs.items()
+        }
+        if None in values.values():
+            return None
+        row = ", ".join(f'"{key}": {value}' for key, value in values.items())
+        rows = f'"instances": [{{{row}}}]'
     url = f"http://localhost:8501/v1/models/{name}:{signature.method}"
-    asked = f'{{"signature_name": "{signature.name}",\n '
-    if signature.method != "predict":
-        return _curl(url, f'{asked}"examples": [{{"image/encoded": {file}}}]}}')
-    rows = {
-        key: file if key.endswith("_bytes") else _row(one)
-        for key, one in spec.inputs.items()
-    }
-    if None in rows.values():
-        return None
-    row = ", ".join(f'"{key}": {value}' for key, value in rows.items())
-    return _curl(url, f'{asked}"instances": [{{{row}}}]}}')
+    asked = f'{{"signature_name": "{signature.name}",\n {rows}}}'
+    return f"```bash\ncurl -s {url} -d @- <<END\n{asked}\nEND\n```\n"
 
 
 def _value(spec):
@@ -119,29 +112,22 @@ for key, value in answer.outputs.items():
 """
 
 
-def _asked_first(signatures):
-    """The signature of the examples: files travel best."""
-    files = [
-        signature
-        for signature in signatures
-        if signature.method == "predict"
-        and all(name.endswith("_bytes") for name in signature.inputs)
-    ]
-    return (files or list(signatures))[0]
-
-
 def _examples(name, signatures, specs):
+    """Requests to each signature by REST, and to one by gRPC."""
     parts = []
     for signature in signatures:
         request = _rest(name, signature, specs[signature.name])
         if request:
             parts.append(f"REST, `{signature.name}`:\n\n{request}")
-    chosen = _asked_first(signatures)
-    request = _grpc(name, chosen, specs[chosen.name])
-    parts.append(
-        f"gRPC, `{chosen.name}` (`pip install tensorflow-serving-api`):\n\n"
-        + request
+    # Files travel best.
+    chosen = max(
+        signatures,
+        key=lambda one: one.method == "predict"
+        and all(key.endswith("_bytes") for key in one.inputs),
     )
+    request = _grpc(name, chosen, specs[chosen.name])
+    package = "`pip install tensorflow-serving-api`"
+    parts.append(f"gRPC, `{chosen.name}` ({package}):\n\n{request}")
     return "\n".join(parts)
 
 
@@ -171,9 +157,7 @@ and the deviation {deviation}. Turns noted by cameras (EXIF) are not applied.
 
 def _page(entry, signatures, specs, record):
     """The page of one model, in Markdown."""
-    sections = "\n".join(
-        _signature(signature, specs[signature.name]) for signature in signatures
-    )
+    sections = "\n".join(_section(s, specs[s.name]) for s in signatures)
     name, version = entry.name, entry.version
     source = f"\nWeights: {entry.source}." if entry.source else ""
     return f"""\

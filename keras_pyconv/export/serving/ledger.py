@@ -62,11 +62,15 @@ def versions_of(packages):
     }
 
 
+def files_below(folder):
+    """The files below a folder, in order."""
+    return sorted(p for p in pathlib.Path(folder).rglob("*") if p.is_file())
+
+
 def checksum(folder):
     """SHA-256 of the names and contents of all files below a folder."""
-    folder = pathlib.Path(folder)
     whole = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+    for path in files_below(folder):
         name = path.relative_to(folder).as_posix().encode()
         whole.update(b"%d %s %d " % (len(name), name, path.stat().st_size))
         with open(path, "rb") as file:
@@ -77,8 +81,7 @@ def checksum(folder):
 
 def size_bytes(folder):
     """Bytes of all files below a folder."""
-    files = pathlib.Path(folder).rglob("*")
-    return sum(path.stat().st_size for path in files if path.is_file())
+    return sum(path.stat().st_size for path in files_below(folder))
 
 
 def read_ledger(folder):
@@ -104,14 +107,11 @@ def add_entry(folder, entry):
 
     It replaces one of the same name and version.
     """
-    key = (entry.name, entry.version)
-    entries = [
-        other
-        for other in read_ledger(folder)
-        if (other.name, other.version) != key
-    ]
-    rows = sorted([*entries, entry], key=lambda e: (e.name, e.version))
-    text = json.dumps([dataclasses.asdict(row) for row in rows], indent=2)
+    rows = {(one.name, one.version): one for one in read_ledger(folder)}
+    rows[entry.name, entry.version] = entry
+    text = json.dumps(
+        [dataclasses.asdict(rows[key]) for key in sorted(rows)], indent=2
+    )
     write_atomically(pathlib.Path(folder, FILE), text + "\n")
 
 
@@ -140,16 +140,15 @@ def _refuse_other_folders(folder):
         raise ValueError(f"There is no folder of models at {folder}.")
     if (folder / FILE).exists() or versions_below(folder):
         return
-    if any(folder.glob("[0-9]*/saved_model.pb")):
-        raise ValueError(
-            f"{folder} is the folder of one model. Give the folder in which "
-            f"the models stand: {os.path.normpath(folder / '..')}"
-        )
-    if (folder / "saved_model.pb").exists():
-        raise ValueError(
-            f"{folder} is one version of a model. Give the folder in which "
-            f"the models stand: {os.path.normpath(folder / '../..')}"
-        )
+    for pattern, above, what in (
+        ("[0-9]*/saved_model.pb", "..", "the folder of one model"),
+        ("saved_model.pb", "../..", "one version of a model"),
+    ):
+        if any(folder.glob(pattern)):
+            raise ValueError(
+                f"{folder} is {what}. Give the folder in which the models "
+                f"stand: {os.path.normpath(folder / above)}"
+            )
     raise ValueError(f"There is no model in {folder}, and no {FILE}.")
 
 
@@ -179,22 +178,21 @@ def listing(folder, verify=False):
 
 def table(rows):
     """The lines of a `listing`, for people."""
-    heads = "name version network parameters MB checksum source".split()
-    cells = [heads]
+    cells = ["name version network parameters MB checksum source".split()]
     for entry, state in rows:
+        known = bool(entry.network)
         cells.append(
             [
                 entry.name,
                 str(entry.version),
                 entry.network,
-                f"{entry.parameters:,}" if entry.network else "",
-                f"{entry.size_bytes / 1e6:.1f}" if entry.network else "",
+                f"{entry.parameters:,}" * known,
+                f"{entry.size_bytes / 1e6:.1f}" * known,
                 entry.checksum[:12],
                 entry.source + f"  [{state}]" * bool(state),
             ]
         )
     widths = [max(map(len, column)) for column in zip(*cells)]
     return "\n".join(
-        "  ".join(cell.ljust(n) for cell, n in zip(row, widths)).rstrip()
-        for row in cells
+        "  ".join(map(str.ljust, row, widths)).rstrip() for row in cells
     )

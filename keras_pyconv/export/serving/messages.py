@@ -30,31 +30,24 @@ ModelServerConfig: 1 model_config_list ModelConfigList
 @functools.cache
 def message(name):
     """The class of a message of `_FIELDS`."""
-    from google.protobuf import descriptor_pool, message_factory
-
-    # A pool of its own: the server's messages may be loaded beside these.
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(_file())
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(name))
-
-
-def _file():
-    from google.protobuf import descriptor_pb2
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     file = descriptor_pb2.FileDescriptorProto(name="served", syntax="proto3")
     for line in _FIELDS.strip().splitlines():
-        name, fields = line.split(": ")
-        added = file.message_type.add(name=name)
-        for field in fields.split(", "):
-            number, key, kind = field.split()
+        declared, fields = line.split(": ")
+        added = file.message_type.add(name=declared)
+        for number, key, kind in map(str.split, fields.split(", ")):
             one = added.field.add(name=key, number=int(number))
+            is_repeated = kind.startswith("*")
             one.label = (
-                one.LABEL_REPEATED if kind[0] == "*" else one.LABEL_OPTIONAL
+                one.LABEL_REPEATED if is_repeated else one.LABEL_OPTIONAL
             )
             kind = kind.lstrip("*")
-            scalar = f"TYPE_{kind.upper()}"
             if kind in ("string", "bytes"):
-                one.type = one.Type.Value(scalar)
+                one.type = one.Type.Value(f"TYPE_{kind.upper()}")
             else:
                 one.type, one.type_name = one.TYPE_MESSAGE, f".{kind}"
-    return file
+    # A pool of its own: the server's messages may be loaded beside these.
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(name))

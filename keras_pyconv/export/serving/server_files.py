@@ -159,10 +159,9 @@ def write_server_files(root, batch_sizes, entry):
         after = with_model(before, entry.name)
         if after != before:
             write_atomically(folder / MODELS, after)
-        others = {
+        for file, text in {
             BATCHING: batching(batch_sizes),
             MONITORING: _MONITORING.format(path=METRICS),
-        }
-        for file, text in others.items():
+        }.items():
             if not (folder / file).exists():
                 write_atomically(folder / file, text)

@@ -28,8 +28,7 @@ def taken_versions(root):
 
     The server ignores a folder whose number is larger than its versions.
     """
-    root = pathlib.Path(root)
-    names = os.listdir(root) if root.is_dir() else []
+    names = os.listdir(root) if os.path.isdir(root) else []
     numbers = {int(name) for name in names if re.fullmatch("[0-9]+", name)}
     return {number for number in numbers if number <= LARGEST_VERSION}
 
@@ -49,9 +48,7 @@ def check_destination(root, version=None, size_bytes=0):
     """Refuses a destination that cannot be written, without touching it."""
     root = pathlib.Path(root)
     if version is not None and not (
-        isinstance(version, int)
-        and not isinstance(version, bool)
-        and 1 <= version <= LARGEST_VERSION
+        type(version) is int and 1 <= version <= LARGEST_VERSION
     ):
         raise ValueError(
             "`version` must be a positive integer that 64 bits hold, or None "
@@ -82,13 +79,6 @@ def check_destination(root, version=None, size_bytes=0):
             f"The export needs {size_bytes / 1e6:.0f} MB and the disk of "
             f"{existing} has {free / 1e6:.0f} MB left."
         )
-
-
-def _make_folders(root):
-    """Makes `root` with its parents; returns those made, deepest first."""
-    missing = [p for p in (root, *root.parents) if not p.exists()]
-    root.mkdir(parents=True, exist_ok=True)
-    return missing
 
 
 def _is_running(process):
@@ -153,10 +143,10 @@ def publish(root, version, write):
         Path of the version's folder.
     """
     root = pathlib.Path(root)
-    made = _make_folders(root)
+    made = [folder for folder in (root, *root.parents) if not folder.exists()]
+    root.mkdir(parents=True, exist_ok=True)
     _remove_stale(root)
-    token = secrets.token_hex(4)
-    staging = root / f"tmp-{_host()}-{os.getpid()}-{token}"
+    staging = root / f"tmp-{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         staging.mkdir(parents=True)
         write(staging)

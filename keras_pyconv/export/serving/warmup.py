@@ -21,11 +21,10 @@ RECORD_BYTES = 16  # of a TFRecord, beside its data
 def _tensor(array):
     """A TensorProto; one value stands for all where they are the same."""
     array = np.asarray(array)
+    values, shape = array, None
     if array.dtype == np.float32 and array.size and np.ptp(array) == 0:
-        proto = tf.make_tensor_proto(array.flat[0], shape=array.shape)
-    else:
-        proto = tf.make_tensor_proto(array)
-    return proto.SerializeToString()
+        values, shape = array.flat[0], array.shape
+    return tf.make_tensor_proto(values, shape=shape).SerializeToString()
 
 
 def encode_log(model_name, signature_name, method, arrays):
@@ -74,19 +73,18 @@ def decode_log(data):
     return request.model_spec.signature_name or "serving_default", arrays
 
 
-def _sizes(signatures, batch_sizes):
-    """Pairs of a signature and a batch size, if the server reads so many."""
-    wanted = [
-        (signature, count)
-        for signature in signatures
-        for count in signature.batch_sizes or batch_sizes
-    ]
-    if len(wanted) > MOST_RECORDS:
-        raise ValueError(
-            f"The server reads at most {MOST_RECORDS} warm-up requests. "
-            f"Received {len(wanted)}: fewer `batch_sizes` are needed."
-        )
-    return wanted
+def _log(model_name, signature, arrays):
+    """The bytes of a request to one signature."""
+    # One value for all makes a file that is a tenth the size.
+    arrays = {
+        name: np.full_like(array, 0.5) if array.dtype == np.float32 else array
+        for name, array in arrays.items()
+    }
+    # The server takes examples in strings alone; of other inputs it can only
+    # be asked to predict.
+    is_text = all(array.dtype == object for array in arrays.values())
+    method = signature.method if is_text else "predict"
+    return encode_log(model_name, signature.name, method, arrays)
 
 
 def write_warmup(folder, model_name, signatures, batch_sizes, size):
@@ -97,27 +95,23 @@ def write_warmup(folder, model_name, signatures, batch_sizes, size):
     Raises:
         ValueError: more requests than the server reads.
     """
+    wanted = [
+        (signature, count)
+        for signature in signatures
+        for count in signature.batch_sizes or batch_sizes
+    ]
+    if len(wanted) > MOST_RECORDS:
+        raise ValueError(
+            f"The server reads at most {MOST_RECORDS} warm-up requests. "
+            f"Received {len(wanted)}: fewer `batch_sizes` are needed."
+        )
     file = pathlib.Path(folder, FILE)
     file.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(file)) as writer:
-        for signature, count in _sizes(signatures, batch_sizes):
+        for signature, count in wanted:
             arrays = signature.example_inputs(count, size)
-            # One value for all makes a file that is a tenth the size.
-            arrays = {
-                name: (
-                    np.full_like(array, 0.5)
-                    if array.dtype == np.float32
-                    else array
-                )
-                for name, array in arrays.items()
-            }
-            # The server takes examples in strings alone; of other inputs it
-            # can only be asked to predict.
-            is_text = all(
-                np.asarray(a).dtype == object for a in arrays.values()
-            )
-            method = signature.method if is_text else "predict"
-            writer.write(encode_log(model_name, signature.name, method, arrays))
+            arrays = {name: np.asarray(a) for name, a in arrays.items()}
+            writer.write(_log(model_name, signature, arrays))
 
 
 def read_warmup(path):

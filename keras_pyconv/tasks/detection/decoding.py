@@ -17,7 +17,7 @@ from keras_pyconv.tasks.detection.default_boxes import (
     box_settings,
     boxes_of_maps,
 )
-from keras_pyconv.tasks.detection.library import keras_cv
+from keras_pyconv.tasks.detection.library import counting, keras_cv
 from keras_pyconv.tasks.detection.matching import decode
 
 SCORE = 0.05
@@ -102,9 +102,11 @@ class DecodeDetections(keras.layers.Layer):
     def call(self, inputs):
         boxes = decode(self.default_boxes, inputs["offsets"])
         scores = ops.softmax(inputs["logits"])[..., 1:]
-        found = self.suppression(boxes, scores)
-        count = found["num_detections"]
-        there = ops.arange(self.max_detections) < count[:, None]
+        with counting():
+            found = self.suppression(boxes, scores)
+        count = ops.cast(found["num_detections"], "int32")
+        rows = ops.arange(self.max_detections, dtype="int32")
+        there = rows < count[:, None]
         return {
             "boxes": ops.where(there[..., None], found["boxes"], 0.0),
             "labels": ops.where(there, ops.cast(found["classes"], "int32"), -1),

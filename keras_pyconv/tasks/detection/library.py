@@ -4,6 +4,7 @@ The fact a reader would get wrong: with TF_USE_LEGACY_KERAS set, keras-cv
 silently turns to another Keras than the one that `import keras` gives.
 """
 
+import contextlib
 import os
 
 import keras
@@ -38,3 +39,17 @@ def keras_cv():
             'pip install "keras_pyconv[detection]"'
         ) from error
     return package
+
+
+@contextlib.contextmanager
+def counting():
+    """Within it the integers that keras-cv counts with are of 32 bits.
+
+    Keras makes them as wide as `floatx`, and TensorFlow counts with no 16.
+    """
+    before = keras.config.floatx()
+    keras.config.set_floatx("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before)

@@ -61,7 +61,8 @@ class ClassLoss(keras.losses.Loss):
         count = ops.sum(positive, axis=1)
         # Positives go to the end with 0, and add nothing if they are taken.
         hardest = -ops.sort(-entropy * (1 - positive), axis=1)
-        rank = ops.arange(y_pred.shape[1] or ops.shape(y_pred)[1])
+        boxes = y_pred.shape[1] or ops.shape(y_pred)[1]
+        rank = ops.arange(boxes, dtype="int32")
         taken = ops.cast(rank, count.dtype) < NEGATIVES * count[:, None]
         total = ops.sum(entropy * positive, axis=1)
         total += ops.sum(ops.where(taken, hardest, 0.0), axis=1)

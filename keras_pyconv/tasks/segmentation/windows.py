@@ -130,11 +130,14 @@ class SlidingWindows:
     def _probabilities_of_windows(self, windows):
         import tensorflow as tf
 
+        def softmax(images):
+            logits = self.model(images, training=False)
+            return tf.nn.softmax(tf.cast(logits, tf.float32))
+
         if not self.protocol.flip:
-            return tf.nn.softmax(self.model(windows, training=False))
+            return softmax(windows)
         both = tf.concat([windows, tf.reverse(windows, [2])], axis=0)
-        both = tf.nn.softmax(self.model(both, training=False))
-        straight, mirrored = tf.split(both, 2)
+        straight, mirrored = tf.split(softmax(both), 2)
         return (straight + tf.reverse(mirrored, [2])) / 2
 
     def _prepared(self, image, size):

@@ -12,7 +12,6 @@ from keras_pyconv.export import __main__ as command
 from keras_pyconv.export import answer_in_clean_process, check, saved_model
 from keras_pyconv.export.proof import clean_process
 from keras_pyconv.export.proof.check import Candidate, check_all
-from keras_pyconv.export.proof.child import pack, unpack
 from keras_pyconv.export.proof.claims import Report, Row, difference_of
 from keras_pyconv.export.serving import warmup
 from keras_pyconv.layers import PyConv, PyConv3D
@@ -194,18 +193,25 @@ def test_a_process_that_takes_too_long_is_an_error(exported, monkeypatch):
 
 
 def test_arrays_and_strings_travel_between_processes(tmp_path):
-    arrays = {
-        "0/x": np.arange(6.0).reshape(2, 3),
-        "0/text": np.array([["a", "\u00fc"]]),
-        "1/bytes": np.array([b"\x00\xff\x00", b""], object),
-        "2/none": np.array([], object),
-    }
-    pack(tmp_path / "a.npz", arrays)
-    received = unpack(tmp_path / "a.npz")
-    assert sorted(received) == sorted(arrays)
-    np.testing.assert_array_equal(received["0/x"], arrays["0/x"])
-    assert received["0/text"].tolist() == [[b"a", "\u00fc".encode()]]
-    assert received["1/bytes"].tolist() == [b"\x00\xff\x00", b""]
+    specs = tf.TensorSpec((None, 3), name="x"), tf.TensorSpec(None, tf.string)
+    module = tf.Module()
+
+    @tf.function(input_signature=specs)
+    def serve(x, text):
+        return {"numbers": x, "texts": text}
+
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures=serve)
+    numbers = np.arange(6.0, dtype="float32").reshape(2, 3)
+    for texts in (
+        np.array([["a", "\u00fc"]]),
+        np.array([b"\x00\xff\x00", b""], object),
+        np.array([], object),
+    ):
+        request = {"x": numbers, "text": texts}
+        answer = answer_in_clean_process(tmp_path / "1", request)
+        np.testing.assert_array_equal(answer["numbers"], numbers)
+        sent = [t.encode() if isinstance(t, str) else t for t in texts.flat]
+        assert answer["texts"].ravel().tolist() == sent
 
 
 RANKING = {
