@@ -58,7 +58,7 @@ def keep_classifier(model, settings, classes):
 
 def write_record(path, **values):
     """Writes `values` and the provenance of the run as JSON."""
-    from keras_pyconv.training.workdir import PACKAGES, provenance
+    from keras_pyconv.provenance import PACKAGES, provenance
     from keras_pyconv.writing import write_atomically
 
     packages = (*PACKAGES, "tensorflow-datasets")

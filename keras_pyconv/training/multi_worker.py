@@ -25,15 +25,6 @@ def _check_agreement(strategy, step):
         )
 
 
-def _check_keras(model):
-    if not callable(getattr(model, PRIVATE, None)):
-        raise RuntimeError(
-            f"Keras {keras.__version__} has no keras.Model.{PRIVATE}, which "
-            "training on several machines replaces. Use Keras 3.15, or train "
-            "on one machine."
-        )
-
-
 class _OneStep:
     """What `fit` calls as `train_function`, and as `test_function`."""
 
@@ -63,16 +54,16 @@ class _OneStep:
 def adapt(model, stopping, step):
     """Makes `fit` and `evaluate` of a built model work on several machines.
 
-    Args:
-        model: of a `MultiWorkerMirroredStrategy`.
-        stopping: `Stopping`, of this machine.
-        step: int, that this machine begins with.
-
     Raises:
         ValueError: the machines begin with different steps.
         RuntimeError: this Keras is made in another way.
     """
-    _check_keras(model)
+    if not callable(getattr(model, PRIVATE, None)):
+        raise RuntimeError(
+            f"Keras {keras.__version__} has no keras.Model.{PRIVATE}, which "
+            "training on several machines replaces. Use Keras 3.15, or train "
+            "on one machine."
+        )
     _check_agreement(model.distribute_strategy, step)
     setattr(model, PRIVATE, lambda *_, **__: None)
     model.train_function = _OneStep(model, model.train_step, stopping)

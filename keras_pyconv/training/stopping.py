@@ -8,8 +8,6 @@ import contextlib
 import signal
 import threading
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
 
 class Stopping:
     """Remembers that a signal asked the run to end.
@@ -20,9 +18,7 @@ class Stopping:
     """
 
     def __init__(self, say=print):
-        self.signal = None
-        self.at_once = False
-        self._say = say
+        self.signal, self.at_once, self._say = None, False, say
 
     def _handle(self, number, frame):
         again = self.signal is not None
@@ -37,13 +33,11 @@ class Stopping:
     @contextlib.contextmanager
     def listening(self):
         """Within this the signals are taken, in the main thread only."""
+        numbers = signal.SIGINT, signal.SIGTERM
         if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.getsignal(number) for number in SIGNALS}
+            numbers = ()
+        before = {one: signal.signal(one, self._handle) for one in numbers}
         try:
-            for number in SIGNALS:
-                signal.signal(number, self._handle)
             yield
         finally:
             for number, handler in before.items():

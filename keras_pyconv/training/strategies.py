@@ -16,31 +16,6 @@ from keras_pyconv.lazy import tf
 NAMES = ("auto", "one", "mirrored", "multi_worker")
 
 
-def _require_tensorflow():
-    if keras.backend.backend() != "tensorflow":
-        raise RuntimeError(
-            "Training needs Keras's TensorFlow backend; "
-            f"this is {keras.backend.backend()!r}."
-        )
-
-
-def _logical_cpus(count):
-    """Names of `count` logical CPU devices, made where possible."""
-    (cpu,) = tf.config.list_physical_devices("CPU")
-    present = tf.config.get_logical_device_configuration(cpu) or [None]
-    if len(present) < count:
-        try:
-            tf.config.set_logical_device_configuration(
-                cpu, [tf.config.LogicalDeviceConfiguration()] * count
-            )
-        except RuntimeError as error:
-            raise RuntimeError(
-                f"Training on {count} CPU devices must be asked for before "
-                "TensorFlow computes anything: call make_strategy first."
-            ) from error
-    return tuple(f"CPU:{number}" for number in range(count))
-
-
 def _mirrored_devices(num_devices):
     """The devices to mirror on: GPUs where there are any, else CPUs."""
     gpus = len(tf.config.list_physical_devices("GPU"))
@@ -50,17 +25,33 @@ def _mirrored_devices(num_devices):
             f"This machine has {gpus} GPUs. Received: num_devices={count}"
         )
     if not gpus:
-        return _logical_cpus(count)
-    return tuple(f"GPU:{number}" for number in range(count))
+        _make_cpus(count)
+    kind = "GPU" if gpus else "CPU"
+    return tuple(f"{kind}:{number}" for number in range(count))
+
+
+def _make_cpus(count):
+    """Divides the processor into `count` logical devices, if it is not yet."""
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    if len(tf.config.get_logical_device_configuration(cpu) or [cpu]) >= count:
+        return
+    try:
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * count
+        )
+    except RuntimeError as error:
+        raise RuntimeError(
+            f"Training on {count} CPU devices must be asked for before "
+            "TensorFlow computes anything: call make_strategy first."
+        ) from error
 
 
 @functools.cache
 def _mirrored(devices):
-    if devices[0].startswith("GPU"):
-        return tf.distribute.MirroredStrategy(devices)
     # The default reduction on CPUs numbers its collectives for the process
     # and not for the strategy.
-    reduction = tf.distribute.ReductionToOneDevice()
+    on_cpu = devices[0].startswith("CPU")
+    reduction = tf.distribute.ReductionToOneDevice() if on_cpu else None
     return tf.distribute.MirroredStrategy(devices, cross_device_ops=reduction)
 
 
@@ -110,23 +101,24 @@ def make_strategy(name="auto", num_devices=None):
         A `tf.distribute.Strategy`. The same devices give the same object.
 
     Raises:
-        ValueError: an unknown name, more devices than there are, or no
-            `TF_CONFIG`.
+        ValueError: no such name or devices, or no `TF_CONFIG`.
         RuntimeError: TensorFlow has computed something already, so its
-            devices can no longer be arranged.
+            devices can no longer be arranged; or Keras has another backend.
     """
-    _require_tensorflow()
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeError(
+            "Training needs Keras's TensorFlow backend; "
+            f"this is {keras.backend.backend()!r}."
+        )
     if name not in NAMES:
         raise ValueError(
             f"Unknown strategy. Received: name={name!r}. "
             f"Known: {', '.join(NAMES)}"
         )
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    several = "mirrored" if (num_devices or gpus) > 1 else "one"
     if name == "auto":
-        gpus = len(tf.config.list_physical_devices("GPU"))
-        several = (num_devices or gpus) > 1
-        name = "mirrored" if several else "one"
-        if _workers() > 1:
-            name = "multi_worker"
+        name = "multi_worker" if _workers() > 1 else several
     if name == "multi_worker":
         return _multi_worker()
     if name == "mirrored":
@@ -153,7 +145,7 @@ def shard(strategy):
     spec = resolver.cluster_spec() if resolver else None
     if not spec:
         return 0, 1
-    chiefs = spec.num_tasks("chief") if "chief" in spec.jobs else 0
-    workers = spec.num_tasks("worker") if "worker" in spec.jobs else 0
+    counts = {role: spec.num_tasks(role) for role in spec.jobs}
+    chiefs, workers = counts.get("chief", 0), counts.get("worker", 0)
     first = 0 if resolver.task_type == "chief" else chiefs
     return first + resolver.task_id, chiefs + workers

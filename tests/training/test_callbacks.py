@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from keras_pyconv import training
-from keras_pyconv.training import checkpoints
-from keras_pyconv.training.callback_states import decode, encode
+from keras_pyconv.runs import checkpoints
+from keras_pyconv.runs.plain import decode, encode
 from tests.training import small
 
 STEPS, EPOCHS = small.STEPS_PER_EPOCH, 5
@@ -338,7 +338,7 @@ def test_nan_under_terminate_on_nan_saves_nothing_and_ends(tmp_path, capsys):
     stop = keras.callbacks.TerminateOnNaN()
     small.run(tmp_path, callbacks=[stop], evaluate=None, batches=spoiled)
     assert "loss is nan at step 7. Nothing is saved" in capsys.readouterr().out
-    _, _, record = checkpoints.latest(tmp_path / "checkpoints")
+    _, record = checkpoints.latest(tmp_path / "checkpoints")
     assert (record["step"], record["finished"]) == (4, False)
 
 
