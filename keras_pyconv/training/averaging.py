@@ -53,12 +53,9 @@ class WeightAverage(keras.callbacks.Callback):
         with model.distribute_strategy.scope():
             self._averages = [
                 keras.Variable(
-                    keras.ops.convert_to_numpy(weight),
-                    dtype=weight.dtype,
-                    trainable=False,
-                    name=f"average_{number}",
+                    keras.ops.convert_to_numpy(weight), False, weight.dtype
                 )
-                for number, weight in enumerate(self._weights)
+                for weight in self._weights
             ]
         self._on_each = tf.function(self._on_each, autograph=False)
 

@@ -55,15 +55,6 @@ def _is_bar(callback):
     return isinstance(callback, keras.callbacks.ProgbarLogger)
 
 
-def _refuse_backups(callbacks):
-    for callback in callbacks:
-        if isinstance(callback, keras.callbacks.BackupAndRestore):
-            raise ValueError(
-                "BackupAndRestore would restore what the run's own checkpoints "
-                "have restored already. Leave it out."
-            )
-
-
 def _floats(logs):
     """The logs with numbers of Python in place of scalar tensors.
 
@@ -83,7 +74,12 @@ class Callbacks(keras.callbacks.CallbackList):
 
     def __init__(self, run, callbacks, verbose, restored):
         callbacks = keras.tree.flatten(callbacks or [])
-        _refuse_backups(callbacks)
+        backup = keras.callbacks.BackupAndRestore
+        if any(isinstance(callback, backup) for callback in callbacks):
+            raise ValueError(
+                "BackupAndRestore would restore what the run's own checkpoints "
+                "have restored already. Leave it out."
+            )
         if verbose == "auto":
             verbose = 1 if sys.stdout.isatty() else 2
         # Given up as soon as it can be: it is as large as the model.
@@ -168,9 +164,10 @@ class Callbacks(keras.callbacks.CallbackList):
             self._ends_short = self.model.stop_training = False
         self._skipped = 0
         self._run.check_steps()
+        evaluations = [c for c in self.callbacks if isinstance(c, Evaluation)]
+        if any(evaluation.is_due(epoch) for evaluation in evaluations):
+            self._run.begin_evaluation()
         logs = _floats(logs)
         for callback in self.callbacks:
-            if isinstance(callback, Evaluation) and callback.is_due(epoch):
-                self._run.begin_evaluation()
             callback.on_epoch_end(epoch, logs)
         self._run.end_epoch(logs)

@@ -63,7 +63,6 @@ def cut(batch, parts):
 def distributed(dataset, strategy, machines):
     """This machine's batches, cut for its devices and brought to them."""
     parts = strategy.num_replicas_in_sync // machines
-
     if parts > 1:
         dataset = dataset.flat_map(
             lambda *batch: tf.data.Dataset.from_tensor_slices(cut(batch, parts))
@@ -90,11 +89,10 @@ def _brought(dataset, strategy, ahead):
 def validation_data(batches, batch_size, strategy):
     """What `fit` takes as `validation_data`, on any devices and machines.
 
-    Examples of weight 0 that fill up the last batch are taken off again, since
-    Keras would count them in the mean of the loss; all but those without which
-    a device would have none, and of several machines those without which their
-    devices had unequal parts. Keras's metrics count weights where they are
-    `weighted_metrics`.
+    Examples of weight 0 that fill up the last batch are taken off, since Keras
+    would count them in the mean of the loss; but no device is left without one,
+    nor those of several machines with unequal parts. Keras's metrics count
+    weights where they are `weighted_metrics`.
 
     Args:
         batches: function of `batch_size` and `shard` to a `tf.data.Dataset`

@@ -30,7 +30,7 @@ class _OneStep:
 
     def __init__(self, model, step, stopping):
         strategy = model.distribute_strategy
-        self._stopping, self.stop = stopping, False
+        self._stopping, self.wants_to_stop = stopping, False
 
         def everywhere(data, asked):
             def replica(data):
@@ -47,7 +47,7 @@ class _OneStep:
         asked = tf.constant(self._stopping.signal is not None, "float32")
         logs = self._everywhere(next(batches), asked)
         # All machines stop after the same step.
-        self.stop = float(logs.pop(STOP)) > 0
+        self.wants_to_stop = float(logs.pop(STOP)) > 0
         return logs
 
 
@@ -68,8 +68,3 @@ def adapt(model, stopping, step):
     setattr(model, PRIVATE, lambda *_, **__: None)
     model.train_function = _OneStep(model, model.train_step, stopping)
     model.test_function = _OneStep(model, model.test_step, stopping)
-
-
-def wants_to_stop(model):
-    """Whether any machine was asked to stop before the last step."""
-    return model.train_function.stop

@@ -1,11 +1,6 @@
 """A run of `model.fit` that can be killed anywhere and goes on exactly.
 
-There is one call of `fit`. Where it goes on inside an epoch, the dataset
-begins at that step, and the epoch is ended after the steps that are left:
-`stop_training` breaks Keras's loop over the steps, and is taken back before
-Keras asks whether to end the training too. Where an evaluation is all that is
-left, the last step is done once more, since Keras evaluates after a step alone,
-and what it changed is taken back.
+docs/training.md says how.
 """
 
 import contextlib
@@ -23,7 +18,7 @@ from keras_pyconv.training.strategies import shard
 
 
 class _Stopped(Exception):
-    """Leaves `fit` after `stop_after_steps`."""
+    """Leaves `fit` when all is saved."""
 
 
 def _check_model(model, steps_per_epoch):
@@ -103,7 +98,9 @@ class Run:
 
     photos = datasets.picture_set("photos", "train")
     batches = datasets.training_pictures(photos, batch_size=4, seed=1)
-    model = keras_pyconv.PyConvResNet18(classes=len(photos.classes))
+    model = keras_pyconv.build_classifier(
+        "PyConvResNetMini", classes=len(photos.classes)
+    )
     model.compile(training.SGD(0.1), "sparse_categorical_crossentropy")
     callbacks = [keras.callbacks.EarlyStopping("loss", patience=5)]
     with training.Run("runs/a", model, batches, epochs=2) as run:
@@ -183,13 +180,19 @@ class Run:
                         "Nothing was saved: give model.fit "
                         "callbacks=run.callbacks([...])."
                     )
-            except _Stopped:
-                self._say_stopped()
-            except KeyboardInterrupt:
+            except (_Stopped, KeyboardInterrupt) as stop:
                 # Within an evaluation, before which all was saved.
-                if not self.stopping.at_once:
+                if not (self.stopping.at_once or isinstance(stop, _Stopped)):
                     raise
-                self._exit()
+                self.say(
+                    f"Stopped after step {self.step} of {self._total} and "
+                    f"saved to {self.workdir.path}. Start the same command "
+                    "again to go on."
+                )
+                if self._is_asked():
+                    # Another machine's signal was none here.
+                    number = self.stopping.signal or signal.SIGTERM
+                    raise SystemExit(128 + number) from None
 
     def _prepare(self):
         model, strategy = self.model, self.model.distribute_strategy
@@ -221,27 +224,22 @@ class Run:
         self.step, self.history = kept["step"], kept["history"]
         self.finished, self._kept = kept["finished"], kept
         self._saved = self.step, len(self.history)
-        if self._stop_at:
-            self._stop_at += self.step
-        within = self.within
-        self.owes_evaluation = within == self.steps_per_epoch
+        self._stop_at = self._stop_at and self._stop_at + self.step
+        self.owes_evaluation = self.within == self.steps_per_epoch
         self.say(
             f"Going on after step {self.step} of {self._total} (epoch "
-            f"{len(self.history) + 1}, step {within}), from {path}."
+            f"{len(self.history) + 1}, step {self.within}), from {path}."
         )
 
     def callbacks(self, callbacks=(), verbose="auto"):
         """What `fit` takes as `callbacks`: these, and what saves the run.
 
         Args:
-            callbacks: Keras callbacks. Their states are part of the
-                checkpoints: what `get_state` gives and `set_state` takes, of
-                a callback without these the attributes that are plain data.
+            callbacks: Keras callbacks but `BackupAndRestore`. Their states are
+                kept too: what `get_state` gives and `set_state` takes, of one
+                without these the attributes that are plain data.
             verbose: as `fit` takes it; `"auto"` is a bar on a screen and a
                 line an epoch in a file.
-
-        Raises:
-            ValueError: `BackupAndRestore` is among them.
         """
         if not self.workdir.writes:
             verbose = 0
@@ -268,32 +266,26 @@ class Run:
     def _is_asked(self):
         # All machines stop after the same step, or the others would wait.
         if self.machines > 1:
-            return multi_worker.wants_to_stop(self.model)
+            return self.model.train_function.wants_to_stop
         return self.stopping.signal is not None
 
     def _is_far_enough(self):
         return self._stop_at is not None and self.step >= self._stop_at
 
     def _stop_as_asked(self):
-        if self._is_asked():
-            self._exit()
-        if self._is_far_enough():
+        if self._is_asked() or self._is_far_enough():
             raise _Stopped
 
     def begin_evaluation(self):
-        """Saves; from here a signal ends the process at once.
-
-        That of several machines waits: they end together.
-        """
+        """Saves; from here a signal to a single machine ends it at once."""
         self.save()
         self.stopping.at_once = self.machines == 1 and self._is_saved()
         if self.stopping.at_once and self._is_asked():
-            self._exit()
+            raise _Stopped
 
     def check_steps(self):
         """Refuses an epoch that had too few batches."""
-        stopped = self.model.stop_training
-        if self.within != self.steps_per_epoch and not stopped:
+        if self.within != self.steps_per_epoch and not self.model.stop_training:
             raise ValueError(
                 f"The batches ended after {self.within} steps of an epoch of "
                 f"{self.steps_per_epoch}. Give endless ones, which begin with "
@@ -353,15 +345,3 @@ class Run:
         }
         self.workdir.save(state, self._keep)
         self._saved = self.step, len(self.history)
-
-    def _exit(self):
-        """Ends the process after a signal; all is saved."""
-        self._say_stopped()
-        # Another machine's signal was none here.
-        raise SystemExit(128 + (self.stopping.signal or signal.SIGTERM))
-
-    def _say_stopped(self):
-        self.say(
-            f"Stopped after step {self.step} of {self._total} and saved to "
-            f"{self.workdir.path}. Start the same command again to go on."
-        )

@@ -10,15 +10,12 @@ import threading
 
 
 class Stopping:
-    """Remembers that a signal asked the run to end.
-
-    Attributes:
-        signal: its number, or None.
-        at_once: whether all is saved and a signal may interrupt.
-    """
+    """Remembers that a signal asked the run to end."""
 
     def __init__(self, say=print):
-        self.signal, self.at_once, self._say = None, False, say
+        self.signal, self._say = None, say
+        # Whether all is saved and a signal may interrupt.
+        self.at_once = False
 
     def _handle(self, number, frame):
         again = self.signal is not None

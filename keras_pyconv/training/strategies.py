@@ -5,6 +5,7 @@ The facts a reader would get wrong: build and compile the model inside
 disturb each other, so the same devices always give the same object here.
 """
 
+import contextlib
 import functools
 import json
 import os
@@ -16,18 +17,15 @@ from keras_pyconv.lazy import tf
 NAMES = ("auto", "one", "mirrored", "multi_worker")
 
 
-def _mirrored_devices(num_devices):
-    """The devices to mirror on: GPUs where there are any, else CPUs."""
-    gpus = len(tf.config.list_physical_devices("GPU"))
-    count = num_devices or gpus or 2
-    if gpus and count > gpus:
-        raise ValueError(
-            f"This machine has {gpus} GPUs. Received: num_devices={count}"
-        )
-    if not gpus:
-        _make_cpus(count)
-    kind = "GPU" if gpus else "CPU"
-    return tuple(f"{kind}:{number}" for number in range(count))
+@contextlib.contextmanager
+def _early(devices):
+    try:
+        yield
+    except RuntimeError as error:
+        raise RuntimeError(
+            f"Training on {devices} must be asked for before TensorFlow "
+            "computes anything: call make_strategy first."
+        ) from error
 
 
 def _make_cpus(count):
@@ -35,30 +33,33 @@ def _make_cpus(count):
     (cpu,) = tf.config.list_physical_devices("CPU")
     if len(tf.config.get_logical_device_configuration(cpu) or [cpu]) >= count:
         return
-    try:
+    with _early(f"{count} CPU devices"):
         tf.config.set_logical_device_configuration(
             cpu, [tf.config.LogicalDeviceConfiguration()] * count
         )
-    except RuntimeError as error:
-        raise RuntimeError(
-            f"Training on {count} CPU devices must be asked for before "
-            "TensorFlow computes anything: call make_strategy first."
-        ) from error
 
 
 @functools.cache
-def _mirrored(devices):
+def _mirrored(count, gpus):
+    if gpus and count > gpus:
+        raise ValueError(
+            f"This machine has {gpus} GPUs. Received: num_devices={count}"
+        )
+    if gpus:
+        devices = [f"GPU:{number}" for number in range(count)]
+        return tf.distribute.MirroredStrategy(devices)
+    _make_cpus(count)
+    devices = [f"CPU:{number}" for number in range(count)]
     # The default reduction on CPUs numbers its collectives for the process
     # and not for the strategy.
-    on_cpu = devices[0].startswith("CPU")
-    reduction = tf.distribute.ReductionToOneDevice() if on_cpu else None
+    reduction = tf.distribute.ReductionToOneDevice()
     return tf.distribute.MirroredStrategy(devices, cross_device_ops=reduction)
 
 
 def _workers():
     """How many machines the environment variable TF_CONFIG names."""
     try:
-        cluster = json.loads(os.environ.get("TF_CONFIG", "{}"))["cluster"]
+        cluster = json.loads(os.environ["TF_CONFIG"])["cluster"]
     except (KeyError, ValueError):
         return 0
     return sum(len(cluster.get(role, ())) for role in ("chief", "worker"))
@@ -73,13 +74,8 @@ def _multi_worker():
             '["host0:12345", "host1:12345"]}, "task": {"type": "worker", '
             f'"index": 0}}}}. It is {os.environ.get("TF_CONFIG")!r}.'
         )
-    try:
+    with _early("several machines"):
         return tf.distribute.MultiWorkerMirroredStrategy()
-    except RuntimeError as error:
-        raise RuntimeError(
-            "Training on several machines must be asked for before "
-            "TensorFlow computes anything: call make_strategy first."
-        ) from error
 
 
 def make_strategy(name="auto", num_devices=None):
@@ -97,8 +93,7 @@ def make_strategy(name="auto", num_devices=None):
         num_devices: int or None; for `"mirrored"`, and `"auto"` on one
             machine.
 
-    Returns:
-        A `tf.distribute.Strategy`. The same devices give the same object.
+    The same devices give the same object.
 
     Raises:
         ValueError: no such name or devices, or no `TF_CONFIG`.
@@ -122,7 +117,7 @@ def make_strategy(name="auto", num_devices=None):
     if name == "multi_worker":
         return _multi_worker()
     if name == "mirrored":
-        return _mirrored(_mirrored_devices(num_devices))
+        return _mirrored(num_devices or gpus or 2, gpus)
     if num_devices not in (None, 1):
         raise ValueError(
             "The strategy 'one' has one device; 'mirrored' has several. "
@@ -132,14 +127,10 @@ def make_strategy(name="auto", num_devices=None):
 
 
 def shard(strategy):
-    """Which part of the data this process reads: `(index, count)`.
+    """This machine's number and how many a strategy has: `(index, count)`.
 
-    Args:
-        strategy: what `make_strategy` returned.
-
-    Returns:
-        This machine's number and how many there are: `(0, 1)` on one
-        machine, whatever devices it has. The first machine writes the files.
+    So the data are divided; `(0, 1)` is one machine, whatever its devices. The
+    first machine writes the files.
     """
     resolver = strategy.cluster_resolver
     spec = resolver.cluster_spec() if resolver else None
