@@ -1,6 +1,8 @@
 """Two processes train as one does, and go on after one was killed."""
 
+import ast
 import os
+import pathlib
 import signal
 import socket
 import time
@@ -141,6 +143,25 @@ def test_a_keras_that_is_made_in_another_way_is_named():
     model = types.SimpleNamespace()
     with pytest.raises(RuntimeError, match="_maybe_symbolic_build.*Keras 3.15"):
         multi_worker.adapt(model, None, 0)
+
+
+def test_the_adapter_is_short_and_touches_one_private_name():
+    source = pathlib.Path(multi_worker.__file__).read_text()
+    nodes = list(ast.walk(ast.parse(source)))
+    private = {
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_")
+        if ast.unparse(node.value) != "self"
+    }
+    words = {
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Constant) and str(node.value).startswith("_")
+    }
+    names = {name for name in private | words if not name.endswith("__")}
+    assert names == {"_maybe_symbolic_build"}
+    assert len(source.splitlines()) <= 100
 
 
 def test_class_weights_count_on_two_machines_as_on_one(broken, tmp_path):
