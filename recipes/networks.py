@@ -10,6 +10,19 @@ def check_variant(name):
     get_architecture(name)
 
 
+def make_classifier(settings, classes):
+    """The classifier of the settings with the authors' initialization."""
+    import keras_pyconv
+
+    side = settings.data.side
+    return keras_pyconv.build_classifier(
+        settings.variant,
+        classes=classes,
+        input_shape=(side, side, 3),
+        name=settings.variant,
+    )
+
+
 def print_trainable(model):
     """How much of a network learns."""
     learning, everything = (
