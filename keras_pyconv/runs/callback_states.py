@@ -40,6 +40,17 @@ def _set_table(logger, state):
     logger.keys, logger.append_header = state["keys"], not state["text"]
 
 
+def _flush(callback):
+    """Writes what tells of a step before that is saved, and so done.
+
+    Files have it, and TensorBoard's writers, which stand in a dictionary.
+    """
+    for value in vars(callback).values():
+        for one in value.values() if isinstance(value, dict) else (value,):
+            if hasattr(one, "flush") and not getattr(one, "closed", False):
+                one.flush()
+
+
 def _accessors(callback):
     """Functions of the callback that get and set its state, or None."""
     kind = type(callback)
@@ -74,6 +85,7 @@ class CallbackStates:
         """The class and the state of each."""
         states = []
         for callback, before in zip(self._callbacks, self._marks):
+            _flush(callback)
             accessors = _accessors(callback)
             state = (
                 accessors[0](callback)
