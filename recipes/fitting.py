@@ -3,7 +3,7 @@
 import contextlib
 import importlib.util
 
-from recipes import command_line, networks
+from recipes import command_line
 from recipes.settings import as_dict, nearest, write
 
 # What a classifier is measured by after an epoch; the first watches over
@@ -53,9 +53,11 @@ def prepare(settings, load_data, make_model):
     Returns:
         `(model, train, batches, validation)`.
     """
+    from keras_pyconv.architectures import get_architecture
+
     with command_line.before_the_work():
         if hasattr(settings, "variant"):
-            networks.check_variant(settings.variant)
+            get_architecture(settings.variant)  # unknown ones before the data
         strategy = start(settings)
         train, batches, validation = load_data(settings, strategy)
         steps = steps_per_epoch(settings, train)

@@ -3,13 +3,6 @@
 import math
 
 
-def check_variant(name):
-    """Refuses a name that no classifier has, before data are prepared."""
-    from keras_pyconv.architectures import get_architecture
-
-    get_architecture(name)
-
-
 def make_classifier(settings, classes):
     """The classifier of the settings with the authors' initialization."""
     import keras_pyconv

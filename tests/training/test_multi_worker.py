@@ -29,7 +29,7 @@ def _free_ports(count):
     return ports
 
 
-def _start_both(start, folder, seconds_a_step=0.0):
+def _start_both(start, folder, seconds_a_step=0.0, dies=False):
     """Starts both machines; their output goes to files in the folder."""
     hosts = [f"127.0.0.1:{port}" for port in _free_ports(2)]
     folder.mkdir(exist_ok=True)
@@ -40,6 +40,7 @@ def _start_both(start, folder, seconds_a_step=0.0):
             folder,
             {"cluster": {"worker": hosts}, "task": task},
             seconds_a_step,
+            dies,
         )
         for task in tasks
     ]
@@ -115,13 +116,18 @@ def test_two_machines_end_with_the_weights_of_one(broken, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_broken_run_ends_as_the_unbroken_one_to_the_bit(
+def test_broken_runs_end_as_the_unbroken_one_to_the_bit(
     broken, start, tmp_path
 ):
-    _run(start, tmp_path)
-    found, wanted = _last(broken), _last(tmp_path)
-    for name in wanted.keys() - {"made"}:
-        np.testing.assert_equal(found[name], wanted[name])
+    whole, validating = tmp_path / "whole", tmp_path / "validating"
+    _run(start, whole)
+    assert _ended(_start_both(start, validating, dies=True)) == [-9, -9]
+    assert checkpoints.latest(validating / "checkpoints")[1]["step"] == 8
+    _run(start, validating)
+    wanted = _last(whole)
+    for found in (_last(broken), _last(validating)):
+        for name in wanted.keys() - {"made"}:
+            np.testing.assert_equal(found[name], wanted[name])
 
 
 @pytest.mark.slow
