@@ -62,42 +62,12 @@ SMOKE = groups.smoke(
 PRESETS = SMOKE, groups.ADAMW
 
 
-def load_data(settings, strategy):
-    """The images of training, batches of them, and the validation."""
-    from keras_pyconv import datasets, training
-    from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
-
-    train, validation = sources.open_images(settings)
-    batches = datasets.training_pictures(
-        train,
-        imagenet_preprocessing(settings.data.side),
-        batch_size=settings.training.batch_size,
-        seed=settings.training.seed,
-        shard=training.shard(strategy),
-    )
-    judged = sources.validation_images(validation, settings, strategy)
-    return train, batches, judged
-
-
-def schedule(settings, steps_per_epoch):
-    """The rate over the run, which falls at three parts of its length."""
-    steps = settings.training.epochs * steps_per_epoch
-    return fitting.falling(fitting.peak_rate(settings), settings.falls, steps)
-
-
 def make_model(settings, classes, steps_per_epoch):
     """The network with the authors' initialization, compiled."""
-    import keras_pyconv
     from keras_pyconv.tasks import Crossentropy, TopKError
 
-    side = settings.data.side
-    model = keras_pyconv.build_classifier(
-        settings.variant,
-        classes=classes,
-        input_shape=(side, side, 3),
-        name=settings.variant,
-    )
-    rate = schedule(settings, steps_per_epoch)
+    model = networks.make_classifier(settings, classes)
+    rate = fitting.falling(settings, steps_per_epoch)
     model.compile(
         optimizer=fitting.make_optimizer(settings, rate),
         loss=Crossentropy(settings.training.label_smoothing),
@@ -109,13 +79,8 @@ def make_model(settings, classes, steps_per_epoch):
 def main(argv=None):
     """Trains; returns the model and the figures of each epoch."""
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
-    with command_line.before_the_work():
-        networks.check_variant(settings.variant)
-        strategy = fitting.start(settings)
-        train, batches, validation = load_data(settings, strategy)
-        steps = fitting.steps_per_epoch(settings, train)
-        with fitting.scope(settings, strategy):
-            model = make_model(settings, len(train.classes), steps)
+    prepared = fitting.prepare(settings, sources.image_batches, make_model)
+    model, train, batches, validation = prepared
     with fitting.run(settings, model, batches, classes=train.classes) as run:
         model.fit(
             **run.fit_arguments,

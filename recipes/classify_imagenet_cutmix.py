@@ -64,23 +64,13 @@ PRESETS = SMOKE, groups.ADAMW
 
 
 def load_data(settings, strategy):
-    """The images of training, batches of them, and the validation."""
-    from keras_pyconv import datasets, training
-    from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
+    """The images of training, mixed batches of them, and the validation."""
+    from keras_pyconv import datasets
 
-    train, validation = sources.open_images(settings)
-    cutmix = settings.cutmix_alpha, settings.cutmix_probability
-    batches = datasets.training_pictures(
-        train,
-        imagenet_preprocessing(settings.data.side),
-        batch_size=settings.training.batch_size,
-        seed=settings.training.seed,
-        shard=training.shard(strategy),
-        one_hot=True,
-        batch_map=datasets.cutmix(*cutmix),
+    mix = datasets.cutmix(settings.cutmix_alpha, settings.cutmix_probability)
+    return sources.image_batches(
+        settings, strategy, one_hot=True, batch_map=mix
     )
-    judged = sources.validation_images(validation, settings, strategy)
-    return train, batches, judged
 
 
 def schedule(settings, steps_per_epoch):
@@ -94,16 +84,9 @@ def schedule(settings, steps_per_epoch):
 
 def make_model(settings, classes, steps_per_epoch):
     """The network with the authors' initialization, compiled."""
-    import keras_pyconv
     from keras_pyconv.tasks import Crossentropy, TopKError
 
-    side = settings.data.side
-    model = keras_pyconv.build_classifier(
-        settings.variant,
-        classes=classes,
-        input_shape=(side, side, 3),
-        name=settings.variant,
-    )
+    model = networks.make_classifier(settings, classes)
     rate = schedule(settings, steps_per_epoch)
     model.compile(
         optimizer=fitting.make_optimizer(settings, rate),
@@ -117,13 +100,8 @@ def make_model(settings, classes, steps_per_epoch):
 def main(argv=None):
     """Trains; returns the model and the figures of each epoch."""
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
-    with command_line.before_the_work():
-        networks.check_variant(settings.variant)
-        strategy = fitting.start(settings)
-        train, batches, validation = load_data(settings, strategy)
-        steps = fitting.steps_per_epoch(settings, train)
-        with fitting.scope(settings, strategy):
-            model = make_model(settings, len(train.classes), steps)
+    prepared = fitting.prepare(settings, load_data, make_model)
+    model, train, batches, validation = prepared
     with fitting.run(settings, model, batches, classes=train.classes) as run:
         model.fit(
             **run.fit_arguments,

@@ -20,7 +20,6 @@ import pathlib
 from recipes import command_line
 from recipes.settings import option
 
-CHANNELS = 64
 SIDE = 56
 MARKERS = (
     "<!-- begin: written by `python -m recipes.compare_convolutions --write` "
@@ -36,90 +35,52 @@ class Settings:
     write: pathlib.Path | None = option(None, "Markdown file to renew")
 
 
-def _conv(x, filters, kernel):
-    from keras import layers
-
-    return layers.Conv2D(filters, kernel, padding="same", use_bias=False)(x)
-
-
-def _depthwise(x, kernel):
-    from keras import layers
-
-    return layers.DepthwiseConv2D(kernel, padding="same", use_bias=False)(x)
-
-
-def dense(x):
-    """One 3x3 kernel over all channels."""
-    return _conv(x, 64, 3)
-
-
-def pyconv(x):
-    """The first pyramid of PyConvResNet-50: every level reads all of x."""
+def _pyconv(x, levels):
+    """The levels of a PyConv, which all read the whole of x."""
     import keras_pyconv
 
+    steps = [level.steps[0] for level in levels]
     return keras_pyconv.PyConv(
-        64, (3, 5, 7, 9), groups=(1, 4, 8, 16), use_bias=False
+        [step.filters for step in steps],
+        [step.kernel for step in steps],
+        groups=[step.groups for step in steps],
+        use_bias=False,
     )(x)
 
 
-def mixconv(x):
-    """Depthwise kernels of four sizes, each on its own quarter of x."""
+def _branch(x, branch):
     from keras import layers
 
-    parts = [x[..., start : start + 16] for start in range(0, 64, 16)]
-    sizes = (3, 5, 7, 9)
-    return layers.concatenate(
-        [_depthwise(part, size) for part, size in zip(parts, sizes)]
-    )
-
-
-def inception(x):
-    """Four dense branches, reduced by 1x1 convolutions."""
-    from keras import layers
-
-    pooled = layers.MaxPooling2D(3, strides=1, padding="same")(x)
-    return layers.concatenate(
-        [
-            _conv(x, 16, 1),
-            _conv(_conv(x, 24, 1), 32, 3),
-            _conv(_conv(x, 4, 1), 8, 5),
-            _conv(pooled, 8, 1),
-        ]
-    )
-
-
-def depthwise_7(x):
-    """One 7x7 filter a channel, as in ConvNeXt."""
-    return _depthwise(x, 7)
-
-
-def depthwise_31(x):
-    """One 31x31 filter a channel, as in RepLKNet."""
-    return _depthwise(x, 31)
-
-
-def pointwise(x):
-    """What usually follows a depthwise convolution, to mix the channels."""
-    return _conv(x, 64, 1)
-
-
-DESIGNS = {
-    "Dense 3x3": dense,
-    "PyConv": pyconv,
-    "MixConv": mixconv,
-    "Inception": inception,
-    "Depthwise 7x7": depthwise_7,
-    "Depthwise 31x31": depthwise_31,
-    "Pointwise 1x1": pointwise,
-}
+    start, padded = branch.start, {"padding": "same"}
+    x = x[..., start : start + branch.steps[0].channels]
+    for step in branch.steps:
+        if step.groups is None:
+            layer = layers.MaxPooling2D(step.kernel, 1, **padded)
+        elif step.groups == 1:
+            layer = layers.Conv2D(
+                step.filters, step.kernel, use_bias=False, **padded
+            )
+        else:
+            layer = layers.DepthwiseConv2D(
+                step.kernel, use_bias=False, **padded
+            )
+        x = layer(x)
+    return x
 
 
 def built(name):
     """The design as a Keras model on maps of 64 channels."""
     import keras
 
-    maps = keras.Input((SIDE, SIDE, CHANNELS))
-    return keras.Model(maps, DESIGNS[name](maps))
+    from recipes import branches
+
+    design = branches.DESIGNS[name]
+    maps = keras.Input((SIDE, SIDE, branches.CHANNELS))
+    if name == "PyConv":
+        return keras.Model(maps, _pyconv(maps, design))
+    parts = [_branch(maps, branch) for branch in design]
+    joined = keras.layers.concatenate(parts) if parts[1:] else parts[0]
+    return keras.Model(maps, joined)
 
 
 def multiply_adds(model):
@@ -137,7 +98,7 @@ def main(argv=None):
     from keras_pyconv.writing import renewed, write_atomically
     from recipes import branches
 
-    for name in DESIGNS:
+    for name in branches.DESIGNS:
         model, cost = built(name), branches.cost_of(name)
         counts = (model.count_params(), multiply_adds(model))
         if (cost.parameters, cost.multiply_adds) != counts:

@@ -73,17 +73,6 @@ PRESETS = SMOKE, groups.ADAMW
 FIGURES = "val_AP", "val_AP50", "val_AP75"
 
 
-def schedule(settings, steps_per_epoch):
-    """The rate over the run: a warm-up, and falls at two parts of its length.
-
-    The warm-up is an epoch long, however many there are.
-    """
-    steps = settings.training.epochs * steps_per_epoch
-    warmup = settings.warmup_epochs * steps_per_epoch
-    rate = fitting.peak_rate(settings)
-    return fitting.falling(rate, settings.falls, steps, warmup)
-
-
 def make_model(settings, classes, steps_per_epoch):
     """The detector with the reference's initialization, compiled."""
     from keras_pyconv import tasks
@@ -91,7 +80,8 @@ def make_model(settings, classes, steps_per_epoch):
     model = networks.make_detector(
         settings, classes, backbone_weights=settings.backbone_weights
     )
-    rate = schedule(settings, steps_per_epoch)
+    warmup = settings.warmup_epochs
+    rate = fitting.falling(settings, steps_per_epoch, warmup)
     model.compile(
         optimizer=fitting.make_optimizer(settings, rate),
         loss=tasks.detection_losses(),

@@ -70,23 +70,14 @@ PRESETS = SMOKE, groups.ADAMW
 
 def load_data(settings, strategy):
     """The images of training, batches of them, and the validation."""
-    from keras_pyconv import datasets, training
-    from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
-
     data = settings.data
-    train, validation = sources.open_images(settings, data.held_back)
-    print(f"{train.count} images to train on, {validation.count} held back.")
-    batches = datasets.training_pictures(
-        train,
-        imagenet_preprocessing(data.side),
-        batch_size=settings.training.batch_size,
-        seed=settings.training.seed,
-        shard=training.shard(strategy),
+    return sources.image_batches(
+        settings,
+        strategy,
+        data.held_back,
         area=(data.smallest_crop, 1.0),
         flip=data.flips,
     )
-    judged = sources.validation_images(validation, settings, strategy)
-    return train, batches, judged
 
 
 def freeze(model, stages):
@@ -112,10 +103,7 @@ def make_model(settings, classes, steps_per_epoch):
     import keras_pyconv
     from keras_pyconv.tasks import Crossentropy, TopKError
 
-    name, side = settings.variant, settings.data.side
-    model = keras_pyconv.build_classifier(
-        name, classes=classes, input_shape=(side, side, 3), name=name
-    )
+    model = networks.make_classifier(settings, classes)
     if settings.weights != "none":
         keras_pyconv.weights.load(model, settings.weights, part="backbone")
     freeze(model, settings.freeze)
@@ -134,13 +122,8 @@ def make_model(settings, classes, steps_per_epoch):
 def main(argv=None):
     """Fine-tunes; returns the model and the figures of each epoch."""
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
-    with command_line.before_the_work():
-        networks.check_variant(settings.variant)
-        strategy = fitting.start(settings)
-        train, batches, validation = load_data(settings, strategy)
-        steps = fitting.steps_per_epoch(settings, train)
-        with fitting.scope(settings, strategy):
-            model = make_model(settings, len(train.classes), steps)
+    prepared = fitting.prepare(settings, load_data, make_model)
+    model, train, batches, validation = prepared
     with fitting.run(settings, model, batches, classes=train.classes) as run:
         model.fit(
             **run.fit_arguments,

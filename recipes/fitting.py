@@ -40,6 +40,32 @@ def scope(settings, strategy):
         yield
 
 
+def prepare(settings, load_data, make_model):
+    """What is needed to train; until here mistakes are the user's.
+
+    Args:
+        settings: with `training` and `run`.
+        load_data: function of the settings and the strategy to a set of
+            `count` examples of `classes`, batches of it, and the validation.
+        make_model: function of the settings, the number of classes and of
+            steps an epoch to the compiled model.
+
+    Returns:
+        `(model, train, batches, validation)`.
+    """
+    from keras_pyconv.architectures import get_architecture
+
+    with command_line.before_the_work():
+        if hasattr(settings, "variant"):
+            get_architecture(settings.variant)  # unknown ones before the data
+        strategy = start(settings)
+        train, batches, validation = load_data(settings, strategy)
+        steps = steps_per_epoch(settings, train)
+        with scope(settings, strategy):
+            model = make_model(settings, len(train.classes), steps)
+    return model, train, batches, validation
+
+
 def steps_per_epoch(settings, examples):
     """Updates of an epoch: those that are asked for, or all that there are.
 
@@ -67,20 +93,23 @@ def peak_rate(settings):
     return wanted.rate * settings.training.batch_size / wanted.rate_batch
 
 
-def falling(rate, falls, steps, warmup_steps=0):
+def falling(settings, steps_per_epoch, warmup_epochs=0):
     """A rate that is divided by ten from some parts of the run on.
 
     Args:
-        rate: float, the first one.
-        falls: parts of the run, between 0 and 1.
-        steps: int, of the whole run.
-        warmup_steps: int, see `training.StepDecay`.
+        settings: with `falls`, the parts of the run, between 0 and 1.
+        steps_per_epoch: int.
+        warmup_epochs: int, however many epochs there are.
     """
     from keras_pyconv import training
 
+    steps = settings.training.epochs * steps_per_epoch
     # In a very short run two falls may meet in one step.
-    boundaries = sorted({round(fall * steps) for fall in falls})
-    return training.StepDecay(rate, boundaries, warmup_steps=warmup_steps)
+    boundaries = sorted({round(fall * steps) for fall in settings.falls})
+    warmup = warmup_epochs * steps_per_epoch
+    return training.StepDecay(
+        peak_rate(settings), boundaries, warmup_steps=warmup
+    )
 
 
 def make_optimizer(settings, rate, **others):
@@ -224,7 +253,7 @@ def _logs(settings, run):
 
     def draw(*_):
         if run.history:
-            pictures.epochs(run.history, path)
+            pictures.curves({"": run.history}, path)
 
     found = []
     if importlib.util.find_spec("matplotlib"):

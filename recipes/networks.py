@@ -3,11 +3,17 @@
 import math
 
 
-def check_variant(name):
-    """Refuses a name that no classifier has, before data are prepared."""
-    from keras_pyconv.architectures import get_architecture
+def make_classifier(settings, classes):
+    """The classifier of the settings with the authors' initialization."""
+    import keras_pyconv
 
-    get_architecture(name)
+    side = settings.data.side
+    return keras_pyconv.build_classifier(
+        settings.variant,
+        classes=classes,
+        input_shape=(side, side, 3),
+        name=settings.variant,
+    )
 
 
 def print_trainable(model):

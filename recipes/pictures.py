@@ -23,52 +23,37 @@ def _save(figure, path):
     return path
 
 
-def training_curves(histories, path):
-    """Loss and accuracy over the epochs, the networks side by side.
+def curves(histories, path):
+    """What runs measured after their epochs, one panel a figure.
 
     As in the paper's Figure 7: training dashed, validation solid.
 
     Args:
-        histories: `{network: history}`, the dictionaries that `fit` returns.
+        histories: by the name of the run, which may be empty, dictionaries,
+            one an epoch, as `training.Run` has them.
         path: The PNG file to write.
     """
-    figure, axes = _figure(1, 2, 9, 3.6)
-    for axis, quantity in zip(axes[0], ("loss", "accuracy")):
-        for number, (network, history) in enumerate(histories.items()):
-            for prefix, line in (("", "--"), ("val_", "-")):
-                values = history[prefix + quantity]
-                label = f"{network}, {'test' if prefix else 'training'}"
-                epochs = range(1, len(values) + 1)
-                axis.plot(epochs, values, line, color=f"C{number}", label=label)
-        axis.set_xlabel("epoch")
-        axis.xaxis.get_major_locator().set_params(integer=True)
-        axis.set_ylabel(quantity)
-        axis.grid(alpha=0.3)
-    axes[0, 0].legend(fontsize="small")
-    return _save(figure, path)
-
-
-def epochs(history, path):
-    """What a run measured after its epochs, as curves, training dashed.
-
-    Args:
-        history: dictionaries, one an epoch, as `training.Run` has them.
-        path: The PNG file to write.
-    """
-    drawn = _panels(history)
-    columns = min(MAX_COLUMNS, len(drawn))
-    rows = -(-len(drawn) // columns)
+    drawn = {name: _panels(rows) for name, rows in histories.items()}
+    titles = list(
+        dict.fromkeys(title for one in drawn.values() for title in one)
+    )
+    columns = min(MAX_COLUMNS, len(titles))
+    rows = -(-len(titles) // columns)
     figure, axes = _figure(rows, columns, 4.5 * columns, 3.6 * rows)
-    for axis in axes.flat[len(drawn) :]:
+    for axis in axes.flat[len(titles) :]:
         axis.set_axis_off()
-    for axis, (panel, lines) in zip(axes.flat, drawn.items()):
-        for name, (numbers, values) in lines.items():
-            line = "-" if name.startswith("val_") else "--"
-            marker = "." if len(numbers) < 20 else None
-            axis.plot(numbers, values, line, marker=marker, label=name)
+    for axis, title in zip(axes.flat, titles):
+        for number, (run, panels) in enumerate(drawn.items()):
+            for name, points in panels.get(title, {}).items():
+                line = "-" if name.startswith("val_") else "--"
+                marker = "." if len(points[0]) < 20 else None
+                color = f"C{number}" if run else None
+                label = f"{run} {name}".strip()
+                style = {"marker": marker, "color": color, "label": label}
+                axis.plot(*points, line, **style)
         axis.set_xlabel("epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
-        axis.set_title(panel)
+        axis.set_title(title)
         axis.grid(alpha=0.3)
         axis.legend(fontsize="small")
     return _save(figure, path)

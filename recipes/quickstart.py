@@ -102,14 +102,14 @@ def train(name, data, settings):
     folder = settings.run.workdir / name
     length = {"epochs": settings.epochs, "seed": settings.seed}
     with fitting.open_run(folder, model, batches, settings, **length) as run:
-        fit = model.fit(
+        model.fit(
             **run.fit_arguments,
             validation_data=data["test"][:2],
             callbacks=run.callbacks([timer]),
         )
     # Of a training that had ended before no step is left to time.
     seconds = np.median(np.diff(ends)) if len(ends) > 1 else np.nan
-    return model, fit.history, float(seconds)
+    return model, run.history, float(seconds)
 
 
 def main(argv=None):

@@ -91,12 +91,6 @@ def load_batches(settings, strategy, train, validation, broken):
     return batches, training.validation_data(judged, size, strategy)
 
 
-def schedule(settings, steps_per_epoch):
-    """The rate over the run, which falls at three parts of its length."""
-    steps = settings.training.epochs * steps_per_epoch
-    return fitting.falling(fitting.peak_rate(settings), settings.falls, steps)
-
-
 def make_network(settings, classes, weights=None):
     """The network for frames of any size; the test's squares are larger."""
     import keras_pyconv
@@ -115,7 +109,7 @@ def make_model(settings, classes, steps_per_epoch):
     from keras_pyconv.tasks import Crossentropy, TopKError
 
     model = make_network(settings, classes)
-    rate = schedule(settings, steps_per_epoch)
+    rate = fitting.falling(settings, steps_per_epoch)
     model.compile(
         optimizer=fitting.make_optimizer(settings, rate),
         loss=Crossentropy(settings.training.label_smoothing),

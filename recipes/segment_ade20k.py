@@ -132,13 +132,9 @@ def train(settings):
     """Trains; returns the model and the figures of each epoch."""
     from keras_pyconv import export
 
-    with command_line.before_the_work():
-        strategy = fitting.start(settings)
-        images, batches, validation = load_data(settings, strategy)
-        steps = fitting.steps_per_epoch(settings, images)
-        classes = images.classes
-        with fitting.scope(settings, strategy):
-            model = make_model(settings, len(classes), steps)
+    prepared = fitting.prepare(settings, load_data, make_model)
+    model, images, batches, validation = prepared
+    classes = images.classes
     with fitting.run(settings, model, batches, classes=classes) as run:
         model.fit(
             **run.fit_arguments,

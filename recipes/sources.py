@@ -140,18 +140,33 @@ def batches_of(images, labels, settings):
         )
 
 
-def validation_images(images, settings, strategy):
-    """What `validation_data` of `fit` takes: central crops, each once."""
+def image_batches(settings, strategy, held_back=None, **options):
+    """The images of training, batches of them, and the validation.
+
+    Args:
+        settings: with `data`, `training` and `run`.
+        strategy: the model's.
+        held_back: see `open_images`.
+        **options: of `datasets.training_pictures`.
+    """
     from keras_pyconv import datasets, training
     from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
 
-    batches = functools.partial(
-        datasets.evaluation_pictures,
-        images,
-        imagenet_preprocessing(settings.data.side),
+    train, validation = open_images(settings, held_back)
+    prepared = imagenet_preprocessing(settings.data.side)
+    batches = datasets.training_pictures(
+        train,
+        prepared,
+        batch_size=settings.training.batch_size,
+        seed=settings.training.seed,
+        shard=training.shard(strategy),
+        **options,
+    )
+    judged = functools.partial(
+        datasets.evaluation_pictures, validation, prepared
     )
     size = settings.training.batch_size
-    return training.validation_data(batches, size, strategy)
+    return train, batches, training.validation_data(judged, size, strategy)
 
 
 def coco_evaluation(validation, side):
@@ -183,22 +198,11 @@ def class_weights(settings, examples):
     Args:
         settings: with `training` and `run`.
         examples: the set of labelled images or videos to train on.
-
-    Raises:
-        Mistake: on several machines Keras's `fit` takes none.
     """
     import numpy as np
 
-    from keras_pyconv import training
-
     if settings.training.class_weights is None:
         return None
-    run = settings.run
-    strategy = training.make_strategy(run.strategy, run.devices)
-    if training.shard(strategy)[1] > 1:
-        raise command_line.Mistake(
-            "--class-weights work on one machine; leave them out on several"
-        )
     labels = getattr(examples, "labels", None)
     if labels is None:
         every = examples.examples(None).map(lambda example: example["label"])

@@ -81,7 +81,7 @@ def draw(workdir, histories, rows, predictions, test):
     some = {name: classes[:SHOWN] for name, classes in predictions.items()}
     sizes = [size for size in SIZE_CLASSES if size in rows[0]]
     return [
-        pictures.training_curves(histories, workdir / "curves.png"),
+        pictures.curves(histories, workdir / "curves.png"),
         pictures.accuracy_by_size(rows, sizes, workdir / "sizes.png"),
         pictures.prediction_grid(
             images, labels, some, workdir / "predictions.png"

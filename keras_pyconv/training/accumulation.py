@@ -8,22 +8,7 @@ import functools
 import keras
 
 from keras_pyconv.lazy import tf
-from keras_pyconv.training.data import refuse_uneven
-
-
-def _cut(batch, parts):
-    """Every tensor (b, ...) as (parts, b / parts, ...)."""
-
-    def cut(tensor):
-        if tensor.shape[0] is None:
-            raise ValueError(
-                "Accumulation needs batches of the same known size: batch the "
-                f"data with drop_remainder=True. Received: {tensor}"
-            )
-        refuse_uneven(tensor.shape[0], parts, f"parts={parts}")
-        return tf.reshape(tensor, (parts, -1, *tensor.shape[1:]))
-
-    return tf.nest.map_structure(cut, batch)
+from keras_pyconv.training.data import cut, refuse_uneven
 
 
 def _gradients(model, data, parts):
@@ -42,18 +27,18 @@ def _gradients(model, data, parts):
 
 
 def _train_step(model, parts, data):
-    cut, total = _cut(data, parts), None
+    refuse_uneven(data, parts, f"parts={parts}")
+    data, total = cut(data, parts), []
     for number in range(parts):
-        part = tf.nest.map_structure(lambda t: t[number], cut)
-        if total is None:
-            total, logs = _gradients(model, part, parts)
-            continue
         # A graph would run the parts side by side and so hold the activations
         # of all of them.
         with tf.control_dependencies([g for g in total if g is not None]):
-            part = tf.nest.map_structure(tf.identity, part)
+            part = tf.nest.map_structure(lambda t: t[number], data)
         more, logs = _gradients(model, part, parts)
-        total = [None if g is None else g + s for g, s in zip(more, total)]
+        total = [
+            g if sum_ is None else sum_ + g
+            for g, sum_ in zip(more, total or [None] * len(more))
+        ]
     model.optimizer.apply_gradients(zip(total, model.trainable_variables))
     return logs
 

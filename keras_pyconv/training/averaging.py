@@ -10,7 +10,18 @@ as they were, where Keras swaps by adding and subtracting, which rounds.
 import keras
 
 from keras_pyconv.lazy import tf
-from keras_pyconv.training.per_device import PerDevice
+from keras_pyconv.runs import per_device
+
+
+def _move(average, weight, factor):
+    kept = tf.cast(factor, average.dtype)
+    average.assign(kept * average + (1 - kept) * weight)
+
+
+def _exchange(average, weight):
+    kept = tf.identity(weight)
+    weight.assign(average)
+    average.assign(kept)
 
 
 class WeightAverage(keras.callbacks.Callback):
@@ -42,16 +53,11 @@ class WeightAverage(keras.callbacks.Callback):
         with model.distribute_strategy.scope():
             self._averages = [
                 keras.Variable(
-                    keras.ops.convert_to_numpy(weight),
-                    dtype=weight.dtype,
-                    trainable=False,
-                    name=f"average_{number}",
+                    keras.ops.convert_to_numpy(weight), False, weight.dtype
                 )
-                for number, weight in enumerate(self._weights)
+                for weight in self._weights
             ]
-        self._state = PerDevice(self._averages, model.distribute_strategy)
-        self._update = tf.function(self._moved, autograph=False)
-        self._exchange = tf.function(self._exchanged, autograph=False)
+        self._on_each = tf.function(self._on_each, autograph=False)
 
     def _on_each(self, function, *args):
         """Calls it with an average and its weight, on every device."""
@@ -60,30 +66,15 @@ class WeightAverage(keras.callbacks.Callback):
             args_ = (weight.value, *args)
             extended.update(average.value, function, args_, group=False)
 
-    def _moved(self, step):
-        def move(average, weight, factor):
-            kept = tf.cast(factor, average.dtype)
-            average.assign(kept * average + (1 - kept) * weight)
-
-        factor = tf.minimum(self.decay, (1 + step) / (10 + step))
-        self._on_each(move, factor)
-
-    def _exchanged(self):
-        def exchange(average, weight):
-            kept = tf.identity(weight)
-            weight.assign(average)
-            average.assign(kept)
-
-        self._on_each(exchange)
-
     def on_train_batch_end(self, batch, logs=None):
-        self._update(tf.constant(self.steps, "float32"))
+        factor = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        self._on_each(_move, tf.constant(factor, "float32"))
         self.steps += 1
 
     def _put(self, in_place):
         """Exchanges weights and averages, unless they are so already."""
         if self.in_place != in_place:
-            self._exchange()
+            self._on_each(_exchange)
             self.in_place = in_place
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -96,14 +87,11 @@ class WeightAverage(keras.callbacks.Callback):
         self._put(True)
 
     def get_state(self):
-        arrays = self._state.read()
-        return {
-            "averages": [arrays[id(one)] for one in self._averages],
-            "steps": self.steps,
-            "in_place": self.in_place,
-        }
+        strategy = self.model.distribute_strategy
+        averages = per_device.read(self._averages, strategy)
+        return averages, self.steps, self.in_place
 
     def set_state(self, state):
-        ids = map(id, self._averages)
-        self._state.assign(dict(zip(ids, state["averages"])))
-        self.steps, self.in_place = state["steps"], state["in_place"]
+        averages, self.steps, self.in_place = state
+        strategy = self.model.distribute_strategy
+        per_device.assign(self._averages, averages, strategy)

@@ -6,7 +6,7 @@ import time
 import keras
 import numpy as np
 
-from keras_pyconv.training.callback_states import CallbackStates
+from keras_pyconv.runs.callback_states import CallbackStates
 
 REFRESH_SECONDS = 0.2
 
@@ -39,30 +39,20 @@ class Evaluation(keras.callbacks.Callback):
                 logs[f"val_{name.removeprefix('val_')}"] = float(value)
 
 
-def _is_overridden(callback, name):
-    own = getattr(getattr(callback, name), "__func__", None)
-    return own is not getattr(keras.callbacks.Callback, name)
-
-
 def _reads_steps(callback):
     """Whether it wants the logs of every step, which waits for the device."""
-    names = ("on_train_batch_end", "on_batch_end")
+    if _is_bar(callback):
+        return False
+    names, base = ("on_train_batch_end", "on_batch_end"), keras.callbacks
     return getattr(callback, "reads_logs", True) and any(
-        _is_overridden(callback, name) for name in names
+        getattr(getattr(callback, name), "__func__", None)
+        is not getattr(base.Callback, name)
+        for name in names
     )
 
 
 def _is_bar(callback):
     return isinstance(callback, keras.callbacks.ProgbarLogger)
-
-
-def _refuse_backups(callbacks):
-    for callback in callbacks:
-        if isinstance(callback, keras.callbacks.BackupAndRestore):
-            raise ValueError(
-                "BackupAndRestore would restore what the run's own checkpoints "
-                "have restored already. Leave it out."
-            )
 
 
 def _floats(logs):
@@ -80,24 +70,22 @@ def _floats(logs):
 
 
 class Callbacks(keras.callbacks.CallbackList):
-    """Those of the user with Keras's history and bar, and a run's saving.
+    """Those of the user with Keras's history and bar, and a run's saving."""
 
-    Args:
-        run: the `Run`.
-        callbacks: Keras callbacks.
-        verbose: as `fit` takes it.
-    """
-
-    def __init__(self, run, callbacks, verbose):
+    def __init__(self, run, callbacks, verbose, restored):
         callbacks = keras.tree.flatten(callbacks or [])
-        _refuse_backups(callbacks)
+        backup = keras.callbacks.BackupAndRestore
+        if any(isinstance(callback, backup) for callback in callbacks):
+            raise ValueError(
+                "BackupAndRestore would restore what the run's own checkpoints "
+                "have restored already. Leave it out."
+            )
         if verbose == "auto":
             verbose = 1 if sys.stdout.isatty() else 2
-        self._run = run
-        # Given up after the first epoch has begun: it is as large as the model.
-        self._restored, run.restored = run.restored, None
+        # Given up as soon as it can be: it is as large as the model.
+        self._run, self._restored = run, restored
         # Keras counts the batches of an epoch that is gone on with from 0.
-        self._skipped = 0 if run.finished else run.within
+        self._skipped = run.within
         self._ends_short, self._shown = False, 0.0
         super().__init__(
             # What changes weights or logs comes before what reads them.
@@ -109,24 +97,18 @@ class Callbacks(keras.callbacks.CallbackList):
             epochs=run.epochs,
             steps=run.steps_per_epoch,
         )
-        self._states = CallbackStates(self.callbacks, run.say)
-        others = [one for one in self.callbacks if not _is_bar(one)]
-        self._reading = any(map(_reads_steps, others))
-
-    def states(self):
-        """The states of the callbacks, as JSON can hold them, and arrays."""
-        return self._states.read()
+        self.states = CallbackStates(self.callbacks, run.say)
+        self._reading = any(map(_reads_steps, self.callbacks))
 
     def _restore(self):
-        arrays, record = self._restored
-        self._run.restore(arrays, record)
-        self._states.restore(record["callbacks"], arrays)
+        if self._restored:
+            self._run.state.restore(self._restored)
+            self.states.restore(self._restored["callbacks"])
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        self._states.begin()
-        if self._restored:
-            self._restore()
+        self.states.begin()
+        self._restore()
 
     def on_epoch_begin(self, epoch, logs=None):
         if epoch != len(self._run.history):
@@ -137,28 +119,37 @@ class Callbacks(keras.callbacks.CallbackList):
             )
         super().on_epoch_begin(epoch, logs)
         # The epoch had begun before, and Keras has just reset its metrics.
-        if self._restored and self._skipped:
+        if self._skipped:
             self._restore()
-        self._restored = None
+        if not self._run.owes_evaluation:
+            self._restored = None
 
     def on_train_batch_begin(self, batch, logs=None):
-        super().on_train_batch_begin(batch + self._skipped, logs)
+        if not self._run.owes_evaluation:
+            super().on_train_batch_begin(batch + self._skipped, logs)
 
     def on_train_batch_end(self, batch, logs=None):
         batch += self._skipped
-        last = batch + 1 == self._run.steps_per_epoch
+        last = batch + 1 >= self._run.steps_per_epoch
+        if self._run.owes_evaluation:
+            # Keras evaluates after a step alone; this one was done before.
+            self._restore()
+            self._restored = None
+        else:
+            self._tell_step(batch, logs, last)
+            self._run.after_steps(batch + 1)
+        if last and self._skipped and not self.model.stop_training:
+            self._ends_short = self.model.stop_training = True
+
+    def _tell_step(self, batch, logs, last):
         now = time.monotonic()
-        # Reading logs waits for the device.
         if self._reading or last or now - self._shown > REFRESH_SECONDS:
             self._shown = now
             super().on_train_batch_end(batch, logs)
-        else:
-            for callback in self.callbacks:
-                if not _is_bar(callback):
-                    callback.on_train_batch_end(batch)
-        self._run.after_steps(batch + 1)
-        if last and self._skipped and not self.model.stop_training:
-            self._ends_short = self.model.stop_training = True
+            return
+        for callback in self.callbacks:
+            if not _is_bar(callback):
+                callback.on_train_batch_end(batch)
 
     def on_test_begin(self, logs=None):
         self._run.begin_evaluation()
@@ -166,17 +157,15 @@ class Callbacks(keras.callbacks.CallbackList):
 
     def on_test_end(self, logs=None):
         super().on_test_end(logs)
-        self._run.end_evaluation()
+        self._run.stopping.at_once = False
 
     def on_epoch_end(self, epoch, logs=None):
         if self._ends_short:
             self._ends_short = self.model.stop_training = False
         self._skipped = 0
         self._run.check_steps()
-        if any(
-            isinstance(one, Evaluation) and one.is_due(epoch)
-            for one in self.callbacks
-        ):
+        evaluations = [c for c in self.callbacks if isinstance(c, Evaluation)]
+        if any(evaluation.is_due(epoch) for evaluation in evaluations):
             self._run.begin_evaluation()
         logs = _floats(logs)
         for callback in self.callbacks:

@@ -25,21 +25,12 @@ def _check_agreement(strategy, step):
         )
 
 
-def _check_keras(model):
-    if not callable(getattr(model, PRIVATE, None)):
-        raise RuntimeError(
-            f"Keras {keras.__version__} has no keras.Model.{PRIVATE}, which "
-            "training on several machines replaces. Use Keras 3.15, or train "
-            "on one machine."
-        )
-
-
 class _OneStep:
     """What `fit` calls as `train_function`, and as `test_function`."""
 
     def __init__(self, model, step, stopping):
         strategy = model.distribute_strategy
-        self._stopping, self.stop = stopping, False
+        self._stopping, self.wants_to_stop = stopping, False
 
         def everywhere(data, asked):
             def replica(data):
@@ -56,29 +47,24 @@ class _OneStep:
         asked = tf.constant(self._stopping.signal is not None, "float32")
         logs = self._everywhere(next(batches), asked)
         # All machines stop after the same step.
-        self.stop = float(logs.pop(STOP)) > 0
+        self.wants_to_stop = float(logs.pop(STOP)) > 0
         return logs
 
 
 def adapt(model, stopping, step):
     """Makes `fit` and `evaluate` of a built model work on several machines.
 
-    Args:
-        model: of a `MultiWorkerMirroredStrategy`.
-        stopping: `Stopping`, of this machine.
-        step: int, that this machine begins with.
-
     Raises:
         ValueError: the machines begin with different steps.
         RuntimeError: this Keras is made in another way.
     """
-    _check_keras(model)
+    if not callable(getattr(model, PRIVATE, None)):
+        raise RuntimeError(
+            f"Keras {keras.__version__} has no keras.Model.{PRIVATE}, which "
+            "training on several machines replaces. Use Keras 3.15, or train "
+            "on one machine."
+        )
     _check_agreement(model.distribute_strategy, step)
     setattr(model, PRIVATE, lambda *_, **__: None)
     model.train_function = _OneStep(model, model.train_step, stopping)
     model.test_function = _OneStep(model, model.test_step, stopping)
-
-
-def wants_to_stop(model):
-    """Whether any machine was asked to stop before the last step."""
-    return model.train_function.stop

@@ -8,21 +8,14 @@ import contextlib
 import signal
 import threading
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
 
 class Stopping:
-    """Remembers that a signal asked the run to end.
-
-    Attributes:
-        signal: its number, or None.
-        at_once: whether all is saved and a signal may interrupt.
-    """
+    """Remembers that a signal asked the run to end."""
 
     def __init__(self, say=print):
-        self.signal = None
+        self.signal, self._say = None, say
+        # Whether all is saved and a signal may interrupt.
         self.at_once = False
-        self._say = say
 
     def _handle(self, number, frame):
         again = self.signal is not None
@@ -37,13 +30,11 @@ class Stopping:
     @contextlib.contextmanager
     def listening(self):
         """Within this the signals are taken, in the main thread only."""
+        numbers = signal.SIGINT, signal.SIGTERM
         if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.getsignal(number) for number in SIGNALS}
+            numbers = ()
+        before = {one: signal.signal(one, self._handle) for one in numbers}
         try:
-            for number in SIGNALS:
-                signal.signal(number, self._handle)
             yield
         finally:
             for number, handler in before.items():

@@ -5,6 +5,7 @@ The facts a reader would get wrong: build and compile the model inside
 disturb each other, so the same devices always give the same object here.
 """
 
+import contextlib
 import functools
 import json
 import os
@@ -16,48 +17,39 @@ from keras_pyconv.lazy import tf
 NAMES = ("auto", "one", "mirrored", "multi_worker")
 
 
-def _require_tensorflow():
-    if keras.backend.backend() != "tensorflow":
+@contextlib.contextmanager
+def _early(devices):
+    try:
+        yield
+    except RuntimeError as error:
         raise RuntimeError(
-            "Training needs Keras's TensorFlow backend; "
-            f"this is {keras.backend.backend()!r}."
+            f"Training on {devices} must be asked for before TensorFlow "
+            "computes anything: call make_strategy first."
+        ) from error
+
+
+def _make_cpus(count):
+    """Divides the processor into `count` logical devices, if it is not yet."""
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    if len(tf.config.get_logical_device_configuration(cpu) or [cpu]) >= count:
+        return
+    with _early(f"{count} CPU devices"):
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * count
         )
 
 
-def _logical_cpus(count):
-    """Names of `count` logical CPU devices, made where possible."""
-    (cpu,) = tf.config.list_physical_devices("CPU")
-    present = tf.config.get_logical_device_configuration(cpu) or [None]
-    if len(present) < count:
-        try:
-            tf.config.set_logical_device_configuration(
-                cpu, [tf.config.LogicalDeviceConfiguration()] * count
-            )
-        except RuntimeError as error:
-            raise RuntimeError(
-                f"Training on {count} CPU devices must be asked for before "
-                "TensorFlow computes anything: call make_strategy first."
-            ) from error
-    return tuple(f"CPU:{number}" for number in range(count))
-
-
-def _mirrored_devices(num_devices):
-    """The devices to mirror on: GPUs where there are any, else CPUs."""
-    gpus = len(tf.config.list_physical_devices("GPU"))
-    count = num_devices or gpus or 2
+@functools.cache
+def _mirrored(count, gpus):
     if gpus and count > gpus:
         raise ValueError(
             f"This machine has {gpus} GPUs. Received: num_devices={count}"
         )
-    if not gpus:
-        return _logical_cpus(count)
-    return tuple(f"GPU:{number}" for number in range(count))
-
-
-@functools.cache
-def _mirrored(devices):
-    if devices[0].startswith("GPU"):
+    if gpus:
+        devices = [f"GPU:{number}" for number in range(count)]
         return tf.distribute.MirroredStrategy(devices)
+    _make_cpus(count)
+    devices = [f"CPU:{number}" for number in range(count)]
     # The default reduction on CPUs numbers its collectives for the process
     # and not for the strategy.
     reduction = tf.distribute.ReductionToOneDevice()
@@ -67,7 +59,7 @@ def _mirrored(devices):
 def _workers():
     """How many machines the environment variable TF_CONFIG names."""
     try:
-        cluster = json.loads(os.environ.get("TF_CONFIG", "{}"))["cluster"]
+        cluster = json.loads(os.environ["TF_CONFIG"])["cluster"]
     except (KeyError, ValueError):
         return 0
     return sum(len(cluster.get(role, ())) for role in ("chief", "worker"))
@@ -82,13 +74,8 @@ def _multi_worker():
             '["host0:12345", "host1:12345"]}, "task": {"type": "worker", '
             f'"index": 0}}}}. It is {os.environ.get("TF_CONFIG")!r}.'
         )
-    try:
+    with _early("several machines"):
         return tf.distribute.MultiWorkerMirroredStrategy()
-    except RuntimeError as error:
-        raise RuntimeError(
-            "Training on several machines must be asked for before "
-            "TensorFlow computes anything: call make_strategy first."
-        ) from error
 
 
 def make_strategy(name="auto", num_devices=None):
@@ -106,31 +93,31 @@ def make_strategy(name="auto", num_devices=None):
         num_devices: int or None; for `"mirrored"`, and `"auto"` on one
             machine.
 
-    Returns:
-        A `tf.distribute.Strategy`. The same devices give the same object.
+    The same devices give the same object.
 
     Raises:
-        ValueError: an unknown name, more devices than there are, or no
-            `TF_CONFIG`.
+        ValueError: no such name or devices, or no `TF_CONFIG`.
         RuntimeError: TensorFlow has computed something already, so its
-            devices can no longer be arranged.
+            devices can no longer be arranged; or Keras has another backend.
     """
-    _require_tensorflow()
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeError(
+            "Training needs Keras's TensorFlow backend; "
+            f"this is {keras.backend.backend()!r}."
+        )
     if name not in NAMES:
         raise ValueError(
             f"Unknown strategy. Received: name={name!r}. "
             f"Known: {', '.join(NAMES)}"
         )
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    several = "mirrored" if (num_devices or gpus) > 1 else "one"
     if name == "auto":
-        gpus = len(tf.config.list_physical_devices("GPU"))
-        several = (num_devices or gpus) > 1
-        name = "mirrored" if several else "one"
-        if _workers() > 1:
-            name = "multi_worker"
+        name = "multi_worker" if _workers() > 1 else several
     if name == "multi_worker":
         return _multi_worker()
     if name == "mirrored":
-        return _mirrored(_mirrored_devices(num_devices))
+        return _mirrored(num_devices or gpus or 2, gpus)
     if num_devices not in (None, 1):
         raise ValueError(
             "The strategy 'one' has one device; 'mirrored' has several. "
@@ -140,20 +127,16 @@ def make_strategy(name="auto", num_devices=None):
 
 
 def shard(strategy):
-    """Which part of the data this process reads: `(index, count)`.
+    """This machine's number and how many a strategy has: `(index, count)`.
 
-    Args:
-        strategy: what `make_strategy` returned.
-
-    Returns:
-        This machine's number and how many there are: `(0, 1)` on one
-        machine, whatever devices it has. The first machine writes the files.
+    So the data are divided; `(0, 1)` is one machine, whatever its devices. The
+    first machine writes the files.
     """
     resolver = strategy.cluster_resolver
     spec = resolver.cluster_spec() if resolver else None
     if not spec:
         return 0, 1
-    chiefs = spec.num_tasks("chief") if "chief" in spec.jobs else 0
-    workers = spec.num_tasks("worker") if "worker" in spec.jobs else 0
+    counts = {role: spec.num_tasks(role) for role in spec.jobs}
+    chiefs, workers = counts.get("chief", 0), counts.get("worker", 0)
     first = 0 if resolver.task_type == "chief" else chiefs
     return first + resolver.task_id, chiefs + workers

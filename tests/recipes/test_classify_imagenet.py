@@ -12,6 +12,7 @@ from recipes import (
     classify_imagenet,
     classify_imagenet_cutmix,
     evaluate,
+    fitting,
 )
 from recipes.command_line import Mistake
 from tests.recipes.settings_of import settings_of
@@ -69,7 +70,7 @@ def test_the_folder_holds_curves_a_log_and_the_settings(run):
 
 def test_the_rate_is_the_papers_over_90_epochs():
     settings = classify_imagenet.SETTINGS
-    rate = classify_imagenet.schedule(settings, STEPS)
+    rate = fitting.falling(settings, STEPS)
     expected = {0: 0.1, 30: 0.01, 60: 1e-3, 80: 1e-4}
     for epoch, value in expected.items():
         assert float(rate(epoch * STEPS)) == pytest.approx(value)
@@ -94,8 +95,9 @@ def test_the_rate_follows_the_batch_unless_told_not_to(recipe):
     for options, factor in ([], 0.5), (["--no-scaled-rate"], 1):
         whole = settings_of(recipe)
         half = f"--batch-size={whole.training.batch_size // 2}"
+        schedule = getattr(recipe, "schedule", fitting.falling)
         peaks = [
-            max(float(recipe.schedule(one, 100)(step)) for step in (0, 500))
+            max(float(schedule(one, 100)(step)) for step in (0, 500))
             for one in (whole, settings_of(recipe, half, *options))
         ]
         assert peaks[1] == pytest.approx(factor * peaks[0])

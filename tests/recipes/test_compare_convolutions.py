@@ -12,7 +12,7 @@ from recipes import branches
 from recipes import compare_convolutions as compare
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "comparison.md"
-NAMES = list(compare.DESIGNS)
+NAMES = list(branches.DESIGNS)
 
 
 def impulse_answers(model):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_pyconv.tasks.detection import NUMBERS
-from recipes import detect_coco, evaluate_detection, networks
+from recipes import detect_coco, evaluate_detection, fitting, networks
 from recipes.command_line import Mistake
 from tests.datasets import scenes
 from tests.recipes.settings_of import settings_of
@@ -89,7 +89,8 @@ def test_the_papers_row_is_printed_for_the_papers_networks(capsys):
 
 
 def test_the_schedule_is_the_references():
-    schedule = detect_coco.schedule(detect_coco.SETTINGS, STEPS)
+    settings = detect_coco.SETTINGS
+    schedule = fitting.falling(settings, STEPS, settings.warmup_epochs)
     found = [
         float(schedule(epoch * STEPS + step))
         for epoch, step in (
@@ -106,13 +107,13 @@ def test_the_schedule_is_the_references():
 
 def test_a_shorter_run_keeps_the_shape_and_the_rate_follows_the_batch():
     short = settings_of(detect_coco, "--epochs=13", "--batch-size=64")
-    rate = detect_coco.schedule(short, 100)
+    rate = fitting.falling(short, 100, short.warmup_epochs)
     # Tenths of 86 and 108 epochs; a quarter of 0.02.
     assert rate.boundaries == [860, 1080] and rate.warmup_steps == 100
     assert float(rate(100)) == pytest.approx(0.005)
     words = ["--batch-size=64", "--learning-rate=0.03", "--no-scaled-rate"]
     own = settings_of(detect_coco, *words)
-    assert detect_coco.schedule(own, 100).rate == 0.03
+    assert fitting.falling(own, 100).rate == 0.03
 
 
 def _write_folder(folder, **contents):

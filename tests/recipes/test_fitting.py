@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_pyconv import training
 from recipes import finetune_folder, fitting, sources
 from recipes.command_line import Mistake
 from tests.recipes.settings_of import settings_of
@@ -90,14 +89,6 @@ def test_every_class_counts_as_much_with_balanced_weights(folder):
     }
     plain = settings_of(finetune_folder, *options(folder, "weights"))
     assert sources.class_weights(plain, train) is None
-
-
-def test_class_weights_are_refused_on_several_machines(folder, monkeypatch):
-    words = options(folder, "weights", "--class-weights=balanced")
-    settings = settings_of(finetune_folder, *words)
-    monkeypatch.setattr(training, "shard", lambda strategy: (0, 2))
-    with pytest.raises(Mistake, match="work on one machine"):
-        sources.class_weights(settings, None)
 
 
 def test_adamw_decays_kernels_and_neither_biases_nor_normalization():

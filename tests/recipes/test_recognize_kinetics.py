@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from recipes import fitting
 from recipes import recognize_kinetics as recipe
 from recipes import videos
 from tests.recipes.settings_of import settings_of
@@ -72,7 +73,7 @@ def test_the_settings_are_the_papers():
     training = settings.training
     assert (training.batch_size, training.epochs) == (64, 90)
     assert settings.optimizer.weight_decay == 1e-4
-    rate = recipe.schedule(settings, STEPS)
+    rate = fitting.falling(settings, STEPS)
     for epoch, value in {0: 0.1, 30: 0.01, 60: 1e-3, 80: 1e-4}.items():
         assert float(rate(epoch * STEPS)) == pytest.approx(value)
 

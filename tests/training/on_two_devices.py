@@ -142,6 +142,12 @@ def _figures(strategy, data):
     }
 
 
+def _held_out(strategy):
+    """11 examples, of which the last batch is not full."""
+    data = training.validation_data(small.held_out, 4, strategy)
+    return small.model(strategy).evaluate(data, verbose=0, return_dict=True)
+
+
 def scores():
     """Scores of 13 examples and 7 classes, truth, and truth with gaps."""
     rng = np.random.default_rng(4)
@@ -164,6 +170,7 @@ def train(folder):
     results["moved"] = _run(moved, one, PLAIN)
     results["whole"], results["broken"] = _broken(two, folder)
     results["refused"] = _refused(two, folder / "refused")
+    results["held out"] = [_held_out(one), _held_out(two)]
     results["figures"] = [_figures(one, scores()), _figures(two, scores())]
     (folder / "results.json").write_text(json.dumps(results))
 

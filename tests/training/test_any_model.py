@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_pyconv import datasets, training
-from keras_pyconv.training import checkpoints
+from keras_pyconv.runs import checkpoints
 from tests.training import on_two_devices, small
 
 
@@ -62,15 +62,13 @@ def test_a_network_of_keras_is_killed_and_goes_on(start, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert _ended(start(_resnet50, whole, False)) == 0
     assert _ended(start(_resnet50, broken, True)) == -signal.SIGKILL
-    assert checkpoints.latest(broken / "checkpoints")[2]["step"] == 2
+    assert checkpoints.latest(broken / "checkpoints")[1]["step"] == 2
     assert _ended(start(_resnet50, broken, False)) == 0
-    (_, wanted, record), (_, found, other) = (
+    (_, wanted), (_, found) = (
         checkpoints.latest(folder / "checkpoints") for folder in (whole, broken)
     )
-    assert other["history"] == record["history"]
-    assert other["callbacks"] == record["callbacks"]
-    for name, array in wanted.items():
-        np.testing.assert_array_equal(found[name], array)
+    for name in wanted.keys() - {"made"}:
+        np.testing.assert_equal(found[name], wanted[name])
 
 
 OPTIMIZERS = {

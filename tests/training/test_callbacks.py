@@ -9,12 +9,13 @@ import pytest
 import tensorflow as tf
 
 from keras_pyconv import training
-from keras_pyconv.training import checkpoints
-from keras_pyconv.training.callback_states import decode, encode
+from keras_pyconv.runs import checkpoints
+from keras_pyconv.runs.plain import decode, encode
 from tests.training import small
 
 STEPS, EPOCHS = small.STEPS_PER_EPOCH, 5
 # The best of them is the second; whoever forgets it takes the third for it.
+WITHIN = -100  # a validation, where no steps are counted
 SCORES = (1.0, 3.0, 2.0, 1.5, 9.0)
 
 
@@ -23,7 +24,7 @@ class Killed(Exception):
 
 
 class Kill(keras.callbacks.Callback):
-    """Ends the process, so to say, before a step of the run."""
+    """Ends the process, so to say, before a step or within a validation."""
 
     def __init__(self, steps):
         super().__init__()
@@ -31,8 +32,18 @@ class Kill(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         self.steps -= 1
-        if self.steps < 0:
+        if self.steps == -1:
             raise Killed
+
+    def on_test_batch_end(self, batch, logs=None):
+        if self.steps <= WITHIN:
+            raise Killed
+
+    def get_state(self):
+        return None
+
+    def set_state(self, state):
+        """The next one is another."""
 
 
 class Counter(keras.callbacks.Callback):
@@ -218,8 +229,9 @@ def runs(tmp_path_factory):
     @functools.cache
     def both(names):
         whole, broken = (tmp_path_factory.mktemp("run") for _ in range(2))
-        # Within the third epoch, and before the last step of the fourth.
-        for kill in (10, 6):
+        # Within the third epoch, and before the last step of the fourth; in
+        # the validation of that.
+        for kill in (10, 6, WITHIN):
             with pytest.raises(Killed):
                 _run(broken, names, kill)
             gc.collect()
@@ -338,7 +350,7 @@ def test_nan_under_terminate_on_nan_saves_nothing_and_ends(tmp_path, capsys):
     stop = keras.callbacks.TerminateOnNaN()
     small.run(tmp_path, callbacks=[stop], evaluate=None, batches=spoiled)
     assert "loss is nan at step 7. Nothing is saved" in capsys.readouterr().out
-    _, _, record = checkpoints.latest(tmp_path / "checkpoints")
+    _, record = checkpoints.latest(tmp_path / "checkpoints")
     assert (record["step"], record["finished"]) == (4, False)
 
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.training import on_two_devices
+from tests.training import on_two_devices, small
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -101,6 +101,17 @@ def test_it_does_so_with_onednn_on_and_off(switch, tmp_path):
     )
     for whole, broken in json.loads((tmp_path / "results.json").read_text()):
         assert broken == whole
+
+
+def test_what_fills_up_a_batch_does_not_count_on_two_devices(results):
+    one, two = results["held out"]
+    assert two == pytest.approx(one, rel=1e-5)
+    # Of the 11 examples alone.
+    model = small.model()
+    x, y, weights = next(iter(small.held_out(11)))
+    assert one == pytest.approx(
+        model.evaluate(x, y, verbose=0, return_dict=True), rel=1e-5
+    )
 
 
 def test_figures_are_of_all_examples_on_any_devices(results):

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 import keras_pyconv
 from keras_pyconv import datasets, training
+from keras_pyconv.runs import checkpoints
+from keras_pyconv.runs.state import State
 from keras_pyconv.tasks.preprocessing import Preprocessing
-from keras_pyconv.training import checkpoints
-from keras_pyconv.training.state import State
 from tests.datasets import pictures
 from tests.training import small
 
@@ -67,12 +67,12 @@ def test_a_variable_in_bfloat16_is_kept_to_the_bit(tmp_path):
     )
     model.compile("sgd", "mse")
     before = small.arrays(model)
-    arrays, record = State(model).read()
-    checkpoints.save(tmp_path, 1, arrays, record, keep=1)
+    state = {"step": 1, **State(model).read()}
+    checkpoints.save(tmp_path, state, keep=1)
     model.layers[0].kernel.assign(keras.ops.zeros((2, 3)))
-    _, arrays, record = checkpoints.latest(tmp_path)
-    assert State(model).differences(arrays) == []
-    State(model).restore(arrays, record)
+    _, state = checkpoints.latest(tmp_path)
+    assert State(model).differences(state) == []
+    State(model).restore(state)
     for a, b in zip(small.arrays(model), before, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -110,7 +110,7 @@ def test_a_loss_that_is_no_number_overwrites_nothing(tmp_path):
         return small.batches(first_step).map(spoil)
 
     small.run(tmp_path, stop_after_steps=2)
-    with pytest.raises(FloatingPointError, match="loss is nan at step 3"):
+    with pytest.raises(FloatingPointError, match="loss is nan at step 4"):
         small.run(tmp_path, batches=broken)
     assert len(checkpoints.found(tmp_path / "checkpoints")) == 1
 
@@ -143,9 +143,9 @@ def test_weights_that_are_no_numbers_overwrite_nothing(tmp_path):
         said = "at step 6 in .*first/kernel .*Look for NaN in the data"
         with pytest.raises(FloatingPointError, match=said):
             train()
-        path, arrays, _ = checkpoints.latest(tmp_path / "checkpoints")
+        path, state = checkpoints.latest(tmp_path / "checkpoints")
         assert path.name == "step-000000005.npz"
-        assert all(np.isfinite(array).all() for array in arrays.values())
+        assert all(np.isfinite(array).all() for array in state["model"])
 
 
 def test_other_training_data_are_refused_with_what_differs(tmp_path):
@@ -214,12 +214,12 @@ def test_a_pyramid_network_goes_on_to_the_bit(start, tmp_path):
         process = start(_pyramid, tmp_path / folder, stop)
         process.join()
         assert process.exitcode == 0
-    (_, whole, _), (_, broken, _) = (
+    (_, whole), (_, broken) = (
         checkpoints.latest(tmp_path / folder / "checkpoints")
         for folder in ("whole", "broken")
     )
-    for name, array in whole.items():
-        np.testing.assert_array_equal(broken[name], array)
+    np.testing.assert_equal(broken["model"], whole["model"])
+    np.testing.assert_equal(broken["optimizer"], whole["optimizer"])
 
 
 def _pyramid(folder, stop):

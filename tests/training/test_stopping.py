@@ -6,7 +6,7 @@ import signal
 import keras
 import pytest
 
-from keras_pyconv.training import checkpoints
+from keras_pyconv.runs import checkpoints
 from tests.training import small
 
 
@@ -65,26 +65,61 @@ def test_a_signal_during_an_evaluation_does_not_wait_for_it(unbroken, tmp_path):
     assert history == unbroken[1]
 
 
-@pytest.mark.parametrize("batches, step", [(8, 7), (4, 3)])
+@pytest.mark.parametrize("steps", [8, 4])
 def test_a_signal_in_the_last_step_does_not_wait_for_the_validation(
-    batches, step, tmp_path, capsys
+    steps, tmp_path, capsys
 ):
     fit = {"validation_data": small.batches(100).take(2)}
     whole, history = small.run(tmp_path / "whole", fit=fit)
     broken = tmp_path / "broken"
     with pytest.raises(SystemExit):
-        stop = _Signal(signal.SIGINT, batches)
+        stop = _Signal(signal.SIGINT, steps)
         small.run(broken, callbacks=[stop], fit=fit)
-    assert f"Stopped after step {step} of 12" in capsys.readouterr().out
+    assert f"Stopped after step {steps} of 12" in capsys.readouterr().out
     trained, again = small.run(broken, fit=fit)
     small.assert_same(trained, whole)
     assert again == history
 
 
-def test_a_signal_before_anything_is_saved_waits_for_the_epoch(tmp_path):
-    options = {"steps_per_epoch": 1, "evaluate": None}
-    fit = {"validation_data": small.batches(100).take(2)}
+class _Validating(keras.callbacks.Callback):
+    """Sends this process a signal in a validation; tells of every step."""
+
+    def __init__(self, number=None):
+        super().__init__()
+        self.number, self.steps = number, []
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.steps.append(batch)
+
+    def on_test_batch_end(self, batch, logs=None):
+        if self.number:
+            os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize("together", [1, 2])
+@pytest.mark.parametrize("steps_per_epoch", [2, 4])
+def test_a_signal_in_a_validation_costs_nothing(
+    steps_per_epoch, together, tmp_path, capsys
+):
+    options = {
+        "fit": {"validation_data": small.batches(100).take(2)},
+        "steps_per_epoch": steps_per_epoch,
+    }
+
+    def model():
+        return small.model(steps_per_execution=together)
+
+    whole, history = small.run(tmp_path / "whole", model(), **options)
+    broken, interrupted = tmp_path / "broken", _Validating(signal.SIGINT)
     with pytest.raises(SystemExit):
-        stop = _Signal(signal.SIGINT, 1)
-        small.run(tmp_path, callbacks=[stop], fit=fit, **options)
-    assert len(checkpoints.found(tmp_path / "checkpoints")) == 1
+        small.run(broken, model(), [interrupted], **options)
+    said = capsys.readouterr().out
+    assert f"Stopped after step {steps_per_epoch} of" in said
+    going_on = _Validating()
+    trained, again = small.run(broken, model(), [going_on], **options)
+    small.assert_same(trained, whole)
+    assert again == history
+    # What it was told of is part of the state, and no step comes twice.
+    executions = [*range(0, steps_per_epoch, together)]
+    assert interrupted.steps == executions
+    assert going_on.steps == small.EPOCHS * executions

@@ -48,9 +48,8 @@ def test_three_steps_are_pytorchs(momentum, nesterov):
     np.testing.assert_allclose(moved, wanted, rtol=1e-5)
 
 
-@pytest.mark.parametrize("excludes", ["gam+a", lambda path: "gamma" in path])
-def test_what_is_excluded_has_no_decay(excludes):
-    kernel, gamma = _moved(l2=0.2, l2_excludes=excludes)
+def test_what_is_excluded_has_no_decay():
+    kernel, gamma = _moved(l2=0.2, l2_excludes="gam+a")
     np.testing.assert_allclose(kernel, _torch(0.9, False, 0.2), rtol=1e-5)
     np.testing.assert_allclose(gamma, _torch(0.9, False, 0.0), rtol=1e-5)
 

@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from keras_pyconv.training import cosine_decay, poly_decay, step_decay
+from keras_pyconv.optimizers import cosine_decay, poly_decay, step_decay
 
 SCHEDULES = {
     "step": step_decay(0.1, (30, 60, 80), 10),

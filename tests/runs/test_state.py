@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_pyconv.training.state import State
+from keras_pyconv.runs.state import State
 from tests.training import small
 
 
@@ -19,7 +19,7 @@ def model():
 
 def _check(model):
     state = State(model)
-    state.check_finite(state.read()[0], 7)
+    state.check_finite(state.read(), 7)
 
 
 def _spoil(variable, value):

@@ -1,0 +1,196 @@
+"""Gradient descent as the authors' framework computes it, and its rates.
+
+The facts a reader would get wrong: weight decay here is added to the gradient,
+before the momentum, while `weight_decay` of Keras's optimizers shrinks the
+weights beside the update; and the rate multiplies the velocity when it is
+applied, not when it is gathered, which differs where the rate changes. A step
+is one update of the weights, however many small batches its gradient was
+accumulated from, and the first step is number 0.
+"""
+
+import difflib
+import re
+
+import keras
+from keras import ops
+from keras.optimizers import schedules
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class SGD(keras.optimizers.SGD):
+    """Stochastic gradient descent with PyTorch's momentum and weight decay.
+
+    With gradient `g` of a weight `w`, its velocity `v` and the rate `r`:
+
+    ```
+    g = g + l2 * w
+    v = momentum * v + g
+    w = w - r * v                      # r * (g + momentum * v) with Nesterov
+    ```
+
+    Args:
+        learning_rate: float, schedule, or function without arguments.
+        momentum: float from 0 to 1.
+        nesterov: bool.
+        l2: float, the weight decay; the paper has 1e-4 on every weight, the
+            parameters of batch normalization included.
+        l2_excludes: what has no decay: a regular expression that is searched
+            for in the variable's path, such as `"gamma|beta|bias"`. None
+            excludes nothing.
+        name: string.
+        **kwargs: those of `keras.optimizers.SGD`; its `weight_decay` is
+            refused.
+
+    Raises:
+        ValueError: the pattern matches no variable of the model, found when
+            the optimizer is built.
+
+    Rates per layer are those of several optimizers:
+
+    ```python
+    import keras
+    from keras_pyconv.training import SGD
+
+    # The layer `head` learns ten times as fast as the rest.
+    keras.optimizers.MultiOptimizer(
+        keras.optimizers.OptimizerMap(SGD(0.01), {"head/.*": SGD(0.1)})
+    )
+    ```
+    """
+
+    def __init__(
+        self,
+        learning_rate=0.1,
+        momentum=0.9,
+        nesterov=False,
+        l2=1e-4,
+        l2_excludes=None,
+        name="SGD",
+        **kwargs,
+    ):
+        if kwargs.pop("weight_decay", None):
+            raise ValueError(
+                "Keras's `weight_decay` does not go through the momentum. "
+                "Give `l2` instead."
+            )
+        super().__init__(
+            learning_rate, float(momentum), nesterov, name=name, **kwargs
+        )
+        self.l2 = float(l2)
+        self.l2_excludes = l2_excludes
+
+    def build(self, variables):
+        if self.built:
+            return
+        paths, pattern = [one.path for one in variables], self.l2_excludes
+        excluded = [pattern and re.search(pattern, path) for path in paths]
+        if pattern and not any(excluded):
+            near = difflib.get_close_matches(pattern, paths, n=3, cutoff=0)
+            raise ValueError(
+                f"The pattern {pattern!r} matches no trainable variable. Some "
+                f"of their paths: {', '.join(near)}"
+            )
+        self._decays = [0.0 if no else self.l2 for no in excluded]
+        super().build(variables)
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        rate = ops.cast(learning_rate, variable.dtype)
+        gradient = ops.cast(gradient, variable.dtype)
+        if self._decays[index]:
+            gradient = gradient + self._decays[index] * variable
+        if self.momentum:
+            velocity = self.momentums[index]
+            moved = velocity * self.momentum + gradient
+            self.assign(velocity, moved)
+            if self.nesterov:
+                moved = gradient + self.momentum * moved
+            gradient = moved
+        self.assign_sub(variable, rate * gradient)
+
+    def get_config(self):
+        own = {"l2": self.l2, "l2_excludes": self.l2_excludes}
+        config = super().get_config() | own
+        del config["weight_decay"]
+        return config
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class StepDecay(schedules.LearningRateSchedule):
+    """A rate that falls by a factor at given steps, after a linear warm-up.
+
+    Keras's own `PiecewiseConstantDecay` changes the rate one step later, and
+    has no warm-up.
+
+    Args:
+        rate: float, the rate after the warm-up.
+        boundaries: increasing ints, the steps with which a lower rate begins.
+        factor: float, what the rate is multiplied by at each boundary.
+        warmup_steps: int, over so many steps the rate grows linearly; the
+            first has `rate / warmup_steps`, the last `rate`.
+    """
+
+    def __init__(self, rate, boundaries, factor=0.1, warmup_steps=0):
+        super().__init__()
+        self.rate, self.factor = float(rate), float(factor)
+        self.boundaries = [int(step) for step in boundaries]
+        self.warmup_steps = int(warmup_steps)
+        if self.boundaries != sorted(set(self.boundaries)):
+            raise ValueError(
+                "`boundaries` must increase. "
+                f"Received: boundaries={self.boundaries}"
+            )
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        rate = ops.convert_to_tensor(self.rate, "float32")
+        for number, boundary in enumerate(self.boundaries, start=1):
+            lower = self.rate * self.factor**number
+            rate = ops.where(step < boundary, rate, lower)
+        if self.warmup_steps:
+            rate *= ops.minimum((step + 1) / self.warmup_steps, 1.0)
+        return rate
+
+    def get_config(self):
+        names = "rate", "boundaries", "factor", "warmup_steps"
+        return {name: getattr(self, name) for name in names}
+
+
+def step_decay(rate, boundaries, steps_per_epoch, factor=0.1, warmup_epochs=0):
+    """`StepDecay` by epochs, counted from 0; fractions are allowed.
+
+    The paper has `(30, 60, 80)` on ImageNet (section 5).
+
+    >>> from keras_pyconv import training
+    >>> rate = training.step_decay(0.1, (30, 60, 80), steps_per_epoch=5004)
+    >>> [round(float(rate(30 * 5004 - 1 + n)), 4) for n in (0, 1)]
+    [0.1, 0.01]
+    """
+    steps = [round(epoch * steps_per_epoch) for epoch in boundaries]
+    return StepDecay(
+        rate, steps, factor, round(warmup_epochs * steps_per_epoch)
+    )
+
+
+def poly_decay(rate, steps, power=0.9):
+    """`rate * (1 - step / steps) ** power`, as in semantic segmentation."""
+    return schedules.PolynomialDecay(
+        float(rate), int(steps), end_learning_rate=0.0, power=float(power)
+    )
+
+
+def cosine_decay(rate, steps, warmup_steps=0):
+    """Keras's cosine from `rate` to 0, of `steps` with those of the warm-up."""
+    if not 0 <= warmup_steps < steps:
+        raise ValueError(
+            "`warmup_steps` must be at least 0 and below `steps`. "
+            f"Received: warmup_steps={warmup_steps}, steps={steps}"
+        )
+    if not warmup_steps:
+        return schedules.CosineDecay(float(rate), int(steps))
+    return schedules.CosineDecay(
+        0.0,
+        int(steps - warmup_steps),
+        warmup_target=float(rate),
+        warmup_steps=int(warmup_steps),
+    )

@@ -1,0 +1,1 @@
+"""The folder of a run and its checkpoints: what is kept, and how."""

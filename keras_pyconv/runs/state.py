@@ -1,0 +1,199 @@
+"""All that a model in training is made of at one step, as arrays.
+
+The fact a reader would get wrong: besides the weights and the optimizer's
+velocities these are the seeds of dropout and the like, the sums behind the
+epoch's loss and accuracy, and the states of Python's and NumPy's own
+generators. TensorFlow's stateful random operations have a state that cannot be
+read; Keras's layers do not use them.
+"""
+
+import itertools
+import math
+import random
+
+import keras
+import numpy as np
+
+from keras_pyconv.lazy import tf
+from keras_pyconv.runs import per_device
+
+SHOWN = 3  # variables that a message names
+
+
+class _Symbolically(keras.Operation):
+    """Runs a function on symbols, which only makes variables."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.call = function
+
+
+def build(model, element_spec):
+    """Makes the variables of the optimizer and the metrics.
+
+    In a strategy's scope they cannot be made while a step is traced, and a
+    step that makes variables is traced twice.
+    """
+
+    def compute(data):
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+        y_pred = model(x, training=True)
+        # A loss of the model's own may need the other replicas.
+        if type(model).compute_loss is keras.Model.compute_loss:
+            model.compute_loss(x, y, y_pred, weight, training=True)
+        model.compute_metrics(x, y, y_pred, weight)
+        return y_pred
+
+    symbols = tf.nest.map_structure(
+        lambda spec: keras.KerasTensor(spec.shape, spec.dtype.name),
+        element_spec,
+    )
+    _check_scope(model)
+    with model.distribute_strategy.scope():
+        _Symbolically(compute)(symbols)
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+    _check_scope(model)
+
+
+def _unique(variables):
+    return list({id(variable): variable for variable in variables}.values())
+
+
+def _groups(model):
+    """The variables by what they belong to."""
+    return {
+        "model": _unique(model.variables),
+        "optimizer": _unique(model.optimizer.variables),
+        "metrics": _unique(model.metrics_variables),
+    }
+
+
+def _check_scope(model):
+    """Refuses variables that several devices would share without order."""
+    if model.distribute_strategy.num_replicas_in_sync == 1:
+        return
+    for variable in itertools.chain(*_groups(model).values()):
+        if not isinstance(variable.value, tf.distribute.DistributedValues):
+            raise ValueError(
+                f"The variable {variable.path} was made outside of "
+                "strategy.scope(). Make the layers, the optimizer and the "
+                "metrics of a model within it."
+            )
+
+
+class State:
+    """What `fit` changes of a compiled model that is built, and around it."""
+
+    def __init__(self, model):
+        self._model = model
+        self._groups, self._strategy = _groups(model), model.distribute_strategy
+        self._apart = _unique(
+            [*model.non_trainable_variables, *model.metrics_variables]
+        )
+
+    def size_bytes(self):
+        """About what a checkpoint takes on the disk."""
+        every = itertools.chain(*self._groups.values())
+        return sum(4 * math.prod(variable.shape) for variable in every)
+
+    def read(self):
+        """Lists of arrays by `model`, `optimizer`, `metrics`; `generators`."""
+        apart = per_device.read(self._apart, self._strategy)
+        apart = dict(zip(map(id, self._apart), apart))
+
+        def array(variable):
+            if id(variable) in apart:
+                return apart[id(variable)]
+            return keras.ops.convert_to_numpy(variable)
+
+        state = {
+            name: list(map(array, group))
+            for name, group in self._groups.items()
+        }
+        state["generators"] = random.getstate(), np.random.get_state()
+        return state
+
+    def restore(self, state):
+        """Takes over what `read` gave, in this process or another."""
+        pairs = {id(pair[0]): pair for pair in self._pairs(state)}
+        arrays = [pairs.pop(id(variable))[1] for variable in self._apart]
+        per_device.assign(self._apart, arrays, self._strategy)
+        for variable, array in pairs.values():
+            variable.assign(array)
+        python, numpy = state["generators"]
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+    def _pairs(self, state, names=("model", "optimizer", "metrics")):
+        """Every variable with its array."""
+        return [
+            pair
+            for name in names
+            for pair in zip(self._groups[name], state[name], strict=True)
+        ]
+
+    def check_loss(self, step):
+        """Refuses to go on where the loss is no number."""
+        loss = float(self._model.get_metrics_result().get("loss", 0.0))
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss is {loss} at step {step}. Nothing is saved, so the "
+                "checkpoints before it stay. A lower rate, a longer warm-up or "
+                "another precision may help."
+            )
+
+    def check_finite(self, state, step):
+        """Refuses to keep what nobody could go on from; names some of it.
+
+        The sums of metrics are left out: they begin anew with every epoch, and
+        a figure may be NaN where there was nothing to count.
+        """
+        pairs = self._pairs(state, ("model", "optimizer"))
+        wrong = [
+            f"{variable.path} ({count} of {array.size} values)"
+            for variable, array in pairs
+            if (count := _count_not_finite(array))
+        ]
+        if wrong:
+            more = f" and {len(wrong) - SHOWN} more" * (len(wrong) > SHOWN)
+            raise FloatingPointError(
+                f"NaN or infinity at step {step} in {len(wrong)} of "
+                f"{len(pairs)} variables: {', '.join(wrong[:SHOWN])}{more}. "
+                "Nothing is saved, so the checkpoints before it stay, and the "
+                "same command goes on from the last one. Look for NaN in the "
+                "data of the steps since then; else a lower rate, a longer "
+                "warm-up, gradients clipped by their norm or another precision "
+                "may help."
+            )
+
+    def differences(self, state):
+        """How a state that was read from a file does not fit, in words."""
+        counts = [
+            f"{len(state[name])} {name} variables there, {len(variables)} here"
+            for name, variables in self._groups.items()
+            if len(state[name]) != len(variables)
+        ]
+        return (
+            counts
+            or [
+                f"{variable.path}: {tuple(array.shape)} there, "
+                f"{tuple(variable.shape)} here"
+                for variable, array in self._pairs(state)
+                if not _fits(array, variable)
+            ][:5]
+        )
+
+
+def _count_not_finite(array):
+    """How many values are NaN or infinite; text is neither."""
+    if array.dtype.kind in "OSU":
+        return 0
+    return int(array.size - np.count_nonzero(np.isfinite(array)))
+
+
+def _fits(array, variable):
+    shape = tuple(variable.shape)
+    # What differs between devices has an axis of them before its own.
+    fits = shape in (array.shape, array.shape[1:])
+    return fits and array.dtype.name == variable.dtype

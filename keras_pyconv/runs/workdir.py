@@ -1,0 +1,196 @@
+"""A run's folder: what made it, and that one process writes there at a time.
+
+The fact a reader would get wrong: constants are compared, versions are not. A
+folder whose run was started with another rate is refused; one that was started
+with another TensorFlow goes on with a message, since going on may be what the
+update was for. What is compared stands in the checkpoints; `constants.json` is
+for people.
+"""
+
+import contextlib
+import csv
+import errno
+import io
+import json
+import pathlib
+import re
+import shutil
+
+import numpy as np
+
+from keras_pyconv.provenance import provenance
+from keras_pyconv.runs import checkpoints
+from keras_pyconv.writing import locked, write_atomically
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+>")
+_ABSENT = "nothing"
+
+
+def as_json(constants):
+    """What decides a result, as it comes back from a JSON file.
+
+    Raises:
+        ValueError: JSON cannot hold it.
+    """
+    try:
+        return json.loads(json.dumps(constants, default=_plain))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(
+            f"JSON cannot hold the constants of the run: {error}."
+        ) from error
+
+
+def _plain(value):
+    """What JSON can hold of another value, the same in every process."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=str)
+    text = str(value)
+    if _ADDRESS.search(text):
+        raise ValueError(
+            f"{text} is written differently in every process; give its name "
+            "or its settings"
+        )
+    return text
+
+
+def _leaves(values, name=""):
+    """`(name, value)` of all within dictionaries and lists: `rate.peak`."""
+    if isinstance(values, dict | list) and values:
+        pairs = (
+            values.items() if isinstance(values, dict) else enumerate(values)
+        )
+        for part, value in pairs:
+            yield from _leaves(value, f"{name}.{part}" if name else str(part))
+    else:
+        yield name, values
+
+
+def differences(there, here):
+    """What two records of constants have different, in words."""
+    there, here = dict(_leaves(there)), dict(_leaves(here))
+    pairs = [
+        (name, there.get(name, _ABSENT), here.get(name, _ABSENT))
+        for name in sorted({*there, *here})
+    ]
+    return [
+        f"{name}: {one!r} there, {other!r} here"
+        for name, one, other in pairs
+        # NaN is not equal to itself.
+        if one != other and repr(one) != repr(other)
+    ]
+
+
+class Workdir:
+    """The folder of a run.
+
+    Args:
+        path: the folder; it is made by `open`.
+        constants: what decides the run's result, as JSON can hold it.
+        writes: bool, whether this machine is the one that writes.
+    """
+
+    def __init__(self, path, constants, writes=True):
+        self.path, self.writes = pathlib.Path(path), writes
+        self.constants = as_json(constants)
+        self._made = as_json(provenance())
+        self.checkpoints = self.path / "checkpoints"
+
+    def say(self, text):
+        """A line of its own, on the machine that writes."""
+        if self.writes:
+            print(text, flush=True)
+
+    @contextlib.contextmanager
+    def open(self):
+        """Makes and locks the folder; within this it may be used."""
+        if not self.writes:
+            yield
+            return
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            lock = contextlib.ExitStack()
+            lock.enter_context(locked(self.path / ".lock", wait=False))
+        except BlockingIOError as error:
+            raise RuntimeError(
+                f"Another process is training in {self.path}; wait for it to "
+                "end."
+            ) from error
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"The run's folder {self.path} cannot be written: "
+                f"{error.strerror or error}",
+            ) from error
+        with lock:
+            checkpoints.remove_partial(self.checkpoints)
+            yield
+
+    def latest(self):
+        """`(path, state)` of the newest checkpoint to go on from, or None.
+
+        Raises:
+            ValueError: it is that of another run.
+        """
+        kept = checkpoints.latest(self.checkpoints, self.say, tidy=self.writes)
+        if kept:
+            self.refuse(differences(kept[1]["constants"], self.constants))
+            begun, now = kept[1]["made"], self._made
+            parts = "versions", "commit"
+            changed = differences(
+                *({part: made[part] for part in parts} for made in (begun, now))
+            )
+            if changed:
+                self.say(
+                    "Since this run was started these have changed, so it may "
+                    "not go on to the bit: " + "; ".join(changed)
+                )
+            self._made = begun
+        return kept
+
+    def refuse(self, different):
+        """Raises where something is different."""
+        if different:
+            raise ValueError(
+                f"{self.path} holds a run that is not this one:\n  "
+                + "\n  ".join(different)
+                + "\nGive another folder, or start with what is there."
+            )
+
+    def begin(self, size_bytes):
+        """Writes constants.json, where two checkpoints find room.
+
+        Raises:
+            OSError: the disk cannot hold them.
+        """
+        if not self.writes:
+            return
+        wanted, free = 2 * size_bytes, shutil.disk_usage(self.checkpoints).free
+        if free < wanted:
+            raise OSError(
+                errno.ENOSPC,
+                f"The run's checkpoints need {wanted / 1e6:.0f} MB and the "
+                f"disk of {self.path} has {free / 1e6:.0f} MB left.",
+            )
+        record = {"constants": self.constants, **self._made}
+        text = json.dumps(record, indent=2) + "\n"
+        write_atomically(self.path / "constants.json", text)
+
+    def save(self, state, keep):
+        """Writes a checkpoint, and log.csv, which holds the same epochs."""
+        if self.writes:
+            kept = {"constants": self.constants, "made": self._made, **state}
+            checkpoints.save(self.checkpoints, kept, keep)
+            table = _table(state["history"])
+            write_atomically(self.path / "log.csv", table)
+
+
+def _table(history):
+    """The epochs as CSV text, a column for every name in any of them."""
+    names = list(dict.fromkeys(name for row in history for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return text.getvalue()
