@@ -1,20 +1,27 @@
-"""Times every way to convolve with groups, and says which is the fastest.
+"""Times every way to convolve with groups, beside what the rules choose.
 
-    python -m benchmarks.grouped_conv [--batch 2] [--dtype float32] [levels]
+    python -m benchmarks.grouped_conv           about 20 minutes
+    python -m benchmarks.grouped_conv --smoke   a minute
 
-The rules in `keras_pyconv/ops/conv_ways.py` come from its tables, one with
-`TF_ENABLE_ONEDNN_OPTS=1` and one with `0`. Milliseconds of processor time on
-one thread, which other processes disturb little: "forward / gradients". The
-last column is what the rules choose, beside the best of the sums.
+The rules in `keras_pyconv/ops/conv/choose.py` come from its record, and
+`--write` renews the timings that stand above each rule there. Each
+setting runs in a process of its own: oneDNN as the processor has it, as one
+without AVX-512 has it, in 16 bits where the processor has arithmetic for
+them, and no oneDNN. Milliseconds of processor time on one thread, which other
+processes disturb little, of the forward pass and of both gradients; "fastest"
+is the way with the least sum.
 """
 
-import argparse
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
 import time
 
-import tensorflow as tf
-
-from keras_pyconv.ops import conv_ways
-from keras_pyconv.ops.grouped_conv import WAYS, grouped_conv
+from benchmarks import machine
+from benchmarks.records import command_line, write_record
 
 # name: (input sizes, channels, filters, kernel, groups, stride)
 LEVELS = {
@@ -29,40 +36,83 @@ LEVELS = {
     "stage 3, 5x5": ((14, 14), 256, 128, (5, 5), 4, 1),
     "stage 3, 5x5, strided": ((28, 28), 256, 128, (5, 5), 4, 2),
     "HG stage 1, 9x9": ((56, 56), 128, 32, (9, 9), 32, 1),
+    "HG stage 1, 9x9, strided": ((112, 112), 128, 32, (9, 9), 32, 2),
     "HG stage 2, 7x7": ((28, 28), 256, 64, (7, 7), 64, 1),
     "HG stage 4, 3x3": ((7, 7), 1024, 1024, (3, 3), 32, 1),
+    "depthwise, 3x3": ((56, 56), 64, 64, (3, 3), 64, 1),
+    "4 to 4, 3x3": ((56, 56), 64, 64, (3, 3), 16, 1),
+    "12 to 1, 3x3": ((56, 56), 96, 8, (3, 3), 8, 1),
+    "64 to 1, 3x3, strided": ((56, 56), 256, 4, (3, 3), 4, 2),
+    "steps, 9": ((3136,), 64, 64, (9,), 8, 1),
+    "steps, 9, one filter": ((3136,), 64, 16, (9,), 16, 1),
     "video stage 1, 7x9x9": ((16, 56, 56), 64, 16, (7, 9, 9), 16, 1),
     "video stage 1, 5x7x7": ((16, 56, 56), 64, 16, (5, 7, 7), 8, 1),
     "video stage 1, 3x5x5": ((16, 56, 56), 64, 16, (3, 5, 5), 4, 1),
+    "video stage 1, 3x3x3": ((16, 56, 56), 64, 16, (3, 3, 3), 1, 1),
     "video stage 2, 5x7x7": ((16, 28, 28), 128, 64, (5, 7, 7), 8, 1),
     "video stage 2, 3x5x5": ((16, 28, 28), 128, 32, (3, 5, 5), 4, 1),
+    "video stage 2, 3x3x3": ((16, 28, 28), 128, 32, (3, 3, 3), 1, 1),
     "video stage 3, 3x5x5": ((8, 14, 14), 256, 128, (3, 5, 5), 4, 1),
     "video stage 3, strided": ((16, 28, 28), 256, 128, (3, 5, 5), 4, 2),
+    "video stage 4, 3x3x3": ((4, 7, 7), 512, 512, (3, 3, 3), 1, 1),
+    "video in space, 32": ((16, 56, 56), 128, 32, (3, 3, 3), 1, (1, 2, 2)),
+    "video in space, 128": ((8, 28, 28), 128, 128, (3, 3, 3), 1, (1, 2, 2)),
+}
+RULES_FILE = machine.ROOT / "keras_pyconv/ops/conv/choose.py"
+_ON = {"TF_ENABLE_ONEDNN_OPTS": "1"}
+# name: (environment, dtype, instructions that the processor must have)
+SETTINGS = {
+    "oneDNN": (_ON, "float32", None),
+    "oneDNN, AVX2": (
+        {**_ON, "ONEDNN_MAX_CPU_ISA": "AVX2"},
+        "float32",
+        "avx512f",
+    ),
+    "oneDNN, bf16": (_ON, "bfloat16", "avx512_bf16"),
+    "no oneDNN": ({"TF_ENABLE_ONEDNN_OPTS": "0"}, "float32", None),
 }
 
 
-def milliseconds(function, *arrays, repeats=4):
+def milliseconds(function, *arrays, repeats):
     """The least processor time of a call after a first."""
+    import tensorflow as tf
+
     function(*arrays)
     durations = []
     for _ in range(repeats):
         start = time.process_time()
         tf.nest.map_structure(lambda result: result.numpy(), function(*arrays))
         durations.append(time.process_time() - start)
-    return 1e3 * min(durations)
+    return round(1e3 * min(durations), 2)
 
 
-def measure(level, way, batch, dtype):
-    """Milliseconds of the forward pass and of both gradients."""
+def tensors(level, batch, dtype):
+    """Inputs and kernel of a level, and the `Window` of the kernel."""
+    import tensorflow as tf
+
+    from keras_pyconv.ops.conv.dense import Window
+
     sizes, channels, filters, kernel, groups, stride = level
-    inputs = tf.cast(tf.random.normal((batch, *sizes, channels)), dtype)
-    weights = tf.random.normal((*kernel, channels // groups, filters))
-    weights = tf.cast(weights, dtype)
+    inputs = tf.random.stateless_normal((batch, *sizes, channels), (1, 2))
+    weights = (*kernel, channels // groups, filters)
+    weights = tf.random.stateless_normal(weights, (3, 4))
+    rank = len(kernel)
+    strides = (stride,) * rank if isinstance(stride, int) else stride
+    window = Window(tuple(n // 2 for n in kernel), strides, (1,) * rank)
+    return tf.cast(inputs, dtype), tf.cast(weights, dtype), window
+
+
+def measure(level, way, batch, dtype, repeats):
+    """Milliseconds of the forward pass and of both gradients."""
+    import tensorflow as tf
+
+    from keras_pyconv.ops.conv.choose import Convolver
+
+    inputs, weights, window = tensors(level, batch, dtype)
 
     def forward(inputs, weights):
-        return grouped_conv(
-            inputs, weights, groups=groups, strides=stride, way=way
-        )
+        problem = inputs, weights, window, level[4]
+        return Convolver().by(way, *problem) if way else Convolver()(*problem)
 
     def gradients(inputs, weights):
         with tf.GradientTape() as tape:
@@ -71,44 +121,152 @@ def measure(level, way, batch, dtype):
         return tape.gradient(outputs, [inputs, weights])
 
     return [
-        milliseconds(tf.function(f, autograph=False), inputs, weights)
+        milliseconds(
+            tf.function(f, autograph=False), inputs, weights, repeats=repeats
+        )
         for f in (forward, gradients)
     ]
 
 
-def ways(level):
-    """The ways that can compute the level, the choice of the rules first."""
-    *_, kernel, groups, stride = level
-    window = conv_ways.Window(
-        tuple(size // 2 for size in kernel),
-        (stride,) * len(kernel),
-        (1,) * len(kernel),
+def rows(dtype, batch, chosen, repeats):
+    """Of each level: the number of its rule, and the times by way."""
+    from keras_pyconv.ops.conv.choose import RULES, WAYS, can, rule_for
+    from keras_pyconv.ops.target import HERE
+
+    for name in chosen:
+        level = LEVELS[name]
+        size = 1 if len(level[0]) == 3 else batch
+        inputs, weights, window = tensors(level, size, dtype)
+        rule = rule_for(inputs, weights, window, level[4], HERE)
+        ways = [way for way in WAYS if can(way, window)]
+        if level[4] == 1:
+            ways = ["split", "taps"]
+        times = {
+            way or "rules": measure(level, way, size, dtype, repeats)
+            for way in (None, *ways)
+        }
+        yield {
+            "level": name,
+            "rule": RULES.index(rule) + 1,
+            "way": rule.way,
+            "batch": size,
+            "milliseconds": times,
+        }
+
+
+def child(setting, batch, chosen, repeats):
+    """Prints the rows of one setting as lines of JSON."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    for row in rows(SETTINGS[setting][1], batch, chosen, repeats):
+        print(json.dumps(row), flush=True)
+
+
+def table(setting, found):
+    """The rows of a setting in Markdown."""
+    ways = sorted({way for row in found for way in row["milliseconds"]})
+    yield f"| {setting} | rule | {' | '.join(ways)} | fastest |"
+    yield "|---" * (len(ways) + 3) + "|"
+    for row in found:
+        times = row["milliseconds"]
+        cells = [
+            "{:.1f} + {:.1f}".format(*times[way]) if way in times else ""
+            for way in ways
+        ]
+        fastest = min(times, key=lambda way: sum(times[way]))
+        rule = f"{row['rule']}, {row['way']}"
+        yield f"| {row['level']} | {rule} | {' | '.join(cells)} | {fastest} |"
+
+
+def best_other(row):
+    """The way that is not taken and has the least sum."""
+    others = [n for n in row["milliseconds"] if n not in ("rules", row["way"])]
+    return min(others, key=lambda way: sum(row["milliseconds"][way]))
+
+
+def cell(results, setting, name):
+    """The timings of a level by its rule and by the best other way."""
+    (row,) = (row for row in results[setting] if row["level"] == name)
+    ways = "rules", best_other(row)
+    ours, other = (
+        " + ".join(f"{time:.3g}" for time in row["milliseconds"][way])
+        for way in ways
     )
-    return [None, *(way for way in WAYS if conv_ways.can(way, window))]
+    return f"{setting}: {name}: {ours}, {ways[1]} {other}"
+
+
+def headline(described):
+    """Where and when it was measured, as the rules say it."""
+    sets = [name for name in described["instruction_sets"] if "512" in name]
+    has = "AVX-512" if sets else "AVX2"
+    return f"{described['cpu']} with {has}, {described['date']}."
+
+
+def renewed(source, record):
+    """The source of the rules with the timings of a record above them."""
+    known = "|".join(map(re.escape, record["results"]))
+    pattern = rf"(?m)^    # ({known}): ([^:\n]+):.*$"
+
+    def renew(match):
+        return f"    # {cell(record['results'], *match.groups())}"
+
+    source = re.sub(pattern, renew, source)
+    return re.sub(
+        r"(?m)(--write` renews them:\n# ).*$",
+        lambda match: match[1] + headline(record["machine"]),
+        source,
+    )
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line(__doc__)
     parser.add_argument("levels", nargs="*", help="parts of their names")
-    parser.add_argument("--batch", type=int, default=2)
-    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--batch", type=int, default=16, help="of images")
+    parser.add_argument("--repeats", type=int, default=4)
+    parser.add_argument("--setting", choices=SETTINGS, help="only this one")
+    parser.add_argument("--write", action="store_true", help="to the rules")
+    parser.add_argument("--record", type=pathlib.Path, help="not to measure")
     options = parser.parse_args(argv)
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    print(f"| level | {' | '.join(WAYS)} | chosen | fastest |")
-    print("|---|" + "---|" * (len(WAYS) + 2))
-    for name, level in LEVELS.items():
-        if options.levels and not any(part in name for part in options.levels):
+    if options.record:
+        record = json.loads(options.record.read_text())
+    else:
+        record = measured(options)
+        write_record(record, "grouped conv", options)
+    if options.write:
+        RULES_FILE.write_text(renewed(RULES_FILE.read_text(), record))
+
+
+def measured(options):
+    """The record of the settings and levels that are chosen."""
+    described = machine.description()
+    chosen = [
+        name
+        for name, level in LEVELS.items()
+        if not options.levels or any(part in name for part in options.levels)
+    ]
+    if options.smoke:
+        chosen, options.batch, options.repeats = chosen[:2], 1, 1
+    results = {}
+    for setting, (environment, _, needs) in SETTINGS.items():
+        if options.setting not in (None, setting):
             continue
-        batch = 1 if len(level[0]) == 3 else options.batch
-        times = {
-            w: measure(level, w, batch, options.dtype) for w in ways(level)
-        }
-        cells = {w: f"{t[0]:.1f} / {t[1]:.1f}" for w, t in times.items()}
-        chosen = cells.pop(None), times.pop(None)
-        fastest = min(times, key=lambda way: sum(times[way]))
-        row = [cells.get(way, "") for way in WAYS] + [chosen[0], fastest]
-        print(f"| {name} | {' | '.join(row)} |", flush=True)
+        if needs not in (None, *described["instruction_sets"]):
+            continue
+        call = f"child({setting!r}, {options.batch}, {chosen}, "
+        code = f"from benchmarks.grouped_conv import *; {call}"
+        output = subprocess.run(
+            [sys.executable, "-c", f"{code}{options.repeats})"],
+            env={**os.environ, **environment, "TF_CPP_MIN_LOG_LEVEL": "2"},
+            cwd=machine.ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+        results[setting] = [json.loads(line) for line in output.splitlines()]
+        print("\n".join([*table(setting, results[setting]), ""]), flush=True)
+    return {"machine": described, "results": results}
 
 
 if __name__ == "__main__":

@@ -10,21 +10,28 @@ activation, whose output goes to one batch normalization over its channels and
 nowhere else, is folded; everything else is copied as it is.
 """
 
+import warnings
+
 import keras
 import numpy as np
 
 from keras_pyconv.export.inspect import inspect
-from keras_pyconv.layers.normalization import FusedBatchNormalization
+from keras_pyconv.layers.normalization import (
+    FusedBatchNormalization,
+    scale_and_shift,
+)
 from keras_pyconv.layers.pointwise import PointwiseConv2D
 from keras_pyconv.layers.pyconv import PyConv, PyConv1D, PyConv3D
 from keras_pyconv.layers.residual import ResidualAdd
+from keras_pyconv.layers.targeted import targeted_layers
 from keras_pyconv.models.auxiliary import inference_model
 from keras_pyconv.models.copying import Copier, built, copy_weights
+from keras_pyconv.ops.fold import folded
 
 NAMES_SHOWN = 5
 LOW_PRECISION = ("float16", "bfloat16")
 # What becomes float32, by the way: other runtimes compute with nothing wider.
-CHANGED = {"portable": (*LOW_PRECISION, "float64")}
+CHANGED = dict.fromkeys(("portable", "onnx"), (*LOW_PRECISION, "float64"))
 PYRAMIDS = (PyConv, PyConv1D, PyConv3D)
 FOLDABLE = (
     keras.layers.Conv1D,
@@ -99,29 +106,17 @@ def _float64(variable):
     return variable.numpy().astype(np.float64)
 
 
-def scale_and_shift(norm):
-    """The normalization at inference as `inputs * scale + shift`, float64."""
-    scale = 1 / np.sqrt(_float64(norm.moving_variance) + norm.epsilon)
-    if norm.scale:
-        scale = scale * _float64(norm.gamma)
-    shift = -_float64(norm.moving_mean) * scale
-    if norm.center:
-        shift = shift + _float64(norm.beta)
-    return scale, shift
-
-
 def _copy_folded(layer, norm, copy):
     """Gives `copy` the kernels and bias of the layer and its norm."""
-    scale, shift = scale_and_shift(norm)
     kernels = getattr(layer, "kernels", None) or [layer.kernel]
     targets = getattr(copy, "kernels", None) or [copy.kernel]
-    begin = 0
-    for kernel, target in zip(kernels, targets):
-        end = begin + kernel.shape[-1]
-        target.assign(_float64(kernel) * scale[begin:end])
-        begin = end
-    bias = _float64(layer.bias) if layer.use_bias else 0.0
-    copy.bias.assign(bias * scale + shift)
+    scaled, bias = folded(
+        [_float64(kernel) for kernel in kernels],
+        _float64(layer.bias) if layer.use_bias else None,
+        *scale_and_shift(norm, _float64),
+    )
+    for target, kernel in zip([*targets, copy.bias], [*scaled, bias]):
+        target.assign(kernel)
 
 
 def _in_float32(config, types, keys=("dtype",)):
@@ -144,12 +139,9 @@ def _in_float32(config, types, keys=("dtype",)):
     }
 
 
-def _takes(layer, way):
-    """Whether the copy of a layer computes by `way`."""
-    if type(layer) not in PYRAMIDS or way is None:
-        return False
-    # Another runtime may lack what a layer's owner chose for TensorFlow.
-    return layer.way is None or way == "portable"
+def _targeted(operation):
+    is_layer = isinstance(operation, keras.layers.Layer)
+    return targeted_layers(operation) if is_layer else []
 
 
 class _Former(Copier):
@@ -158,11 +150,11 @@ class _Former(Copier):
     Numbers of the `types` become float32.
     """
 
-    def __init__(self, pairs, way, types):
+    def __init__(self, pairs, target, types):
         super().__init__()
         self.norms = {id(layer): norm for layer, norm in pairs}
         self.folded = {id(norm) for _, norm in pairs}
-        self._way = way
+        self._target = target
         self._types = types
 
     def number_type(self, dtype):
@@ -183,17 +175,16 @@ class _Former(Copier):
             )
         if type(operation) is keras.layers.Add:
             return ResidualAdd.from_config(self.config(operation.get_config()))
-        more = {}
-        if id(operation) in self.norms:
-            more["use_bias"] = True
-        if _takes(operation, self._way):
-            more["way"] = self._way
-        return built(operation, lambda made: {**self.config(made), **more})
+        more = {"use_bias": True} if id(operation) in self.norms else {}
+        copy = built(operation, lambda made: {**self.config(made), **more})
+        for layer in _targeted(copy):
+            layer.target = self._target
+        return copy
 
 
-def _copied(seen, pairs=(), way=None, types=()):
+def _copied(seen, target, pairs=(), types=()):
     """The copy of a model with its weights, read again."""
-    former = _Former(pairs, way, types)
+    former = _Former(pairs, target, types)
     form = former.copy(seen.model)
     for layer, copy in former.pairs():
         if id(layer) in former.norms:
@@ -233,21 +224,22 @@ def _check_equal(seen, form):
             )
 
 
-def formed(seen, fold=True, way="served"):
+def formed(seen, fold=True, target="served"):
     """`serving_form` of what was read, read again; itself if unchanged."""
     check_finite(seen.model)
-    types = CHANGED.get(way, LOW_PRECISION)
+    types = CHANGED.get(target, LOW_PRECISION)
     if any(layer.compute_dtype in types for layer in seen.layers):
-        seen = _copied(seen, types=types)
+        seen = _copied(seen, target, types=types)
     pairs = find_pairs(seen) if fold else []
-    if not (pairs or any(_takes(layer, way) for layer in seen.layers)):
+    aimed = (x.target for layer in seen.layers for x in _targeted(layer))
+    if not pairs and all(other == target for other in aimed):
         return seen
-    form = _copied(seen, pairs, way)
+    form = _copied(seen, target, pairs)
     _check_equal(seen, form)
     return form
 
 
-def serving_form(model, fold=True, way="served"):
+def serving_form(model, fold=True, target="served", way=None):
     """Copies a model into the form that is served.
 
     The copy is for inference: float32 if the model is of less precision, or
@@ -261,9 +253,11 @@ def serving_form(model, fold=True, way="served"):
         model: built functional or sequential `keras.Model`; nested models
             are rewritten too.
         fold: whether batch normalization is folded.
-        way: of `keras_pyconv.ops.WAYS`, by which the copy's PyConv layers
-            compute: "served" for TensorFlow on machines that are not known,
-            "portable" for other runtimes.
+        target: who runs the copy, of `keras_pyconv.ops.TARGETS`: "served" is
+            TensorFlow on machines that are not known, "onnx" and "portable"
+            are other runtimes. Whoever builds its graph takes care of empty
+            batches, as `saved_model` does.
+        way: the deprecated name of `target`.
 
     Returns:
         A new `keras.Model` on new variables with the same inputs and
@@ -275,6 +269,13 @@ def serving_form(model, fold=True, way="served"):
             else than the model, by more than 1e-4 of the largest output, or
             in more than 1 % of the integers.
     """
+    if way is not None:
+        warnings.warn(
+            "`way` of serving_form is deprecated: it is `target`.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        target = way
     seen = inspect(model)
-    form = formed(seen, fold, way)
+    form = formed(seen, fold, target)
     return inference_model(model) if form is seen else form.model

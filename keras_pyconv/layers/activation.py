@@ -2,12 +2,12 @@
 
 import keras
 
-from keras_pyconv.ops.empty_batch import before_cut
+from keras_pyconv.ops.uncut import uncut
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
 class ReLU(keras.layers.ReLU):
-    """`keras.layers.ReLU` that works on rows before they are cut off.
+    """`keras.layers.ReLU` that works on results before they are cut.
 
     In a graph of unknown batch a convolution of ours ends in a cut, because
     of empty batches; TensorFlow would not move what stands behind that into
@@ -15,4 +15,4 @@ class ReLU(keras.layers.ReLU):
     """
 
     def call(self, inputs):
-        return before_cut(super().call, inputs)
+        return uncut(super().call, inputs)

@@ -10,6 +10,8 @@ paper's own networks have 1, 4, 8, 16.
 import math
 from typing import NamedTuple
 
+from keras_pyconv.ops.arguments import is_count, nearest_count, stretched
+
 
 class ResolvedLevel(NamedTuple):
     """One level of a built layer: `((5, 5), 16, 4)` in 2-D."""
@@ -26,10 +28,6 @@ def plain(value):
     if isinstance(value, (list, tuple, range)):
         return tuple(plain(entry) for entry in value)
     return value
-
-
-def _is_count(value) -> bool:
-    return type(value) is int and value > 0
 
 
 def _nearest(value, legal) -> str:
@@ -63,29 +61,6 @@ def _divisors(number) -> list[int]:
     return [n for n in range(1, number + 1) if number % n == 0]
 
 
-def _nearest_count(value) -> int:
-    if type(value) not in (int, float) or not math.isfinite(value):
-        return 1
-    return max(round(value), 1)
-
-
-def _stretched(sizes, rank):
-    """`sizes` cut, or its last one repeated, to one per axis."""
-    return (*sizes, *(sizes[-1:] or (1,)) * rank)[:rank]
-
-
-def axis_sizes(name: str, value, rank: int) -> tuple[int, ...]:
-    """`strides` or `dilation_rate` as one positive integer per axis."""
-    sizes = value if isinstance(value, tuple) else (value,) * rank
-    if len(sizes) != rank or not all(_is_count(size) for size in sizes):
-        nearest = tuple(map(_nearest_count, _stretched(sizes, rank)))
-        raise ValueError(
-            f"`{name}` must be a positive integer or {rank} of them, one per "
-            f"axis. Received: {name}={value!r}; nearest: {nearest}."
-        )
-    return sizes
-
-
 def level_kernels(kernel_size, rank: int) -> tuple[tuple[int, ...], ...]:
     """The kernel of every level, one odd size per axis."""
     entries = kernel_size if isinstance(kernel_size, tuple) else (kernel_size,)
@@ -101,9 +76,9 @@ def _kernel(entry, rank, level):
     sizes = entry if isinstance(entry, tuple) else (entry,) * rank
     if len(sizes) != rank:
         rule = f"a kernel is an odd integer or {rank} of them, one per axis"
-        _refuse("kernel_size", level, rule, entry, _stretched(sizes, rank))
+        _refuse("kernel_size", level, rule, entry, stretched(sizes, rank))
     for size in sizes:
-        if not _is_count(size) or size % 2 == 0:
+        if not is_count(size) or size % 2 == 0:
             rule = "kernels are odd integers, to have a centre"
             legal = range(1, 2)
             if type(size) in (int, float) and 0 < size < math.inf:
@@ -117,11 +92,11 @@ def level_filters(filters, levels: int) -> tuple[int, ...]:
     if isinstance(filters, tuple):
         _check_length("filters", filters, levels)
         for level, count in enumerate(filters, 1):
-            if not _is_count(count):
+            if not is_count(count):
                 rule = "filters are positive integers"
-                _refuse("filters", level, rule, count, _nearest_count(count))
+                _refuse("filters", level, rule, count, nearest_count(count))
         return filters
-    if not _is_count(filters) or filters % levels:
+    if not is_count(filters) or filters % levels:
         below = levels
         if type(filters) in (int, float) and 0 < filters < math.inf:
             below = max(int(filters // levels) * levels, levels)
@@ -147,7 +122,7 @@ def level_groups(groups, filters: tuple[int, ...]) -> tuple[int, ...] | None:
         groups = (groups,) * len(filters)
     _check_length("groups", groups, len(filters))
     for level, (count, width) in enumerate(zip(groups, filters), 1):
-        if not _is_count(count) or width % count:
+        if not is_count(count) or width % count:
             rule = f"groups must divide the level's {width} filters"
             nearest = _nearest(count, _divisors(width))
             _refuse("groups", level, rule, count, nearest)

@@ -14,7 +14,9 @@ import functools
 import keras
 from keras import layers, ops
 
-from keras_pyconv.ops.grouped_conv import grouped_conv
+from keras_pyconv.layers.pyconv import activated
+from keras_pyconv.layers.targeted import Targeted
+from keras_pyconv.ops.grouped_conv import pyramid_conv
 
 
 def _margins(size, kernel, stride, dilation):
@@ -31,35 +33,28 @@ _registered = functools.partial(
 )
 
 
-class _NativeGroups:
+class _NativeGroups(Targeted):
     """The convolution of a Keras layer; all else is the layer's."""
 
     def call(self, inputs):
-        outputs = self.convolution_op(inputs, self.kernel)
-        if self.use_bias:
-            shape = [1] * (self.rank + 2)
-            shape[-1 if self.data_format == "channels_last" else 1] = -1
-            outputs = ops.add(outputs, ops.reshape(self.bias, shape))
-        if self.activation is not None:
-            outputs = self.activation(outputs)
-        return outputs
-
-    def convolution_op(self, inputs, kernel):
         padding, last = self.padding, self.data_format == "channels_last"
         symmetric = all(size % 2 for size in self.kernel_size) and all(
             stride == 1 for stride in self.strides
         )
         if padding == "causal" or (padding == "same" and not symmetric):
             inputs, padding = self._padded(inputs, last), "valid"
-        return grouped_conv(
+        outputs = pyramid_conv(
             inputs,
-            ops.cast(kernel, inputs.dtype),
+            [ops.cast(self.kernel, inputs.dtype)],
+            groups=[self.groups],
+            bias=self.bias,
             strides=self.strides,
             padding=padding,
             dilation_rate=self.dilation_rate,
-            groups=self.groups,
             data_format=self.data_format,
+            target=self.target,
         )
+        return activated(self.activation, outputs)
 
     def _padded(self, inputs, last):
         shape = ops.shape(inputs)

@@ -12,15 +12,35 @@ import math
 import keras
 from keras import ops
 
-from keras_pyconv.ops.channel_scale import rescale_channels
-from keras_pyconv.ops.empty_batch import before_cut
-from keras_pyconv.ops.graph import before_cast, lacks, on_gpu
-
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
-
+from keras_pyconv.layers.targeted import Targeted
+from keras_pyconv.lazy import tf
+from keras_pyconv.ops.fold import rescale_channels
+from keras_pyconv.ops.graph import on_tensorflow
+from keras_pyconv.ops.target import TARGETS
+from keras_pyconv.ops.uncut import cut_numbers, uncut, whole_numbers
 
 _FUSED_DTYPES = ("float16", "bfloat16", "float32")
+
+
+def scale_and_shift(norm, numbers):
+    """A normalization at inference as `inputs * scale + shift`.
+
+    Args:
+        norm: a `keras.layers.BatchNormalization`.
+        numbers: from a variable to its numbers, in the precision to compute
+            with: an array or a tensor.
+    """
+    scale = (numbers(norm.moving_variance) + norm.epsilon) ** -0.5
+    if norm.scale:
+        scale = scale * numbers(norm.gamma)
+    shift = -numbers(norm.moving_mean) * scale
+    if norm.center:
+        shift = shift + numbers(norm.beta)
+    return scale, shift
+
+
+def _in_float32(variable):
+    return tf.cast(variable, "float32")
 
 
 def _sum_over_replicas(values):
@@ -37,7 +57,7 @@ def _image_shape(shape, channels_last):
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
-class FusedBatchNormalization(keras.layers.BatchNormalization):
+class FusedBatchNormalization(Targeted, keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization`, faster on TensorFlow.
 
     Arguments, variables and their order are those of the Keras layer, so
@@ -76,27 +96,28 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         if self.renorm:
             return super().call(inputs, training=training, mask=mask)
         # As in Keras, frozen means inference.
-        training = bool(training and self.trainable)
-        if not training:
-            return before_cut(self._at_inference, inputs)
-        outputs, mean, variance = self._normalized(inputs, training, mask)
+        if not (training and self.trainable):
+            outputs = uncut(
+                self._at_inference, inputs, widen_for=TARGETS[self.target]
+            )
+            return ops.cast(outputs, self.compute_dtype)
+        inputs = whole_numbers(inputs, TARGETS[self.target])
+        outputs, mean, variance = self._normalized(inputs, True, mask)
         self._follow(self.moving_mean, mean)
         self._follow(self.moving_variance, variance)
-        return outputs
+        return cut_numbers(outputs, self.compute_dtype)
 
     def _at_inference(self, inputs):
         if self._can_scale(inputs):
-            return self._scaled(inputs)
+            scale, shift = scale_and_shift(self, _in_float32)
+            return rescale_channels(inputs, scale, shift)
         return self._normalized(inputs, False, None)[0]
 
     def _normalized(self, inputs, training, mask):
         """Outputs, and the mean and unbiased variance that made them."""
-        if keras.backend.backend() == "tensorflow" and lacks(inputs):
-            inputs = tf.cast(before_cast(inputs), "float32")
         fused = self._can_fuse(inputs, training, mask)
         compute = self._fused if fused else self._unfused
-        outputs, mean, variance = compute(inputs, training, mask)
-        return ops.cast(outputs, self.compute_dtype), mean, variance
+        return compute(inputs, training, mask)
 
     def _follow(self, average, value):
         average.assign(
@@ -122,27 +143,15 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         """
         rank = len(inputs.shape)
         return (
-            keras.backend.backend() == "tensorflow"
-            and before_cast(inputs).dtype == "float32"
-            and not on_gpu(inputs)
+            on_tensorflow()
+            and inputs.dtype == "float32"
+            and not TARGETS[self.target].on_gpu(inputs)
             and 1 < rank < 6
             and self.axis % rank == rank - 1
         )
 
-    def _scaled(self, inputs):
-        mean = tf.cast(self.moving_mean, "float32")
-        variance = tf.cast(self.moving_variance, "float32")
-        scale = tf.math.rsqrt(variance + self.epsilon)
-        if self.scale:
-            scale = scale * tf.cast(self.gamma, "float32")
-        shift = -mean * scale
-        if self.center:
-            shift = shift + tf.cast(self.beta, "float32")
-        outputs = rescale_channels(before_cast(inputs), scale, shift)
-        return tf.cast(outputs, self.compute_dtype)
-
     def _can_fuse(self, inputs, training, mask):
-        if keras.backend.backend() != "tensorflow":
+        if not on_tensorflow():
             return False
         if training and mask is not None:
             return False
@@ -159,10 +168,10 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         del mask  # `_can_fuse` lets one through only where it has no effect.
         shape = ops.shape(inputs)
         last = self.axis % len(shape) == len(shape) - 1
-        mean = tf.cast(self.moving_mean, "float32")
-        variance = tf.cast(self.moving_variance, "float32")
-        gamma = tf.cast(self.gamma, "float32") if self.scale else None
-        beta = tf.cast(self.beta, "float32") if self.center else None
+        mean = _in_float32(self.moving_mean)
+        variance = _in_float32(self.moving_variance)
+        gamma = _in_float32(self.gamma) if self.scale else None
+        beta = _in_float32(self.beta) if self.center else None
         # The public function would raise an epsilon of 1e-5 to 1.001e-5. In
         # training the kernel returns the batch's mean and unbiased variance.
         outputs, *found = tf.raw_ops.FusedBatchNormV3(

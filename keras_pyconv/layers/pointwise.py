@@ -1,13 +1,15 @@
 """1x1 convolution, by the operation that pyramids are made of."""
 
 import keras
+from keras import ops
 
-from keras_pyconv.ops.empty_batch import never_empty
-from keras_pyconv.ops.grouped_conv import grouped_conv
+from keras_pyconv.layers.pyconv import activated
+from keras_pyconv.layers.targeted import Targeted
+from keras_pyconv.ops.grouped_conv import pyramid_conv
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
-class PointwiseConv2D(keras.layers.Conv2D):
+class PointwiseConv2D(Targeted, keras.layers.Conv2D):
     """`keras.layers.Conv2D` with a kernel of 1x1.
 
     It computes what the Keras layer does, and is one: arguments, variables
@@ -40,16 +42,16 @@ class PointwiseConv2D(keras.layers.Conv2D):
         super().__init__(filters, 1, strides, **kwargs)
 
     def call(self, inputs):
-        return never_empty(super().call, inputs)
-
-    def convolution_op(self, inputs, kernel):
-        return grouped_conv(
+        outputs = pyramid_conv(
             inputs,
-            kernel,
+            [ops.convert_to_tensor(self.kernel)],
+            groups=[self.groups],
+            bias=self.bias,
             strides=self.strides,
-            groups=self.groups,
             data_format=self.data_format,
+            target=self.target,
         )
+        return activated(self.activation, outputs)
 
     def get_config(self):
         config = super().get_config()

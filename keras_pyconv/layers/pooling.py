@@ -7,18 +7,21 @@ unevenly at stride 2. Here half the window is padded on both sides.
 import keras
 
 from keras_pyconv.layers import levels
-from keras_pyconv.ops.empty_batch import never_empty
+from keras_pyconv.layers.targeted import Targeted
+from keras_pyconv.ops.arguments import axis_sizes, check_data_format
 from keras_pyconv.ops.pooling import max_pool
+from keras_pyconv.ops.target import TARGETS
+from keras_pyconv.ops.uncut import never_empty
 
 
-class SymmetricMaxPoolingND(keras.layers.Layer):
+class SymmetricMaxPoolingND(Targeted, keras.layers.Layer):
     """What both layers share; `rank` is their axes."""
 
     rank = None
 
     def __init__(self, pool_size, strides=None, data_format=None, **kwargs):
         super().__init__(**kwargs)
-        self.pool_size = levels.axis_sizes(
+        self.pool_size = axis_sizes(
             "pool_size", levels.plain(pool_size), self.rank
         )
         if not all(size % 2 for size in self.pool_size):
@@ -27,17 +30,16 @@ class SymmetricMaxPoolingND(keras.layers.Layer):
                 f"Received: pool_size={pool_size!r}"
             )
         strides = self.pool_size if strides is None else levels.plain(strides)
-        self.strides = levels.axis_sizes("strides", strides, self.rank)
-        self.data_format = data_format or keras.config.image_data_format()
-        if self.data_format not in ("channels_last", "channels_first"):
-            raise ValueError(
-                '`data_format` must be "channels_last" or "channels_first". '
-                f"Received: data_format={data_format!r}"
-            )
+        self.strides = axis_sizes("strides", strides, self.rank)
+        self.data_format = check_data_format(
+            data_format or keras.config.image_data_format()
+        )
         self.input_spec = keras.InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs):
-        return max_pool(inputs, self.pool_size, self.strides, self.data_format)
+        return max_pool(
+            inputs, self.pool_size, self.strides, self.data_format, self.target
+        )
 
     def compute_output_shape(self, input_shape):
         shape = list(input_shape)
@@ -120,12 +122,12 @@ class SymmetricMaxPooling3D(SymmetricMaxPoolingND):
     rank = 3
 
 
-class _NeverEmpty:
+class _NeverEmpty(Targeted):
     """With oneDNN, TensorFlow's gradient of max pooling ends the process at
     an empty batch."""
 
     def call(self, inputs):
-        return never_empty(super().call, inputs)
+        return never_empty(super().call, inputs, TARGETS[self.target])
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")

@@ -11,8 +11,10 @@ import keras
 from keras import ops
 
 from keras_pyconv.layers import levels
-from keras_pyconv.ops.empty_batch import never_empty
-from keras_pyconv.ops.grouped_conv import WAYS, grouped_conv, pyramid_conv
+from keras_pyconv.layers.targeted import Targeted
+from keras_pyconv.ops.arguments import axis_sizes, check_data_format, one_of
+from keras_pyconv.ops.grouped_conv import pyramid_conv, targeted
+from keras_pyconv.ops.uncut import uncut
 
 
 def _level_initializer(initializer, index):
@@ -31,7 +33,14 @@ def _level_initializer(initializer, index):
     return initializer if seed is not None else initializer.clone()
 
 
-class PyConvND(keras.layers.Layer):
+def activated(activation, outputs):
+    """Outputs of a convolution after its activation, if it has one."""
+    if activation in (None, keras.activations.linear):
+        return outputs  # which remember the convolution
+    return uncut(activation, outputs)
+
+
+class PyConvND(Targeted, keras.layers.Layer):
     """What `PyConv1D`, `PyConv` and `PyConv3D` share; `rank` is their axes."""
 
     rank = None
@@ -64,19 +73,15 @@ class PyConvND(keras.layers.Layer):
         self._kernels = levels.level_kernels(self.kernel_size, self.rank)
         self._filters = levels.level_filters(self.filters, len(self._kernels))
         self._groups = levels.level_groups(self.groups, self._filters)
-        self.strides = levels.axis_sizes(
-            "strides", levels.plain(strides), self.rank
-        )
-        self.dilation_rate = levels.axis_sizes(
+        self.strides = axis_sizes("strides", levels.plain(strides), self.rank)
+        self.dilation_rate = axis_sizes(
             "dilation_rate", levels.plain(dilation_rate), self.rank
         )
-        self.padding = _known("padding", padding, ("same", "valid"))
-        if data_format is None:
-            data_format = keras.config.image_data_format()
-        self.data_format = _known(
-            "data_format", data_format, ("channels_last", "channels_first")
+        self.padding = one_of("`padding`", padding, ("same", "valid"))
+        self.data_format = check_data_format(
+            data_format or keras.config.image_data_format()
         )
-        self.way = _known("way", way, (None, *WAYS))
+        self.way, self.target = targeted(way, self.target)
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -140,52 +145,19 @@ class PyConvND(keras.layers.Layer):
     def call(self, inputs):
         # Integers, such as the pixels of an image, are not cast by Keras.
         inputs = ops.cast(inputs, self.compute_dtype)
-        return never_empty(self._outputs, inputs)
-
-    def _outputs(self, inputs):
-        outputs = self._convolve(inputs)
-        if self.bias is not None:
-            shape = [1] * (self.rank + 2)
-            shape[self._channel_axis] = -1
-            # Never `bias_add`: TensorFlow may fuse that with a grouped
-            # convolution into a kernel that knows no groups.
-            outputs = outputs + ops.reshape(self.bias, shape)
-        return self.activation(outputs)
-
-    def _convolve(self, inputs):
-        kernels = [ops.convert_to_tensor(kernel) for kernel in self.kernels]
-        groups = [level.groups for level in self.levels]
-        options = {
-            "strides": self.strides,
-            "padding": self.padding,
-            "dilation_rate": self.dilation_rate,
-            "data_format": self.data_format,
-            "way": self.way,
-        }
-        if self.padding == "same" or len(set(self._kernels)) == 1:
-            return pyramid_conv(inputs, kernels, groups=groups, **options)
-        outputs = [
-            grouped_conv(
-                self._crop(inputs, level.kernel_size),
-                kernel,
-                groups=level.groups,
-                **options,
-            )
-            for kernel, level in zip(kernels, self.levels)
-        ]
-        return ops.concatenate(outputs, axis=self._channel_axis)
-
-    def _crop(self, inputs, kernel_size):
-        """What a smaller kernel reads, centred where the largest ones fit."""
-        margins = [
-            (largest - size) // 2 * dilation
-            for largest, size, dilation in zip(
-                self._largest_kernel(), kernel_size, self.dilation_rate
-            )
-        ]
-        window = [slice(margin, -margin or None) for margin in margins]
-        window.insert(self.rank if self._channel_axis == -1 else 0, slice(None))
-        return inputs[(slice(None), *window)]
+        outputs = pyramid_conv(
+            inputs,
+            [ops.convert_to_tensor(kernel) for kernel in self.kernels],
+            groups=[level.groups for level in self.levels],
+            bias=self.bias,
+            strides=self.strides,
+            padding=self.padding,
+            dilation_rate=self.dilation_rate,
+            data_format=self.data_format,
+            way=self.way,
+            target=self.target,
+        )
+        return activated(self.activation, outputs)
 
     def _largest_kernel(self):
         return tuple(max(sizes) for sizes in zip(*self._kernels))
@@ -243,15 +215,6 @@ class PyConvND(keras.layers.Layer):
                 self.activity_regularizer
             ),
         }
-
-
-def _known(name, value, known):
-    if value not in known:
-        raise ValueError(
-            f"Unknown `{name}`. Received: {value!r}; known: "
-            f"{', '.join(map(repr, known))}."
-        )
-    return value
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")

@@ -2,11 +2,8 @@
 
 import keras
 
-from keras_pyconv.ops.empty_batch import before_cut
-from keras_pyconv.ops.graph import barrier, before_cast
-
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
+from keras_pyconv.ops.graph import barrier, on_tensorflow
+from keras_pyconv.ops.uncut import uncut
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
@@ -20,13 +17,9 @@ class ResidualAdd(keras.layers.Add):
     """
 
     def call(self, inputs):
-        if keras.backend.backend() != "tensorflow":
+        if not on_tensorflow():
             return super().call(inputs)
-        return before_cut(self._sum, *inputs)
+        return uncut(self._sum, *inputs)
 
     def _sum(self, *inputs):
-        wide = [before_cast(tensor) for tensor in inputs]
-        if len({tensor.dtype for tensor in wide}) > 1:
-            wide = list(inputs)
-        outputs = super().call([barrier(tensor) for tensor in wide])
-        return tf.cast(outputs, inputs[0].dtype)
+        return super().call([barrier(tensor) for tensor in inputs])

@@ -8,7 +8,8 @@ ceil((i + 1) * size / n), the last one excluded; so 60 pixels in 9 bins are 7 or
 
 from keras import ops
 
-from keras_pyconv.ops.separable import apply_matrices, is_count, spatial_axes
+from keras_pyconv.ops.arguments import is_count
+from keras_pyconv.ops.separable import apply_matrices, spatial_axes
 
 
 def bin_matrix(size, bins: int):

@@ -1,116 +1,13 @@
-"""What the operations here know of, and ask of, the graph that they build."""
-
-import contextlib
-import contextvars
-import functools
+"""How the operations here build graphs of TensorFlow."""
 
 import keras
 
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
-
-# Who runs the graph in the making, if not this process: "served" by machines
-# that are not known; "onnx", or "portable" to any other runtime.
-PURPOSE = contextvars.ContextVar("purpose", default=None)
+from keras_pyconv.lazy import tf
 
 
-# The name of an operation that hands on a tensor with other gradients.
-CONNECTION = "connection"
-
-
-@contextlib.contextmanager
-def built_for(purpose):
-    """Within it, graphs are built for others than this process."""
-    token = PURPOSE.set(purpose)
-    try:
-        yield
-    finally:
-        PURPOSE.reset(token)
-
-
-def on_gpu(inputs) -> bool:
-    """Whether `inputs` are, or will be, computed with on a GPU."""
-    device = inputs.device or ""
-    if "CPU" in device:
-        return False
-    return bool(tf.config.list_logical_devices("GPU"))
-
-
-@functools.cache
-def _cpu_has_gradients(dtype: str) -> bool:
-    """Whether the CPU differentiates its own grouped convolution."""
-    with tf.init_scope(), tf.device("CPU:0"):
-        images = tf.ones((1, 5, 5, 4), dtype)
-        kernel = tf.ones((3, 3, 2, 4), dtype)
-        options = {"strides": (1, 1, 1, 1), "padding": "SAME"}
-        try:
-            # Not by a GradientTape, which does not record in an init_scope.
-            tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=images.shape,
-                filter=kernel,
-                out_backprop=images,
-                **options,
-            )
-            tf.raw_ops.Conv2DBackpropFilter(
-                input=images,
-                filter_sizes=kernel.shape,
-                out_backprop=images,
-                **options,
-            )
-        except tf.errors.OpError:
-            return False
-    return True
-
-
-def groups_have_gradients(inputs) -> bool:
-    """Whether TensorFlow differentiates its own grouped convolution.
-
-    On a CPU that is to say that oneDNN computes with the dtype of `inputs`.
-    Machines that are not known are taken to have it.
-    """
-    if PURPOSE.get():
-        return True
-    return on_gpu(inputs) or _cpu_has_gradients(inputs.dtype.name)
-
-
-def lacks(inputs) -> bool:
-    """Whether the CPU has no arithmetic for the 16 bits of `inputs`.
-
-    TensorFlow computes with them all the same, gradients twenty times as
-    slowly as with 32.
-    """
-    here = not (PURPOSE.get() or on_gpu(inputs) or is_compiled())
-    name = inputs.dtype.name
-    return here and inputs.dtype.size == 2 and not _cpu_has_gradients(name)
-
-
-def before_connection(tensor):
-    """The tensor that `tensor` hands on, or `tensor` itself."""
-    if tensor.op.type != "IdentityN":
-        return tensor
-    inner = tensor.op.inputs[0]
-    if CONNECTION not in inner.op.name.rpartition("/")[2]:
-        return tensor
-    while inner.op.type == "Identity":
-        inner = inner.op.inputs[0]
-    return inner
-
-
-def before_cast(tensor):
-    """What `tensor` was in a graph before its numbers were cut short.
-
-    Or `tensor` itself, where they were not. A ReLU behind is made anew.
-    """
-    if tf.executing_eagerly():
-        return tensor
-    operation = before_connection(tensor).op
-    kind, inputs = operation.type, operation.inputs
-    if kind == "Cast" and inputs[0].dtype.is_floating:
-        return inputs[0] if inputs[0].dtype.size > tensor.dtype.size else tensor
-    if kind == "Relu":
-        wide = before_cast(inputs[0])
-        return tensor if wide is inputs[0] else tf.nn.relu(wide)
-    return tensor
+def on_tensorflow() -> bool:
+    """Whether Keras runs on TensorFlow; elsewhere its own operations serve."""
+    return keras.backend.backend() == "tensorflow"
 
 
 def is_compiled() -> bool:
@@ -153,6 +50,26 @@ def with_gradients_of(other, forward, *tensors):
         return forward(*tensors), gradient
 
     return differentiable(*tensors)
+
+
+def instead_of(plain, value):
+    """`value` for the equal tensor `plain`, through which gradients go.
+
+    `plain` is not computed, unless something else needs it. It may have fewer
+    rows than `value`, and shorter numbers.
+    """
+
+    @tf.custom_gradient
+    def connected(value, plain):
+        def gradient(upstream):
+            if value.shape[0] is None:
+                first = [0] * len(plain.shape)
+                upstream = tf.slice(upstream, first, tf.shape(plain))
+            return None, tf.cast(upstream, plain.dtype)
+
+        return tf.identity(value), gradient
+
+    return connected(value, plain)
 
 
 def frame_by_frame(function, clips):

@@ -7,83 +7,70 @@ Padding "same" is symmetric, `kernel // 2 * dilation` zeros on both sides at
 every stride, as in the authors' networks; Keras's "same" is not at stride 2.
 """
 
-import functools
 import math
 import os
+import warnings
+from typing import NamedTuple
 
 import keras
 
-from keras_pyconv.ops.channel_scale import PYRAMID
-from keras_pyconv.ops.conv_ways import WAYS, best, can
-from keras_pyconv.ops.dense_conv import Window
-from keras_pyconv.ops.empty_batch import never_empty
-from keras_pyconv.ops.graph import before_cast, lacks
-
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
+from keras_pyconv.lazy import tf
+from keras_pyconv.ops.arguments import (
+    axis_sizes,
+    check_data_format,
+    is_count,
+    one_of,
+)
+from keras_pyconv.ops.conv.choose import WAYS, Convolver
+from keras_pyconv.ops.conv.dense import Window
+from keras_pyconv.ops.fold import Convolution, remember
+from keras_pyconv.ops.graph import on_tensorflow
+from keras_pyconv.ops.target import TARGETS
+from keras_pyconv.ops.uncut import never_empty
 
 _ENVIRONMENT = "KERAS_PYCONV_CONV"
 _forced_way: str | None = None
 
 
-def _keras_conv(inputs, kernel, window, data_format):
-    """The convolution of Keras, whose other backends have groups."""
-    widths = [(pad, pad) for pad in window.pads]
-    if data_format == "channels_last":
-        widths = [(0, 0), *widths, (0, 0)]
-    else:
-        widths = [(0, 0), (0, 0), *widths]
-    return keras.ops.conv(
-        keras.ops.pad(inputs, widths) if any(window.pads) else inputs,
-        kernel,
-        strides=window.strides,
-        padding="valid",
-        data_format=data_format,
-        dilation_rate=window.dilations,
-    )
+class _Level(NamedTuple):
+    """One level of a pyramid, but for its kernel."""
+
+    groups: int
+    window: Window
+    margins: tuple[int, ...]  # of the input, at both ends of its axes
 
 
-def _checked_way(name, origin=""):
-    if name is not None and name not in WAYS:
-        raise ValueError(
-            f"Unknown way of convolution{origin}: {name!r}. "
-            f"Known: {', '.join(WAYS)}."
+def targeted(way, target):
+    """A checked way and target; two that were ways once are targets."""
+    if way in ("served", "portable"):
+        warnings.warn(
+            f'`way="{way}"` is deprecated: give `target="{way}"`.',
+            DeprecationWarning,
+            stacklevel=3,
         )
-    return name
-
-
-def _forced(way):
-    """The way of the call, the process or the environment, or None."""
+        return None, way
     if way is not None:
-        return _checked_way(way)
+        one_of("way of convolution", way, WAYS)
+    return way, one_of("`target`", target, TARGETS)
+
+
+def _forced():
+    """The way of the process or the environment, or None."""
     if _forced_way is not None:
         return _forced_way
     # A variable that is set to nothing is how shells take one back.
-    named = os.environ.get(_ENVIRONMENT) or None
-    return _checked_way(named, f" named by {_ENVIRONMENT}")
-
-
-def _axes(value, rank, name) -> tuple[int, ...]:
-    values = (value,) * rank if isinstance(value, int) else tuple(value)
-    good = all(isinstance(number, int) and number > 0 for number in values)
-    if len(values) != rank or not good:
-        raise ValueError(
-            f"`{name}` must be a positive integer, or {rank} of them. "
-            f"Received: {value}"
-        )
-    return values
+    named = os.environ.get(_ENVIRONMENT)
+    return (
+        one_of(f"way named by {_ENVIRONMENT}", named, WAYS) if named else None
+    )
 
 
 def _window(spatial, strides, padding, dilation_rate) -> Window:
     rank = len(spatial)
-    strides = _axes(strides, rank, "strides")
-    dilations = _axes(dilation_rate, rank, "dilation_rate")
-    if padding == "valid":
+    strides = axis_sizes("strides", strides, rank)
+    dilations = axis_sizes("dilation_rate", dilation_rate, rank)
+    if one_of("`padding`", padding, ("same", "valid")) == "valid":
         return Window((0,) * rank, strides, dilations)
-    if padding != "same":
-        raise ValueError(
-            f'`padding` must be "same" or "valid". Received: {padding!r}'
-        )
     even = [size for size in spatial if size % 2 == 0]
     if even:
         raise ValueError(
@@ -96,7 +83,7 @@ def _window(spatial, strides, padding, dilation_rate) -> Window:
 
 def _check_groups(channels, kernel, groups):
     depth, filters = kernel.shape[-2:]
-    if not isinstance(groups, int) or groups < 1:
+    if not is_count(groups):
         raise ValueError(
             f"`groups` must be a positive integer. Received: {groups!r}"
         )
@@ -127,12 +114,89 @@ def _check_dtypes(inputs, kernel):
         )
 
 
-def _widened(*tensors):
-    """Tensors in float32, if they are in 16 bits that the CPU lacks."""
-    tensors = [tf.convert_to_tensor(tensor) for tensor in tensors]
-    if lacks(tensors[0]):
-        return [tf.cast(before_cast(t), "float32") for t in tensors]
-    return tensors
+def _levels(kernels, groups, strides, padding, dilation_rate):
+    """The `_Level` of each kernel; smaller ones have the largest's centres."""
+    if len(kernels) != len(groups):
+        raise ValueError(
+            "`kernels` and `groups` must have one entry a level. Received: "
+            f"{len(kernels)} kernels, {len(groups)} numbers of groups"
+        )
+    sizes = [kernel.shape[:-2] for kernel in kernels]
+    largest = [max(axis) for axis in zip(*sizes)]
+    for level, count in zip(sizes, groups):
+        window = _window(level, strides, padding, dilation_rate)
+        margins = (0,) * len(level)
+        if padding == "valid":
+            margins = tuple(
+                (most - size) // 2 * dilation
+                for most, size, dilation in zip(
+                    largest, level, window.dilations
+                )
+            )
+        yield _Level(count, window, margins)
+
+
+def _inner(inputs, margins, first):
+    """What is left of images between margins at both ends of their axes."""
+    if not any(margins):
+        return inputs
+    axes = [slice(margin, -margin or None) for margin in margins]
+    axes.insert(0 if first else len(axes), slice(None))
+    return inputs[(slice(None), *axes)]
+
+
+def _keras_convolve(inputs, kernels, bias, levels, data_format):
+    """By the convolutions of Keras, whose other backends have groups."""
+    first = data_format == "channels_first"
+    axis = 1 if first else -1
+    maps = []
+    for kernel, level in zip(kernels, levels):
+        widths = [(0, 0), *((pad, pad) for pad in level.window.pads)]
+        widths.insert(1 if first else len(widths), (0, 0))
+        x = _inner(inputs, level.margins, first)
+        maps.append(
+            keras.ops.conv(
+                keras.ops.pad(x, widths) if any(level.window.pads) else x,
+                kernel,
+                strides=level.window.strides,
+                padding="valid",
+                data_format=data_format,
+                dilation_rate=level.window.dilations,
+            )
+        )
+    outputs = keras.ops.concatenate(maps, axis) if maps[1:] else maps[0]
+    if bias is None:
+        return outputs
+    shape = [1] * len(outputs.shape)
+    shape[axis] = -1
+    return outputs + keras.ops.reshape(bias, shape)
+
+
+def _convolve(inputs, kernels, bias, levels, way, target):
+    """The levels side by side, channels last, in the dtype of `inputs`.
+
+    The result carries how it was made, for a normalization to be folded.
+    """
+
+    def compute(kernels, bias):
+        convolver = Convolver(target)
+        maps = [
+            convolver.convolve(
+                way,
+                _inner(inputs, level.margins, False),
+                tf.cast(kernel, inputs.dtype),
+                level.window,
+                level.groups,
+            )
+            for kernel, level in zip(kernels, levels)
+        ]
+        outputs = tf.concat(maps, -1) if maps[1:] else maps[0]
+        if bias is None:
+            return outputs
+        return tf.nn.bias_add(outputs, tf.cast(bias, inputs.dtype))
+
+    outputs = compute(kernels, bias)
+    return remember(outputs, Convolution(kernels, bias, compute))
 
 
 def set_way(name: str | None) -> None:
@@ -149,39 +213,20 @@ def set_way(name: str | None) -> None:
         ValueError: If the name is unknown; the message lists the known.
     """
     global _forced_way
-    _forced_way = _checked_way(name)
+    if name is not None:
+        one_of("way of convolution", name, WAYS)
+    _forced_way = name
 
 
-def grouped_conv(
-    inputs,
-    kernel,
-    *,
-    strides=1,
-    padding="same",
-    dilation_rate=1,
-    groups=1,
-    data_format="channels_last",
-    way=None,
-):
+def grouped_conv(inputs, kernel, *, groups=1, **options):
     """Convolution in which a group of filters sees one group of channels.
 
     Args:
         inputs: A tensor. Sizes other than the channels may be unknown.
         kernel: `(*sizes, channels / groups, filters)`, of 1 to 3 sizes, in
             the dtype of `inputs`.
-        strides: An integer, or one an axis.
-        padding: `"same"`, which is `size // 2 * dilation` zeros on both
-            sides at every stride and needs odd sizes, or `"valid"`.
-        dilation_rate: An integer, or one an axis.
         groups: How many groups; a divisor of the channels and the filters.
-        data_format: `"channels_last"` or `"channels_first"`.
-        way: One of `WAYS` instead of the one that the rules choose. A way
-            that cannot compute this call leaves it to the rules: "native"
-            in 3-D, "blocked" and "folded" at strides above 2 or with dilation.
-            "served" and "portable" are for graphs that other machines
-            run; the latter has no convolution of three axes. On
-            other backends than TensorFlow Keras's convolution does the work
-            whatever the way.
+        **options: Those of `pyramid_conv`.
 
     Input shape:
         `(batch, *sizes, channels)`, or `(batch, channels, *sizes)` with
@@ -204,35 +249,7 @@ def grouped_conv(
     >>> print(grouped_conv(images, kernel, groups=4, strides=2).shape)
     (2, 4, 4, 32)
     """
-    way = _forced(way)
-    if data_format not in ("channels_last", "channels_first"):
-        raise ValueError(
-            '`data_format` must be "channels_last" or "channels_first". '
-            f"Received: {data_format!r}"
-        )
-    window = _window(kernel.shape[:-2], strides, padding, dilation_rate)
-    first = data_format == "channels_first"
-    _check_groups(inputs.shape[1 if first else -1], kernel, groups)
-    _check_dtypes(inputs, kernel)
-    if keras.backend.backend() != "tensorflow":
-        return _keras_conv(inputs, kernel, window, data_format)
-    dtype = kernel.dtype
-    forced = way and can(way, window)
-    forced = forced and (groups > 1 or way == "portable")
-    compute = WAYS[way] if forced else best
-
-    def convolve(inputs):
-        x, wide = _widened(inputs, kernel)
-        # A CPU convolves channels last alone.
-        if first:
-            x = tf.transpose(x, (0, *range(2, len(x.shape)), 1))
-        outputs = compute(x, wide, window, groups)
-        if first:
-            last = len(outputs.shape) - 1
-            outputs = tf.transpose(outputs, (0, last, *range(1, last)))
-        return tf.cast(outputs, dtype)
-
-    return never_empty(convolve, inputs)
+    return pyramid_conv(inputs, [kernel], groups=[groups], **options)
 
 
 def pyramid_conv(
@@ -240,18 +257,37 @@ def pyramid_conv(
     kernels,
     *,
     groups,
+    bias=None,
+    strides=1,
+    padding="same",
+    dilation_rate=1,
     data_format="channels_last",
-    **options,
+    way=None,
+    target="here",
 ):
     """The levels of a pyramidal convolution, concatenated on the channels.
 
     Args:
         inputs: A tensor, as in `grouped_conv`.
         kernels: A kernel a level, smallest first as in the authors' networks.
+            With `padding="valid"` all have the centres of the largest.
         groups: A number of groups a level.
+        bias: A number for every filter of all levels, or None.
+        strides: An integer, or one an axis.
+        padding: `"same"`, which is `size // 2 * dilation` zeros on both
+            sides at every stride and needs odd sizes, or `"valid"`.
+        dilation_rate: An integer, or one an axis.
         data_format: `"channels_last"` or `"channels_first"`.
-        **options: `strides`, `padding`, `dilation_rate` and `way`, of all
-            levels, as in `grouped_conv`.
+        way: One of `WAYS` instead of the one that the rules choose. A way
+            that cannot compute this call leaves it to the rules: "native"
+            in 3-D, "blocked" and "folded" at strides above 2 or with dilation.
+            On other backends than TensorFlow Keras's convolution does the
+            work whatever the way.
+        target: Who runs the graph: `"here"`; `"served"`, TensorFlow on
+            machines that are not known; `"onnx"` and `"portable"`, other
+            runtimes, which convolve images alone, the latter without padding
+            by themselves. But `"here"`, whoever builds a graph of unknown
+            batch takes care of empty ones.
 
     Output shape:
         That of `grouped_conv` with the filters of all levels for channels.
@@ -262,39 +298,25 @@ def pyramid_conv(
     Raises:
         ValueError: As `grouped_conv`, or if the two lists differ in length.
     """
-    if len(kernels) != len(groups):
-        raise ValueError(
-            "`kernels` and `groups` must have one entry a level. Received: "
-            f"{len(kernels)} kernels, {len(groups)} numbers of groups"
-        )
-    for kernel in kernels:
+    way, target = targeted(way, target)
+    if way is None and target == "here":
+        way = _forced()
+    first = check_data_format(data_format) == "channels_first"
+    levels = list(_levels(kernels, groups, strides, padding, dilation_rate))
+    for kernel, count in zip(kernels, groups):
+        _check_groups(inputs.shape[1 if first else -1], kernel, count)
         _check_dtypes(inputs, kernel)
-    compute = functools.partial(
-        _pyramid,
-        kernels=kernels,
-        groups=groups,
-        data_format=data_format,
-        **options,
-    )
-    return never_empty(compute, inputs)
+    if not on_tensorflow():
+        return _keras_convolve(inputs, kernels, bias, levels, data_format)
+    target = TARGETS[target]
 
+    def convolve(inputs):
+        if not first:
+            return _convolve(inputs, kernels, bias, levels, way, target)
+        # A CPU convolves channels last alone.
+        last = len(inputs.shape) - 1
+        x = tf.transpose(inputs, (0, *range(2, last + 1), 1))
+        outputs = _convolve(x, kernels, bias, levels, way, target)
+        return tf.transpose(outputs, (0, last, *range(1, last)))
 
-def _pyramid(inputs, kernels, groups, data_format, **options):
-    on_tensorflow = keras.backend.backend() == "tensorflow"
-    dtype = kernels[0].dtype
-    if on_tensorflow:
-        inputs, *kernels = _widened(inputs, *kernels)
-    levels = [
-        grouped_conv(
-            inputs, kernel, groups=g, data_format=data_format, **options
-        )
-        for kernel, g in zip(kernels, groups)
-    ]
-    axis = -1 if data_format == "channels_last" else 1
-    if len(levels) == 1:
-        outputs = levels[0]
-    elif on_tensorflow:
-        outputs = tf.concat(levels, axis, name=PYRAMID)
-    else:
-        outputs = keras.ops.concatenate(levels, axis)
-    return tf.cast(outputs, dtype) if on_tensorflow else outputs
+    return never_empty(convolve, inputs, target, widen=True)

@@ -9,20 +9,16 @@ import functools
 
 import keras
 
-from keras_pyconv.ops.dense_conv import pads_inside
-from keras_pyconv.ops.empty_batch import never_empty
+from keras_pyconv.lazy import tf
 from keras_pyconv.ops.graph import (
-    PURPOSE,
-    before_cast,
     frame_by_frame,
     is_compiled,
-    lacks,
+    on_tensorflow,
     sizes_of,
     with_gradients_of,
 )
-
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
+from keras_pyconv.ops.target import TARGETS
+from keras_pyconv.ops.uncut import never_empty
 
 
 def _edges(window):
@@ -30,9 +26,9 @@ def _edges(window):
     return [(0, 0), *((size // 2, size // 2) for size in window), (0, 0)]
 
 
-def _pad(images, window):
+def _pad(images, window, target):
     """Images with as much around them as their windows reach out."""
-    if PURPOSE.get() != "portable":
+    if target.pads_inside:
         lowest = images.dtype.min
         return tf.pad(images, _edges(window), constant_values=lowest)
     # The lowest number spoils eight bits. A window that reaches out holds the
@@ -45,24 +41,24 @@ def _pad(images, window):
     return images
 
 
-def _pool_images(images, window, strides):
+def _pool_images(images, window, strides, target):
     def forward(images):
         return tf.nn.max_pool2d(images, window, strides, _edges(window))
 
     def other(images):
-        padded = _pad(images, window)
+        padded = _pad(images, window, target)
         return tf.nn.max_pool2d(padded, window, strides, "VALID")
 
-    if not pads_inside(images) or is_compiled():
+    if not target.pads(images) or is_compiled():
         return other(images)  # XLA has no other.
     # Pooling that pads by itself is three times as fast, its gradient is half
     # as fast, and it has no second one.
     return with_gradients_of(other, forward, images)
 
 
-def _pool_clips(clips, window, strides):
+def _pool_clips(clips, window, strides, target):
     in_space = functools.partial(
-        _pool_images, window=window[1:], strides=strides[1:]
+        _pool_images, window=window[1:], strides=strides[1:], target=target
     )
     clips = frame_by_frame(in_space, clips)
     if window[0] == strides[0] == 1:
@@ -70,16 +66,8 @@ def _pool_clips(clips, window, strides):
     # In time alone frames are rows, and their pixels are columns.
     batch, frames, height, width, channels = sizes_of(clips)
     rows = tf.reshape(clips, (batch, frames, height * width, channels))
-    rows = _pool_images(rows, (window[0], 1), (strides[0], 1))
+    rows = _pool_images(rows, (window[0], 1), (strides[0], 1), target)
     return tf.reshape(rows, (batch, sizes_of(rows)[1], height, width, channels))
-
-
-def _widely(pool, inputs):
-    """What `pool` makes of inputs, in 32 bits where the CPU lacks 16."""
-    if keras.backend.backend() != "tensorflow" or not lacks(inputs):
-        return pool(inputs)
-    wide = tf.cast(before_cast(inputs), "float32")
-    return tf.cast(pool(wide), inputs.dtype)
 
 
 def _keras_pool(inputs, window, strides):
@@ -90,7 +78,9 @@ def _keras_pool(inputs, window, strides):
     )
 
 
-def max_pool(inputs, window, strides, data_format="channels_last"):
+def max_pool(
+    inputs, window, strides, data_format="channels_last", target="here"
+):
     """Max pooling of images or clips.
 
     Padding is half the window on both sides of every axis, as the authors'
@@ -101,6 +91,7 @@ def max_pool(inputs, window, strides, data_format="channels_last"):
         window: An odd size an axis: two, or three with that of time first.
         strides: A stride an axis.
         data_format: `"channels_last"` or `"channels_first"`.
+        target: Who runs the graph, as in `grouped_conv`.
 
     Input shape:
         `(batch, height, width, channels)`, or for clips
@@ -122,11 +113,16 @@ def max_pool(inputs, window, strides, data_format="channels_last"):
     last = len(window) + 1
     if data_format == "channels_first":
         inputs = keras.ops.transpose(inputs, (0, *range(2, last + 1), 1))
-    pool = _pool_images if len(window) == 2 else _pool_clips
-    if keras.backend.backend() != "tensorflow":
-        pool = _keras_pool
-    pool = functools.partial(pool, window=window, strides=strides)
-    outputs = never_empty(functools.partial(_widely, pool), inputs)
+    target = TARGETS[target]
+    pool = functools.partial(_keras_pool, window=window, strides=strides)
+    if on_tensorflow():
+        pool = functools.partial(
+            _pool_images if len(window) == 2 else _pool_clips,
+            window=window,
+            strides=strides,
+            target=target,
+        )
+    outputs = never_empty(pool, inputs, target, widen=True)
     if data_format == "channels_first":
         outputs = keras.ops.transpose(outputs, (0, last, *range(1, last)))
     return outputs

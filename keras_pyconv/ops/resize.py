@@ -8,13 +8,12 @@ no such rule. They align the edges of the pixels, not their centres, and a
 network trained with one loses accuracy with the other.
 """
 
-import keras
 from keras import ops
 
-from keras_pyconv.ops.separable import apply_matrices, is_count, spatial_axes
-
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
+from keras_pyconv.lazy import tf
+from keras_pyconv.ops.arguments import is_count, one_of
+from keras_pyconv.ops.graph import on_tensorflow
+from keras_pyconv.ops.separable import apply_matrices, spatial_axes
 
 
 def corner_matrix(size, new_size):
@@ -68,8 +67,8 @@ def _by_kernel(inputs, size, data_format):
 WAYS = {"matrices": _by_matrices, "kernel": _by_kernel}
 
 
-def _best():
-    if keras.backend.backend() != "tensorflow":
+def _fastest():
+    if not on_tensorflow():
         return "matrices"
     return "matrices" if tf.config.list_logical_devices("GPU") else "kernel"
 
@@ -107,11 +106,7 @@ def resize_align_corners(inputs, size, data_format="channels_last", way=None):
     """
     spatial_axes(data_format)
     check_size(size)
-    way = way or _best()
-    if way not in WAYS:
-        raise ValueError(
-            f"Unknown way of resizing: {way!r}. Known: {', '.join(WAYS)}."
-        )
+    way = one_of("way of resizing", way or _fastest(), WAYS)
     inputs = ops.convert_to_tensor(inputs)
     return WAYS[way](inputs, tuple(size), data_format)
 

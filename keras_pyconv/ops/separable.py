@@ -10,7 +10,7 @@ Products are taken in float32 and rounded once.
 import keras
 from keras import ops
 
-DATA_FORMATS = ("channels_last", "channels_first")
+from keras_pyconv.ops.arguments import check_data_format
 
 
 def spatial_axes(data_format: str) -> tuple[int, int]:
@@ -19,21 +19,8 @@ def spatial_axes(data_format: str) -> tuple[int, int]:
     Raises:
         ValueError: if the format is unknown.
     """
-    if data_format not in DATA_FORMATS:
-        raise ValueError(
-            f"`data_format` must be one of {DATA_FORMATS}. "
-            f"Received: {data_format!r}"
-        )
+    check_data_format(data_format)
     return (1, 2) if data_format == "channels_last" else (2, 3)
-
-
-def is_count(value) -> bool:
-    """Whether `value` is a positive integer, NumPy's included."""
-    return (
-        hasattr(value, "__index__")
-        and not isinstance(value, bool)
-        and (value.__index__() > 0)
-    )
 
 
 def apply_matrices(inputs, rows, columns, data_format="channels_last"):

@@ -214,15 +214,36 @@ def test_a_form_that_computes_something_else_is_refused():
 
 def test_the_copy_computes_for_machines_that_are_not_known(network):
     pyramid = "conv2_block1_2_pyconv"
-    assert network.get_layer(pyramid).way is None
-    assert serving_form(network).get_layer(pyramid).way == "served"
-    portable = serving_form(network, way="portable")
-    assert portable.get_layer(pyramid).way == "portable"
+    assert network.get_layer(pyramid).target == "here"
+    served = serving_form(network)
+    assert served.get_layer(pyramid).target == "served"
+    assert serving_form(served) is served
+    portable = serving_form(network, target="portable")
+    assert portable.get_layer(pyramid).target == "portable"
+    assert "target" not in portable.get_layer(pyramid).get_config()
+    with pytest.warns(DeprecationWarning, match="it is `target`"):
+        before = serving_form(network, way="portable")
+    assert before.get_layer(pyramid).target == "portable"
+
+
+def test_what_a_layer_holds_computes_for_others_too():
+    class Twice(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.pyramid = PyConv(8, (3, 5))
+
+        def call(self, inputs):
+            return self.pyramid(self.pyramid(inputs))
+
+    inputs = keras.Input((6, 6, 8))
+    model = keras.Model(inputs, Twice(name="twice")(inputs))
+    served = serving_form(model)
+    assert served.get_layer("twice").pyramid.target == "served"
 
 
 def test_functions_of_its_owner_are_in_the_form(with_own_functions):
     served = serving_form(with_own_functions)
-    assert served.get_layer("pyramid").way == "served"
+    assert served.get_layer("pyramid").target == "served"
     assert not normalizations(served)
     assert_same_outputs(with_own_functions, served)
 

@@ -1,13 +1,21 @@
 """Every way of convolving beside the loop in NumPy, one case at a time."""
 
+import collections
 import itertools
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context
 
-from keras_pyconv.ops.grouped_conv import WAYS, grouped_conv
+from keras_pyconv.ops import TARGETS, WAYS, grouped_conv
 from tests.reference.numpy_conv import numpy_conv
 
+# How to convolve: by the rules, by each way, and for each other target.
+CHOICES = {
+    "rules": {},
+    **{way: {"way": way} for way in WAYS},
+    **{name: {"target": name} for name in TARGETS if name != "here"},
+}
 SIZES, KERNEL = (7, 8, 5), (3, 5, 3)
 # How far a result may be from the largest one. Without oneDNN TensorFlow sums
 # the gradients of kernels in 16 bits, which costs the most.
@@ -79,33 +87,33 @@ def error(got, wanted):
     )
 
 
-def wrong(dtype="float32", windows=WINDOWS, mode="eager", ways=(None, *WAYS)):
-    """The cases in which a way differs from NumPy, in words."""
+def wrong(dtype="float32", windows=WINDOWS, mode="eager", choices=CHOICES):
+    """The cases in which a choice differs from NumPy, in words."""
     found = []
     for window in windows:
         rank, stride, dilation, groups = window
         # Clips of features, which are convolved otherwise than colours are.
         channels = 24 if rank == 3 and groups == 1 else 12
         arrays, wanted = case(*window, dtype, channels)
-        for way in ways if groups > 1 else (None,):
+        for choice in choices:
             got = run(
                 arrays,
                 mode,
                 strides=stride,
                 dilation_rate=dilation,
                 groups=groups,
-                way=way,
+                **CHOICES[choice],
             )
             off = error(got, wanted)
             if not off <= TOLERANCES[dtype]:
                 found.append(
                     f"{rank}-D stride {stride} dilation {dilation} groups "
-                    f"{groups} {dtype} {mode} {way}: {off:.1e}"
+                    f"{groups} {dtype} {mode} {choice}: {off:.1e}"
                 )
     return found
 
 
-def fused(way, follower):
+def fused(choice, follower):
     """A grouped convolution right before what optimization fuses it with."""
     (inputs, kernel, _), _ = case(2, 1, 1, 6)
     six = tf.linspace(0.5, 1.5, 6)
@@ -120,11 +128,15 @@ def fused(way, follower):
     def values(inputs, kernel):
         with tf.GradientTape() as tape:
             tape.watch([inputs, kernel])
-            outputs = follow(grouped_conv(inputs, kernel, groups=6, way=way))
+            outputs = follow(
+                grouped_conv(inputs, kernel, groups=6, **CHOICES[choice])
+            )
         return outputs, *tape.gradient(outputs, [inputs, kernel])
 
     def inference(inputs, kernel):
-        return (follow(grouped_conv(inputs, kernel, groups=6, way=way)),)
+        return (
+            follow(grouped_conv(inputs, kernel, groups=6, **CHOICES[choice])),
+        )
 
     wanted = [value.numpy() for value in values(inputs, kernel)]
     return max(
@@ -144,4 +156,21 @@ def wide_wrong():
         wanted = [tf.cast(a, "float64").numpy() for a in wanted]
         if error(run(arrays, groups=8, way="merged"), wanted) > 1e-5:
             found.append(f"{rank}-D merged into several blocks")
+    return found
+
+
+def kinds(function, shape):
+    """How often each kind of operation runs, after TensorFlow's optimization.
+
+    Fused ones are named with what is in them.
+    """
+    concrete = tf.function(function).get_concrete_function(tf.TensorSpec(shape))
+    context.context().enable_graph_collection()
+    concrete(tf.zeros([size or 2 for size in shape]))
+    graphs = context.context().export_run_metadata().function_graphs
+    context.context().disable_graph_collection()
+    found = collections.Counter()
+    for node in graphs[-1].post_optimization_graph.node:
+        inside = node.attr["fused_ops"].list.s if node.attr else ()
+        found[node.op, *inside] += 1
     return found

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_pyconv.ops import WAYS, grouped_conv
+from keras_pyconv.ops import grouped_conv
 from tests.ops import grid
 from tests.reference.numpy_conv import numpy_conv
 
@@ -47,11 +47,11 @@ def test_a_convolution_drawn_at_random_equals_the_loop(seed, mode):
     upstream = np.random.default_rng(seed).normal(size=outputs.shape)
     wanted = outputs, *gradients(upstream)
     arrays = [tf.constant(a, "float32") for a in (inputs, kernel, upstream)]
-    for way in (None, *WAYS)[seed % 2 :: 2]:
-        got = grid.run(arrays, mode, way=way, **options)
+    for choice in list(grid.CHOICES.values())[seed % 2 :: 2]:
+        got = grid.run(arrays, mode, **choice, **options)
         assert [tuple(a.shape) for a in got] == [a.shape for a in wanted]
         for a, b in zip(got, wanted):
             atol = 1e-5 * max(1.0, np.abs(b).max())
             np.testing.assert_allclose(a, b, atol=atol, rtol=1e-4)
-        outputs = grouped_conv(arrays[0][:0], arrays[1], way=way, **options)
+        outputs = grouped_conv(arrays[0][:0], arrays[1], **choice, **options)
         assert outputs.shape == (0, *wanted[0].shape[1:])

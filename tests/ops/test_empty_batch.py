@@ -3,19 +3,16 @@
 With oneDNN TensorFlow's own convolutions give it a wrong shape.
 """
 
-import collections
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.python.eager import context
 
 import keras_pyconv
 from keras_pyconv.layers import PointwiseConv2D, ResidualAdd
 from keras_pyconv.layers.box_maps import JoinBoxMaps
 from keras_pyconv.layers.pooling import MaxPooling2D
-from keras_pyconv.ops import WAYS, empty_batch, grouped_conv
+from keras_pyconv.ops import WAYS, grouped_conv, uncut
 from tests.conformance import cases
 from tests.ops import grid
 
@@ -152,31 +149,17 @@ def test_an_empty_step_of_training_changes_nothing(case):
         np.testing.assert_allclose(now, was, rtol=1e-6)
 
 
-def kinds(model, shape):
-    """How often each kind of operation runs, after TensorFlow's optimization.
-
-    Fused ones are named with what is in them.
-    """
-    function = tf.function(lambda x: model(x, training=False))
-    concrete = function.get_concrete_function(tf.TensorSpec(shape))
-    context.context().enable_graph_collection()
-    concrete(tf.zeros([size or 2 for size in shape]))
-    graphs = context.context().export_run_metadata().function_graphs
-    context.context().disable_graph_collection()
-    found = collections.Counter()
-    for node in graphs[-1].post_optimization_graph.node:
-        inside = node.attr["fused_ops"].list.s if node.attr else ()
-        found[node.op, *inside] += 1
-    return found
+def at_inference(model):
+    return lambda images: model(images, training=False)
 
 
 @pytest.mark.parametrize("batch, more", [(2, 0), (None, 10)])
 def test_a_whole_network_pays_ten_operations_or_none(batch, more, monkeypatch):
     case = cases.NETWORKS[0]
     shape = batch, *case.input_shape
-    found = kinds(case.model(), shape)
-    monkeypatch.setattr(empty_batch, "_has_rows", lambda *_: True)
-    before = kinds(case.model(), shape)
+    found = grid.kinds(at_inference(case.model()), shape)
+    monkeypatch.setattr(uncut, "_may_be_empty", lambda *_: False)
+    before = grid.kinds(at_inference(case.model()), shape)
     del found["Const",], before["Const",]
     assert found.total() - before.total() == more
     fused = {kind for kind in before if len(kind) > 1}

@@ -6,11 +6,10 @@ import pytest
 import tensorflow as tf
 
 from keras_pyconv.ops import (
-    WAYS,
-    graph,
     grouped_conv,
     pyramid_conv,
     set_way,
+    target,
 )
 from tests.ops import grid
 
@@ -39,8 +38,8 @@ def test_a_stride_in_time_takes_a_clip_of_one_frame(mode):
     options = {"strides": (2, 1, 1), "groups": 6}
     wanted = grouped_conv(longer, kernel, way="split", **options)
     arrays = clip, kernel, tf.ones_like(wanted)
-    for way in (None, *WAYS):
-        outputs, *gradients = grid.run(arrays, mode, way=way, **options)
+    for choice in grid.CHOICES.values():
+        outputs, *gradients = grid.run(arrays, mode, **choice, **options)
         np.testing.assert_allclose(outputs, wanted, atol=1e-4)
         assert [g.shape for g in gradients] == [clip.shape, kernel.shape]
 
@@ -61,27 +60,27 @@ def test_graphs_equal_the_loop(mode):
 
 @pytest.mark.parametrize("window", grid.SOME[2:], ids=["2-D", "3-D"])
 def test_compiling_changes_nothing(window):
-    ways = (None, "native", "paired", "taps")
-    assert grid.wrong(windows=[window], mode="xla", ways=ways) == []
+    choices = "rules", "native", "paired", "taps"
+    assert grid.wrong(windows=[window], mode="xla", choices=choices) == []
 
 
 @pytest.mark.parametrize("way", ["merged", "split", "folded", "blocked"])
 def test_compiling_changes_nothing_in_the_ways_of_two_axes(way):
     windows = [(2, 2, 1, 6)]
-    assert grid.wrong(windows=windows, mode="xla", ways=(way,)) == []
+    assert grid.wrong(windows=windows, mode="xla", choices=[way]) == []
 
 
 @pytest.mark.parametrize("follower", ["bias", "norm"])
-@pytest.mark.parametrize("way", [None, *WAYS])
-def test_optimization_fuses_nothing_into_groups(way, follower):
-    assert grid.fused(way, follower) < grid.TOLERANCES["float32"]
+@pytest.mark.parametrize("choice", grid.CHOICES)
+def test_optimization_fuses_nothing_into_groups(choice, follower):
+    assert grid.fused(choice, follower) < grid.TOLERANCES["float32"]
 
 
-@pytest.mark.parametrize("way", [None, *WAYS])
+@pytest.mark.parametrize("choice", grid.CHOICES.values(), ids=grid.CHOICES)
 @pytest.mark.parametrize("strides", [1, 2])
-def test_no_graph_holds_a_must_compile_function(way, strides):
+def test_no_graph_holds_a_must_compile_function(choice, strides):
     graph = tf.function(
-        lambda x, k: grouped_conv(x, k, groups=6, strides=strides, way=way)
+        lambda x, k: grouped_conv(x, k, groups=6, strides=strides, **choice)
     ).get_concrete_function(IMAGES, KERNEL)
     definition = graph.graph.as_graph_def()
     functions = definition.library.function
@@ -101,13 +100,13 @@ def test_channels_first_is_a_transposition(rank):
     np.testing.assert_allclose(last, wanted, atol=1e-4)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("choice", grid.CHOICES.values(), ids=grid.CHOICES)
 @pytest.mark.parametrize("rank", [1, 2, 3])
 @pytest.mark.parametrize("strides", [1, 2])
-def test_what_is_known_of_sizes_stays_known(way, rank, strides):
+def test_what_is_known_of_sizes_stays_known(choice, rank, strides):
     sizes, taps = grid.SIZES[:rank], grid.KERNEL[:rank]
     convolution = tf.function(
-        lambda x, k: grouped_conv(x, k, groups=6, strides=strides, way=way)
+        lambda x, k: grouped_conv(x, k, groups=6, strides=strides, **choice)
     )
     for known in ((None, *sizes), (None,) * (rank + 1)):
         inputs = tf.TensorSpec((*known, 12))
@@ -118,13 +117,13 @@ def test_what_is_known_of_sizes_stays_known(way, rank, strides):
         assert graph.outputs[0].shape.as_list() == [None, *wanted, 6]
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_gradients_can_be_taken_twice(way):
+@pytest.mark.parametrize("choice", grid.CHOICES.values(), ids=grid.CHOICES)
+def test_gradients_can_be_taken_twice(choice):
     with tf.GradientTape(persistent=True) as outer:
         outer.watch([IMAGES, KERNEL])
         with tf.GradientTape() as tape:
             tape.watch(IMAGES)
-            outputs = grouped_conv(IMAGES, KERNEL, groups=6, way=way) ** 2
+            outputs = grouped_conv(IMAGES, KERNEL, groups=6, **choice) ** 2
         slope = tape.gradient(outputs, IMAGES)
     second = outer.gradient(slope, KERNEL)
     np.testing.assert_array_equal(outer.gradient(slope, KERNEL), second)
@@ -157,8 +156,10 @@ def nodes(**options):
 
 @pytest.mark.parametrize("has_gradients", [True, False])
 def test_served_graphs_are_alike_on_all_machines(monkeypatch, has_gradients):
-    monkeypatch.setattr(graph, "_cpu_has_gradients", lambda _: has_gradients)
-    served = nodes(way="served")
+    monkeypatch.setattr(
+        target, "cpu_differentiates_groups", lambda _: has_gradients
+    )
+    served = nodes(target="served")
     assert served.count("Conv2D") == 1
     assert "Split" not in served
 
@@ -169,7 +170,7 @@ def test_served_graphs_are_alike_on_all_machines(monkeypatch, has_gradients):
 def test_16_bits_that_a_cpu_lacks_are_computed_in_32(
     monkeypatch, has_them, dtype, levels
 ):
-    monkeypatch.setattr(graph, "_cpu_has_gradients", lambda _: has_them)
+    monkeypatch.setattr(target, "cpu_differentiates_groups", lambda _: has_them)
     kernels = [tf.cast(KERNEL, dtype)] * levels
     function = tf.function(
         lambda x: pyramid_conv(x, kernels, groups=(6,) * levels)
@@ -186,7 +187,7 @@ def test_portable_graphs_convolve_images_alone(groups):
     clips = tf.zeros((1, 3, 5, 5, 12))
     kernel = tf.zeros((3, 3, 3, 12 // groups, 6))
     function = tf.function(
-        lambda x: grouped_conv(x, kernel, groups=groups, way="portable")
+        lambda x: grouped_conv(x, kernel, groups=groups, target="portable")
     ).get_concrete_function(clips)
     made = function.graph.as_graph_def().node
     kinds = [node.op for node in made]
@@ -205,17 +206,41 @@ def test_the_call_goes_before_the_process_before_the_environment(monkeypatch):
     assert nodes().count("Conv2D") == 6
 
 
+@pytest.mark.parametrize("name", ["served", "portable"])
+def test_a_target_that_was_a_way_once_is_taken_with_a_warning(name):
+    with pytest.warns(DeprecationWarning, match=f'give `target="{name}"`'):
+        before = nodes(way=name)
+    assert before == nodes(target=name)
+
+
+def test_the_process_forces_no_way_on_other_machines():
+    chosen = nodes(target="served")
+    set_way("split")
+    try:
+        assert nodes(target="served") == chosen
+        assert nodes(target="served", way="split").count("Conv2D") == 6
+    finally:
+        set_way(None)
+
+
+def test_an_unknown_target_lists_the_known():
+    with pytest.raises(ValueError, match="'moon'; known: 'here', 'served', '"):
+        grouped_conv(IMAGES, KERNEL, groups=6, target="moon")
+
+
 def test_an_unknown_way_lists_the_known(monkeypatch):
     with pytest.raises(
-        ValueError, match="'magic'. Known: blocked, folded, merged"
+        ValueError, match="'magic'; known: 'blocked', 'folded', 'm"
     ):
         set_way("magic")
     with pytest.raises(
-        ValueError, match="'magic'. Known: blocked, folded, merged"
+        ValueError, match="'magic'; known: 'blocked', 'folded', 'm"
     ):
         grouped_conv(IMAGES, KERNEL, groups=6, way="magic")
     monkeypatch.setenv("KERAS_PYCONV_CONV", "magic")
-    with pytest.raises(ValueError, match="by KERAS_PYCONV_CONV: 'magic'"):
+    with pytest.raises(
+        ValueError, match="by KERAS_PYCONV_CONV. Received: 'magic'"
+    ):
         grouped_conv(IMAGES, KERNEL, groups=6)
 
 
@@ -233,9 +258,9 @@ def test_an_empty_variable_of_the_environment_names_no_way(monkeypatch):
         ({"groups": 4}, "divide the 6 filters.*groups=4.*: 2"),
         ({"groups": 3}, "12 / 3 = 4. Received: a kernel of shape"),
         ({"groups": 0}, "positive integer. Received: 0"),
-        ({"strides": 0}, "`strides` must be a positive integer.*: 0"),
+        ({"strides": 0}, "`strides` must be a positive integer.*strides=0"),
         ({"strides": (1, 2, 3)}, "or 2 of them"),
-        ({"dilation_rate": "2"}, "`dilation_rate` must be.*: 2"),
+        ({"dilation_rate": "2"}, "`dilation_rate` must be.*='2'"),
         ({"padding": "full"}, "'full'"),
         ({"data_format": "last"}, "'last'"),
     ],

@@ -122,7 +122,7 @@ def _converted(form, specs, precision, examples):
     """The bytes of the LiteRT file."""
     module = tf.Module()
     module.model_variables = [v.value for v in form.model.variables]
-    function = exported_function(form, specs, "portable")
+    function = exported_function(form, specs)
     signatures = {SIGNATURE: function.get_concrete_function()}
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures=signatures)
@@ -264,7 +264,7 @@ def litert(
     print(keras_pyconv.export.litert(model, "digits.tflite", "float16"))
     ```
     """
-    form = portable_form(model, fold)
+    form = portable_form(model, "portable", fold)
     _check_options(form, precision, calibration, batch, size)
     specs = sized_specs(form, batch, size)
     examples = None

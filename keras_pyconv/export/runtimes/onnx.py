@@ -88,7 +88,7 @@ def _convert(form, specs, opset, file):
     """Writes the file, with inputs in the order of `specs`."""
     import tf2onnx
 
-    function = exported_function(form, specs, "onnx")
+    function = exported_function(form, specs)
     _check_graph(form, function.get_concrete_function())
     try:
         tf2onnx.convert.from_function(
@@ -127,7 +127,7 @@ def onnx(model, path, *, opset=OPSET, fold=True):
     ```
     """
     _check_packages()
-    form = portable_form(model, fold)
+    form = portable_form(model, "onnx", fold)
     specs = sized_specs(form, None, None)
     with replacing(path) as file:
         _convert(form, specs, opset, file)

@@ -15,7 +15,6 @@ from keras_pyconv.export.form import NAMES_SHOWN, difference, formed
 from keras_pyconv.export.inspect import inspect, is_sound
 from keras_pyconv.export.signatures.classifier import raw_signature
 from keras_pyconv.lazy import tf
-from keras_pyconv.ops.graph import built_for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,14 +73,19 @@ class Exported:
         return "\n".join(lines)
 
 
-def portable_form(model, fold=True):
+def portable_form(model, target="portable", fold=True):
     """The form of a model that goes to other runtimes, inspected.
 
     That which is served, float32 and folded, with TensorFlow's own groups in
     two axes and with convolutions of three axes lowered to two.
+
+    Args:
+        model: a built `keras.Model`.
+        target: "onnx", or "portable" for runtimes whose convolutions and
+            pools cannot pad by themselves.
+        fold: whether normalization is folded.
     """
-    seen = inspect(model)
-    return formed(seen, fold, way="portable")
+    return formed(inspect(model), fold, target)
 
 
 def refusal(form, how, why):
@@ -126,16 +130,11 @@ def _outputs(form, tensors):
     )
 
 
-def exported_function(form, specs, purpose):
-    """The `tf.function` from inputs in their order to outputs by name.
-
-    `purpose` is "onnx", or "portable" for runtimes whose convolutions and
-    pools cannot pad by themselves.
-    """
+def exported_function(form, specs):
+    """The `tf.function` from inputs in their order to outputs by name."""
 
     def serve(*tensors):
-        with built_for(purpose):
-            return _outputs(form, tensors)
+        return _outputs(form, tensors)
 
     return tf.function(serve, input_signature=specs, autograph=False)
 

@@ -10,7 +10,7 @@ import errno
 import keras
 
 from keras_pyconv.lazy import tf
-from keras_pyconv.ops.empty_batch import never_empty
+from keras_pyconv.ops.uncut import never_empty
 
 METHOD_PREFIX = "tensorflow/serving/"
 GRAPH_BYTES = 8_000_000  # room for the graph beside the variables

@@ -12,13 +12,9 @@ does, not at the first pixel, so that a block of outputs sees few of them.
 
 from typing import NamedTuple
 
-import keras
-
-from keras_pyconv.ops.dense_conv import Window
-from keras_pyconv.ops.graph import sizes_of
-
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
+from keras_pyconv.lazy import tf
+from keras_pyconv.ops.conv.dense import Window
+from keras_pyconv.ops.graph import sizes_of, with_gradients_of
 
 
 class _Axis(NamedTuple):
@@ -60,7 +56,7 @@ class _Axis(NamedTuple):
         return self.pad, tf.maximum(0, length - self.size - self.pad)
 
 
-class OutputBlocks:
+class _OutputBlocks:
     """Images and kernel in blocks, and the outputs in pixels again.
 
     Args:
@@ -151,3 +147,46 @@ def _shifted_copies(kernel, number, axis):
         return tf.pad(kernel, edges)
 
     return tf.stack([copy(i) for i in range(axis.outputs)], axis=-2)
+
+
+def _block(width):
+    """Rows and columns of a block, with a vector of eight filters a group."""
+    return {1: (4, 2), 2: (2, 2)}.get(width, (1, 2))
+
+
+def folded(inputs, kernel, window, groups, convolver):
+    """Blocks of outputs and of inputs as channels of their group.
+
+    For narrow groups, which leave vector instructions half empty; strided
+    ones where oneDNN is off, or where its strided gradients are slow: one
+    filter a group, or 16 bits.
+    """
+    outputs = 1, 1
+    if window.strides == (1, 1):
+        outputs = _block(kernel.shape[-1] // groups)
+        if not convolver.target.differentiates_groups(inputs):
+            outputs = 4, 2  # Wider groups are worth more zeros there.
+    blocks = _OutputBlocks(inputs, kernel, window, groups, outputs)
+    inputs, window = blocks.fold_inputs(inputs)
+    kernel = blocks.fold_kernel(kernel)
+    return blocks.unfold(convolver(inputs, kernel, window, groups))
+
+
+def blocked(inputs, kernel, window, groups, convolver):
+    """Blocks of outputs as filters of their group, with a larger stride.
+
+    For narrow groups. Gradients of large strides are slow, so they are taken
+    as if there was no such way.
+    """
+
+    def forward(inputs, kernel):
+        outputs = _block(kernel.shape[-1] // groups)
+        blocks = _OutputBlocks(inputs, kernel, window, groups, outputs)
+        padded, moves = blocks.pad_inputs(inputs)
+        kernel = blocks.block_kernel(kernel)
+        return blocks.unfold(convolver(padded, kernel, moves, groups))
+
+    def other(inputs, kernel):
+        return convolver.without("blocked", inputs, kernel, window, groups)
+
+    return with_gradients_of(other, forward, inputs, kernel)

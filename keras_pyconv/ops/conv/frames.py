@@ -1,36 +1,32 @@
-"""A convolution of clips from pairs of frames to pairs of frames.
+"""Convolutions of clips by convolutions of images.
 
-Taps in time are output channels in "taps": a frame makes its share of as many
-frames as there are taps. Here two frames make theirs of taps + 1 frames at
-once, so that a narrow group multiplies from twice the channels, and half as
-many shares are to be moved and added.
+In "paired" they go from pairs of frames to pairs of frames. Taps in time are
+output channels in "taps": a frame makes its share of as many frames as there
+are taps. Here two frames make theirs of taps + 1 frames at once, so that a
+narrow group multiplies from twice the channels, and half as many shares are
+to be moved and added.
 
 The fact a reader would get wrong: the shares of all pairs overlap, and what
 they add up to begins before the first frame that is wanted.
 """
 
-import keras
+import functools
 
-from keras_pyconv.ops.graph import sizes_of
-
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
+from keras_pyconv.lazy import tf
+from keras_pyconv.ops.conv.dense import dense
+from keras_pyconv.ops.conv.groups import native
+from keras_pyconv.ops.graph import frame_by_frame, sizes_of
 
 _PAIR = 2
 
 
-def paired_conv(compute, inputs, kernel, window, groups):
-    """A convolution that neither strides nor dilates in time.
+def paired(inputs, kernel, window, groups, convolver):
+    """Two frames at a time, for the levels of clips with narrow groups.
 
-    Args:
-        compute: a way to convolve images with groups.
-        inputs: clips `(batch, frames, height, width, channels)`.
-        kernel: `(taps, rows, columns, channels / groups, filters)`.
-        window: a `Window` of three axes.
-        groups: of channels.
+    The window neither strides nor dilates in time.
     """
     taps, frames = kernel.shape[0], sizes_of(inputs)[1]
-    pairs = compute(
+    pairs = convolver(
         _pairs_of_frames(inputs, groups),
         _pair_kernel(kernel, groups),
         window.trailing(),
@@ -85,3 +81,31 @@ def _overlapping_sum(pairs):
     )
     batch, pairs, _, *image, groups, width = sizes_of(total)
     return tf.reshape(total, (batch, pairs * _PAIR, *image, groups * width))
+
+
+def of_images(inputs, kernel, window, groups, convolver):
+    """Convolutions of images alone, over tensors of five axes at most.
+
+    One a tap in time, and over two axes TensorFlow's own groups.
+    """
+    if len(window.strides) < 3:
+        if groups == 1:
+            return dense(inputs, kernel, window, convolver.target)
+        return native(inputs, kernel, window, groups, convolver)
+    size, (pad, *_), (stride, *_), (dilation, *_) = kernel.shape[0], *window
+    reach = sizes_of(inputs)[1] + 2 * pad - (size - 1) * dilation
+    last = stride * ((reach - 1) // stride) + 1
+    inputs = tf.pad(inputs, [(0, 0), (pad, pad), *[(0, 0)] * 3])
+    terms = []
+    for tap in range(size):
+        start = tap * dilation
+        compute = functools.partial(
+            of_images,
+            kernel=kernel[tap],
+            window=window.trailing(),
+            groups=groups,
+            convolver=convolver,
+        )
+        frames = inputs[:, start : start + last : stride]
+        terms.append(frame_by_frame(compute, frames))
+    return functools.reduce(tf.add, terms)

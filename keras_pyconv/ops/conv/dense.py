@@ -7,22 +7,8 @@ dilated convolution, and grouped ones only with oneDNN; `dense` always has.
 import functools
 from typing import NamedTuple
 
-import keras
-
-from keras_pyconv.ops.graph import (
-    PURPOSE,
-    barrier,
-    frame_by_frame,
-    groups_have_gradients,
-    on_gpu,
-    with_gradients_of,
-)
-
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
-
-# The name of convolutions that pad by themselves.
-PADDING = "padding_conv"
+from keras_pyconv.lazy import tf
+from keras_pyconv.ops.graph import barrier, frame_by_frame, with_gradients_of
 
 
 class Window(NamedTuple):
@@ -57,31 +43,31 @@ def _same_is_symmetric(inputs, kernel, window) -> bool:
     )
 
 
-def _sees_images(clips, kernel, window) -> bool:
+def _sees_images(clips, kernel, window, target) -> bool:
     """Whether to take clips image by image, which mostly is faster.
 
     Pixels alone are as fast in clips with oneDNN, and there TensorFlow moves
     the bias and the activation behind them into the convolution.
     """
     is_point = max(kernel.shape[:3]) == max(window.strides) == 1
-    in_one = groups_have_gradients(clips) and not on_gpu(clips)
+    in_one = target.differentiates_groups(clips) and not target.on_gpu(clips)
     is_frame = kernel.shape[0] == 1 and not window.pads[0]
     return is_frame and not (is_point and in_one)
 
 
-def convolve(inputs, kernel, window):
+def convolve(inputs, kernel, window, target):
     """One TensorFlow convolution; a kernel of less depth means groups."""
     rank = len(window.strides)
-    if rank == 3 and _sees_images(inputs, kernel, window):
+    if rank == 3 and _sees_images(inputs, kernel, window, target):
         image = functools.partial(
-            convolve, kernel=kernel[0], window=window.trailing()
+            convolve, kernel=kernel[0], window=window.trailing(), target=target
         )
         return frame_by_frame(image, inputs[:, :: window.strides[0]])
     if rank == 1:
         image = tf.expand_dims(inputs, 1), tf.expand_dims(kernel, 0)
         (pad,), (stride,), (dilation,) = window
         window = Window((0, pad), (1, stride), (1, dilation))
-        return tf.squeeze(convolve(*image, window), 1)
+        return tf.squeeze(convolve(*image, window, target), 1)
     convolution = tf.nn.conv2d if rank == 2 else tf.nn.conv3d
     options = {
         "strides": (1, *window.strides, 1),
@@ -89,20 +75,13 @@ def convolve(inputs, kernel, window):
     }
     if _same_is_symmetric(inputs, kernel, window):
         return convolution(inputs, kernel, padding="SAME", **options)
-    if rank == 2 and any(window.pads) and pads_inside(inputs):
-        return padding_conv(inputs, kernel, window.pads, **options)
+    if rank == 2 and any(window.pads) and target.pads(inputs):
+        return _padding_conv(inputs, kernel, window.pads, target, options)
     inputs = _pad(inputs, window.pads)
     return convolution(inputs, kernel, padding="VALID", **options)
 
 
-def pads_inside(inputs):
-    """Whether convolution and pooling of images are to pad by themselves."""
-    if PURPOSE.get():
-        return PURPOSE.get() != "portable"
-    return not on_gpu(inputs)
-
-
-def padding_conv(inputs, kernel, pads, **options):
+def _padding_conv(inputs, kernel, pads, target, options):
     """`tf.nn.conv2d` that pads by itself, which saves a copy of the images.
 
     Its gradients, which a CPU does not have, are those of the copy.
@@ -110,16 +89,14 @@ def padding_conv(inputs, kernel, pads, **options):
 
     def forward(inputs, kernel):
         padding = [(0, 0), *((pad, pad) for pad in pads), (0, 0)]
-        return tf.nn.conv2d(
-            inputs, kernel, padding=padding, **options, name=PADDING
-        )
+        return tf.nn.conv2d(inputs, kernel, padding=padding, **options)
 
     def other(inputs, kernel):
         padded = _pad(inputs, pads)
         return tf.nn.conv2d(padded, kernel, padding="VALID", **options)
 
-    if PURPOSE.get():
-        return forward(inputs, kernel)  # with the gradients of the purpose
+    if not target.is_here:
+        return forward(inputs, kernel)  # whose gradients are not asked for
     return with_gradients_of(other, forward, inputs, kernel)
 
 
@@ -140,11 +117,11 @@ def _seeing(inputs, kernel, window):
     return kernel, Window(tuple(pads), window.strides, tuple(dilations))
 
 
-def dense(inputs, kernel, window):
+def dense(inputs, kernel, window, target):
     """A convolution without groups whose gradients work everywhere."""
     kernel, window = _seeing(inputs, kernel, window)
     if max(window.dilations) == 1:
-        return convolve(inputs, kernel, window)
+        return convolve(inputs, kernel, window, target)
     # TensorFlow's own CPU gradients know no dilation; tf.nn.convolution
     # works around it, but only at stride 1.
     outputs = tf.nn.convolution(

@@ -1,0 +1,1 @@
+"""Convolution with channel groups, one family of algorithms a file."""

@@ -1,0 +1,68 @@
+"""TensorFlow's own groups, and groups split or merged."""
+
+from keras_pyconv.lazy import tf
+from keras_pyconv.ops.conv.dense import convolve, dense
+from keras_pyconv.ops.graph import barrier, with_gradients_of
+
+# The widest dense block that merging groups makes: channels in, and out.
+_MERGED_CHANNELS = (16, 32)
+
+
+def native(inputs, kernel, window, groups, convolver):
+    """TensorFlow's own groups: the kernel is less deep than the input.
+
+    Fewest nodes in the graph, and the best for wide groups with oneDNN. Where
+    the CPU has no gradient for it, that of `split` is taken.
+    """
+
+    def forward(inputs, kernel):
+        # Without oneDNN, graph optimization would fuse this with a bias or a
+        # batch normalization behind it into a kernel that refuses groups.
+        return barrier(convolve(inputs, kernel, window, convolver.target))
+
+    def other(inputs, kernel):
+        return split(inputs, kernel, window, groups, convolver)
+
+    if convolver.target.differentiates_groups(inputs):
+        return forward(inputs, kernel)
+    return with_gradients_of(other, forward, inputs, kernel)
+
+
+def split(inputs, kernel, window, groups, convolver):
+    """One dense convolution a group: for few and wide groups."""
+    if groups == 1:
+        return dense(inputs, kernel, window, convolver.target)
+    inputs = tf.split(inputs, groups, axis=-1)
+    kernels = tf.split(kernel, groups, axis=-1)
+    parts = [
+        dense(x, k, window, convolver.target) for x, k in zip(inputs, kernels)
+    ]
+    return tf.concat(parts, axis=-1)
+
+
+def merged(inputs, kernel, window, groups, convolver):
+    """Neighbouring groups as one wider group with zeros in its kernel.
+
+    For narrow groups, which leave vector instructions half empty.
+    """
+    *spatial, depth, filters = kernel.shape
+    block = depth, filters // groups
+    merge = max(
+        m
+        for m in range(1, groups + 1)
+        if groups % m == 0
+        and (
+            m == 1
+            or all(m * n <= most for n, most in zip(block, _MERGED_CHANNELS))
+        )
+    )
+    groups //= merge
+    # (..., depth, filters) -> (..., blocks, from member, depth, to member, n)
+    kernel = tf.reshape(kernel, (*spatial, 1, depth, groups, merge, -1))
+    eye = tf.reshape(tf.eye(merge, dtype=kernel.dtype), (merge, 1, 1, merge, 1))
+    kernel = tf.reshape(kernel * eye, (*spatial, merge * depth, filters))
+    is_native = convolver.target.differentiates_groups(inputs)
+    way = native if is_native and len(window.strides) < 3 else split
+    if groups == 1:
+        way = split
+    return way(inputs, kernel, window, groups, convolver)

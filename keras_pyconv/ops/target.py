@@ -1,0 +1,98 @@
+"""Who runs a graph, and what that machine can do.
+
+A rule that is right on one processor and wrong on another asks here. What can
+be tried on this machine is tried, and not read off its name.
+"""
+
+import dataclasses
+import functools
+
+from keras_pyconv.lazy import tf
+from keras_pyconv.ops.graph import is_compiled
+
+
+@functools.cache
+def cpu_differentiates_groups(dtype: str) -> bool:
+    """Whether the CPU here differentiates its own grouped convolution.
+
+    That is to say that oneDNN is on, and that the processor has arithmetic
+    for the dtype.
+    """
+    with tf.init_scope(), tf.device("CPU:0"):
+        images = tf.ones((1, 5, 5, 4), dtype)
+        kernel = tf.ones((3, 3, 2, 4), dtype)
+        options = {"strides": (1, 1, 1, 1), "padding": "SAME"}
+        try:
+            # Not by a GradientTape, which does not record in an init_scope.
+            tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=images.shape,
+                filter=kernel,
+                out_backprop=images,
+                **options,
+            )
+            tf.raw_ops.Conv2DBackpropFilter(
+                input=images,
+                filter_sizes=kernel.shape,
+                out_backprop=images,
+                **options,
+            )
+        except tf.errors.OpError:
+            return False
+    return True
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Who runs the graphs that are made.
+
+    Attributes:
+        is_here: whether this process does. Other machines are not known, and
+            taken for CPUs with oneDNN; gradients are still those of this one.
+        fills_batches: whether layers take care of empty batches. Where they
+            do not, whoever builds the graph does, or the runtime need not.
+        of_images: whether convolutions are of images alone, with TensorFlow's
+            own groups: other formats have none of three axes, or no groups
+            in them.
+        pads_inside: whether convolution and pooling can pad by themselves.
+    """
+
+    is_here: bool = False
+    fills_batches: bool = False
+    of_images: bool = False
+    pads_inside: bool = True
+
+    def on_gpu(self, inputs) -> bool:
+        """Whether `inputs` are, or will be, computed with on a GPU."""
+        if not self.is_here or "CPU" in (inputs.device or ""):
+            return False
+        return bool(tf.config.list_logical_devices("GPU"))
+
+    def pads(self, inputs) -> bool:
+        """Whether convolution and pooling of images pad by themselves."""
+        return self.pads_inside and not self.on_gpu(inputs)
+
+    def differentiates_groups(self, inputs) -> bool:
+        """Whether TensorFlow differentiates its own grouped convolution."""
+        if not self.is_here or self.on_gpu(inputs):
+            return True
+        return cpu_differentiates_groups(inputs.dtype.name)
+
+    def lacks_arithmetic(self, inputs) -> bool:
+        """Whether the CPU has no arithmetic for the 16 bits of `inputs`.
+
+        TensorFlow computes with them all the same, gradients twenty times as
+        slowly as with 32.
+        """
+        if not self.is_here or inputs.dtype.size != 2 or is_compiled():
+            return False
+        return not self.differentiates_groups(inputs)
+
+
+TARGETS = {
+    "here": Target(is_here=True, fills_batches=True),
+    # TensorFlow Serving; the export fills batches for the whole network.
+    "served": Target(),
+    "onnx": Target(of_images=True),
+    "portable": Target(of_images=True, pads_inside=False),
+}
+HERE = TARGETS["here"]
