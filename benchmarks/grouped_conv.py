@@ -130,7 +130,7 @@ def measure(level, way, batch, dtype, repeats):
 
 def rows(dtype, batch, chosen, repeats):
     """Of each level: the number of its rule, and the times by way."""
-    from keras_pyconv.ops.conv.choose import RULES, WAYS, can, rule_for
+    from keras_pyconv.ops.conv.choose import RULES, WAYS, is_possible, rule_for
     from keras_pyconv.ops.target import HERE
 
     for name in chosen:
@@ -138,7 +138,7 @@ def rows(dtype, batch, chosen, repeats):
         size = 1 if len(level[0]) == 3 else batch
         inputs, weights, window = tensors(level, size, dtype)
         rule = rule_for(inputs, weights, window, level[4], HERE)
-        ways = [way for way in WAYS if can(way, window)]
+        ways = [way for way in WAYS if is_possible(way, window)]
         if level[4] == 1:
             ways = ["split", "taps"]
         times = {

@@ -9,7 +9,7 @@ ceil((i + 1) * size / n), the last one excluded; so 60 pixels in 9 bins are 7 or
 from keras import ops
 
 from keras_pyconv.ops.arguments import is_count
-from keras_pyconv.ops.separable import apply_matrices, spatial_axes
+from keras_pyconv.ops.separable import map_axes
 
 
 def bin_matrix(size, bins: int):
@@ -58,15 +58,7 @@ def adaptive_average_pool(inputs, bins, data_format="channels_last"):
     >>> print(adaptive_average_pool(maps, 9).shape)
     (2, 9, 9, 16)
     """
-    axes = spatial_axes(data_format)
-    rows, columns = check_bins(bins)
-    shape = ops.shape(inputs)
-    return apply_matrices(
-        inputs,
-        bin_matrix(shape[axes[0]], rows),
-        bin_matrix(shape[axes[1]], columns),
-        data_format,
-    )
+    return map_axes(inputs, bin_matrix, check_bins(bins), data_format)
 
 
 def check_bins(bins) -> tuple[int, int]:

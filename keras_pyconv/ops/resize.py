@@ -11,9 +11,9 @@ network trained with one loses accuracy with the other.
 from keras import ops
 
 from keras_pyconv.lazy import tf
-from keras_pyconv.ops.arguments import is_count, one_of
+from keras_pyconv.ops.arguments import check_data_format, is_count, one_of
 from keras_pyconv.ops.graph import on_tensorflow
-from keras_pyconv.ops.separable import apply_matrices, spatial_axes
+from keras_pyconv.ops.separable import map_axes
 
 
 def corner_matrix(size, new_size):
@@ -39,14 +39,7 @@ def corner_matrix(size, new_size):
 
 
 def _by_matrices(inputs, size, data_format):
-    axes = spatial_axes(data_format)
-    shape = ops.shape(inputs)
-    return apply_matrices(
-        inputs,
-        corner_matrix(shape[axes[0]], size[0]),
-        corner_matrix(shape[axes[1]], size[1]),
-        data_format,
-    )
+    return map_axes(inputs, corner_matrix, size, data_format)
 
 
 def _by_kernel(inputs, size, data_format):
@@ -104,7 +97,7 @@ def resize_align_corners(inputs, size, data_format="channels_last", way=None):
     >>> print(np.ravel(resize_align_corners(maps, (1, 5))))
     [0.  0.5 1.  1.5 2. ]
     """
-    spatial_axes(data_format)
+    check_data_format(data_format)
     check_size(size)
     way = one_of("way of resizing", way or _fastest(), WAYS)
     inputs = ops.convert_to_tensor(inputs)

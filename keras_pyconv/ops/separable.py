@@ -23,25 +23,28 @@ def spatial_axes(data_format: str) -> tuple[int, int]:
     return (1, 2) if data_format == "channels_last" else (2, 3)
 
 
-def apply_matrices(inputs, rows, columns, data_format="channels_last"):
-    """`rows` times the picture times `columns` transposed, per channel.
+def map_axes(inputs, matrix, sizes, data_format="channels_last"):
+    """A linear map along the height, then one along the width, per channel.
 
     Args:
         inputs: Tensor of rank 4.
-        rows: `(new_height, height)`, float32.
-        columns: `(new_width, width)`, float32.
+        matrix: From the old and the new size of an axis, integers or scalar
+            tensors, to `(new, old)` numbers in float32.
+        sizes: The new height and width.
         data_format: Where the channels are.
 
     Returns:
         A tensor in the dtype of `inputs`.
     """
     dtype = keras.backend.standardize_dtype(inputs.dtype)
+    shape, axes = ops.shape(inputs), spatial_axes(data_format)
+    rows, columns = (matrix(shape[i], new) for i, new in zip(axes, sizes))
     x = ops.cast(inputs, "float32")
     if data_format == "channels_first":
         outputs = ops.matmul(ops.matmul(rows, x), ops.transpose(columns))
         return ops.cast(outputs, dtype)
-    batch, height, width, channels = ops.shape(x)
-    new_height, new_width = ops.shape(rows)[0], ops.shape(columns)[0]
+    batch, height, width, channels = shape
+    new_height, new_width = sizes
     x = ops.matmul(rows, ops.reshape(x, (batch, height, width * channels)))
     x = ops.reshape(x, (batch * new_height, width, channels))
     x = ops.matmul(columns, x)

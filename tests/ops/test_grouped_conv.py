@@ -182,6 +182,18 @@ def test_16_bits_that_a_cpu_lacks_are_computed_in_32(
     assert used == {tf.as_dtype(dtype if has_them else "float32")}
 
 
+@pytest.mark.parametrize("name", ["served", "onnx", "portable"])
+def test_machines_that_are_not_known_compute_16_bits_in_32(monkeypatch, name):
+    monkeypatch.setattr(target, "cpu_differentiates_groups", lambda _: True)
+    images, kernel = (tf.cast(x, "bfloat16") for x in (IMAGES, KERNEL))
+    graph = tf.function(
+        lambda x: grouped_conv(x, kernel, groups=6, target=name)
+    ).get_concrete_function(images)
+    made = graph.graph.get_operations()
+    used = {n.get_attr("T") for n in made if n.type == "Conv2D"}
+    assert graph.outputs[0].dtype == "bfloat16" and used == {tf.float32}
+
+
 @pytest.mark.parametrize("groups", [1, 6])
 def test_portable_graphs_convolve_images_alone(groups):
     clips = tf.zeros((1, 3, 5, 5, 12))

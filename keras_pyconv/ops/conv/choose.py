@@ -26,7 +26,7 @@ WAYS = {
 }
 
 
-def can(way, window) -> bool:
+def is_possible(way, window) -> bool:
     """Whether `way` computes such a convolution at all."""
     if way == "native":
         return len(window.strides) < 3
@@ -41,41 +41,24 @@ def can(way, window) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """A way, and where it is taken; a field left out fits everything.
-
-    Attributes:
-        way: of `WAYS`.
-        gradients: the way of the gradients, if another one.
-        ranks: axes of the images or clips.
-        dense: whether there is one group.
-        gpu: whether a GPU computes.
-        onednn: whether oneDNN computes, with arithmetic for the dtype: native
-            groups have gradients.
-        bits: of a number.
-        strided: whether any stride is above 1.
-        dilated: the like.
-        across_time: whether taps of the leading axis are to be added, at
-            stride 1.
-        width: most filters a group.
-        depth: most channels a group that enter.
-        channels: most channels a group, in or out.
-        growth: most numbers that taps make of one that enters.
-    """
+    """A way, and where it is taken; a field left out fits everything."""
 
     way: str
-    gradients: str | None = None
+    gradients: str | None = None  # the way of the gradients, if another one
     ranks: tuple[int, ...] = (1, 2, 3)
-    dense: bool | None = None
+    dense: bool | None = None  # whether there is one group
     gpu: bool | None = None
+    # With arithmetic for the dtype: native groups have gradients.
     onednn: bool | None = None
     bits: tuple[int, ...] = (16, 32, 64)
     strided: bool | None = None
     dilated: bool | None = None
+    # Whether taps of the leading axis are to be added, at stride 1.
     across_time: bool | None = None
-    width: float = math.inf
-    depth: float = math.inf
-    channels: float = math.inf
-    growth: float = math.inf
+    width: float = math.inf  # most filters a group
+    depth: float = math.inf  # most channels a group that enter
+    channels: float = math.inf  # most channels a group, in or out
+    growth: float = math.inf  # most numbers that taps make of one
 
     def fits(self, inputs, kernel, window, groups, target) -> bool:
         depth, width = kernel.shape[-2], kernel.shape[-1] // groups
@@ -85,10 +68,10 @@ class Rule:
             "onednn": target.differentiates_groups(inputs),
             "strided": max(window.strides) > 1,
             "dilated": max(window.dilations) > 1,
-            "across_time": kernel.shape[0] > 1 == window.strides[0],
+            "across_time": kernel.shape[0] > 1 and window.strides[0] == 1,
         }
         return (
-            can(self.way, window)
+            is_possible(self.way, window)
             and len(window.strides) in self.ranks
             and inputs.dtype.size * 8 in self.bits
             and width <= self.width
@@ -213,7 +196,7 @@ class Convolver:
 
         def forward(inputs, kernel):
             problem = inputs, kernel, window, groups
-            forced = way and groups > 1 and can(way, window)
+            forced = way and groups > 1 and is_possible(way, window)
             if forced and not self.target.of_images:
                 return self.by(way, *problem)
             return self(*problem)
