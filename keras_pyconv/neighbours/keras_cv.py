@@ -4,10 +4,10 @@ import keras
 import keras_cv
 
 from keras_pyconv.architectures import get_architecture
-from keras_pyconv.models.classifier import load as load_weights
 from keras_pyconv.models.resnet import build_classifier
 from keras_pyconv.neighbours.backbones import levels
 from keras_pyconv.tasks.preprocessing import IMAGENET_MEAN, IMAGENET_DEVIATION
+from keras_pyconv.weights import load as load_weights
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
@@ -52,4 +52,4 @@ class PyConvBackbone(keras_cv.models.Backbone):
 
 def load(backbone, weights):
     """The backbone, filled as a classifier without its top would be."""
-    return load_weights(backbone, weights, backbone.architecture)
+    return backbone if weights is None else load_weights(backbone, weights)

@@ -22,7 +22,7 @@ from keras_pyconv.export.proof.claims import (
     static_rows,
 )
 from keras_pyconv.export.proof.clean_process import Setting, run_jobs
-from keras_pyconv.export.proof.questions import PLAIN, questions
+from keras_pyconv.export.proof.questions import PLAIN, fitting, questions
 from keras_pyconv.export.serving.audit import read_signatures
 from keras_pyconv.export.serving.module import traced_model
 from keras_pyconv.export.serving.warmup import read_warmup
@@ -103,7 +103,7 @@ class _Examination:
         self.runs = all(row.passed for row in self.rows if row.claim == RUNS)
         self._warmup = []
         try:
-            self._warmup = read_warmup(self.path)
+            self._warmup = fitting(read_warmup(self.path), self.specs)
         except ValueError as error:
             claim = "the warm-up requests can be read"
             self.rows.append(Row(claim, False, str(error)))

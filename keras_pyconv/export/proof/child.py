@@ -1,26 +1,18 @@
-"""A script that answers requests from a SavedModel as TF Serving does.
+"""What answers requests from a SavedModel as TF Serving does.
 
-It runs in a fresh interpreter, as `python -P child.py FOLDER`, and imports
-only TensorFlow and NumPy: this package and Keras cannot be imported there, so
-what answers needs neither. The model is loaded into a Session, the loader
-that the server uses, and XLA compilation is switched off as the server
-switches it off. `tf.saved_model.load` would hide both an unrestored variable
-and a function that must be compiled, so it is no proof that a model can be
-served.
-
-The folder holds the pickled job: `threads`, or None; `seconds` for which each
-request is repeated, 0 for once; and `models`, pairs of a path and its requests,
-which are pairs of a signature and arrays by name. The script writes the
-pickled report beside it.
+It runs in a fresh process and imports only TensorFlow and NumPy: this package
+and Keras cannot be imported there, so what answers needs neither. The model is
+loaded into a Session, the loader that the server uses, and XLA compilation is
+switched off as the server switches it off. `tf.saved_model.load` would hide
+both an unrestored variable and a function that must be compiled, so it is no
+proof that a model can be served.
 """
 
 import ctypes
 import pathlib
-import pickle
 import sys
 import time
 
-JOB, REPORT = "job.pickle", "report.pickle"
 DISABLE_XLA = "_ZN10tensorflow21DisableXlaCompilationEv"
 FORBIDDEN = ("keras", "keras_pyconv")
 LIBRARIES = ("libtensorflow_cc.so.2", "libtensorflow_cc.2.dylib")
@@ -103,18 +95,18 @@ def ask_model(tf, path, requests, threads, seconds):
         return list(answers(session, signatures, requests, seconds)), None
 
 
-def main(folder):
-    """Asks every model that the job names, and reports."""
-    folder = pathlib.Path(folder)
-    job = pickle.loads((folder / JOB).read_bytes())
+def ask_models(models, threads, seconds):
+    """Asks every model; also says whether XLA compilation was switched off.
+
+    Args:
+        models: pairs of a path and its requests, which are pairs of a
+            signature and arrays by name.
+        threads: of the process, or None.
+        seconds: for which each request is repeated, 0 for once.
+    """
     tf = import_tensorflow()
     is_disabled = disable_xla(tf)
-    models = [
-        ask_model(tf, path, requests, job["threads"], job["seconds"])
-        for path, requests in job["models"]
+    return is_disabled, [
+        ask_model(tf, path, requests, threads, seconds)
+        for path, requests in models
     ]
-    (folder / REPORT).write_bytes(pickle.dumps((is_disabled, models)))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

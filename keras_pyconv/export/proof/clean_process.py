@@ -1,25 +1,21 @@
 """Requests to a SavedModel that are answered in fresh processes.
 
-The parent writes the requests to a temporary folder, starts an interpreter on
-`child.py`, and reads the answers. With `python -P` TensorFlow is found
-wherever the user has it, PYTHONPATH and the user's own packages included, and
-the files beside the script are not. The processes see no GPU: the caller may
-hold its memory, and a model that serves on CPU is what is being proved.
+They run `child.py`. TensorFlow is found wherever the user has it, PYTHONPATH
+and the user's own packages included, and the files beside the script are not.
+The processes see no GPU: the caller may hold its memory, and a model that
+serves on CPU is what is being proved.
 """
 
+import contextlib
 import dataclasses
-import os
 import pathlib
-import pickle
-import subprocess
-import sys
-import tempfile
 
 import numpy as np
 
-from keras_pyconv.export.proof import child
+from keras_pyconv.children import Child, ChildEnded
 from keras_pyconv.export.serving.audit import read_signatures
 
+PROGRAM = "keras_pyconv.export.proof.child:ask_models"
 TIMEOUT_SECONDS = 600
 
 
@@ -59,54 +55,37 @@ class Setting:
     seconds: float = 0
 
 
-def _start(folder, jobs, setting):
-    """Writes the jobs into `folder` and starts a process on them."""
-    models = [(str(pathlib.Path(p).resolve()), asked) for p, asked in jobs]
-    job = {**dataclasses.asdict(setting), "models": models}
-    # Only this process and its child can write there.
-    (folder / child.JOB).write_bytes(pickle.dumps(job))
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
-    environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
-    environment.pop("TF_XLA_FLAGS", None)
+def _start(jobs, setting):
+    """A process that was sent the jobs."""
+    environment = {
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "TF_XLA_FLAGS": None,
+    }
     if setting.onednn is not None:
         environment["TF_ENABLE_ONEDNN_OPTS"] = str(int(setting.onednn))
-    with open(folder / "log.txt", "wb") as log:
-        return subprocess.Popen(
-            [sys.executable, "-P", child.__file__, str(folder)],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+    process = Child(PROGRAM, environment, bare=True)
+    models = [(str(pathlib.Path(p).resolve()), asked) for p, asked in jobs]
+    process.send(models, setting.threads, setting.seconds)
+    return process
 
 
-def _wait(folder, process, seconds):
-    """Waits for a process; an error with its output where it failed."""
-    failure = None
+def _sessions(process, seconds):
+    """What a process says: a session a job."""
     try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
+        is_disabled, models = process.receive(seconds)
+    except TimeoutError:
         failure = f"was not done within {seconds} seconds"
-    finally:
-        process.kill()
-        process.wait()
-    if failure is None and not (folder / child.REPORT).exists():
-        failure = f"died with exit status {process.returncode}"
-    if failure is not None:
-        log = (folder / "log.txt").read_text(errors="replace")
-        raise RuntimeError(
-            f"The process that loads the SavedModel {failure}; the end of "
-            f"its output:\n{log[-2000:]}"
+    except ChildEnded as error:
+        failure = (
+            f"died: {error}; the end of its output:\n{error.output[-2000:]}"
         )
-
-
-def _sessions(folder):
-    """What a process wrote: a session a job."""
-    is_disabled, models = pickle.loads((folder / child.REPORT).read_bytes())
-    return [
-        Session(tuple(Answer(*row) for row in rows), load_error, is_disabled)
-        for rows, load_error in models
-    ]
+    else:
+        return [
+            Session(tuple(Answer(*row) for row in rows), error, is_disabled)
+            for rows, error in models
+        ]
+    raise RuntimeError(f"The process that loads the SavedModel {failure}")
 
 
 def run_jobs(jobs_by_setting):
@@ -120,20 +99,15 @@ def run_jobs(jobs_by_setting):
     Returns:
         List of one list of `Session` a setting, one a job.
     """
-    with tempfile.TemporaryDirectory() as temporary:
-        started = []
-        try:
-            for index, (setting, jobs) in enumerate(jobs_by_setting):
-                folder = pathlib.Path(temporary, str(index))
-                folder.mkdir()
-                started.append((folder, _start(folder, jobs, setting)))
-            for folder, process in started:
-                _wait(folder, process, TIMEOUT_SECONDS + setting.seconds)
-            return [_sessions(folder) for folder, _ in started]
-        finally:
-            for _, process in started:
-                process.kill()
-                process.wait()
+    with contextlib.ExitStack() as stack:
+        started = [
+            (stack.enter_context(_start(jobs, setting)), setting.seconds)
+            for setting, jobs in jobs_by_setting
+        ]
+        return [
+            _sessions(process, TIMEOUT_SECONDS + seconds)
+            for process, seconds in started
+        ]
 
 
 def ask(path, signature, arrays, setting):

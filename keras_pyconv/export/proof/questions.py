@@ -35,6 +35,25 @@ def broken_images(good):
     return as_objects([good, JUNK, good[: len(good) // 2], b"", good])
 
 
+def fitting(warmup, specs):
+    """The warm-up requests, if they are to the signatures of `specs`.
+
+    Raises:
+        ValueError: one asks for another signature, or with other inputs.
+    """
+    for name, arrays in warmup:
+        known = specs[name].inputs if name in specs else {}
+        if sorted(arrays) != sorted(known) or not all(
+            map(np.ndim, arrays.values())
+        ):
+            raise ValueError(
+                f"A warm-up request is to {name!r} with {', '.join(arrays)}, "
+                f"and it must be to one of {', '.join(specs)} with that "
+                "one's inputs, each of a batch."
+            )
+    return warmup
+
+
 def _from_warmup(warmup, signature, name):
     """Two rows of an input, from the requests that the export brought."""
     rows = [

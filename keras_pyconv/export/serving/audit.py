@@ -18,18 +18,23 @@ MUST_COMPILE = "_XlaMustCompile"
 PYTHON_OPS = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 PINNED = re.compile(r"GPU|TPU|XLA", re.IGNORECASE)
 FILES = "file-operation"
-# A table that is filled from an asset reads what the version itself holds.
 FILE_OPS = re.compile(
     r"(Experimental)?(ReadFile|WriteFile|MatchingFiles(Dataset)?"
     r"|(TextLine|WholeFile|FixedLengthRecord|TFRecord|LMDB)(Reader|Dataset)"
     r"|CSVDataset|RecordInput|LoadAndRemapMatrix|DistributedSave"
     r"|(List)?Snapshot(Chunks?)?Dataset(Reader)?|SnapshotNestedDatasetReader"
     r"|(Load|Save)Dataset|DatasetToTFRecord|FileSystemSetConfiguration"
-    r"|CreateSummary(File|Db)Writer)(V2)?"
+    r"|CreateSummary(File|Db)Writer|(Experimental)?SqlDataset|DTensorRestore"
+    r"|DumpTensor|ImmutableConst|GenerateVocabRemapping|Skipgram"
+    r"|CalibrationStatisticsSaver)(V2)?"
 )
+# Attributes that name a file, unless they are empty or say that they do not.
+FILE_ATTRIBUTES = ("vocab_file", "descriptor_source")
+NO_FILE = re.compile(rb"|local://|bytes://.*", re.DOTALL)
 # The saver of every SavedModel has these: only what a request runs counts.
 SAVER_OPS = re.compile(r"(Save|Restore)(V2|Slices?)?|MergeV2Checkpoints")
 CACHES = re.compile(r"CacheDataset(V2)?")
+TABLES = re.compile(r"InitializeTableFromTextFile(V2)?")
 
 CURES = {
     "must-compile": (
@@ -146,7 +151,22 @@ def _reached(meta_graph, bodies):
     return found
 
 
-def _touches_files(node, body, is_reached):
+def _constant(name, body):
+    """The texts of a constant of a function's body, or None for no constant."""
+    for node in body:
+        if node.op == "Const" and node.name == name.split(":")[0]:
+            return node.attr["value"].tensor.string_val
+    return None
+
+
+def _names_file(attribute, value):
+    """Whether a node's attribute names a file."""
+    if attribute in FILE_ATTRIBUTES:
+        return not NO_FILE.fullmatch(value.s)
+    return any(b"file://" in text for text in (value.s, *value.list.s))
+
+
+def _touches_files(node, body, is_reached, assets):
     """Whether a node of a function's body, or of the graph, is on files."""
     if FILE_OPS.fullmatch(node.op):
         return True
@@ -154,12 +174,12 @@ def _touches_files(node, body, is_reached):
         return is_reached
     if CACHES.fullmatch(node.op):
         # Without a name it keeps what it has in memory.
-        names = {f"{one.name}:output:0": one for one in body}
-        names |= {one.name: one for one in body}
-        name = names.get(node.input[1])
-        return name is None or any(name.attr["value"].tensor.string_val)
-    texts = [t for a in node.attr.values() for t in (a.s, *a.list.s)]
-    return any(text.startswith(b"file://") for text in texts)
+        texts = _constant(node.input[1], body)
+        return texts is None or any(texts)
+    if TABLES.fullmatch(node.op) and node.input[1] not in assets:
+        # What comes from outside of the function is an asset of the version.
+        return _constant(node.input[1], body) is not None
+    return any(_names_file(*each) for each in node.attr.items())
 
 
 def _node_findings(node, compiled, touches_files):
@@ -224,11 +244,13 @@ def audit(path):
     compiled = {f.signature.name for f in functions if f.attr[MUST_COMPILE].b}
     bodies = {f.signature.name: f.node_def for f in functions}
     reached = _reached(meta_graph, bodies)
+    files = meta_graph.asset_file_def
+    assets = {one.tensor_info.name.split(":")[0] for one in files}
     found = {}
     for name, body in (("", meta_graph.graph_def.node), *bodies.items()):
         for node in body:
             is_reached = (name or node.name) in reached
-            on_files = _touches_files(node, body, is_reached)
+            on_files = _touches_files(node, body, is_reached, assets)
             for finding in _node_findings(node, compiled, on_files):
                 found[finding] = None
     return list(found)

@@ -6,6 +6,7 @@ takes up to seconds. The server runs the file
 messages. A request in it that fails keeps the version from loading.
 """
 
+import os
 import pathlib
 
 import numpy as np
@@ -124,8 +125,10 @@ def read_warmup(path):
         ValueError: the file is damaged.
     """
     file = pathlib.Path(path, FILE)
-    if not file.is_file():
+    if not os.path.lexists(file):
         return []
+    if not file.is_file():
+        raise ValueError(f"{file} is damaged: it is no regular file")
     try:
         data = [one.numpy() for one in tf.data.TFRecordDataset(str(file))]
         # TensorFlow takes what is too short for a record for the end.

@@ -97,6 +97,14 @@ def with_damaged_warmup(exported, folder):
     return Candidate(copy)
 
 
+def with_warmup_of_another(exported, folder):
+    copy = shutil.copytree(exported, folder / "1")
+    request = {"images": np.zeros((1, 32, 32, 3), np.float32)}
+    with tf.io.TFRecordWriter(str(copy / warmup.FILE)) as writer:
+        writer.write(warmup.encode_log("net", "gone", "predict", request))
+    return Candidate(copy)
+
+
 @pytest.fixture(scope="module")
 def reports(network, exported, tmp_path_factory):
     """What the checker says of all of them, from one pair of processes."""
@@ -107,6 +115,7 @@ def reports(network, exported, tmp_path_factory):
         "stock": Candidate(save_as_many_do(stock(), root / "1", True)),
         "written before": written_before(),
         "damaged warm-up": with_damaged_warmup(exported, root / "damaged"),
+        "other warm-up": with_warmup_of_another(exported, root / "other"),
         "unrestored": Candidate(save_as_many_do(stock(), root / "2", False)),
         "no version": Candidate(
             save_as_many_do(layers.ReLU(), root / "new", True)
@@ -202,16 +211,18 @@ def test_arrays_and_strings_travel_between_processes(tmp_path):
 
     tf.saved_model.save(module, str(tmp_path / "1"), signatures=serve)
     numbers = np.arange(6.0, dtype="float32").reshape(2, 3)
-    for texts in (
+    sent = [
         np.array([["a", "\u00fc"]]),
         np.array([b"\x00\xff\x00", b""], object),
         np.array([], object),
-    ):
-        request = {"x": numbers, "text": texts}
-        answer = answer_in_clean_process(tmp_path / "1", request)
-        np.testing.assert_array_equal(answer["numbers"], numbers)
-        sent = [t.encode() if isinstance(t, str) else t for t in texts.flat]
-        assert answer["texts"].ravel().tolist() == sent
+    ]
+    requests = [("serving_default", {"x": numbers, "text": t}) for t in sent]
+    job = tmp_path / "1", requests
+    ((session,),) = clean_process.run_jobs([(clean_process.Setting(), [job])])
+    for texts, answer in zip(sent, session.answers):
+        np.testing.assert_array_equal(answer.outputs["numbers"], numbers)
+        wanted = [t.encode() if isinstance(t, str) else t for t in texts.flat]
+        assert answer.outputs["texts"].ravel().tolist() == wanted
 
 
 RANKING = {
@@ -282,6 +293,18 @@ def test_damaged_warm_up_requests_fail(reports):
     faults = failed(reports["damaged warm-up"])
     assert faults.startswith("FAIL  the warm-up requests can be read: ")
     assert "is damaged" in faults and "\n" not in faults
+
+
+def test_warm_up_requests_to_other_signatures_fail(reports):
+    faults = failed(reports["other warm-up"])
+    assert "request is to 'gone' with images" in faults
+    assert "one of classify, serve_bytes, serving_default" in faults
+
+
+def test_outputs_that_are_not_there_are_named():
+    wanted = {"logits": np.zeros((1, 3), np.float32)}
+    told = difference_of(wanted, {"labels": np.zeros(1)})
+    assert told == "there is no logits, only labels"
 
 
 def test_an_export_of_before_passes_and_answers_as_its_model(reports):

@@ -120,11 +120,59 @@ def caches(images):
     return {"outputs": images + rows.reduce(0.0, lambda a, b: a + b)}
 
 
+def asks_a_database(images):
+    rows = tf.raw_ops.SqlDataset(
+        driver_name="sqlite",
+        data_source_name="seen",
+        query="select x from y",
+        output_types=[tf.string],
+        output_shapes=[[]],
+    )
+    with tf.control_dependencies([rows]):
+        return {"outputs": images + 1.0}
+
+
+def maps_a_file(images):
+    mapped = tf.raw_ops.ImmutableConst(
+        dtype=tf.float32, shape=[], memory_region_name="seen"
+    )
+    return {"outputs": images + mapped}
+
+
+def fills_a_table(images):
+    table = tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64)
+    filled = tf.raw_ops.InitializeTableFromTextFileV2(
+        table_handle=table, filename="seen", key_index=-2, value_index=-1
+    )
+    with tf.control_dependencies([filled]):
+        return {"outputs": images + 1.0}
+
+
+def samples_from_a_vocabulary(images):
+    drawn = tf.raw_ops.FixedUnigramCandidateSampler(
+        true_classes=[[1]],
+        num_true=1,
+        num_sampled=1,
+        unique=True,
+        range_max=3,
+        vocab_file="seen",
+    )
+    return {"outputs": images + tf.reduce_sum(drawn.true_expected_count)}
+
+
+def reads_by_a_description(images):
+    read = tf.io.decode_proto(
+        tf.constant([b""]), "x.Y", ["z"], [tf.float32], "seen"
+    )
+    return {"outputs": images + tf.reduce_sum(read.values[0])}
+
+
 @pytest.mark.parametrize(
     "function",
     [
         *(writes, writes_in_a_branch, reads, reads_in_a_data_set),
-        *(prints_to_a_file, saves, caches),
+        *(prints_to_a_file, saves, caches, asks_a_database, maps_a_file),
+        *(fills_a_table, samples_from_a_vocabulary, reads_by_a_description),
     ],
 )
 def test_finds_operations_on_files(function, tmp_path):
@@ -140,18 +188,31 @@ def test_finds_operations_on_files(function, tmp_path):
 
 
 def test_what_stays_in_memory_is_no_file(tmp_path):
+    (tmp_path / "words.txt").write_text("one\ntwo\n")
     table = tf.lookup.StaticHashTable(
         tf.lookup.KeyValueTensorInitializer([0, 1], [2.0, 3.0]), 0.0
+    )
+    # Its file becomes a part of the version.
+    words = tf.lookup.StaticVocabularyTable(
+        tf.lookup.TextFileInitializer(
+            str(tmp_path / "words.txt"),
+            tf.string,
+            tf.lookup.TextFileIndex.WHOLE_LINE,
+            tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
+        ),
+        1,
     )
 
     def serve(images):
         rows = tf.data.Dataset.from_tensor_slices(tf.zeros((3,))).cache()
         found = rows.reduce(0.0, lambda a, b: a + b)
         tf.print("seen")
+        found += tf.cast(words.lookup(tf.constant("two")), tf.float32)
         return {"outputs": images + found + table.lookup(tf.constant(1))}
 
     module = tf.Module()
-    module.table = table
+    module.tables = [table, words]
     traced = tf.function(serve).get_concrete_function(
         tf.TensorSpec((None, 4, 4, 4), tf.float32, "images")
     )

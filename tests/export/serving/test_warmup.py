@@ -150,6 +150,12 @@ def test_damaged_requests_are_named(tmp_path, content):
         read_warmup(tmp_path)
 
 
+def test_what_is_no_file_is_named(tmp_path):
+    (tmp_path / warmup.FILE).mkdir(parents=True)
+    with pytest.raises(ValueError, match="damaged: it is no regular file"):
+        read_warmup(tmp_path)
+
+
 def test_good_requests_are_read_together(tmp_path):
     file = tmp_path / warmup.FILE
     file.parent.mkdir()
