@@ -153,6 +153,7 @@ def image_batches(settings, strategy, held_back=None, **options):
     from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
 
     train, validation = open_images(settings, held_back)
+    print(f"{train.count} images to train on, {validation.count} to judge by.")
     prepared = imagenet_preprocessing(settings.data.side)
     batches = datasets.training_pictures(
         train,

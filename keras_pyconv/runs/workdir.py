@@ -182,8 +182,9 @@ class Workdir:
         if self.writes:
             kept = {"constants": self.constants, "made": self._made, **state}
             checkpoints.save(self.checkpoints, kept, keep)
-            table = _table(state["history"])
-            write_atomically(self.path / "log.csv", table)
+            if state["history"]:
+                table = _table(state["history"])
+                write_atomically(self.path / "log.csv", table)
 
 
 def _table(history):

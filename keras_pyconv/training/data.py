@@ -89,10 +89,10 @@ def _brought(dataset, strategy, ahead):
 def validation_data(batches, batch_size, strategy):
     """What `fit` takes as `validation_data`, on any devices and machines.
 
-    Examples of weight 0 that fill up the last batch are taken off, since Keras
-    would count them in the mean of the loss; but no device is left without one,
-    nor those of several machines with unequal parts. Keras's metrics count
-    weights where they are `weighted_metrics`.
+    Examples of weight 0, which fill up a batch or could not be read, are taken
+    off, since Keras would count them in the mean of the loss; but no device is
+    left without one, nor those of several machines with unequal parts. Keras's
+    metrics count weights where they are `weighted_metrics`.
 
     Args:
         batches: function of `batch_size` and `shard` to a `tf.data.Dataset`
@@ -109,13 +109,15 @@ def validation_data(batches, batch_size, strategy):
     dataset = batches(batch_size=own, shard=(index, machines))
     step = parts if machines > 1 else 1
 
-    def without_filling(*batch):
-        valid = tf.math.count_nonzero(batch[2], dtype=tf.int32)
+    def weighted(*batch):
+        empty = tf.cast(batch[2] == 0, "int32")
+        valid = tf.size(empty) - tf.reduce_sum(empty)
         kept = tf.maximum(-(-valid // step) * step, parts)
-        return tf.nest.map_structure(lambda t: t[:kept], batch)
+        first = tf.argsort(empty, stable=True)[:kept]
+        return tf.nest.map_structure(lambda t: tf.gather(t, first), batch)
 
     if len(dataset.element_spec) == 3:
-        dataset = dataset.map(without_filling)
+        dataset = dataset.map(weighted)
     if machines > 1:
         return distributed(dataset, strategy, machines)
     return dataset

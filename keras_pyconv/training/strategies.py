@@ -79,7 +79,7 @@ def _multi_worker():
 
 
 def make_strategy(name="auto", num_devices=None):
-    """The `tf.distribute` strategy of that name.
+    """The `tf.distribute` strategy of that name; always the same object.
 
     Args:
         name: `"one"`: one device, the first GPU where there is one.
@@ -92,8 +92,6 @@ def make_strategy(name="auto", num_devices=None):
             `mirrored` where there are several GPUs, else `one`.
         num_devices: int or None; for `"mirrored"`, and `"auto"` on one
             machine.
-
-    The same devices give the same object.
 
     Raises:
         ValueError: no such name or devices, or no `TF_CONFIG`.

@@ -54,6 +54,26 @@ def test_all_examples_count_once_whatever_the_batch(batch_size):
     }
 
 
+def test_what_could_not_be_read_costs_no_other_example():
+    unreadable = 1
+
+    def broken(batch_size, shard):
+        def weigh(number, batch):
+            return *batch[:2], tf.cast([number != unreadable], "float32")
+
+        data = batches(1, shard).enumerate().map(weigh)
+        return data.unbatch().batch(batch_size)
+
+    one = training.make_strategy("one")
+    data = training.validation_data(broken, 4, one)
+    found = as_they_are().evaluate(data, verbose=0, return_dict=True)
+    read = np.delete(scores(), unreadable, axis=0)
+    losses = np.log(np.exp(read).sum(axis=1)) - read[:, 2]
+    assert found["loss"] == pytest.approx(losses.mean(), rel=1e-5)
+    wrong = read.argmax(axis=1) != 2
+    assert found["top1_error"] == pytest.approx(wrong.mean())
+
+
 def test_an_evaluation_comes_with_its_epochs_and_the_last():
     evaluation = training.Evaluation(lambda model: {}, every=2)
     evaluation.set_params({"epochs": 5})
