@@ -276,7 +276,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused_by_name(small):
 MISTAKES = {
     "backbone": ({"backbone": "ResNet49"}, "Unknown architecture 'ResNet49'"),
     "head": ({"head": "psp"}, "Unknown head 'psp'. Known: conv, aspp, ppm"),
-    "stride": ({"output_stride": 4}, r"one of \(8, 16\); got 4"),
+    "stride": ({"output_stride": 4}, r"one of \[8, 16\]; got 4"),
     "classes": ({"classes": 0}, "positive integer.*classes=0"),
     "dropout": ({"dropout": 1.0}, r"\[0, 1\).*dropout=1.0"),
     "weights": ({"weights": "ade20k"}, "published for PyConvSegNetTiny"),
@@ -310,4 +310,6 @@ def test_the_width_of_the_pyconv_head_is_a_multiple_of_64():
 
 
 def test_the_ledger_has_every_row():
-    assert sorted(ROWS) == sorted(SEGMENTERS)
+    # Of Table 5, whose networks of others were counted nowhere else.
+    uncounted = {"PSPNetResNet152", "PSPNetResNet269"}
+    assert sorted(ROWS) == sorted(set(SEGMENTERS) - uncounted)
