@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 # A room may import what stands before it. `__init__` is the package's own.
 ORDER = [
     "lazy",
+    "listing",
     "reading",
     "writing",
     "ops",

@@ -7,18 +7,19 @@ The fact a reader would get wrong: TFDS's own `scene_parse150` holds masks of
 instances, not of ADE20K's 150 classes. `ade20k` of this package has those.
 """
 
+import collections
 import dataclasses
 import logging
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+import numpy as np
 import tensorflow as tf
 
-from keras_pyconv.datasets.fingerprints import digest, tfds_digest
+from keras_pyconv.datasets.fingerprints import below, digest, tfds_digest
 from keras_pyconv.datasets.masks import check_rule, decode_mask, fault
 from keras_pyconv.datasets.orientation import headers
-from keras_pyconv.datasets.picture_sets import EXTENSIONS
 from keras_pyconv.datasets.splits import (
     in_order,
     split_named,
@@ -26,17 +27,19 @@ from keras_pyconv.datasets.splits import (
     tfds_examples,
     tfds_split,
 )
+from keras_pyconv.listing import IMAGES, Listing
 from keras_pyconv.reading import is_text, read_text, short
 from keras_pyconv.tasks.preprocessing import decode_picture
-from keras_pyconv.tasks.segmentation.classes import ADE20K_CLASSES
+from keras_pyconv.tasks.segmentation.classes import ADE20K_CLASSES, IGNORED
 
 log = logging.getLogger(__name__)
 
-IMAGES = ("images", "image")
-MASKS = ("annotations", "masks", "labels")
+IMAGE_FOLDERS = ("images", "image")
+MASK_FOLDERS = ("annotations", "masks", "labels")
 CLASSES = "classes.txt"
+BINARY = ("background", "object")
 FEATURE = "segmentation_mask"
-LOOKED_AT = 4  # masks of a set when it is opened
+LOOKED_AT = 16  # masks of a set when it is opened
 SHOWN = 3  # examples that a message names
 
 
@@ -55,6 +58,7 @@ class MaskSet:
         are_files: whether `picture` and `mask` are paths; else encoded.
         digest: text that is another where names, classes or the rule are; see
             `training_stream`.
+        problems: how many files were left out, by reason.
     """
 
     name: str
@@ -64,6 +68,7 @@ class MaskSet:
     examples: Callable
     are_files: bool
     digest: str | None = None
+    problems: Mapping = dataclasses.field(default_factory=dict)
 
     def decoded(self, example):
         """An example's picture and labels.
@@ -97,15 +102,31 @@ class MaskSet:
         )
 
     def check(self, count=None):
-        """Decodes the first `count` pictures and masks, or all.
+        """Decodes some pictures and masks, or all.
+
+        Args:
+            count: about how many; of files these lie evenly over the set, for
+                names may be sorted by class. None decodes all.
 
         Raises:
             ValueError: a file cannot be read, or a mask cannot be one of this
-                set; the message says which, and what was found.
+                set; the message says which, and what was found. Also where
+                the masks have two values, of which the rule would lose one.
         """
-        examples = self.examples(None)
-        for example in examples if count is None else examples.take(count):
-            self._named(example)
+        count, labels = count or self.count, set()
+        step = max(1, self.count // count) if self.are_files else 1
+        for example in self.examples(None).shard(step, 0).take(count):
+            labels.update(np.unique(self._named(example)[1]).tolist())
+        if len(self.classes) > 1 and labels == {0, IGNORED}:
+            values = (0, 1) if self.rule == "from_one" else (0, 255)
+            raise ValueError(
+                f"{self.name}: the masks that were looked at hold only the "
+                f"values {values[0]} and {values[1]}, and under the rule "
+                f"{self.rule!r} {values[self.rule == 'from_zero']} is no "
+                "class, so that one class would be left. Give "
+                '`rule="binary"` and two `classes` where 0 is the background '
+                "and any 1 or 255 the object, or `classes=1` for the one class."
+            )
         return self
 
     def _encoded(self, example, key):
@@ -152,9 +173,10 @@ def mask_set(
         data_dir: where TFDS keeps its data sets.
         classes: names of the classes, or how many there are; by default the
             TFDS feature's, or the lines of `classes.txt` in the folder, else
-            ADE20K's 150.
+            ADE20K's 150, of the rule "binary" two.
         rule: `"from_one"` where masks count classes from 1 and 0 is "other",
-            `"from_zero"` where they count from 0 and 255 is ignored; by
+            `"from_zero"` where they count from 0 and 255 is ignored,
+            `"binary"` where 0 is the background and 1 or 255 the object; by
             default ADE20K's, the first, for folders and `ade20k`.
 
     Returns:
@@ -176,7 +198,7 @@ def mask_set(
         directory = data_dir and os.fspath(data_dir)
         builder = _builder(str(name), directory)
         found = _tfds_set(builder, split, classes, rule)
-    return found.check(LOOKED_AT)
+    return found.check(LOOKED_AT) if LOOKED_AT else found
 
 
 def _text(value):
@@ -185,53 +207,101 @@ def _text(value):
     return value.decode(errors="replace")
 
 
-def _names(classes):
+def _names(classes, rule):
     if classes is None:
-        return ADE20K_CLASSES
-    if isinstance(classes, int):
-        return tuple(map(str, range(classes)))
-    return tuple(classes)
+        classes = BINARY if rule == "binary" else ADE20K_CLASSES
+    names = map(str, range(classes)) if isinstance(classes, int) else classes
+    names = tuple(names)
+    if rule == "binary" and len(names) != len(BINARY):
+        raise ValueError(
+            "Under the rule 'binary' there are two classes, the background "
+            f"and the object. Received: {len(names)}"
+        )
+    return names
 
 
 # Folders ---------------------------------------------------------------------
 
 
 def _folder_set(root, split, classes, rule):
-    images, masks = [_subfolder(root, names) for names in (IMAGES, MASKS)]
-    splits = sorted(path.name for path in images.iterdir() if path.is_dir())
-    split = split_named(split, splits, images)
-    pictures = _by_stem(images / split, EXTENSIONS)
-    found = _by_stem(masks / split, (".PNG",))
-    for one, other, what in (
-        (pictures, found, "pictures have no mask"),
-        (found, pictures, "masks have no picture"),
-    ):
-        alone = sorted(set(one) - set(other))
-        if alone:
-            raise ValueError(
-                f"{root}: {len(alone)} {what}, such as "
-                f"{', '.join(alone[:SHOWN])}"
-            )
-    if not pictures:
-        raise ValueError(f"{images / split} holds no picture.")
+    images, masks = [
+        _subfolder(root, names) for names in (IMAGE_FOLDERS, MASK_FOLDERS)
+    ]
+    split = split_named(split, Listing(images).folders(), images)
+    listings = [Listing(folder / split, IMAGES) for folder in (images, masks)]
+    pictures, found = [_by_stem(folder) for folder in listings]
+    _check_pairs(root, pictures, found)
     stems = sorted(pictures)
     columns = {
         "picture": [pictures[stem] for stem in stems],
         "mask": [found[stem] for stem in stems],
-        "name": [os.path.basename(pictures[stem]) for stem in stems],
+        "name": below(images / split, [pictures[stem] for stem in stems]),
     }
     _check_sizes(root, columns)
-    names = _names(_written_names(root) if classes is None else classes)
-    rule = rule or "from_one"
+    written = _written_names(root) if classes is None else classes
+    names = _names(written, rule)
+    problems = collections.Counter()
+    for folder in listings:
+        problems.update(folder.say().problems)
     return MaskSet(
         f"{root}, {split}",
         names,
-        rule,
+        rule or "from_one",
         len(stems),
         in_order(columns),
         are_files=True,
-        digest=digest(names, [rule], columns["name"]),
+        digest=digest(names, [rule or "from_one"], columns["name"]),
+        problems=problems,
     )
+
+
+def _by_stem(folder):
+    """Paths of the images of a `Listing` by their names without an ending."""
+    if not os.path.isdir(folder.root):
+        raise ValueError(f"There is no folder {folder.root}.")
+    found, twins = {}, []
+    for path in folder.files():
+        (name,) = below(folder.root, [path])
+        first = found.setdefault(os.path.splitext(name)[0], path)
+        if first != path:
+            twins.append(f"{os.path.basename(first)} and {name}")
+    _refuse(
+        folder.root,
+        twins,
+        "pairs of files have one name but for the ending",
+        "One mask belongs to one image: rename or remove one of each.",
+    )
+    return found
+
+
+def _check_pairs(root, images, masks):
+    """Refuses masks that are no PNG, and what has no counterpart."""
+    wrong = [
+        os.path.basename(path)
+        for path in masks.values()
+        if os.path.splitext(path)[1].lower() not in (".png", "")
+    ]
+    advice = (
+        "A mask must be PNG, 8-bit gray; JPEG, for one, changes the labels of "
+        "pixels."
+    )
+    _refuse(root, wrong, "masks are no PNG files", advice)
+    for one, other, what in (
+        (images, masks, "images have no mask"),
+        (masks, images, "masks have no image"),
+    ):
+        alone = sorted(set(one) - set(other))
+        _refuse(root, alone, what, "An image and its mask have one name.")
+    if not images:
+        raise ValueError(f"{root} holds no image of this split.")
+
+
+def _refuse(where, wrong, what, advice):
+    if wrong:
+        raise ValueError(
+            f"{where}: {len(wrong)} {what}, such as "
+            f"{', '.join(wrong[:SHOWN])}. {advice}"
+        )
 
 
 def _check_sizes(root, columns):
@@ -300,16 +370,6 @@ def _subfolder(root, names):
     )
 
 
-def _by_stem(folder, endings):
-    if not folder.is_dir():
-        raise ValueError(f"There is no folder {folder}.")
-    return {
-        path.stem: str(path)
-        for path in folder.iterdir()
-        if path.suffix.upper() in endings
-    }
-
-
 # TFDS ------------------------------------------------------------------------
 
 
@@ -360,7 +420,7 @@ def _tfds_set(builder, split, classes, rule):
     examples = tfds_examples(builder, split, ("image", FEATURE), read)
     return MaskSet(
         f"{name}, {split}",
-        _names(classes),
+        _names(classes, rule),
         rule or "from_one",
         len(examples()),
         examples,

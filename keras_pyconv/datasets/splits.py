@@ -6,8 +6,11 @@ the order of the first one.
 """
 
 import functools
+import pathlib
 
 import tensorflow as tf
+
+from keras_pyconv.listing import Listing
 
 TRAINING = ("train", "training")
 VALIDATION = ("val", "validation", "valid", "test")
@@ -32,6 +35,50 @@ def split_named(split, known, where):
                 if other in known:
                     return other
     raise ValueError(f"{where} has no split {split!r}. Known: {known}")
+
+
+def class_folders(root, split, *kinds):
+    """The folder of a split, in which each class has a folder.
+
+    Args:
+        root: folder that has a folder for each split.
+        split: as the user says it.
+        *kinds: of the files, as `Listing` takes them.
+
+    Returns:
+        The `Listing` of the split's folder, and the classes of the training
+        split, sorted.
+
+    Raises:
+        ValueError: no such split, no classes, or some of which the training
+            split knows nothing.
+    """
+    root = pathlib.Path(root)
+    known = Listing(root).folders()
+    if not known:
+        raise ValueError(
+            f"{root} has no folders. It should have one for each split, train "
+            "and val, and in each of these one for each class."
+        )
+    training = root / split_named(TRAINING[0], known, root)
+    listing = Listing(root / split_named(split, known, root), *kinds)
+    found, classes = listing.folders(), Listing(training, *kinds).folders()
+    for folder, names in ((training, classes), (listing.root, found)):
+        if not names:
+            loose = len(Listing(folder, *kinds).files())
+            raise ValueError(
+                f"{folder} has no folders, one for each class; {loose} files "
+                "lie in it directly. ImageNet's validation images come so: "
+                "move each into a folder named by its class."
+            )
+    unknown = set(found) - set(classes)
+    if unknown:
+        raise ValueError(
+            f"{listing.root} has {len(unknown)} classes that {training} has "
+            f"not, such as {min(unknown)!r}; labels count the training "
+            "classes."
+        )
+    return listing, classes
 
 
 def in_order(columns):
