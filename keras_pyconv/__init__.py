@@ -68,7 +68,13 @@ from keras_pyconv.models import (
     replace_convolutions,
     replacement_report,
 )
-from keras_pyconv.tasks import detect, recognize, segment, show_pyramid
+from keras_pyconv.tasks import (
+    classify,
+    detect,
+    recognize,
+    segment,
+    show_pyramid,
+)
 
 __version__ = "0.1.0"
 
@@ -123,6 +129,7 @@ __all__ = [
     "build_inception",
     "build_segmenter",
     "build_video_classifier",
+    "classify",
     "complexity",
     "datasets",
     "detect",

@@ -19,7 +19,6 @@ import tensorflow as tf
 
 from keras_pyconv.datasets.fingerprints import below, digest, tfds_digest
 from keras_pyconv.datasets.masks import check_rule, decode_mask, fault
-from keras_pyconv.datasets.orientation import headers
 from keras_pyconv.datasets.splits import (
     in_order,
     split_named,
@@ -29,7 +28,13 @@ from keras_pyconv.datasets.splits import (
 )
 from keras_pyconv.listing import IMAGES, Listing
 from keras_pyconv.reading import is_text, read_text, short
-from keras_pyconv.tasks.preprocessing import decode_picture
+from keras_pyconv.tasks.image import decode_image, read_image
+from keras_pyconv.tasks.orientation import (
+    AS_STORED,
+    headers,
+    orientations,
+    turn,
+)
 from keras_pyconv.tasks.segmentation.classes import ADE20K_CLASSES, IGNORED
 
 log = logging.getLogger(__name__)
@@ -54,7 +59,8 @@ class MaskSet:
         count: how many pictures there are.
         examples: function of an order, an int64 scalar tensor or None, to a
             `tf.data.Dataset` of dicts of strings: `picture`, `mask`, and
-            `name`, the picture's own.
+            `name`, the picture's own; of files also `orientation`, by which
+            a picture is turned for its mask.
         are_files: whether `picture` and `mask` are paths; else encoded.
         digest: text that is another where names, classes or the rule are; see
             `training_stream`.
@@ -77,7 +83,8 @@ class MaskSet:
             uint8 `(height, width, 3)`, and uint8 `(height, width)`: classes
             from 0, 255 for none.
         """
-        picture = self._picture(example)
+        picture = decode_image(self._encoded(example, "picture"))
+        picture = turn(picture, example.get("orientation"))
         return picture, self._labels(example, picture)
 
     def decoded_in_python(self, example):
@@ -86,15 +93,14 @@ class MaskSet:
         Whatever fails again is an error of the graph that names the file. It
         is slow, so that it is for `map_or_substitute`.
         """
-        keys = ("picture", "mask", "name")
 
         @tf.autograph.experimental.do_not_convert
         def decoded(*values):
-            found = self._named(dict(zip(keys, values)))
-            return [part.numpy() for part in found]
+            found = self._named(dict(zip(example, values)))
+            return [np.asarray(part) for part in found]
 
         picture, labels = tf.numpy_function(
-            decoded, [example[key] for key in keys], (tf.uint8, tf.uint8)
+            decoded, list(example.values()), (tf.uint8, tf.uint8)
         )
         return (
             tf.ensure_shape(picture, (None, None, 3)),
@@ -133,9 +139,6 @@ class MaskSet:
         value = example[key]
         return tf.io.read_file(value) if self.are_files else value
 
-    def _picture(self, example):
-        return decode_picture(self._encoded(example, "picture"))
-
     def _labels(self, example, picture):
         return decode_mask(
             self._encoded(example, "mask"),
@@ -147,15 +150,24 @@ class MaskSet:
 
     def _named(self, example):
         """As `decoded`, outside of graphs, with errors that name the file."""
-        key, name = "picture", _text(example["name"])
-        what = f"The picture {name}"
+        name, source = _text(example["name"]), _value(example["picture"])
+        if self.are_files:
+            source = os.fsdecode(source)
         try:
-            picture = self._picture(example)
-            key, what = "mask", f"The mask of {name}"
+            picture = read_image(source, exif=False)
+        except (OSError, ValueError) as error:
+            where = _text(example["picture"]) if self.are_files else self.name
+            reason = getattr(error, "reason", error)
+            raise ValueError(
+                f"{where}: The picture {name} cannot be read: {reason}"
+            ) from None
+        picture = turn(picture, example.get("orientation"))
+        try:
             return picture, self._labels(example, picture)
-        except tf.errors.OpError as error:
-            where = _text(example[key]) if self.are_files else self.name
-            raise ValueError(f"{where}: {fault(error, what)}") from None
+        except (tf.errors.OpError, UnicodeDecodeError) as error:
+            where = _text(example["mask"]) if self.are_files else self.name
+            said = fault(error, f"The mask of {name}")
+            raise ValueError(f"{where}: {said}") from None
 
 
 def mask_set(
@@ -201,10 +213,14 @@ def mask_set(
     return found.check(LOOKED_AT) if LOOKED_AT else found
 
 
-def _text(value):
-    """A string of TensorFlow, or the bytes that a graph hands over."""
+def _value(value):
+    """What a tensor holds, or what a graph hands over, which is no tensor."""
     value = value.numpy() if tf.is_tensor(value) else value
-    return value.decode(errors="replace")
+    return value.item() if isinstance(value, np.ndarray) else value
+
+
+def _text(value):
+    return _value(value).decode(errors="replace")
 
 
 def _names(classes, rule):
@@ -237,12 +253,14 @@ def _folder_set(root, split, classes, rule):
         "mask": [found[stem] for stem in stems],
         "name": below(images / split, [pictures[stem] for stem in stems]),
     }
-    _check_sizes(root, columns)
+    chosen, problems = _orientations(root, columns)
+    turned = [chosen] if (chosen != AS_STORED).any() else []
+    columns["orientation"] = chosen
     written = _written_names(root) if classes is None else classes
     names = _names(written, rule)
-    problems = collections.Counter()
+    problems = collections.Counter(problems)
     for folder in listings:
-        problems.update(folder.say().problems)
+        problems.update(folder.problems)
     return MaskSet(
         f"{root}, {split}",
         names,
@@ -250,7 +268,7 @@ def _folder_set(root, split, classes, rule):
         len(stems),
         in_order(columns),
         are_files=True,
-        digest=digest(names, [rule or "from_one"], columns["name"]),
+        digest=digest(names, [rule or "from_one"], columns["name"], *turned),
         problems=problems,
     )
 
@@ -265,6 +283,7 @@ def _by_stem(folder):
         first = found.setdefault(os.path.splitext(name)[0], path)
         if first != path:
             twins.append(f"{os.path.basename(first)} and {name}")
+    folder.say()
     _refuse(
         folder.root,
         twins,
@@ -304,37 +323,36 @@ def _refuse(where, wrong, what, advice):
         )
 
 
-def _check_sizes(root, columns):
-    """Refuses masks of another size than their pictures, by the headers.
+def _orientations(root, columns):
+    """How images lie that must be turned for their masks, by the headers.
 
-    Pictures are taken as they are stored; those that a camera noted to lie
-    turned, which masks of the same size may follow, are counted in the log.
+    Returns:
+        As `orientations`.
+
+    Raises:
+        ValueError: masks of another size than their images have either way.
     """
-    files = [headers(columns[name]) for name in ("picture", "mask")]
-    wrong, turned = [], []
-    for name, picture, mask in zip(columns["name"], *files):
-        # What cannot be read is named where it is decoded.
-        if picture is None or mask is None:
-            continue
-        sizes = [f"{x.height} x {x.width}" for x in (mask, picture)]
-        note = " (its EXIF says that it lies turned)" * picture.is_turned
-        if mask.stored != picture.stored:
-            found = " and ".join(sizes)
-            wrong.append(f"{name}{note} has another size; found {found}")
-        elif picture.is_turned:
-            turned.append(name)
+    images, masks = [headers(columns[name]) for name in ("picture", "mask")]
+    # What cannot be read is named where it is decoded.
+    sizes = [
+        mask.stored if image and mask else None
+        for image, mask in zip(images, masks)
+    ]
+    wrong = [
+        f"{name} has another size; found {size[0]} x {size[1]} and {image}"
+        for name, image, size in zip(columns["name"], images, sizes)
+        if size and size not in (image.stored, image.turned)
+    ]
     if wrong:
         raise ValueError(
             f"{root}: {len(wrong)} masks do not have the height x width of "
-            f"their pictures: {'; '.join(wrong[:SHOWN])}. Save pictures that "
-            "lie turned upright, and bring masks of their size."
+            f"their pictures: {'; '.join(wrong[:SHOWN])}. Bring masks of "
+            "their size."
         )
-    if turned:
-        log.warning(
-            "%s: %d pictures lie turned by their EXIF, such as %s; they are "
-            "taken as they are stored, as their masks must be",
-            *(root, len(turned), turned[0]),
-        )
+    chosen, problems = orientations(images, sizes)
+    for reason, count in problems.items():
+        log.warning("%s: %d %s", root, count, reason)
+    return chosen, problems
 
 
 def _written_names(root):

@@ -53,7 +53,8 @@ def fault(error, what) -> str:
         what: the file is, such as "The mask of 1.jpg", where the error does
             not say so itself.
     """
-    said = error.message
+    # TensorFlow fails to say what it found in bytes that are no text.
+    said = getattr(error, "message", "the file is damaged")
     if _BEGINNING in said:
         said = said[said.index(_BEGINNING) :].splitlines()[0]
         return said.strip(" '\"]")

@@ -154,13 +154,21 @@ def test_sizes_of_all_pictures_are_compared_before_any_work(
         mask_set(folder)
 
 
-def test_a_picture_that_lies_turned_is_named(folder, caplog):
-    path = folder / "images" / "training" / "1.jpg"
-    scenes.save_turned(path, picture(SIZE), 3)
-    mask_set(folder)
-    assert "1 pictures lie turned by their EXIF, such as 1.jpg" in caplog.text
-    scenes.save_turned(path, picture(SIZE), 6)
-    with pytest.raises(ValueError, match="1.jpg .its EXIF .* 50 x 31 and 31 x"):
+def test_an_image_that_lies_turned_is_turned_for_its_mask(folder, caplog):
+    path = folder / "images" / "training" / "1.png"
+    path.with_suffix(".jpg").unlink()
+    before = mask_set(write(folder.parent / "plain")).digest
+    for orientation in range(1, 9):
+        scenes.save_turned(path, picture(SIZE, 1), orientation)
+        masks = mask_set(folder)
+        image, _ = decoded(masks)[1]
+        np.testing.assert_array_equal(image, picture(SIZE, 1))
+        in_python = masks.decoded_in_python(list(masks.examples(None))[1])
+        np.testing.assert_array_equal(in_python[0], picture(SIZE, 1))
+    assert "1 pictures turned as EXIF says, which" in caplog.text
+    assert masks.digest != before
+    scenes.stored(picture(SIZE, 1), 6).save(path)
+    with pytest.raises(ValueError, match="1.png .* 50 x 31 and 31 x 50"):
         mask_set(folder)
 
 

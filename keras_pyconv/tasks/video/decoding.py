@@ -8,7 +8,10 @@ as uniform numbers, so that a clip follows from them and the file alone.
 """
 
 import io
+import os
 import pickle
+import threading
+import time
 
 import numpy as np
 
@@ -19,6 +22,7 @@ from keras_pyconv.tasks.video.files import (
     words_of,
 )
 
+_LOOK_SECONDS = 0.5  # between looks for the process that started this one
 # Draws of another place in a video where the first does not decode.
 ATTEMPTS = 3
 
@@ -252,6 +256,23 @@ TASKS = {
     function.__name__: function
     for function in (random_clip, view_clips, inspect, jpeg_frames)
 }
+
+
+def end_with(parent):
+    """Ends this process when another one that started it is gone.
+
+    The end of its requests says so too, but not while a file is decoded.
+
+    Args:
+        parent: its number.
+    """
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(_LOOK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def serve(requests, answers):

@@ -34,6 +34,7 @@ for name, path in (
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__path__ = [str(path)]
 from keras_pyconv.tasks.video import decoding
+decoding.end_with(int(sys.argv[2]))
 decoding.serve(sys.stdin.buffer, answers)
 """
 
@@ -41,7 +42,10 @@ decoding.serve(sys.stdin.buffer, answers)
 def _start():
     return subprocess.Popen(
         # -P: what lies in the working directory must not hide modules.
-        [sys.executable, "-P", "-c", _CHILD, os.path.dirname(__file__)],
+        [
+            *(sys.executable, "-P", "-c", _CHILD),
+            *(os.path.dirname(__file__), str(os.getpid())),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
