@@ -11,7 +11,6 @@ import collections
 import dataclasses
 import logging
 import os
-import pathlib
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -21,6 +20,7 @@ from keras_pyconv.datasets.fingerprints import below, digest, tfds_digest
 from keras_pyconv.datasets.masks import check_rule, decode_mask, fault
 from keras_pyconv.datasets.splits import (
     in_order,
+    opened,
     split_named,
     tfds_builder,
     tfds_examples,
@@ -200,16 +200,13 @@ def mask_set(
     """
     if rule is not None:
         check_rule(rule)
-    if hasattr(name, "as_dataset"):
-        found = _tfds_set(name, split, classes, rule)
-    elif os.path.isdir(name):
-        found = _folder_set(pathlib.Path(name), split, classes, rule)
-    elif os.sep in str(name).rstrip(os.sep) and os.path.isabs(name):
-        raise ValueError(f"There is no folder {str(name)!r}.")
-    else:
-        directory = data_dir and os.fspath(data_dir)
-        builder = _builder(str(name), directory)
-        found = _tfds_set(builder, split, classes, rule)
+    found = opened(
+        name,
+        data_dir,
+        lambda root: _folder_set(root, split, classes, rule),
+        lambda builder: _tfds_set(builder, split, classes, rule),
+        _builder,
+    )
     return found.check(LOOKED_AT) if LOOKED_AT else found
 
 

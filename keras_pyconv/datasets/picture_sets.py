@@ -8,7 +8,6 @@ are named by wnids, so all three number its classes the same, as Keras does.
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Callable, Mapping
 
 import tensorflow as tf
@@ -17,7 +16,7 @@ from keras_pyconv.datasets.fingerprints import below, digest, tfds_digest
 from keras_pyconv.datasets.splits import (
     class_folders,
     in_order,
-    tfds_builder,
+    opened,
     tfds_examples,
     tfds_split,
 )
@@ -77,14 +76,12 @@ def picture_set(name, split="train", data_dir=None) -> PictureSet:
         ValueError: no such data set or split, no class folders, or classes
             of which the training split knows nothing.
     """
-    if hasattr(name, "as_dataset"):
-        return _tfds_set(name, split)
-    if os.path.isdir(name):
-        return _folder_set(pathlib.Path(name), split)
-    if os.sep in str(name).rstrip(os.sep) and os.path.isabs(name):
-        raise ValueError(f"There is no folder {str(name)!r}.")
-    directory = data_dir and os.fspath(data_dir)
-    return _tfds_set(tfds_builder(str(name), directory), split)
+    return opened(
+        name,
+        data_dir,
+        lambda root: _folder_set(root, split),
+        lambda builder: _tfds_set(builder, split),
+    )
 
 
 # Folders ---------------------------------------------------------------------

@@ -6,6 +6,7 @@ the order of the first one.
 """
 
 import functools
+import os
 import pathlib
 
 import tensorflow as tf
@@ -100,6 +101,36 @@ def in_order(columns):
         return dataset.shuffle(count, order, reshuffle_each_iteration=False)
 
     return examples
+
+
+def opened(name, data_dir, of_folder, of_builder, builder_of=None):
+    """A set by its name, as all tasks take it.
+
+    Args:
+        name: an existing folder, the name of a TFDS data set, or a prepared
+            builder of TFDS.
+        data_dir: where TFDS keeps its data sets.
+        of_folder: function of the folder's path to the set.
+        of_builder: function of the builder to the set.
+        builder_of: function as `tfds_builder`, the default.
+
+    Raises:
+        TypeError: it is no name at all.
+        ValueError: nothing has this name.
+    """
+    if hasattr(name, "as_dataset"):
+        return of_builder(name)
+    if not isinstance(name, (str, os.PathLike)) or not os.fspath(name):
+        raise TypeError(
+            "A data set is named by a folder, a name of TFDS or its builder. "
+            f"Received: {name!r}"
+        )
+    if os.path.isdir(name):
+        return of_folder(pathlib.Path(name))
+    if os.path.isabs(name):
+        raise ValueError(f"There is no folder {os.fspath(name)!r}.")
+    directory = data_dir and os.fspath(data_dir)
+    return of_builder((builder_of or tfds_builder)(str(name), directory))
 
 
 # TFDS ------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from keras_pyconv.datasets.fingerprints import below, digest, tfds_digest
 from keras_pyconv.datasets.splits import (
     VALIDATION,
     class_folders,
+    opened,
     split_named,
-    tfds_builder,
     tfds_examples,
     tfds_split,
 )
@@ -86,16 +86,14 @@ def video_set(name, split="train", data_dir=None, root=None) -> VideoSet:
     Raises:
         ValueError: no such data set or split, no classes, or no videos.
     """
-    if hasattr(name, "as_dataset"):
-        return _tfds_set(name, split)
-    if os.path.isdir(name):
-        return _folder_set(pathlib.Path(name), split)
-    if str(name).lower().endswith(".csv"):
+    if str(name).lower().endswith(".csv") and not os.path.isdir(name):
         return _csv_set(pathlib.Path(name), split, root)
-    if os.path.isabs(name):
-        raise ValueError(f"There is no folder {str(name)!r}.")
-    directory = data_dir and os.fspath(data_dir)
-    return _tfds_set(tfds_builder(str(name), directory), split)
+    return opened(
+        name,
+        data_dir,
+        lambda root: _folder_set(root, split),
+        lambda builder: _tfds_set(builder, split),
+    )
 
 
 # Folders ---------------------------------------------------------------------

@@ -143,8 +143,9 @@ def orientations(found, sizes) -> tuple[np.ndarray, dict[str, int]]:
     return np.array(chosen, "int32"), problems
 
 
-# The block that JPEG calls Exif and PNG eXIf, and how it begins.
-_BLOCK = r"(?:Exif\x00\x00|eXIf)((?:II\*\x00|MM\x00\*))"
+# What JPEG and PNG call the block, and how it begins.
+_MARKS = (r"Exif\x00\x00", "eXIf")
+_BEGINNING = r"(II\*\x00|MM\x00\*)"
 _HEAD = 2**16  # bytes of a file in which it is looked for
 _ENTRIES = 512  # at most so many are read
 _SHORT = 3  # the type of an orientation
@@ -160,8 +161,15 @@ def exif_orientation(encoded):
         int32 scalar from 1 to 8; 1 where nothing is noted or it is damaged.
     """
     head = tf.strings.substr(encoded, 0, _HEAD)
+    # A search for fixed letters passes over 64 KiB in 5 microseconds; one that
+    # begins with a choice takes 90.
+    without = [
+        tf.strings.regex_replace(head, mark + _BEGINNING, "", False)
+        for mark in _MARKS
+    ]
+    is_there = tf.reduce_any(tf.stack(without) != head)
     return tf.cond(
-        tf.strings.regex_full_match(head, rf"\C*{_BLOCK}\C*"),
+        is_there,
         lambda: _noted(head),
         lambda: tf.constant(AS_STORED),
     )
@@ -170,7 +178,7 @@ def exif_orientation(encoded):
 def _noted(head):
     """The orientation of the first block of EXIF, which is laid out as TIFF."""
     block = tf.strings.regex_replace(
-        head, rf"\A\C*?{_BLOCK}", r"\1", replace_global=False
+        head, rf"\A\C*?(?:{'|'.join(_MARKS)}){_BEGINNING}", r"\1", False
     )
     is_big = tf.strings.substr(block, 0, 1) == b"M"
     length = tf.strings.length(block)

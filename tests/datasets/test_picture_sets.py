@@ -86,6 +86,18 @@ def test_pictures_without_class_folders_are_refused_with_advice(tmp_path):
         picture_set(tmp_path)
 
 
+@pytest.mark.parametrize("opened", ["picture", "mask", "video", "detection"])
+def test_what_is_no_name_and_no_folder_is_refused_alike(opened, tmp_path):
+    from keras_pyconv import datasets
+
+    opened = getattr(datasets, f"{opened}_set")
+    for name in (3, None, ""):
+        with pytest.raises(TypeError, match=f"named by.*Received: {name!r}"):
+            opened(name)
+    with pytest.raises(ValueError, match="There is no folder .*/nowhere'"):
+        opened(str(tmp_path / "nowhere"))
+
+
 def test_an_unknown_name_is_refused():
     with pytest.raises(ValueError, match="'no_such_set' is neither"):
         picture_set("no_such_set")
