@@ -15,7 +15,7 @@ another one, drawn by the same seed, and its label goes with it.
 import numpy as np
 import tensorflow as tf
 
-from keras_pyconv.datasets.broken_videos import BrokenVideos
+from keras_pyconv.datasets.broken import BrokenVideos
 from keras_pyconv.datasets.stream import training_stream
 from keras_pyconv.datasets.video_evaluation import decoded_frames
 from keras_pyconv.tasks.video.clips import Clips, normalized

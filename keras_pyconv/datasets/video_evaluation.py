@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_pyconv.datasets.ahead import ahead
-from keras_pyconv.datasets.broken_pictures import decode_with_pillow
-from keras_pyconv.datasets.broken_videos import BrokenVideos
-from keras_pyconv.tasks.video.clips import Clips, normalized
+from keras_pyconv.datasets.broken import BrokenVideos
+from keras_pyconv.tasks.image import read_image
+from keras_pyconv.tasks.video.clips import Clips, check_views, normalized
 from keras_pyconv.tasks.video.decoding import (
     clip_numbers,
     even_starts,
@@ -119,6 +119,7 @@ def video_views(
         `(views, frames, resize, resize, 3)`, or None where it cannot be
         read; its label. As many are read ahead as there are decoders.
     """
+    check_views(most_clips, crops)
     broken = broken or BrokenVideos.among(videos)
     decoders = decoders or Decoders()
     options = {
@@ -195,9 +196,8 @@ def decoded_frames(frames, numbers):
     def pixels(number):
         if number not in known:
             try:
-                known[number] = decode_with_pillow(frames[number])
-            # A decoder may raise anything on bytes that are no picture.
-            except Exception:
+                known[number] = read_image(frames[number], exif=False)
+            except ValueError:
                 known[number] = None
         return known[number]
 

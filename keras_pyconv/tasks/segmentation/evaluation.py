@@ -11,6 +11,7 @@ import re
 import keras
 import numpy as np
 
+from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.segmentation.classes import (
     names_of_classes,
     number_of_classes,
@@ -149,7 +150,7 @@ def evaluate_segmentation(
     )
     number = 0
     for number, example in enumerate(examples, 1):
-        image, name = np.asarray(example["image"]), example.get("name", number)
+        image, name = read_image(example["image"]), example.get("name", number)
         found = windows.labels(image)
         if example.get("labels") is not None:
             counts.update_state(_checked(example["labels"], image, name), found)

@@ -6,11 +6,12 @@ logits; and a video that cannot be read is not among those that are counted.
 
 import dataclasses
 
-import keras
 import numpy as np
 
 from keras_pyconv.progress import Bar
 from keras_pyconv.tasks import error_rates
+from keras_pyconv.tasks.results import probabilities, traced
+from keras_pyconv.tasks.video.clips import normalized
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,20 +51,14 @@ class ViewScores:
     """
 
     def __init__(self, model, clips, batch_size=8):
-        import tensorflow as tf
-
-        from keras_pyconv.tasks.video.clips import normalized
-
         self._batch_size = batch_size
-        softmax = _gives_logits(model)
-
-        @tf.function(autograph=False)
-        def scores(views):
-            outputs = model(normalized(views, clips), training=False)
-            outputs = tf.cast(outputs, tf.float32)
-            return tf.nn.softmax(outputs) if softmax else outputs
-
-        self._scores = scores
+        self._scores = traced(
+            model,
+            ("views", clips.mean, clips.deviation),
+            lambda: probabilities(
+                model, lambda views: normalized(views, clips)
+            ),
+        )
 
     def __call__(self, views):
         """The scores of a video.
@@ -82,15 +77,6 @@ class ViewScores:
             scores = np.asarray(self._scores(np.pad(part, missing)))
             total = total + scores[: len(part)].astype("float64").sum(axis=0)
         return total / len(views)
-
-
-def _gives_logits(model):
-    last = model.layers[-1]
-    activation = getattr(last, "activation", None)
-    return not (
-        isinstance(last, keras.layers.Softmax)
-        or activation is keras.activations.softmax
-    )
 
 
 def video_errors(model, views, clips, *, count=None, batch_size=8):

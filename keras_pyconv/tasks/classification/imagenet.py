@@ -99,7 +99,7 @@ def _wnids():
         return None
 
 
-def _imagenet_names():
+def imagenet_names():
     """(wnid, readable name) of every class; wnids alone without a network."""
     one_of_each = np.eye(IMAGENET_CLASSES, dtype="float32")
     try:
@@ -157,7 +157,7 @@ def decode_predictions(
             f"`predictions` must have the shape (batch, {known}), as there "
             f"are names for. Received: shape {scores.shape}"
         )
-    names = _imagenet_names() if class_names is None else class_names
+    names = imagenet_names() if class_names is None else class_names
     pairs = [(n, n) if isinstance(n, str) else tuple(n) for n in names]
     best = np.argsort(-scores, axis=1, kind="stable")[:, :top]
     return [
