@@ -41,7 +41,10 @@ def test_it_shows_the_files_that_an_export_writes(small, tmp_path):
 
 def test_its_commands_exist():
     called = re.findall(r"keras_pyconv.export (\w+) ", " ".join(blocks("bash")))
-    assert set(called) <= set(command.COMMANDS) and len(called) >= 2
+    for name in called:
+        with pytest.raises(SystemExit, match="0"):
+            command.main([name, "--help"])
+    assert len(set(called)) >= 2
 
 
 def test_the_server_is_started_with_files_that_are_written():

@@ -105,6 +105,7 @@ def test_frozen_weights_are_constants_that_signatures_share(tmp_path):
     path = saved_model(model, tmp_path / "net", freeze=True)
     size = (path / "saved_model.pb").stat().st_size
     assert len(read_signatures(path)) == 3
-    assert 4 * model.count_params() < size < 6 * model.count_params()
+    # Once, and the graphs beside them.
+    assert 4 * model.count_params() < size < 7 * model.count_params()
     data = sum(f.stat().st_size for f in (path / "variables").glob("*.data*"))
     assert data < 1000
