@@ -15,6 +15,25 @@ import keras
 from keras import ops
 from keras.optimizers import schedules
 
+from keras_pyconv import arguments
+
+# Steps are counted in 64 bits.
+_MOST_STEPS = 2**63 - 1
+
+
+def _increasing(boundaries):
+    """Numbers of steps or epochs, each above the one before."""
+    found = arguments.plain(boundaries)
+    if not isinstance(found, tuple) or not all(
+        arguments.is_number(number, 0) for number in found
+    ):
+        arguments.refuse("boundaries", boundaries, "a list of numbers from 0")
+    if list(found) != sorted(set(found)):
+        raise ValueError(
+            f"`boundaries` must increase. Received: boundaries={list(found)}"
+        )
+    return found
+
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
 class SGD(keras.optimizers.SGD):
@@ -73,6 +92,15 @@ class SGD(keras.optimizers.SGD):
                 "Keras's `weight_decay` does not go through the momentum. "
                 "Give `l2` instead."
             )
+        if not callable(learning_rate) and not isinstance(
+            learning_rate, schedules.LearningRateSchedule
+        ):
+            arguments.number("learning_rate", learning_rate, 0)
+        arguments.number("momentum", momentum, 0, 1)
+        nesterov = arguments.flag("nesterov", nesterov)
+        arguments.number("l2", l2, 0)
+        arguments.text("l2_excludes", l2_excludes, optional=True)
+        arguments.text("name", name, optional=True)
         super().__init__(
             learning_rate, float(momentum), nesterov, name=name, **kwargs
         )
@@ -132,16 +160,16 @@ class StepDecay(schedules.LearningRateSchedule):
 
     def __init__(self, rate, boundaries, factor=0.1, warmup_steps=0):
         super().__init__()
-        self.rate, self.factor = float(rate), float(factor)
-        self.boundaries = [int(step) for step in boundaries]
-        self.warmup_steps = int(warmup_steps)
-        if self.boundaries != sorted(set(self.boundaries)):
-            raise ValueError(
-                "`boundaries` must increase. "
-                f"Received: boundaries={self.boundaries}"
-            )
+        self.rate = arguments.number("rate", rate, 0)
+        self.factor = arguments.number("factor", factor, above=0)
+        self.boundaries = [int(step) for step in _increasing(boundaries)]
+        self.warmup_steps = arguments.integer(
+            "warmup_steps", warmup_steps, 0, _MOST_STEPS
+        )
 
     def __call__(self, step):
+        if not arguments.is_number(step):
+            arguments.tensor("step", step, (0,))
         step = ops.cast(step, "float32")
         rate = ops.convert_to_tensor(self.rate, "float32")
         for number, boundary in enumerate(self.boundaries, start=1):
@@ -166,7 +194,10 @@ def step_decay(rate, boundaries, steps_per_epoch, factor=0.1, warmup_epochs=0):
     >>> [round(float(rate(30 * 5004 - 1 + n)), 4) for n in (0, 1)]
     [0.1, 0.01]
     """
-    steps = [round(epoch * steps_per_epoch) for epoch in boundaries]
+    arguments.integer("steps_per_epoch", steps_per_epoch, 1, _MOST_STEPS)
+    arguments.number("warmup_epochs", warmup_epochs, 0, _MOST_STEPS)
+    epochs = _increasing(boundaries)
+    steps = [round(epoch * steps_per_epoch) for epoch in epochs]
     return StepDecay(
         rate, steps, factor, round(warmup_epochs * steps_per_epoch)
     )
@@ -174,6 +205,9 @@ def step_decay(rate, boundaries, steps_per_epoch, factor=0.1, warmup_epochs=0):
 
 def poly_decay(rate, steps, power=0.9):
     """`rate * (1 - step / steps) ** power`, as in semantic segmentation."""
+    arguments.number("rate", rate, 0)
+    arguments.integer("steps", steps, 1, _MOST_STEPS)
+    arguments.number("power", power, above=0)
     return schedules.PolynomialDecay(
         float(rate), int(steps), end_learning_rate=0.0, power=float(power)
     )
@@ -181,10 +215,13 @@ def poly_decay(rate, steps, power=0.9):
 
 def cosine_decay(rate, steps, warmup_steps=0):
     """Keras's cosine from `rate` to 0, of `steps` with those of the warm-up."""
-    if not 0 <= warmup_steps < steps:
+    arguments.number("rate", rate, 0)
+    arguments.integer("steps", steps, 1, _MOST_STEPS)
+    if not arguments.is_integer(warmup_steps, 0, steps - 1):
         raise ValueError(
             "`warmup_steps` must be at least 0 and below `steps`. "
-            f"Received: warmup_steps={warmup_steps}, steps={steps}"
+            f"Received: warmup_steps={arguments.shown(warmup_steps)}, "
+            f"steps={steps}"
         )
     if not warmup_steps:
         return schedules.CosineDecay(float(rate), int(steps))

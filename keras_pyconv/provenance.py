@@ -8,6 +8,8 @@ import platform
 import shutil
 import subprocess
 
+from keras_pyconv.arguments import texts
+
 PACKAGES = ("tensorflow", "keras", "numpy", "keras_pyconv")
 FOLDER = pathlib.Path(__file__).parent
 # The instruction sets on which oneDNN and PyTorch choose their kernels.
@@ -92,6 +94,7 @@ def commit() -> str:
 
 def provenance(packages=PACKAGES) -> dict:
     """Date, commit, machine and the versions of those that are installed."""
+    packages = texts("packages", packages)
     versions = {name: version(name) for name in packages}
     return {
         "date": today(),

@@ -67,6 +67,7 @@ def print_table(numbers, paper):
 def draw(model, scenes, settings):
     """What is found in the first images, as PNG files."""
     import keras_pyconv
+    from keras_pyconv import tasks
 
     folder = settings.run.workdir / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +81,7 @@ def draw(model, scenes, settings):
         found = keras_pyconv.detect(
             model, image, scenes.classes, score_threshold=settings.score
         )
-        found.draw(path)
+        tasks.draw_detections(image, found, path)
         written.append(path)
     return written
 

@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[1]
 ORDER = [
     "lazy",
     "renamed",
-    "listing",
     "reading",
     "writing",
+    "arguments",
     "provenance",
     "children",
     "progress",

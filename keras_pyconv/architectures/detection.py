@@ -21,15 +21,15 @@ from keras_pyconv.architectures.levels import (
     Level,
     check,
     check_choice,
-    check_positive,
+    check_fields,
     check_pyramid,
-    check_row,
 )
+from keras_pyconv.architectures.lookup import find
 from keras_pyconv.architectures.residual import (
     ARCHITECTURES,
     Architecture,
-    get_architecture,
 )
+from keras_pyconv.arguments import integer, shown
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class ExtraLayer:
     padding: str = "same"
 
     def __post_init__(self):
-        row = f"ExtraLayer of {self.filters} filters"
-        check_positive(row, bottleneck=self.bottleneck, stride=self.stride)
+        row = f"ExtraLayer of {shown(self.filters)} filters"
+        check_fields(self, row)
         check_choice(row, PADDINGS, padding=self.padding)
         check_pyramid(row, self.levels, self.bottleneck, self.filters)
 
@@ -73,7 +73,7 @@ class BoxMap:
     spread: bool = False
 
     def __post_init__(self):
-        check_positive("BoxMap", step=self.step, size=self.size)
+        check_fields(self)
         check(
             self.next_size > self.size,
             "BoxMap",
@@ -101,8 +101,7 @@ class Detector:
     input_size: int = 300
 
     def __post_init__(self):
-        check_row(self.name, self.source)
-        check_positive(self.name, input_size=self.input_size)
+        check_fields(self, shown(self.name))
         maps = 1 + len(self.extra_layers)
         check(
             len(self.box_maps) == maps,
@@ -134,6 +133,8 @@ class Detector:
         Raises:
             ValueError: if a layer without padding finds too small a map.
         """
+        integer("height", height)
+        integer("width", width)
         rows, columns = (
             self._sides(side, f"{height} x {width}") for side in (height, width)
         )
@@ -260,7 +261,7 @@ def get_detector(head: str, backbone: Architecture | str) -> Detector:
         ValueError: if the head or the backbone is unknown or does not fit.
     """
     check_choice("Detector", HEADS, head=head)
-    row = get_architecture(backbone)
+    row = find("backbone", backbone, Architecture, ARCHITECTURES)
     if ARCHITECTURES.get(row.name) == row and f"{head}{row.name}" in DETECTORS:
         return DETECTORS[f"{head}{row.name}"]
     check(

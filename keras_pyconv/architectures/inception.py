@@ -19,12 +19,12 @@ from keras_pyconv.architectures.levels import (
     Level,
     check,
     check_choice,
-    check_positive,
+    check_fields,
     check_pyramid,
-    check_row,
     split,
 )
 from keras_pyconv.architectures.lookup import find
+from keras_pyconv.arguments import instance, integer, shown, text
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,8 @@ class Conv:
     padding: str = "same"
 
     def __post_init__(self):
-        row = f"Conv of {self.filters} filters"
-        sizes = dict(zip(("height", "width"), self.kernel))
-        check_positive(row, filters=self.filters, stride=self.stride, **sizes)
+        row = f"Conv of {shown(self.filters)} filters"
+        check_fields(self, row)
         check_choice(row, PADDINGS, padding=self.padding)
         # Frameworks place "same" differently where it would be strided.
         check(
@@ -66,6 +65,9 @@ class Pyramid:
     pyramid: tuple[Level, ...]
     stride = 1
     padding = "same"
+
+    def __post_init__(self):
+        check_fields(self)
 
     @property
     def levels(self) -> tuple[tuple, ...]:
@@ -98,6 +100,9 @@ class Mixed:
     name: str
     branches: tuple[Branch, ...]
 
+    def __post_init__(self):
+        check_fields(self)
+
 
 @dataclass(frozen=True)
 class Residuals:
@@ -116,7 +121,7 @@ class Residuals:
     final_relu: bool = True
 
     def __post_init__(self):
-        check_positive(self.name, blocks=self.blocks)
+        check_fields(self, shown(self.name).strip("'"))
         check(
             0 < self.scale <= 1,
             self.name,
@@ -126,6 +131,9 @@ class Residuals:
 
 def branch_name(part: Mixed | Residuals, block: str, number: int) -> str:
     """Prefix of a branch's layers; a lone branch has no number."""
+    instance("part", part, (Mixed, Residuals))
+    text("block", block)
+    integer("number", number)
     return f"{block}_branch{number}" if len(part.branches) > 1 else block
 
 
@@ -139,7 +147,7 @@ class Inception:
     input_size: int = 299
 
     def __post_init__(self):
-        check_row(self.name, self.source)
+        check_fields(self, shown(self.name))
         channels = 3
         for part in self.parts:
             widths = [self._width(part, b, channels) for b in part.branches]
@@ -298,4 +306,4 @@ def get_inception(inception: Inception | str) -> Inception:
     Raises:
         ValueError: if the name is unknown; the message lists the known ones.
     """
-    return find(inception, Inception, INCEPTIONS)
+    return find("inception", inception, Inception, INCEPTIONS)

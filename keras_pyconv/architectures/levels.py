@@ -10,6 +10,16 @@ level reads the whole input.
 from dataclasses import dataclass
 from fractions import Fraction
 
+from keras_pyconv.arguments import (
+    annotations,
+    fits,
+    is_flag,
+    is_one_of,
+    shown,
+    told,
+    words,
+)
+
 
 def check(holds: bool, row: str, message: str):
     """Refuses a record that cannot be, by the name of its row."""
@@ -17,13 +27,31 @@ def check(holds: bool, row: str, message: str):
         raise ValueError(f"{row}: {message}")
 
 
-def check_positive(row: str, **numbers: int):
-    """Refuses what is no positive integer."""
-    for name, number in numbers.items():
+def check_fields(record, row: str = ""):
+    """Refuses a record whose fields are not what their annotations say.
+
+    Integers are positive. A record of a network has a `name` that Python
+    accepts, and its `source`.
+
+    Args:
+        row: what the message calls it; by default its class.
+    """
+    row = row or type(record).__name__
+    kinds = annotations(type(record))
+    for name, kind in kinds.items():
+        value = getattr(record, name)
+        message = f"`{name}` must be {words(kind)}; got {shown(value)}"
+        check(fits(value, kind), row, message)
+    if {"name", "source"} <= set(kinds):
         check(
-            type(number) is int and number > 0,
-            row,
-            f"`{name}` must be a positive integer; got {number!r}",
+            record.name.isidentifier(),
+            shown(record.name),
+            "the name must be one that Python accepts",
+        )
+        check(
+            bool(record.source.strip()),
+            record.name,
+            f"`source` is empty; got {record.source!r}",
         )
 
 
@@ -32,25 +60,15 @@ def check_choice(row: str, known, **values):
     known = list(known)
     for name, value in values.items():
         check(
-            value in known,
+            is_one_of(value, known),
             row,
-            f"`{name}` must be one of {known}; got {value!r}",
+            f"`{name}` must be one of {known}; got {shown(value)}",
         )
 
 
 def check_rate(row: str, dropout: float):
     """Refuses what is no rate of dropout."""
     check(0 <= dropout < 1, row, f"`dropout` must be in [0, 1); got {dropout}")
-
-
-def check_row(name: str, source: str):
-    """Refuses a network without a usable name or without its source."""
-    check(
-        name.isidentifier(),
-        repr(name),
-        "the name must be one that Python accepts",
-    )
-    check(bool(source), name, "`source` is empty")
 
 
 PADDINGS = ("same", "valid")
@@ -65,8 +83,11 @@ class Level:
     share: Fraction = Fraction(1)
 
     def __post_init__(self):
-        object.__setattr__(self, "share", Fraction(self.share))
-        check_positive("Level", kernel=self.kernel, groups=self.groups)
+        with told("share", self.share, "a fraction, such as '1/4'"):
+            if is_flag(self.share):
+                raise TypeError("it is a bool")
+            object.__setattr__(self, "share", Fraction(self.share))
+        check_fields(self)
         check(
             self.kernel % 2 == 1,
             "Level",
@@ -89,7 +110,8 @@ def check_pyramid(
 ):
     """Refuses levels that do not fit `channels` inputs, `width` filters."""
     total = sum(level.share for level in levels)
-    check(total == 1, row, f"the shares must sum to 1; got {total}")
+    message = f"the shares must sum to 1; got {total} of levels={levels}"
+    check(total == 1, row, message)
     for number, level in enumerate(levels, 1):
         filters = width * level.share
         check(

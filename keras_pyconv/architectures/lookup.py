@@ -4,10 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import TypeVar
 
+from keras_pyconv.reading import short
+
 Record = TypeVar("Record")
 
 
 def find(
+    name: str,
     row: Record | str,
     kind: type[Record] | tuple[type, ...],
     rows: Mapping[str, Record],
@@ -16,6 +19,7 @@ def find(
     """The record itself, or the one of that name among `rows`.
 
     Args:
+        name: what the caller's argument is called.
         row: a record, or a name.
         kind: the class of the records, or several.
         rows: the records by name.
@@ -33,6 +37,6 @@ def find(
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
         record = f", `{kind.__name__}`"
     raise ValueError(
-        f"Unknown {words} {row!r}. Known: {', '.join(rows)}; or pass a record"
-        f"{record}.{hint and ' '}{hint}"
+        f"Unknown {words} {short(row)}. Known: {', '.join(rows)}; or pass a "
+        f"record{record}, as `{name}`.{hint and ' '}{hint}"
     )

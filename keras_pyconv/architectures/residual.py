@@ -24,12 +24,12 @@ from keras_pyconv.architectures.levels import (
     Level,
     check,
     check_choice,
-    check_positive,
+    check_fields,
     check_pyramid,
-    check_row,
     split,
 )
 from keras_pyconv.architectures.lookup import find
+from keras_pyconv.arguments import shown
 
 BLOCKS = {
     "bottleneck": "1x1, PyConv, 1x1 (paper, Figure 4)",
@@ -61,8 +61,8 @@ class Stage:
     shortcut: str = "pool"
 
     def __post_init__(self):
-        row = f"Stage of width {self.width}"
-        check_positive(row, width=self.width, blocks=self.blocks)
+        row = f"Stage of width {shown(self.width)}"
+        check_fields(self, row)
         check_choice(row, (1, 2), stride=self.stride)
         check_choice(row, SHORTCUTS, shortcut=self.shortcut)
         check_pyramid(row, self.levels, self.width, self.width)
@@ -130,7 +130,7 @@ class Architecture:
     stem_window = 3
 
     def __post_init__(self):
-        check_row(self.name, self.source)
+        check_fields(self, shown(self.name).strip("'"))
         check(
             callable(self.block) or self.block in BLOCKS,
             self.name,
@@ -142,10 +142,7 @@ class Architecture:
             self.name,
             f"basic blocks do not expand; got expansion={self.expansion}",
         )
-        check(bool(self.stages), self.name, "`stages` is empty")
-        check_positive(
-            self.name, expansion=self.expansion, stem_width=self.stem_width
-        )
+        check(bool(self.stages), self.name, "`stages` is empty; got ()")
         stem = 4 if self.stem_pool else 2
         stride = stem * prod(stage.stride for stage in self.stages)
         check(
@@ -377,7 +374,7 @@ ARCHITECTURES = _by_name(_ROWS + _MINIS)
 COMPARISONS = _by_name(_COMPARED)
 
 
-def get_architecture(architecture: "Architecture | str") -> Architecture:
+def get_architecture(architecture: Architecture | str) -> Architecture:
     """The record itself, or the row of that name.
 
     Raises:
@@ -387,4 +384,5 @@ def get_architecture(architecture: "Architecture | str") -> Architecture:
         "Inception, segmentation, detection and video networks have builders "
         "and counts of their own."
     )
-    return find(architecture, Architecture, ARCHITECTURES, others)
+    known = ARCHITECTURES
+    return find("architecture", architecture, Architecture, known, others)

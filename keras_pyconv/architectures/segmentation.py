@@ -15,13 +15,14 @@ from keras_pyconv.architectures.levels import (
     PYRAMIDS,
     Level,
     check_choice,
-    check_positive,
+    check_fields,
     check_pyramid,
     check_rate,
-    check_row,
 )
 from keras_pyconv.architectures.lookup import find
-from keras_pyconv.architectures.residual import Architecture, get_architecture
+from keras_pyconv.architectures.residual import ARCHITECTURES, Architecture
+from keras_pyconv.arguments import integer, one_of, rate, shown
+from keras_pyconv.reading import short
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,7 @@ class ParsingHead:
     merged_width: int = 256
 
     def __post_init__(self):
-        check_positive(
-            "ParsingHead", bins=self.bins, merged_width=self.merged_width
-        )
+        check_fields(self)
         check_pyramid("ParsingHead", self.levels, self.width, self.width)
 
 
@@ -58,9 +57,7 @@ class PoolingHead:
     bins: tuple[int, ...] = ()
 
     def __post_init__(self):
-        check_positive("PoolingHead", width=self.width)
-        for count in self.bins:
-            check_positive("PoolingHead", bins=count)
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -75,9 +72,7 @@ class AtrousHead:
     rates: tuple[int, ...] = (6, 12, 18)
 
     def __post_init__(self):
-        check_positive("AtrousHead", width=self.width)
-        for rate in self.rates:
-            check_positive("AtrousHead", rates=rate)
+        check_fields(self)
 
 
 Head = ParsingHead | PoolingHead | AtrousHead
@@ -100,8 +95,7 @@ class Segmenter:
     dropout: float = 0.1
 
     def __post_init__(self):
-        check_row(self.name, self.source)
-        check_positive(self.name, auxiliary_width=self.auxiliary_width)
+        check_fields(self, shown(self.name))
         check_rate(self.name, self.dropout)
         self.backbone.strides(self.output_stride)
 
@@ -129,12 +123,13 @@ def get_head(head: Head | str, output_stride: int) -> Head:
     Raises:
         ValueError: if the name is unknown; the message lists the known ones.
     """
+    one_of("output_stride", output_stride, OUTPUT_STRIDES)
     if isinstance(head, Head):
         return head
-    if head not in HEADS:
+    if not isinstance(head, str) or head not in HEADS:
         raise ValueError(
-            f"Unknown head {head!r}. Known: {', '.join(HEADS)}; or pass a "
-            "`ParsingHead`, `PoolingHead` or `AtrousHead` record."
+            f"Unknown head {short(head)}. Known: {', '.join(HEADS)}; or pass "
+            "a `ParsingHead`, `PoolingHead` or `AtrousHead` record as `head`."
         )
     record = HEADS[head]
     if isinstance(record, AtrousHead) and output_stride == 8:
@@ -158,11 +153,14 @@ def make_segmenter(
     Raises:
         ValueError: if a name is unknown or a number cannot be.
     """
-    backbone = get_architecture(backbone)
+    backbone = find("backbone", backbone, Architecture, ARCHITECTURES)
+    check_choice(backbone.name, OUTPUT_STRIDES, output_stride=output_stride)
+    rate("dropout", dropout)
+    if head_width is not None:
+        integer("head_width", head_width, at_least=2)
     label = PREFIXES.get(head) if isinstance(head, str) else None
     record = get_head(head, output_stride)
     name = f"{label or type(record).__name__}{backbone.name}"
-    check_choice(name, OUTPUT_STRIDES, output_stride=output_stride)
     name += "Stride16" if output_stride == 16 else ""
     widths = {}
     if head_width is not None:
@@ -200,4 +198,4 @@ def get_segmenter(segmenter: Segmenter | str) -> Segmenter:
     Raises:
         ValueError: if the name is unknown; the message lists the known ones.
     """
-    return find(segmenter, Segmenter, SEGMENTERS)
+    return find("segmenter", segmenter, Segmenter, SEGMENTERS)

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 from keras_pyconv.architectures.levels import (
     check,
-    check_positive,
+    check_fields,
     check_rate,
-    check_row,
 )
 from keras_pyconv.architectures.lookup import find
 from keras_pyconv.architectures.residual import (
@@ -24,6 +23,7 @@ from keras_pyconv.architectures.residual import (
     Architecture,
     StageLayout,
 )
+from keras_pyconv.arguments import integer, shown
 
 # Frames that a kernel of each side spans.
 FRAMES_BY_SIDE = ((3, 3), (5, 3), (7, 5), (9, 7))
@@ -51,7 +51,7 @@ class VideoArchitecture:
     stem_window = (1, 3, 3)
 
     def __post_init__(self):
-        check_row(self.name, self.source)
+        check_fields(self, shown(self.name))
         sides = {side for stage in self.base.stages for side in stage.kernels}
         missing = sorted(sides - set(dict(self.frames_by_side)))
         check(
@@ -73,33 +73,25 @@ class VideoArchitecture:
         self._check_numbers()
 
     def _check_numbers(self):
-        check(
-            len(self.stem_kernel) == 3,
-            self.name,
-            f"`stem_kernel` needs three sizes; got {self.stem_kernel}",
-        )
         check_rate(self.name, self.dropout)
-        for size in self.stem_kernel:
-            check_positive(self.name, stem_kernel=size)
-        for stride in self.frames_strides:
-            check_positive(self.name, frames_strides=stride)
-        for side, frames in self.frames_by_side:
-            check_positive(self.name, side=side, frames_by_side=frames)
 
     def kernels(self, number: int) -> tuple[tuple[int, int, int], ...]:
         """Each level's kernel in the stage of that number, from 0."""
         frames = dict(self.frames_by_side)
-        sides = self.base.stages[number].kernels
+        sides = self.base.stages[self._stage(number)].kernels
         return tuple((frames[side], side, side) for side in sides)
 
     def strides(self, number: int) -> tuple[int, int, int]:
         """The strides of the stage of that number, from 0."""
-        side = self.base.stages[number].stride
+        side = self.base.stages[self._stage(number)].stride
         return (self.frames_strides[number], side, side)
 
     def pool_window(self, number: int) -> tuple[int, int, int]:
         """Window of the max pooling on the stage's shortcut."""
-        return (3 if self.frames_strides[number] > 1 else 1, 3, 3)
+        return (3 if self.frames_strides[self._stage(number)] > 1 else 1, 3, 3)
+
+    def _stage(self, number):
+        return integer("number", number, 0, len(self.base.stages) - 1)
 
     @property
     def stem_width(self) -> int:
@@ -148,4 +140,6 @@ def get_video_architecture(
     Raises:
         ValueError: if the name is unknown; the message lists the known ones.
     """
-    return find(architecture, VideoArchitecture, VIDEO_ARCHITECTURES)
+    return find(
+        "architecture", architecture, VideoArchitecture, VIDEO_ARCHITECTURES
+    )

@@ -13,6 +13,8 @@ convolution by the input channels, so that a biased 1x1 counts double.
 from dataclasses import dataclass
 from math import prod
 
+from keras_pyconv.arguments import MOST, flag, integer, integers
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -80,6 +82,12 @@ def conv_cost(
     Raises:
         ValueError: if `groups` does not divide the channels and the filters.
     """
+    integer("channels", channels)
+    integer("filters", filters)
+    integers("kernel", kernel)
+    integer("positions", positions, at_most=MOST**3)
+    integer("groups", groups)
+    flag("use_bias", use_bias)
     if channels % groups or filters % groups:
         raise ValueError(
             f"groups={groups} must divide the {channels} input channels and "
@@ -120,6 +128,10 @@ def pyconv_cost(
         ValueError: if the lists differ in length, or a group count does not
             divide the channels and the level's filters.
     """
+    integers("filters", filters)
+    integers("kernels", kernels)
+    integers("groups", groups)
+    integer("rank", rank, at_most=3)
     if not len(filters) == len(kernels) == len(groups):
         raise ValueError(
             "A pyramid needs one entry a level in each list; got "

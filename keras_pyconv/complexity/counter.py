@@ -7,6 +7,7 @@ it, as a `LayerCost`.
 from dataclasses import dataclass
 from math import prod
 
+from keras_pyconv.arguments import integers
 from keras_pyconv.complexity.cost import (
     Cost,
     adaptive_pool_cost,
@@ -132,7 +133,7 @@ class Counter(Net):
     """
 
     def __init__(self, shape: Shape):
-        self.rank = len(shape) - 1
+        self.rank = len(integers("shape", shape)) - 1
         self.input = LayerCost("input", tuple(shape))
         self.layers, self.parts, self._counted = [], [], 0
 

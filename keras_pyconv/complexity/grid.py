@@ -1,5 +1,7 @@
 """Rows of strings as a text or a Markdown table."""
 
+from keras_pyconv.arguments import is_one_of, shown
+
 STYLES = ("text", "markdown")
 
 
@@ -20,8 +22,9 @@ def grid(
     Raises:
         ValueError: if `style` is unknown.
     """
-    if style not in STYLES:
-        raise ValueError(f"`style` must be one of {STYLES}; got {style!r}")
+    if not is_one_of(style, STYLES):
+        message = f"`style` must be one of {STYLES}; got {shown(style)}"
+        raise ValueError(message)
     left = [title in words for title in header]
     columns = [
         _align(column, is_left, style)

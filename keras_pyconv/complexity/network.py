@@ -20,6 +20,14 @@ from keras_pyconv.architectures import (
     VideoArchitecture,
 )
 from keras_pyconv.architectures.lookup import find
+from keras_pyconv.arguments import (
+    flag,
+    integer,
+    is_integer,
+    is_one_of,
+    plain,
+    shown,
+)
 from keras_pyconv.complexity.cost import Cost
 from keras_pyconv.complexity.counter import (
     Counted,
@@ -73,10 +81,11 @@ class Complexity(Counted):
         Raises:
             ValueError: if `rows` or `style` is unknown.
         """
-        if rows not in ("parts", "layers"):
+        if not is_one_of(rows, ("parts", "layers")):
             raise ValueError(
-                f"`rows` must be 'parts' or 'layers'; got {rows!r}"
+                f"`rows` must be 'parts' or 'layers'; got {shown(rows)}"
             )
+        flag("levels", levels)
         size = "x".join(map(str, self.input_shape))
         header = [
             f"{self.architecture.name} at {size}",
@@ -148,11 +157,16 @@ def complexity(
     >>> complexity("PyConvSegNetPyConvResNet50", 473, classes=150).parameters
     33688236
     """
-    row = find(architecture, tuple(_KINDS), RECORDS)
+    row = find("architecture", architecture, tuple(_KINDS), RECORDS)
     kind = next(kind for kind in _KINDS if isinstance(row, kind))
     describe, shape, usual_classes = _KINDS[kind]
+    if classes is not None:
+        integer("classes", classes)
+    for name, value in options.items():
+        if name != "output_stride":
+            flag(name, value)
     side = getattr(row, "input_size", shape[-2])
-    if isinstance(input_shape, int):
+    if is_integer(input_shape):
         side, input_shape = input_shape, None
     if input_shape is None:
         input_shape = (*shape[:-3], side, side, shape[-1])
@@ -164,16 +178,15 @@ def complexity(
 
 def _counter(input_shape, example):
     """A `Counter` of an input without unknown sizes."""
-    known = len(input_shape) == len(example) and all(
-        isinstance(size, int) and size > 0 for size in input_shape
-    )
-    if not known:
+    shape = plain(input_shape)
+    known = isinstance(shape, tuple) and len(shape) == len(example)
+    if not known or not all(map(is_integer, shape)):
         numbers = {3: "three", 4: "four"}[len(example)]
         raise ValueError(
             f"`input_shape` must be {numbers} positive integers, as "
-            f"{example}; got {input_shape!r}"
+            f"{example}; got {shown(input_shape)}"
         )
-    return Counter(input_shape)
+    return Counter(shape)
 
 
 def _figures(counted):

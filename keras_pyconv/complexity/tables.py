@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from keras_pyconv.architectures import ARCHITECTURES
 from keras_pyconv.architectures.published import COSTS
+from keras_pyconv.arguments import integer, refuse
 from keras_pyconv.complexity.grid import grid
 from keras_pyconv.complexity.network import complexity
 
@@ -51,7 +52,11 @@ def networks_table(
         "Printed, M / G",
         "Source",
     ]
-    names = list(ARCHITECTURES) if names is None else list(names)
+    names = list(ARCHITECTURES) if names is None else names
+    if isinstance(names, (str, dict)) or not isinstance(names, Iterable):
+        refuse("names", names, "an iterable of names")
+    if input_size is not None:
+        integer("input_size", input_size)
     rows = [_row(name, input_size) for name in names]
     return grid(header, rows, style, words=("Network", "Source"))
 

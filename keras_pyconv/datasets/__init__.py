@@ -33,10 +33,10 @@ __all__ = [
 
 
 _WITH_TENSORFLOW = {
-    "BrokenPictures": "broken",
+    "BrokenPictures": "broken_pictures",
     "LABEL_RULES": "masks",
     "DetectionSet": "detection_record",
-    "BrokenVideos": "broken",
+    "BrokenVideos": "broken_videos",
     "central_crops": "segmentation",
     "coco_files": "coco_files",
     "cutmix": "classification",

@@ -8,44 +8,48 @@ machine divides a folder alike, and a few new pictures move few others.
 import hashlib
 import os
 
-from keras_pyconv.datasets.fingerprints import below, digest
-from keras_pyconv.datasets.picture_sets import PictureSet
+from keras_pyconv import arguments
+from keras_pyconv.datasets.fingerprints import digest
+from keras_pyconv.datasets.picture_sets import EXTENSIONS, PictureSet
 from keras_pyconv.datasets.splits import in_order
-from keras_pyconv.listing import IMAGES, Listing
 
 
 def _order(name):
     return hashlib.sha256(name.encode()).digest()
 
 
-def _images_by_class(listing):
-    """{class: names of its images, relative to the root}, both sorted."""
+def _pictures_by_class(root):
+    """{class: names of its pictures, relative to the root}, both sorted."""
     found = {}
-    for name in listing.folders():
-        files = listing.files(os.path.join(listing.root, name))
-        if files:
-            names = below(listing.root, files)
-            found[name] = sorted(names, key=lambda name: name.split(os.sep))
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        names = [
+            path.relative_to(root).as_posix()
+            for path in sorted(folder.rglob("*"))
+            if path.suffix.upper() in EXTENSIONS
+        ]
+        if names:
+            found[folder.name] = names
     if len(found) < 2:
         raise ValueError(
-            f"{listing.root} must have a folder with images for each of at "
-            f"least two classes. Found: {sorted(found)}"
+            f"{root} must have a folder with pictures for each of at least "
+            f"two classes. Found: {sorted(found)}"
         )
     return found
 
 
-def _set(listing, title, classes, names):
-    paths = [os.path.join(listing.root, name) for name in names]
+def _set(root, title, classes, names):
+    paths = [os.path.join(root, name) for name in names]
     numbers = {one: number for number, one in enumerate(classes)}
-    labels = [numbers[name.partition(os.sep)[0]] for name in names]
+    labels = [numbers[name.partition("/")[0]] for name in names]
+
+    columns = {"picture": paths, "label": labels, "name": paths}
     return PictureSet(
-        f"{listing.root}, {title}",
+        f"{root}, {title}",
         tuple(classes),
         len(paths),
-        in_order({"picture": paths, "label": labels, "name": paths}),
+        in_order(columns),
         are_files=True,
         digest=digest(classes, names),
-        problems=listing.problems,
     )
 
 
@@ -64,11 +68,13 @@ def split_class_folder(root, share: float = 0.2):
     Raises:
         ValueError: if there are not two classes, or the share is no share.
     """
-    if not 0 < share < 1:
-        raise ValueError(f"`share` must lie between 0 and 1. Received: {share}")
-    listing = Listing(root, IMAGES)
-    classes = _images_by_class(listing)
-    listing.say()
+    if not arguments.is_number(share, 0, 1) or share in (0, 1):
+        raise ValueError(
+            "`share` must lie between 0 and 1. "
+            f"Received: share={arguments.shown(share)}"
+        )
+    root = arguments.folder("root", root)
+    classes = _pictures_by_class(root)
     training, validation = [], []
     for names in classes.values():
         number = min(max(1, round(share * len(names))), len(names) - 1)
@@ -76,6 +82,6 @@ def split_class_folder(root, share: float = 0.2):
         validation += [name for name in names if name in held]
         training += [name for name in names if name not in held]
     return (
-        _set(listing, "training", list(classes), training),
-        _set(listing, "validation", list(classes), validation),
+        _set(root, "training", list(classes), training),
+        _set(root, "validation", list(classes), validation),
     )

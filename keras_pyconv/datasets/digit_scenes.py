@@ -16,6 +16,8 @@ import math
 
 import numpy as np
 
+from keras_pyconv import arguments
+
 SPLITS = ("train", "test")
 
 # The last fifth of the file, in one piece: neighbours are often by one hand.
@@ -163,7 +165,9 @@ def size_class(size, image_size: int):
     Returns:
         0 below a quarter of the frame, 1 below a half, and 2 from there on.
     """
-    return np.digitize(np.asarray(size) / image_size, SIZE_EDGES)
+    size = arguments.array("size", size)
+    arguments.integer("image_size", image_size)
+    return np.digitize(size / image_size, SIZE_EDGES)
 
 
 def random_scene(

@@ -6,6 +6,8 @@ folder that is renamed when complete, and found again by the next call.
 
 import dataclasses
 
+from keras_pyconv import arguments
+
 
 def prepare_digits_in_photos(
     config="classification", *, data_dir=None, **changes
@@ -108,6 +110,7 @@ def builder_module():
 def _config(module, config):
     if isinstance(config, module.DigitsInPhotosConfig):
         return config
+    arguments.text("config", config)
     known = {
         known.name: known for known in module.DigitsInPhotos.BUILDER_CONFIGS
     }

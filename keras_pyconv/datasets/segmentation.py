@@ -17,6 +17,7 @@ import math
 
 import tensorflow as tf
 
+from keras_pyconv import arguments
 from keras_pyconv.datasets.stream import map_or_substitute, training_stream
 from keras_pyconv.tasks.preprocessing import (
     LARGEST_PIXEL,
@@ -217,6 +218,10 @@ def training_masks(
         `(batch, side, side)`; see `training_stream`.
     """
 
+    arguments.examples("masks", masks)
+    arguments.integer("side", side)
+    arguments.instance("preprocessing", preprocessing, Preprocessing)
+
     def prepared(decoded):
         def of_example(example, seed):
             return augment(
@@ -270,6 +275,11 @@ def central_crops(
         `tf.data.Dataset` of float32 pictures `(batch, side, side, 3)` and
         uint8 labels `(batch, side, side)`.
     """
+    arguments.examples("masks", masks)
+    arguments.integer("side", side)
+    arguments.instance("preprocessing", preprocessing, Preprocessing)
+    arguments.integer("batch_size", batch_size)
+    shard = arguments.shard(shard)
     mean = LARGEST_PIXEL * tf.constant(preprocessing.mean)
 
     def prepare(image, labels, name):
@@ -303,6 +313,8 @@ def whole_pictures(masks, shard=(0, 1)):
         Dictionaries of `image` uint8 `(height, width, 3)`, `labels` uint8
         `(height, width)` and `name`.
     """
+    arguments.examples("masks", masks)
+    shard = arguments.shard(shard)
 
     def prepare(image, labels, name):
         return {"image": image, "labels": labels, "name": name}

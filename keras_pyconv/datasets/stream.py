@@ -8,10 +8,11 @@ workers, before it is decoded; keep what is expensive in `prepare`, and let
 `examples` read as little as it can.
 """
 
-import numbers
 import os
 
 import tensorflow as tf
+
+from keras_pyconv import arguments
 
 # What the seed of an epoch is for; no two uses draw alike.
 _ORDER, _EXAMPLE, _BATCH = range(3)
@@ -29,7 +30,6 @@ def training_stream(
     batch_map=None,
     substitute=None,
     digest=None,
-    recorded=None,
 ):
     """Shuffled, prepared, endless batches that can begin at any step.
 
@@ -64,8 +64,6 @@ def training_stream(
             everywhere. None lets the failure end the stream.
         digest: text that is another for other examples, such as a hash of
             their names; None where there is none.
-        recorded: dictionary of what else makes other examples of the same
-            files, for `fingerprint`.
 
     Returns:
         A function `batches(first_step=0)` to an endless `tf.data.Dataset`
@@ -79,6 +77,12 @@ def training_stream(
             `batches`.
     """
     _check(count, batch_size, seed, shard)
+    arguments.integer("shuffle_buffer", shuffle_buffer, at_most=2**63 - 1)
+    arguments.function("examples", examples)
+    arguments.function("prepare", prepare)
+    arguments.function("batch_map", batch_map, optional=True)
+    arguments.function("substitute", substitute, optional=True)
+    arguments.text("digest", digest, optional=True)
     steps_per_epoch = count // batch_size
     worker, workers = shard
     part = batch_size // workers
@@ -136,43 +140,26 @@ def training_stream(
 
     batches.steps_per_epoch = steps_per_epoch
     batches.batch_size = batch_size
-    batches.fingerprint = {"examples": int(count), **(recorded or {})}
+    batches.fingerprint = {"examples": int(count)}
     if digest is not None:
         batches.fingerprint["digest_of_names"] = digest
     return batches
 
 
 def _check_step(first_step):
-    if not isinstance(first_step, numbers.Integral) or first_step < 0:
-        raise ValueError(
-            "`first_step` must be an integer of at least 0. "
-            f"Received: first_step={first_step!r}"
-        )
+    arguments.integer("first_step", first_step, 0, 2**63 - 1)
 
 
 def _check(count, batch_size, seed, shard):
-    for name, value in (("count", count), ("batch_size", batch_size)):
-        if not isinstance(value, numbers.Integral) or value < 1:
-            raise ValueError(
-                f"`{name}` must be a positive integer. "
-                f"Received: {name}={value!r}"
-            )
-    if not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**63:
-        raise ValueError(
-            "`seed` must be an integer from 0 to 2**63 - 1. "
-            f"Received: seed={seed!r}"
-        )
+    arguments.integer("count", count, at_most=2**63 - 1)
+    arguments.integer("batch_size", batch_size, at_most=2**63 - 1)
+    arguments.integer("seed", seed, 0, 2**63 - 1)
     if batch_size > count:
         raise ValueError(
             f"An epoch of {count} examples holds no batch of {batch_size}; "
             f"the largest possible `batch_size` is {count}."
         )
-    worker, workers = shard
-    if not 0 <= worker < workers:
-        raise ValueError(
-            "`shard` must be (index, workers) with 0 <= index < workers. "
-            f"Received: shard={shard!r}"
-        )
+    _, workers = arguments.shard(shard)
     if batch_size % workers:
         raise ValueError(
             f"`batch_size` must be a multiple of the {workers} workers. "

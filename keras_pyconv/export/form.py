@@ -15,6 +15,7 @@ import warnings
 import keras
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.export.inspect import inspect
 from keras_pyconv.layers.normalization import (
     FusedBatchNormalization,
@@ -27,6 +28,7 @@ from keras_pyconv.layers.targeted import targeted_layers
 from keras_pyconv.models.auxiliary import inference_model
 from keras_pyconv.models.copying import Copier, built, copy_weights
 from keras_pyconv.ops.fold import folded
+from keras_pyconv.ops.target import TARGETS
 
 NAMES_SHOWN = 5
 LOW_PRECISION = ("float16", "bfloat16")
@@ -276,6 +278,8 @@ def serving_form(model, fold=True, target="served", way=None):
             stacklevel=2,
         )
         target = way
+    arguments.flag("fold", fold)
+    arguments.one_of("target", target, TARGETS)
     seen = inspect(model)
     form = formed(seen, fold, target)
     return inference_model(model) if form is seen else form.model

@@ -8,6 +8,7 @@ import re
 import keras
 import numpy as np
 
+from keras_pyconv.arguments import shown
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.auxiliary import inference_model
 from keras_pyconv.models.nesting import all_models, as_functional, is_graph
@@ -217,7 +218,8 @@ def _check(model):
     if not isinstance(model, keras.Model):
         raise TypeError(
             "`model` must be a keras.Model. Received: "
-            f"{type(model).__module__}.{type(model).__name__}"
+            f"{type(model).__module__}.{type(model).__name__}, "
+            f"model={shown(model)}"
         )
     if isinstance(model, keras.Sequential) and not model.built:
         raise ValueError(

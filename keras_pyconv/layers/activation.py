@@ -2,17 +2,29 @@
 
 import keras
 
+from keras_pyconv.arguments import layer_options, number
+from keras_pyconv.layers.checked import CheckedCall
 from keras_pyconv.ops.uncut import uncut
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
-class ReLU(keras.layers.ReLU):
+class ReLU(CheckedCall, keras.layers.ReLU):
     """`keras.layers.ReLU` that works on results before they are cut.
 
     In a graph of unknown batch a convolution of ours ends in a cut, because
     of empty batches; TensorFlow would not move what stands behind that into
     the convolution. Arguments and results are those of the Keras layer.
     """
+
+    def __init__(
+        self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs
+    ):
+        if max_value is not None:
+            number("max_value", max_value, 0)
+        number("negative_slope", negative_slope, 0)
+        number("threshold", threshold, 0)
+        options = layer_options(kwargs)
+        super().__init__(max_value, negative_slope, threshold, **options)
 
     def call(self, inputs):
         return uncut(super().call, inputs)

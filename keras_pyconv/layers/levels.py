@@ -10,7 +10,8 @@ paper's own networks have 1, 4, 8, 16.
 import math
 from typing import NamedTuple
 
-from keras_pyconv.ops.arguments import is_count, nearest_count, stretched
+from keras_pyconv.arguments import MOST, MOST_NUMBERS, is_integer, is_number
+from keras_pyconv.ops.arguments import nearest_count, stretched
 
 
 class ResolvedLevel(NamedTuple):
@@ -21,18 +22,9 @@ class ResolvedLevel(NamedTuple):
     groups: int
 
 
-def plain(value):
-    """`value` with lists and NumPy values as tuples and Python numbers."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, (list, tuple, range)):
-        return tuple(plain(entry) for entry in value)
-    return value
-
-
 def _nearest(value, legal) -> str:
     """The legal values on both sides of `value`, for an error message."""
-    if type(value) not in (int, float) or not math.isfinite(value):
+    if not is_number(value):
         return str(min(legal))
     if value in legal:
         return str(int(value))
@@ -58,7 +50,13 @@ def _check_length(name, entries, levels):
 
 
 def _divisors(number) -> list[int]:
-    return [n for n in range(1, number + 1) if number % n == 0]
+    low = [n for n in range(1, math.isqrt(number) + 1) if number % n == 0]
+    return sorted({*low, *(number // n for n in low)})
+
+
+def _nearest_below(value) -> int:
+    """The largest whole number that is not above, within what is meant."""
+    return int(min(max(value, 0), MOST)) if is_number(value) else 0
 
 
 def level_kernels(kernel_size, rank: int) -> tuple[tuple[int, ...], ...]:
@@ -78,11 +76,11 @@ def _kernel(entry, rank, level):
         rule = f"a kernel is an odd integer or {rank} of them, one per axis"
         _refuse("kernel_size", level, rule, entry, stretched(sizes, rank))
     for size in sizes:
-        if not is_count(size) or size % 2 == 0:
+        if not is_integer(size) or size % 2 == 0:
             rule = "kernels are odd integers, to have a centre"
-            legal = range(1, 2)
-            if type(size) in (int, float) and 0 < size < math.inf:
-                legal = range(1, int(size) + 3, 2)
+            # The odd numbers on both sides.
+            below = (_nearest_below(size) - 1) | 1
+            legal = [n for n in (below, below + 2) if 0 < n < MOST]
             _refuse("kernel_size", level, rule, entry, _nearest(size, legal))
     return sizes
 
@@ -92,15 +90,13 @@ def level_filters(filters, levels: int) -> tuple[int, ...]:
     if isinstance(filters, tuple):
         _check_length("filters", filters, levels)
         for level, count in enumerate(filters, 1):
-            if not is_count(count):
+            if not is_integer(count):
                 rule = "filters are positive integers"
                 _refuse("filters", level, rule, count, nearest_count(count))
         return filters
-    if not is_count(filters) or filters % levels:
-        below = levels
-        if type(filters) in (int, float) and 0 < filters < math.inf:
-            below = max(int(filters // levels) * levels, levels)
-        legal = (below, below + levels)
+    if not is_integer(filters) or filters % levels:
+        below = max(_nearest_below(filters) // levels * levels, levels)
+        legal = [n for n in (below, below + levels) if n <= MOST] or [MOST]
         raise ValueError(
             f"`filters` must be a positive integer that {levels} levels share "
             f"evenly, or one for each. Received: filters={filters!r}; "
@@ -122,7 +118,7 @@ def level_groups(groups, filters: tuple[int, ...]) -> tuple[int, ...] | None:
         groups = (groups,) * len(filters)
     _check_length("groups", groups, len(filters))
     for level, (count, width) in enumerate(zip(groups, filters), 1):
-        if not is_count(count) or width % count:
+        if not is_integer(count) or width % count:
             rule = f"groups must divide the level's {width} filters"
             nearest = _nearest(count, _divisors(width))
             _refuse("groups", level, rule, count, nearest)
@@ -174,4 +170,15 @@ def resolve_levels(channels, kernels, filters, groups):
             rule = f"groups must divide the {channels} input channels"
             legal = _divisors(math.gcd(channels, width))
             _refuse("groups", level, rule, count, _nearest(count, legal))
-    return tuple(map(ResolvedLevel, kernels, filters, groups))
+    found = tuple(map(ResolvedLevel, kernels, filters, groups))
+    for number, level in enumerate(found, 1):
+        size = math.prod(level.kernel_size) * level.filters
+        size *= channels // level.groups
+        if size > MOST_NUMBERS:
+            raise ValueError(
+                f"The kernel of level {number} would hold {size:,} numbers, "
+                f"more than the {MOST_NUMBERS:,} that a tensor may. Received: "
+                f"`kernel_size`, `filters` and `groups` {tuple(level)} for "
+                f"{channels} input channels."
+            )
+    return found

@@ -12,6 +12,8 @@ import math
 import keras
 from keras import ops
 
+from keras_pyconv.arguments import MOST, flag, integer, number, told_options
+from keras_pyconv.layers.checked import CheckedCall
 from keras_pyconv.layers.targeted import Targeted
 from keras_pyconv.lazy import tf
 from keras_pyconv.ops.fold import rescale_channels
@@ -57,7 +59,9 @@ def _image_shape(shape, channels_last):
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
-class FusedBatchNormalization(Targeted, keras.layers.BatchNormalization):
+class FusedBatchNormalization(
+    CheckedCall, Targeted, keras.layers.BatchNormalization
+):
     """`keras.layers.BatchNormalization`, faster on TensorFlow.
 
     Arguments, variables and their order are those of the Keras layer, so
@@ -74,8 +78,13 @@ class FusedBatchNormalization(Targeted, keras.layers.BatchNormalization):
     by Keras itself.
 
     Args:
-        **kwargs: Those of `keras.layers.BatchNormalization`; the paper's
-            networks have `momentum=0.9` and `epsilon=1e-5`.
+        axis: Of the channels.
+        momentum: Of the moving statistics, in [0, 1]; the paper's networks
+            have 0.9.
+        epsilon: Added to the variance; the paper's networks have 1e-5.
+        center: Whether to add `beta`.
+        scale: Whether to multiply by `gamma`.
+        **kwargs: The others of `keras.layers.BatchNormalization`.
 
     Input shape:
         Any, with known channels.
@@ -91,6 +100,23 @@ class FusedBatchNormalization(Targeted, keras.layers.BatchNormalization):
     >>> print(y.shape)
     (2, 56, 56, 64)
     """
+
+    def __init__(
+        self,
+        axis=-1,
+        momentum=0.99,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        **kwargs,
+    ):
+        integer("axis", axis, -MOST)
+        number("momentum", momentum, 0, 1)
+        number("epsilon", epsilon, 0)
+        flags = flag("center", center), flag("scale", scale)
+        given = (axis, momentum, epsilon, *flags)
+        with told_options(kwargs) as options:
+            super().__init__(*given, **options)
 
     def call(self, inputs, training=None, mask=None):
         if self.renorm:

@@ -3,13 +3,16 @@
 import keras
 from keras import ops
 
+from keras_pyconv.arguments import integer, plain, told_options
+from keras_pyconv.layers.checked import CheckedCall
 from keras_pyconv.layers.pyconv import activated
 from keras_pyconv.layers.targeted import Targeted
+from keras_pyconv.ops.arguments import axis_sizes
 from keras_pyconv.ops.grouped_conv import pyramid_conv
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
-class PointwiseConv2D(Targeted, keras.layers.Conv2D):
+class PointwiseConv2D(CheckedCall, Targeted, keras.layers.Conv2D):
     """`keras.layers.Conv2D` with a kernel of 1x1.
 
     It computes what the Keras layer does, and is one: arguments, variables
@@ -39,7 +42,10 @@ class PointwiseConv2D(Targeted, keras.layers.Conv2D):
     """
 
     def __init__(self, filters, strides=1, **kwargs):
-        super().__init__(filters, 1, strides, **kwargs)
+        integer("filters", filters)
+        strides = axis_sizes("strides", plain(strides), 2)
+        with told_options(kwargs) as options:
+            super().__init__(filters, 1, strides, **options)
 
     def call(self, inputs):
         outputs = pyramid_conv(

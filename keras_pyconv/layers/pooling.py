@@ -6,34 +6,31 @@ unevenly at stride 2. Here half the window is padded on both sides.
 
 import keras
 
-from keras_pyconv.layers import levels
+from keras_pyconv.arguments import layer_options, one_of, plain
+from keras_pyconv.layers.checked import CheckedCall, checked_format
 from keras_pyconv.layers.targeted import Targeted
-from keras_pyconv.ops.arguments import axis_sizes, check_data_format
+from keras_pyconv.ops.arguments import axis_sizes
 from keras_pyconv.ops.pooling import max_pool
 from keras_pyconv.ops.target import TARGETS
 from keras_pyconv.ops.uncut import never_empty
 
 
-class SymmetricMaxPoolingND(Targeted, keras.layers.Layer):
+class SymmetricMaxPoolingND(CheckedCall, Targeted, keras.layers.Layer):
     """What both layers share; `rank` is their axes."""
 
     rank = None
 
     def __init__(self, pool_size, strides=None, data_format=None, **kwargs):
-        super().__init__(**kwargs)
-        self.pool_size = axis_sizes(
-            "pool_size", levels.plain(pool_size), self.rank
-        )
+        super().__init__(**layer_options(kwargs))
+        self.pool_size = axis_sizes("pool_size", plain(pool_size), self.rank)
         if not all(size % 2 for size in self.pool_size):
             raise ValueError(
                 "`pool_size` must be odd, to be padded alike on both sides. "
                 f"Received: pool_size={pool_size!r}"
             )
-        strides = self.pool_size if strides is None else levels.plain(strides)
+        strides = self.pool_size if strides is None else plain(strides)
         self.strides = axis_sizes("strides", strides, self.rank)
-        self.data_format = check_data_format(
-            data_format or keras.config.image_data_format()
-        )
+        self.data_format = checked_format(data_format)
         self.input_spec = keras.InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs):
@@ -122,9 +119,25 @@ class SymmetricMaxPooling3D(SymmetricMaxPoolingND):
     rank = 3
 
 
-class _NeverEmpty(Targeted):
+class _NeverEmpty(CheckedCall, Targeted):
     """With oneDNN, TensorFlow's gradient of max pooling ends the process at
     an empty batch."""
+
+    def __init__(
+        self,
+        pool_size=2,
+        strides=None,
+        padding="valid",
+        data_format=None,
+        **kwargs,
+    ):
+        sizes = axis_sizes("pool_size", plain(pool_size), self.rank)
+        if strides is not None:
+            strides = axis_sizes("strides", plain(strides), self.rank)
+        padding = one_of("padding", padding, ("same", "valid"))
+        data_format = checked_format(data_format)
+        options = layer_options(kwargs)
+        super().__init__(sizes, strides, padding, data_format, **options)
 
     def call(self, inputs):
         return never_empty(super().call, inputs, TARGETS[self.target])
@@ -134,7 +147,11 @@ class _NeverEmpty(Targeted):
 class MaxPooling2D(_NeverEmpty, keras.layers.MaxPooling2D):
     """`keras.layers.MaxPooling2D` that trains on empty batches too."""
 
+    rank = 2
+
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
 class MaxPooling3D(_NeverEmpty, keras.layers.MaxPooling3D):
     """`keras.layers.MaxPooling3D` that trains on empty batches too."""
+
+    rank = 3

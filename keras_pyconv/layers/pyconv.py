@@ -10,9 +10,17 @@ otherwise.
 import keras
 from keras import ops
 
+from keras_pyconv.arguments import (
+    flag,
+    layer_options,
+    of_keras,
+    one_of,
+    plain,
+)
 from keras_pyconv.layers import levels
+from keras_pyconv.layers.checked import CheckedCall, checked_format
 from keras_pyconv.layers.targeted import Targeted
-from keras_pyconv.ops.arguments import axis_sizes, check_data_format, one_of
+from keras_pyconv.ops.arguments import axis_sizes
 from keras_pyconv.ops.grouped_conv import pyramid_conv, targeted
 from keras_pyconv.ops.uncut import uncut
 
@@ -40,7 +48,7 @@ def activated(activation, outputs):
     return uncut(activation, outputs)
 
 
-class PyConvND(Targeted, keras.layers.Layer):
+class PyConvND(CheckedCall, Targeted, keras.layers.Layer):
     """What `PyConv1D`, `PyConv` and `PyConv3D` share; `rank` is their axes."""
 
     rank = None
@@ -66,30 +74,47 @@ class PyConvND(Targeted, keras.layers.Layer):
         way=None,
         **kwargs,
     ):
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self.filters = levels.plain(filters)
-        self.kernel_size = levels.plain(kernel_size)
-        self.groups = levels.plain(groups)
+        super().__init__(
+            activity_regularizer=of_keras(
+                "activity_regularizer",
+                activity_regularizer,
+                keras.regularizers,
+            ),
+            **layer_options(kwargs),
+        )
+        self.filters = plain(filters)
+        self.kernel_size = plain(kernel_size)
+        self.groups = plain(groups)
         self._kernels = levels.level_kernels(self.kernel_size, self.rank)
         self._filters = levels.level_filters(self.filters, len(self._kernels))
         self._groups = levels.level_groups(self.groups, self._filters)
-        self.strides = axis_sizes("strides", levels.plain(strides), self.rank)
+        self.strides = axis_sizes("strides", plain(strides), self.rank)
         self.dilation_rate = axis_sizes(
-            "dilation_rate", levels.plain(dilation_rate), self.rank
+            "dilation_rate", plain(dilation_rate), self.rank
         )
-        self.padding = one_of("`padding`", padding, ("same", "valid"))
-        self.data_format = check_data_format(
-            data_format or keras.config.image_data_format()
-        )
+        self.padding = one_of("padding", padding, ("same", "valid"))
+        self.data_format = checked_format(data_format)
         self.way, self.target = targeted(way, self.target)
-        self.activation = keras.activations.get(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.activation = of_keras("activation", activation, keras.activations)
+        self.use_bias = flag("use_bias", use_bias)
+        self.kernel_initializer = of_keras(
+            "kernel_initializer", kernel_initializer, keras.initializers
+        )
+        self.bias_initializer = of_keras(
+            "bias_initializer", bias_initializer, keras.initializers
+        )
+        self.kernel_regularizer = of_keras(
+            "kernel_regularizer", kernel_regularizer, keras.regularizers
+        )
+        self.bias_regularizer = of_keras(
+            "bias_regularizer", bias_regularizer, keras.regularizers
+        )
+        self.kernel_constraint = of_keras(
+            "kernel_constraint", kernel_constraint, keras.constraints
+        )
+        self.bias_constraint = of_keras(
+            "bias_constraint", bias_constraint, keras.constraints
+        )
         self.input_spec = keras.InputSpec(ndim=self.rank + 2)
         self.levels = None
         self.kernels = None

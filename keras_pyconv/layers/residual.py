@@ -2,12 +2,14 @@
 
 import keras
 
+from keras_pyconv.arguments import layer_options
+from keras_pyconv.layers.checked import CheckedCall
 from keras_pyconv.ops.graph import barrier, on_tensorflow
 from keras_pyconv.ops.uncut import uncut
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
-class ResidualAdd(keras.layers.Add):
+class ResidualAdd(CheckedCall, keras.layers.Add):
     """`keras.layers.Add` that stays apart from the convolution before it.
 
     TensorFlow moves a sum into the convolution whose result is added, and
@@ -15,6 +17,9 @@ class ResidualAdd(keras.layers.Add):
     times as long. Arguments and results are those of the Keras layer; where a
     graph had cut numbers to 16 bits, they are added before that.
     """
+
+    def __init__(self, **kwargs):
+        super().__init__(**layer_options(kwargs))
 
     def call(self, inputs):
         if not on_tensorflow():

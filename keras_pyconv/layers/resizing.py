@@ -10,17 +10,21 @@ from a second tensor at every call, so that one network serves any picture.
 import keras
 from keras import ops
 
+from keras_pyconv.arguments import layer_options
+from keras_pyconv.layers.checked import CheckedCall, checked_format
 from keras_pyconv.ops.adaptive_pooling import adaptive_average_pool, check_bins
 from keras_pyconv.ops.resize import check_size, resize_align_corners
 from keras_pyconv.ops.separable import spatial_axes
 
 
-class _Spatial(keras.layers.Layer):
+class _Spatial(CheckedCall, keras.layers.Layer):
     """A layer without variables that changes height and width alone."""
 
+    rank = 2
+
     def __init__(self, data_format=None, **kwargs):
-        super().__init__(**kwargs)
-        self.data_format = data_format or keras.config.image_data_format()
+        super().__init__(**layer_options(kwargs))
+        self.data_format = checked_format(data_format)
         self._axes = spatial_axes(self.data_format)
 
     def _with_sizes(self, shape, sizes):

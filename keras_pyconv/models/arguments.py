@@ -8,13 +8,24 @@ in silence (an unknown `pooling`) or reports from deep inside (bad `classes`) is
 refused before a layer is made.
 """
 
-import numbers
 import os
 
 import keras
 
-from keras_pyconv.reading import check_file
+from keras_pyconv.arguments import (
+    flag,
+    integer,
+    is_integer,
+    layer_name,
+    of_keras,
+    one_of,
+    plain,
+    rate,
+    shown,
+)
+from keras_pyconv.reading import check_file, short
 from keras_pyconv.weights import get_published, published_sets
+from keras_pyconv.weights.keras_files import ENDINGS
 from keras_pyconv.weights.loading import is_published
 from keras_pyconv.weights.torch_files import TORCH_FILES
 
@@ -25,56 +36,37 @@ IMAGE_SIZES = ("height", "width")
 CLIP_SIZES = ("frames", "height", "width")
 
 
-def _is_count(value) -> bool:
-    """Whether `value` is a positive integer, NumPy's included."""
-    integer = isinstance(value, numbers.Integral)
-    return integer and not isinstance(value, bool) and value > 0
-
-
 def check_arguments(
-    include_top, weights, pooling, classes, activation, dropout, variant=None
+    include_top,
+    weights,
+    pooling,
+    classes,
+    activation,
+    dropout,
+    name,
+    variant=None,
 ):
     """Refuses what no network can be made from.
 
     `variant` is the record's name, which published weights go by.
     """
-    if pooling not in POOLINGS:
-        raise ValueError(
-            f"`pooling` must be one of {list(POOLINGS)}. "
-            f"Received: pooling={pooling!r}"
-        )
-    if include_top and not _is_count(classes):
-        raise ValueError(
-            "`classes` must be a positive integer. "
-            f"Received: classes={classes!r}"
-        )
-    if not (isinstance(dropout, numbers.Real) and 0 <= dropout < 1):
-        raise ValueError(
-            "`dropout` must be a rate in [0, 1). "
-            f"Received: dropout={dropout!r}"
-        )
-    if include_top:
-        _check_activation(activation)
+    flag("include_top", include_top)
+    one_of("pooling", pooling, POOLINGS)
+    if include_top or classes is not None:
+        integer("classes", classes)
+    of_keras("classifier_activation", activation, keras.activations)
+    rate("dropout", dropout)
+    layer_name("name", name)
     check_weights(weights, variant)
 
 
-def _check_activation(activation):
-    try:
-        keras.activations.get(activation)
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            "`classifier_activation` must be None, the name of a Keras "
-            'activation such as "softmax", or a callable. '
-            f"Received: classifier_activation={activation!r}"
-        ) from error
-
-
-def check_weights(weights, variant=None):
+def check_weights(weights, variant=None, argument="weights"):
     """Refuses `weights` that are no None, no known name and no file.
 
     Args:
         weights: what the user gave.
         variant: the record's name; None where nothing can be published.
+        argument: what the argument is called.
     """
     if weights is None:
         return
@@ -85,8 +77,8 @@ def check_weights(weights, variant=None):
     known = f", one of {', '.join(map(repr, names))}," if names else ""
     if not isinstance(weights, (str, os.PathLike)):
         raise ValueError(
-            f"`weights` must be None{known} or the path of a file. "
-            f"Received: weights={weights!r}"
+            f"`{argument}` must be None{known} or the path of a file. "
+            f"Received: {argument}={shown(weights)}"
         )
     try:
         check_file(weights)
@@ -96,11 +88,17 @@ def check_weights(weights, variant=None):
         cause = "There is no such file:" if lost else f"{error} Received:"
         none = "" if names else "; no weights are published for this network"
         raise ValueError(
-            f"`weights` must be None (random initialization){known} or the "
+            f"`{argument}` must be None (random initialization){known} or the "
             "path of an existing file (.weights.h5, .keras, "
             f"{', '.join(TORCH_FILES)}){none}. "
-            f"{cause} weights={os.fspath(weights)!r}"
+            f"{cause} {argument}={short(os.fspath(weights))}"
         ) from None
+    if not os.fspath(weights).lower().endswith((*ENDINGS, *TORCH_FILES)):
+        raise ValueError(
+            f"The name of the file in `{argument}` must end in one of "
+            f"{', '.join((*ENDINGS, *TORCH_FILES))}. "
+            f"Received: {argument}={short(os.fspath(weights))}"
+        )
 
 
 def check_backbone_weights(weights, variant):
@@ -116,26 +114,24 @@ def check_input_shape(input_shape, sizes=IMAGE_SIZES):
         input_shape: what the user gave.
         sizes: names of the axes that are no channels.
     """
-    try:
-        shape = tuple(input_shape)
-    except TypeError:
-        shape = ()
+    shape = plain(input_shape)
+    shape = shape if isinstance(shape, tuple) else ()
     channels_last = keras.config.image_data_format() == "channels_last"
     names = (*sizes, "channels") if channels_last else ("channels", *sizes)
     axes = f"({', '.join(names)})"
     if len(shape) != len(names):
         raise ValueError(
             f"`input_shape` must be {axes}, without the batch. "
-            f"Received: input_shape={input_shape!r}"
+            f"Received: input_shape={shown(input_shape)}"
         )
     channels = shape[-1 if channels_last else 0]
-    if not _is_count(channels):
+    if not is_integer(channels):
         raise ValueError(
             f"The channels of `input_shape`, {axes}, must be a positive "
             f"integer. Received: input_shape={input_shape!r}"
         )
     for size in shape[:-1] if channels_last else shape[1:]:
-        if size is not None and not _is_count(size):
+        if size is not None and not is_integer(size):
             raise ValueError(
                 f"The sizes of `input_shape`, {axes}, must be None or at "
                 f"least 1. Received: input_shape={input_shape!r}"
@@ -167,10 +163,10 @@ def _input(input_tensor, input_shape, default, sizes):
     if input_tensor is None:
         shape = default if input_shape is None else input_shape
         return keras.layers.Input(check_input_shape(shape, sizes))
-    if not keras.utils.is_keras_tensor(input_tensor):
+    if not isinstance(input_tensor, keras.KerasTensor):
         raise ValueError(
             "`input_tensor` must be a Keras tensor, such as the output of "
-            f"`keras.Input`. Received: {type(input_tensor).__name__}"
+            f"`keras.Input`. Received: input_tensor={shown(input_tensor)}"
         )
     shape = check_input_shape(input_tensor.shape[1:], sizes)
     if input_shape is None:

@@ -11,6 +11,8 @@ The fact a reader would get wrong: the second output exists where
 
 import keras
 
+from keras_pyconv import arguments
+
 AUXILIARY_WEIGHT = 0.4
 
 
@@ -31,6 +33,12 @@ class AuxiliaryModel(keras.Model):
     """
 
     def __init__(self, inputs, outputs, name=None, **kwargs):
+        arguments.layer_name("name", name)
+        arguments.instance("outputs", outputs, dict)
+        with arguments.told("outputs", outputs):
+            logits, _ = outputs["logits"], outputs["aux_logits"]
+        with arguments.told("inputs", inputs):
+            keras.Model(inputs, logits)
         super().__init__(inputs, outputs, name=name, **kwargs)
         logits_model = keras.Model(inputs, outputs["logits"], name=self.name)
         # Held by a function, since Keras would count an attribute's layers,
@@ -77,6 +85,7 @@ def inference_model(model: keras.Model) -> keras.Model:
         A functional model from the same inputs to the logits, sharing the
         layers, for an `AuxiliaryModel`; any other model as it is.
     """
+    arguments.instance("model", model, keras.Model)
     if not isinstance(model, AuxiliaryModel):
         return model
     return keras.Model(model.input, model.output["logits"], name=model.name)

@@ -12,6 +12,7 @@ import warnings
 
 import keras
 
+from keras_pyconv.arguments import flag
 from keras_pyconv.layers.pyconv import PyConv
 from keras_pyconv.models.copying import Copier, copy_weights
 from keras_pyconv.models.nesting import all_models, inner_layers
@@ -242,7 +243,8 @@ def replace_convolutions(
     PyConv
     """
     plans, report = plan(model, levels, min_kernel)
-    if verbose:
+    flag("keep_weights", keep_weights)
+    if flag("verbose", verbose):
         print(report)
     if not plans:
         warnings.warn(

@@ -9,7 +9,6 @@ paper's 81 do. It is class 0 of the logits; label `l` of a data set is class
 """
 
 import inspect
-import numbers
 import os
 
 from keras_pyconv.architectures import (
@@ -17,6 +16,8 @@ from keras_pyconv.architectures import (
     Detector,
     get_detector,
 )
+from keras_pyconv.architectures.lookup import find
+from keras_pyconv.arguments import integer, layer_name
 from keras_pyconv.models.arguments import (
     check_backbone_weights,
     check_weights,
@@ -36,11 +37,8 @@ def _check_size(detector, images):
 
 
 def _check(weights, classes):
-    if not isinstance(classes, numbers.Integral) or classes < 2:
-        raise ValueError(
-            "`classes` must be an integer of at least 2, for the background "
-            f"is one of them. Received: classes={classes!r}"
-        )
+    # One of them is the background.
+    integer("classes", classes, at_least=2)
     check_weights(weights)
     if weights is not None and is_torch_file(weights):
         raise ValueError(
@@ -87,15 +85,10 @@ def build_detector(
     Raises:
         ValueError: if an argument is none of the above.
     """
-    if not isinstance(detector, Detector):
-        if detector not in DETECTORS:
-            raise ValueError(
-                f"Unknown detector {detector!r}. Known: "
-                f"{', '.join(DETECTORS)}; or pass a `Detector` record."
-            )
-        detector = DETECTORS[detector]
+    detector = find("detector", detector, Detector, DETECTORS)
     _check(weights, classes)
     check_backbone_weights(backbone_weights, detector.backbone.name)
+    layer_name("name", name)
     images = image_input(input_tensor, input_shape, True, detector.input_size)
     _check_size(detector, images)
     outputs = described(KerasNet(), images, detector, int(classes))

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import keras
 
+from keras_pyconv import arguments
+
 
 class Feature(NamedTuple):
     """One feature map: `output` is a Keras tensor of the model."""
@@ -49,6 +51,7 @@ def features(model: keras.Model) -> list[Feature]:
     >>> outputs = [feature.output for feature in features(model)]
     >>> backbone = keras.Model(model.input, outputs)
     """
+    model = arguments.model("model", model)
     stages = {}
     for layer in model.layers:
         match = re.fullmatch(r"conv(\d+)_(block\d+|nonlocal)_out", layer.name)
@@ -59,7 +62,7 @@ def features(model: keras.Model) -> list[Feature]:
             stages[max(stages)] = layer
     if not stages:
         raise ValueError(
-            f"Model {model.name!r} has no layer named `conv2_block1_out` or "
+            f"`model` {model.name!r} has no layer named `conv2_block1_out` or "
             "alike: `features` needs a residual network of "
             "keras_pyconv.models. Others have their maps by name: "
             "`model.get_layer(name).output`."

@@ -9,7 +9,8 @@ paper prints what it costs and how well it does, and not what it is.
 
 import os
 
-from keras_pyconv.architectures import INCEPTIONS, get_inception
+from keras_pyconv.architectures import INCEPTIONS, Inception
+from keras_pyconv.architectures.lookup import find
 from keras_pyconv.models.arguments import (
     check_arguments,
     image_input,
@@ -87,7 +88,7 @@ def build_inception(
     Raises:
         ValueError: if an argument is none of the above.
     """
-    architecture = get_inception(architecture)
+    architecture = find("architecture", architecture, Inception, INCEPTIONS)
     check_arguments(
         include_top,
         weights,
@@ -95,6 +96,7 @@ def build_inception(
         classes,
         classifier_activation,
         dropout,
+        name,
         architecture.name,
     )
     _check_weights(weights)

@@ -15,6 +15,7 @@ depth that is nowhere. A max pooling in time has no such border.
 
 import keras
 
+from keras_pyconv import arguments
 from keras_pyconv.architectures import VIDEO_ARCHITECTURES
 from keras_pyconv.models.video import build_video_classifier
 from keras_pyconv.weights.other_models import RULES, from_model
@@ -70,7 +71,9 @@ def inflate(source: keras.Model, model: keras.Model = None, rule="center"):
     >>> video = keras_pyconv.PyConvResNet3D50(classes=400)
     >>> video = keras_pyconv.inflate(images, video)
     """
-    if rule not in RULES:
-        raise ValueError(f"`rule` must be one of {RULES}. Received: {rule!r}")
+    arguments.one_of("rule", rule, RULES)
+    arguments.model("source", source)
+    if model is not None:
+        arguments.model("model", model)
     model = _build_like(source) if model is None else model
     return from_model(model, source, rule=rule)

@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_pyconv.arguments import shown
+
 
 def is_graph(layer):
     """Whether a layer is a model whose layers and edges can be read."""
@@ -16,7 +18,7 @@ def check_readable(model):
         raise ValueError(
             "`model` must be a functional model, or a Sequential one that is "
             "built: the graph of other models cannot be read. Received: "
-            f"{model!r} of type {type(model).__name__}."
+            f"{shown(model)} of type {type(model).__name__}."
         )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import keras
 
 from keras_pyconv.architectures.levels import PYRAMIDS
+from keras_pyconv.arguments import integer, is_one_of, plain, shown
 from keras_pyconv.complexity.cost import Cost
 from keras_pyconv.layers.levels import ResolvedLevel
 from keras_pyconv.layers.pointwise import PointwiseConv2D
@@ -270,25 +271,22 @@ def check_arguments(model, levels, min_kernel):
     check_readable(model)
     known = (None, *PYRAMIDS)
     for count in levels.values() if isinstance(levels, dict) else [levels]:
-        if isinstance(count, bool) or count not in known:
+        if not is_one_of(plain(count), known):
             raise ValueError(
                 "`levels` must be None, the number of levels, or a dictionary "
                 "of such by the layer's name. Received: "
-                f"{count!r}; known: {', '.join(map(str, known))}."
+                f"{shown(count)}; known: {', '.join(map(str, known))}."
             )
-    if type(min_kernel) is not int or min_kernel < 3:
-        raise ValueError(
-            "`min_kernel` must be an integer of at least 3. Received: "
-            f"{min_kernel!r}; nearest: 3."
-        )
+    integer("min_kernel", min_kernel, at_least=3)
 
 
 def _check_names(levels, paths):
     for name in levels:
         if name not in paths:
-            near = difflib.get_close_matches(name, paths, n=3, cutoff=0)
+            near = difflib.get_close_matches(str(name), paths, n=3, cutoff=0)
             raise ValueError(
-                "`levels` names a layer that is no convolution of the model. "
+                "`levels` names a layer that is no convolution of the model: "
+                f"levels={shown(levels)}. "
                 f"Received: {name!r}; nearest: {', '.join(near)}."
             )
 

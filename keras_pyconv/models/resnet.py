@@ -77,6 +77,7 @@ def build_classifier(
         classes,
         classifier_activation,
         dropout,
+        name,
         architecture.name,
     )
     images = image_input(input_tensor, input_shape, include_top)

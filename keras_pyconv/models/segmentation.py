@@ -7,6 +7,7 @@ One function goes from a record of `SEGMENTERS` to a `keras.Model`;
 import keras
 
 from keras_pyconv.architectures import get_segmenter, make_segmenter
+from keras_pyconv.arguments import flag
 from keras_pyconv.models.arguments import (
     check_arguments,
     check_backbone_weights,
@@ -49,7 +50,9 @@ def build_segmenter(
     """
     row = get_segmenter(segmenter)
     check_backbone_weights(backbone_weights, row.backbone.name)
-    check_arguments(True, weights, None, classes, None, row.dropout, row.name)
+    given = (True, weights, None, classes, None, row.dropout, name)
+    check_arguments(*given, row.name)
+    flag("auxiliary", auxiliary)
     images = image_input(input_tensor, input_shape, include_top=False)
     outputs = described(KerasNet(), images, row, int(classes), auxiliary)
     make = AuxiliaryModel
@@ -121,7 +124,7 @@ def PyConvSegNet(
     >>> print(logits.shape)
     (1, 65, 97, 21)
     """
-    check_arguments(True, None, None, classes, None, dropout)
+    check_arguments(True, None, None, classes, None, dropout, name)
     row = make_segmenter(
         backbone, head, output_stride, float(dropout), head_width=head_width
     )

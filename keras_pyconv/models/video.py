@@ -64,7 +64,13 @@ def build_video_classifier(
     row = get_video_architecture(architecture)
     dropout = row.dropout if dropout is None else dropout
     check_arguments(
-        include_top, weights, pooling, classes, classifier_activation, dropout
+        include_top,
+        weights,
+        pooling,
+        classes,
+        classifier_activation,
+        dropout,
+        name,
     )
     clips = clip_input(input_tensor, input_shape, include_top)
     net = KerasNet(rank=3)

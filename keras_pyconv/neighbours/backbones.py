@@ -4,6 +4,9 @@ import importlib
 
 import keras
 
+from keras_pyconv import arguments
+from keras_pyconv.architectures import ARCHITECTURES
+from keras_pyconv.models.arguments import check_input_shape, check_weights
 from keras_pyconv.models.features import features
 from keras_pyconv.tasks.detection.library import keras_cv
 
@@ -70,6 +73,11 @@ def keras_cv_backbone(
     >>> backbone = keras_pyconv.keras_cv_backbone("PyConvResNet50")
     >>> model = keras_cv.models.ImageClassifier(backbone, num_classes=10)
     """
+    arguments.one_of("architecture", architecture, ARCHITECTURES)
+    check_weights(weights, architecture)
+    check_input_shape(input_shape)
+    arguments.flag("include_rescaling", include_rescaling)
+    arguments.layer_name("name", name)
     module = _module()
     backbone = module.PyConvBackbone(
         architecture, input_shape, include_rescaling, name=name

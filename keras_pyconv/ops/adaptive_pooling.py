@@ -8,7 +8,7 @@ ceil((i + 1) * size / n), the last one excluded; so 60 pixels in 9 bins are 7 or
 
 from keras import ops
 
-from keras_pyconv.ops.arguments import is_count
+from keras_pyconv.arguments import is_integer, refuse
 from keras_pyconv.ops.separable import map_axes
 
 
@@ -63,14 +63,12 @@ def adaptive_average_pool(inputs, bins, data_format="channels_last"):
 
 def check_bins(bins) -> tuple[int, int]:
     """`bins` along the height and the width."""
-    pair = (bins, bins) if is_count(bins) else bins
+    pair = (bins, bins) if is_integer(bins) else bins
     if (
         not isinstance(pair, (tuple, list))
         or len(pair) != 2
-        or not all(map(is_count, pair))
+        or not all(map(is_integer, pair))
     ):
-        raise ValueError(
-            "`bins` must be a positive integer, or two: along the height "
-            f"and the width. Received: {bins!r}"
-        )
+        rule = "a positive integer, or two: along the height and the width"
+        refuse("bins", bins, rule)
     return int(pair[0]), int(pair[1])

@@ -1,28 +1,22 @@
-"""What arguments of operations and layers may be."""
+"""What arguments of convolutions and poolings may be, axis by axis."""
 
-import math
+from keras_pyconv import arguments
+from keras_pyconv.arguments import MOST, is_number, is_one_of, plain, shown
 
 DATA_FORMATS = ("channels_last", "channels_first")
+is_count = arguments.is_integer
 
 
-def is_count(value) -> bool:
-    """Whether `value` is a positive integer, NumPy's included."""
-    return (
-        hasattr(value, "__index__")
-        and not isinstance(value, bool)
-        and value.__index__() > 0
-    )
-
-
-def one_of(what: str, value, known):
+def one_of(what: str, value, known, name=None):
     """The value itself.
 
     Raises:
         ValueError: if it is not among the known, which the message lists.
     """
-    if value not in list(known):
+    if not is_one_of(value, known):
+        name = f"{name}=" if name else ""
         raise ValueError(
-            f"Unknown {what}. Received: {value!r}; known: "
+            f"Unknown {what}. Received: {name}{shown(value)}; known: "
             f"{', '.join(map(repr, known))}."
         )
     return value
@@ -35,9 +29,7 @@ def check_data_format(data_format: str) -> str:
 
 def nearest_count(value) -> int:
     """The positive integer that is nearest to a wrong value."""
-    if type(value) not in (int, float) or not math.isfinite(value):
-        return 1
-    return max(round(value), 1)
+    return min(max(round(value), 1), MOST) if is_number(value) else 1
 
 
 def stretched(sizes, rank):
@@ -51,12 +43,12 @@ def axis_sizes(name: str, value, rank: int) -> tuple[int, ...]:
     Raises:
         ValueError: if it is anything else; the message names the nearest.
     """
-    is_one = not isinstance(value, (tuple, list))
-    sizes = (value,) * rank if is_one else tuple(value)
+    value = plain(value)
+    sizes = value if isinstance(value, tuple) else (value,) * rank
     if len(sizes) != rank or not all(map(is_count, sizes)):
         nearest = tuple(map(nearest_count, stretched(sizes, rank)))
         raise ValueError(
             f"`{name}` must be a positive integer or {rank} of them, one an "
-            f"axis. Received: {name}={value!r}; nearest: {nearest}."
+            f"axis. Received: {name}={shown(value)}; nearest: {nearest}."
         )
     return tuple(map(int, sizes))

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import keras
 
+from keras_pyconv.arguments import instance, integers, shown, tensor
 from keras_pyconv.lazy import tf
 from keras_pyconv.ops.arguments import (
     axis_sizes,
@@ -50,7 +51,7 @@ def targeted(way, target):
         )
         return None, way
     if way is not None:
-        one_of("way of convolution", way, WAYS)
+        one_of("way of convolution", way, WAYS, "way")
     return way, one_of("`target`", target, TARGETS)
 
 
@@ -85,7 +86,8 @@ def _check_groups(channels, kernel, groups):
     depth, filters = kernel.shape[-2:]
     if not is_count(groups):
         raise ValueError(
-            f"`groups` must be a positive integer. Received: {groups!r}"
+            "`groups` must be a positive integer. "
+            f"Received: groups={shown(groups)}"
         )
     for name, number in (("input channels", channels), ("filters", filters)):
         if number % groups:
@@ -214,7 +216,7 @@ def set_way(name: str | None) -> None:
     """
     global _forced_way
     if name is not None:
-        one_of("way of convolution", name, WAYS)
+        one_of("way of convolution", name, WAYS, "name")
     _forced_way = name
 
 
@@ -298,6 +300,11 @@ def pyramid_conv(
     Raises:
         ValueError: As `grouped_conv`, or if the two lists differ in length.
     """
+    instance("kernels", kernels, (list, tuple))
+    for kernel in kernels:
+        tensor("kernel", kernel, (3, 4, 5))
+    tensor("inputs", inputs, (len(kernels[0].shape),) if kernels else None)
+    integers("groups", groups)
     way, target = targeted(way, target)
     if way is None and target == "here":
         way = _forced()

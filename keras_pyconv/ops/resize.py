@@ -10,8 +10,9 @@ network trained with one loses accuracy with the other.
 
 from keras import ops
 
+from keras_pyconv.arguments import is_integer, refuse
 from keras_pyconv.lazy import tf
-from keras_pyconv.ops.arguments import check_data_format, is_count, one_of
+from keras_pyconv.ops.arguments import check_data_format, one_of
 from keras_pyconv.ops.graph import on_tensorflow
 from keras_pyconv.ops.separable import map_axes
 
@@ -108,12 +109,10 @@ def check_size(size):
     """Refuses what is no pair of positive sizes; tensors pass."""
     good = isinstance(size, (tuple, list)) and len(size) == 2
     if not good or not all(
-        is_count(side) for side in size if isinstance(side, (int, float))
+        is_integer(side) or ops.is_tensor(side) for side in size
     ):
-        raise ValueError(
-            "`size` must be two positive integers, the new height and width. "
-            f"Received: {size!r}"
-        )
+        rule = "two positive integers, the new height and width"
+        refuse("size", size, rule)
 
 
 def resize_rows(inputs, height, width, first, count):

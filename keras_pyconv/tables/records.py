@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from keras_pyconv.architectures import RECORDS
+from keras_pyconv.architectures.levels import check_fields
+from keras_pyconv.arguments import instance
 from keras_pyconv.complexity import Complexity, complexity
 
 
@@ -44,6 +46,9 @@ class Row:
     in_paper: bool = True
     here: str = ""
 
+    def __post_init__(self):
+        check_fields(self)
+
 
 @dataclass(frozen=True)
 class Table:
@@ -62,6 +67,7 @@ class Table:
     drawn: bool = False
 
     def __post_init__(self):
+        check_fields(self)
         for row in self.rows:
             self._check(row)
 
@@ -99,6 +105,11 @@ def count(row: Row) -> Complexity | None:
     Raises:
         ValueError: if no record has the name of the row's network.
     """
+    return _counted(instance("row", row, Row))
+
+
+@cache
+def _counted(row):
     if not row.network:
         return None
     if row.network not in RECORDS:

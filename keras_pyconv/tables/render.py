@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import Mapping
 
+from keras_pyconv.arguments import instance, is_one_of, shown
 from keras_pyconv.complexity.grid import grid
 from keras_pyconv.tables.layout import layout
 from keras_pyconv.tables.records import Row, Table, count
@@ -39,6 +40,9 @@ def cells(
         measured: images per second, peak memory in MiB and the device, by
             network and size. None leaves their columns out.
     """
+    instance("table", table, Table)
+    if measured is not None:
+        instance("measured", measured, Mapping)
     return [_cells(table, row, measured) for row in table.rows]
 
 
@@ -105,8 +109,15 @@ def render(
     Raises:
         ValueError: if `style` is unknown.
     """
-    if style not in FORMATS:
-        raise ValueError(f"`style` must be one of {FORMATS}; got {style!r}")
+    if not is_one_of(style, FORMATS):
+        message = f"`style` must be one of {FORMATS}; got {shown(style)}"
+        raise ValueError(message)
+    instance("tables", tables, (list, tuple))
+    for table in tables:
+        instance("tables", table, Table)
+    if measured is not None:
+        instance("measured", measured, Mapping)
+    instance("provenance", provenance, str)
     if style == "csv":
         return _csv(tables, measured, provenance)
     blocks = [_block(table, style, measured) for table in tables]

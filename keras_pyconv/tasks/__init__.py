@@ -2,8 +2,6 @@
 
 from keras_pyconv.tasks.classification import (
     PREPROCESSING,
-    Classification,
-    classify,
     decode_predictions,
     preprocess_input,
     preprocessing_of,
@@ -31,7 +29,6 @@ from keras_pyconv.tasks.receptive_field import (
 )
 from keras_pyconv.tasks.segmentation import (
     ConfusionMatrix,
-    Segmentation,
     SegmentationLoss,
     evaluate_segmentation,
     segment,

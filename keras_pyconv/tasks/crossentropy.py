@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_pyconv import arguments
+
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
 class Crossentropy(keras.losses.Loss):
@@ -31,11 +33,8 @@ class Crossentropy(keras.losses.Loss):
     """
 
     def __init__(self, label_smoothing=0.0, name="crossentropy", **kwargs):
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(
-                "`label_smoothing` must be at least 0 and below 1. "
-                f"Received: label_smoothing={label_smoothing}"
-            )
+        arguments.rate("label_smoothing", label_smoothing)
+        arguments.text("name", name, optional=True)
         super().__init__(name=name, **kwargs)
         self.label_smoothing = label_smoothing
 

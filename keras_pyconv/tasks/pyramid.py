@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.layers.pyconv import PyConv
 from keras_pyconv.tasks.receptive_field import (
     check_images,
@@ -50,16 +51,16 @@ def _pyramids(model: keras.Model) -> dict[str, PyConv]:
 
 
 def _pyramid(model, layer):
-    known = _pyramids(model)
+    known = _pyramids(arguments.model("model", model))
     if not known:
         raise ValueError(
-            f"Model {model.name!r} has no PyConv layer of two levels or more; "
-            "layers inside of a nested model are reached by "
+            f"`model` {model.name!r} has no PyConv layer of two levels or "
+            "more; layers inside of a nested model are reached by "
             "`model.get_layer(...)`, the nested model."
         )
-    if layer is not None and layer not in known:
+    if not arguments.is_one_of(layer, (None, *known)):
         raise ValueError(
-            f"{model.name!r} has no PyConv layer named {layer!r}. "
+            f"{model.name!r} has no PyConv `layer` {arguments.shown(layer)}. "
             f"Known: {', '.join(known)}."
         )
     return known[layer or next(iter(known))]
@@ -158,10 +159,16 @@ def show_pyramid(
     >>> image = np.random.rand(224, 224, 3)
     >>> figure = show_pyramid(model, image, "pyramid.png", beside=plain)
     """
+    if path is not None:
+        arguments.image_file("path", path)
+    if beside is not None:
+        arguments.model("beside", beside)
     _check_matplotlib()
     name = _pyramid(model, layer).name
     levels = level_responses(model, image, name)
     image = np.asarray(image)
+    if images is not None:
+        check_images(model, images, rank=4)
     if stage is None and (beside is not None or stages(model)):
         stage = "stage1"
     images = image[np.newaxis] if images is None else images

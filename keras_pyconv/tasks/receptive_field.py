@@ -15,14 +15,15 @@ import re
 import keras
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.models import Feature, features
 
 
 def _feature(model: keras.Model, stage: str) -> Feature:
     found = {feature.name: feature for feature in features(model)}
-    if stage not in found:
+    if not isinstance(stage, str) or stage not in found:
         raise ValueError(
-            f"Unknown stage {stage!r} of {model.name!r}. "
+            f"Unknown `stage` {arguments.shown(stage)} of {model.name!r}. "
             f"Known: {', '.join(found)}."
         )
     return found[stage]
@@ -48,15 +49,16 @@ def _target(model, stage):
     """Output of a stage or of a layer, and the stage's stride or None."""
     found = stages(model)
     for feature in found:
-        if feature.name == stage:
+        if isinstance(stage, str) and feature.name == stage:
             return feature.output, feature.stride
     names = [layer.name for layer in model.layers]
-    if stage not in names:
+    if not isinstance(stage, str) or stage not in names:
         known = [feature.name for feature in found]
         known += difflib.get_close_matches(str(stage), names) or names[-1:]
         raise ValueError(
-            f"Unknown stage or layer {stage!r} of {model.name!r}. "
-            f"Known: {', '.join(known)}, and the model's other layers."
+            f"Unknown `stage` or layer {arguments.shown(stage)} of "
+            f"{model.name!r}. Known: {', '.join(known)}, and the model's "
+            "other layers."
         )
     output = model.get_layer(stage).output
     if len(getattr(output, "shape", ())) != 4:
@@ -110,6 +112,7 @@ def theoretical_receptive_field(model: keras.Model, stage: str) -> int:
     >>> theoretical_receptive_field(model, "stage1")
     35
     """
+    arguments.model("model", model)
     last = 1 + [f.name for f in features(model)].index(
         _feature(model, stage).name
     )
@@ -125,7 +128,8 @@ def theoretical_receptive_field(model: keras.Model, stage: str) -> int:
 
 def check_images(model: keras.Model, images, rank: int) -> np.ndarray:
     """`images` as float32, refused if they are not what the model takes."""
-    images = np.asarray(images, "float32")
+    name = "image" if rank == 3 else "images"
+    given, images = images, arguments.array(name, images).astype("float32")
     wanted = tuple(model.input_shape)[5 - rank - 1 :]
     fits = images.ndim == rank and all(
         size in (None, received) for size, received in zip(wanted, images.shape)
@@ -134,7 +138,8 @@ def check_images(model: keras.Model, images, rank: int) -> np.ndarray:
         what = "an image" if rank == 3 else "a batch of images"
         raise ValueError(
             f"{model.name!r} needs {what} of shape {wanted}, None standing "
-            f"for any size. Received: shape {images.shape}."
+            f"for any size. Received: {name}={arguments.shown(given)}, "
+            f"shape {images.shape}."
         )
     return images
 
@@ -175,6 +180,7 @@ def effective_receptive_field(
     >>> effective_receptive_field(model, "stage1", images).shape
     (129, 129)
     """
+    arguments.model("model", model)
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
             "`effective_receptive_field` takes gradients with TensorFlow. "
@@ -243,11 +249,11 @@ def share_outside(field: np.ndarray, window: int) -> float:
     Raises:
         ValueError: if the window is no odd positive integer.
     """
-    if window < 1 or window % 2 == 0:
-        raise ValueError(
-            "`window` must be odd and positive, to have a middle. "
-            f"Received: window={window!r}."
-        )
+    field = arguments.array("field", field, 2)
+    arguments.integer("window", window)
+    if window % 2 == 0:
+        rule = "odd and positive, to have a middle"
+        arguments.refuse("window", window, rule)
     rows, columns = (
         np.abs(np.arange(size) - size // 2) <= window // 2
         for size in field.shape

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_pyconv import arguments
+
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
 class TopKError(keras.metrics.Mean):
@@ -32,6 +34,8 @@ class TopKError(keras.metrics.Mean):
     """
 
     def __init__(self, k=1, name=None, **kwargs):
+        arguments.integer("k", k)
+        arguments.text("name", name, optional=True)
         super().__init__(name=name or f"top{k}_error", **kwargs)
         self.k = k
 

@@ -7,6 +7,7 @@ import functools
 
 import keras
 
+from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
 from keras_pyconv.training.data import cut, refuse_uneven
 
@@ -57,6 +58,10 @@ def accumulate_gradients(model, parts):
     Raises:
         ValueError: the model's class or optimizer has its own way.
     """
+    arguments.instance("model", model, keras.Model)
+    arguments.integer("parts", parts)
+    if not model.compiled:
+        arguments.refuse("model", model, "compiled")
     if parts == 1:
         return
     if type(model).train_step is not keras.Model.train_step:

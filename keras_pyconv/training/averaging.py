@@ -9,6 +9,7 @@ as they were, where Keras swaps by adding and subtracting, which rounds.
 
 import keras
 
+from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
 from keras_pyconv.runs import per_device
 
@@ -41,10 +42,8 @@ class WeightAverage(keras.callbacks.Callback):
 
     def __init__(self, decay):
         super().__init__()
-        if not 0 < decay < 1:
-            raise ValueError(
-                f"An average's decay is between 0 and 1. Received: {decay}"
-            )
+        if not arguments.is_number(decay, 0, 1) or decay in (0, 1):
+            arguments.refuse("decay", decay, "between 0 and 1")
         self.decay, self.steps, self.in_place = float(decay), 0, False
 
     def set_model(self, model):

@@ -6,6 +6,7 @@ import time
 import keras
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.runs.callback_states import CallbackStates
 
 REFRESH_SECONDS = 0.2
@@ -26,11 +27,12 @@ class Evaluation(keras.callbacks.Callback):
 
     def __init__(self, function, every=1):
         super().__init__()
-        self.function, self.every = function, every
+        self.function = arguments.function("function", function)
+        self.every = arguments.integer("every", every)
 
     def is_due(self, epoch):
         """Whether the epoch of that number, from 0, is evaluated."""
-        number = epoch + 1
+        number = arguments.integer("epoch", epoch, 0, 2**63) + 1
         return number % self.every == 0 or number == self.params["epochs"]
 
     def on_epoch_end(self, epoch, logs=None):

@@ -1,5 +1,6 @@
 """The batches of a run, from any step on, cut for devices and machines."""
 
+from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
 from keras_pyconv.training.strategies import shard
 
@@ -102,6 +103,8 @@ def validation_data(batches, batch_size, strategy):
         batch_size: examples in a batch of all machines together.
         strategy: the model's.
     """
+    arguments.function("batches", batches)
+    arguments.integer("batch_size", batch_size)
     index, machines = shard(strategy)
     parts = strategy.num_replicas_in_sync // machines
     # Rounded up to what every device can have an equal part of.

@@ -4,11 +4,11 @@ docs/training.md says how.
 """
 
 import contextlib
-import numbers
 import signal
 
 import keras
 
+from keras_pyconv import arguments
 from keras_pyconv.runs.state import State, build
 from keras_pyconv.runs.workdir import Workdir
 from keras_pyconv.training import data, multi_worker
@@ -22,8 +22,10 @@ class _Stopped(Exception):
 
 
 def _check_model(model, steps_per_epoch):
+    arguments.instance("model", model, keras.Model)
     if not model.compiled:
-        raise ValueError("Compile the model before it is trained.")
+        rule = "compiled before it is trained"
+        arguments.refuse("model", model, rule)
     together = model.steps_per_execution
     if steps_per_epoch % together:
         raise ValueError(
@@ -125,19 +127,18 @@ class Run:
         data.check_function(batches)
         if steps_per_epoch is None:
             steps_per_epoch = getattr(batches, "steps_per_epoch", None)
-        counts = {
-            "epochs": epochs,
-            "steps_per_epoch": steps_per_epoch,
-            "keep": keep,
-            "save_every_steps": save_every_steps or 1,
-            "stop_after_steps": stop_after_steps or 1,
-        }
-        for name, value in counts.items():
-            if not isinstance(value, numbers.Integral) or value < 1:
-                raise ValueError(
-                    f"`{name}` must be a positive integer. "
-                    f"Received: {name}={value!r}"
-                )
+        most = 2**63 - 1
+        arguments.new_folder("folder", folder)
+        arguments.integer("epochs", epochs, at_most=most)
+        arguments.integer("steps_per_epoch", steps_per_epoch, at_most=most)
+        arguments.integer("keep", keep)
+        arguments.integer("seed", seed, 0, 2**32 - 1)
+        if save_every_steps is not None:
+            arguments.integer("save_every_steps", save_every_steps, 1, most)
+        if stop_after_steps is not None:
+            arguments.integer("stop_after_steps", stop_after_steps, 1, most)
+        if constants is not None:
+            arguments.instance("constants", constants, dict)
         _check_model(model, steps_per_epoch)
         self.model, self._batches = model, batches
         self.epochs, self.steps_per_epoch = epochs, steps_per_epoch
@@ -241,6 +242,10 @@ class Run:
             verbose: as `fit` takes it; `"auto"` is a bar on a screen and a
                 line an epoch in a file.
         """
+        arguments.one_of("verbose", verbose, ("auto", 0, 1, 2))
+        callbacks = list(arguments.iterable("callbacks", callbacks))
+        for one in callbacks:
+            arguments.instance("callbacks", one, keras.callbacks.Callback)
         if not self.workdir.writes:
             verbose = 0
         self._callbacks = Callbacks(self, callbacks, verbose, self._kept)

@@ -12,6 +12,7 @@ import os
 
 import keras
 
+from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
 
 NAMES = ("auto", "one", "mirrored", "multi_worker")
@@ -103,11 +104,13 @@ def make_strategy(name="auto", num_devices=None):
             "Training needs Keras's TensorFlow backend; "
             f"this is {keras.backend.backend()!r}."
         )
-    if name not in NAMES:
+    if not arguments.is_one_of(name, NAMES):
         raise ValueError(
-            f"Unknown strategy. Received: name={name!r}. "
+            f"Unknown strategy. Received: name={arguments.shown(name)}. "
             f"Known: {', '.join(NAMES)}"
         )
+    if num_devices is not None:
+        arguments.integer("num_devices", num_devices, at_most=1024)
     gpus = len(tf.config.list_physical_devices("GPU"))
     several = "mirrored" if (num_devices or gpus) > 1 else "one"
     if name == "auto":
@@ -130,6 +133,7 @@ def shard(strategy):
     So the data are divided; `(0, 1)` is one machine, whatever its devices. The
     first machine writes the files.
     """
+    arguments.instance("strategy", strategy, tf.distribute.Strategy)
     resolver = strategy.cluster_resolver
     spec = resolver.cluster_spec() if resolver else None
     if not spec:

@@ -11,7 +11,10 @@ exists for two networks.
 
 from dataclasses import dataclass
 
+from keras_pyconv.architectures.levels import check_fields
 from keras_pyconv.architectures.published import CODE_ADE20K, CODE_TOP_1, ERRORS
+from keras_pyconv.arguments import text
+from keras_pyconv.reading import plain, short
 
 CLASSIFICATION_SETS = ("imagenet", "imagenet_cutmix")
 SEGMENTATION_SETS = ("ade20k", "ade20k_trainval")
@@ -47,6 +50,9 @@ class Published:
     preprocessing: str = PREPROCESSING
     licence: str = LICENCE
     remark: str = ""
+
+    def __post_init__(self):
+        check_fields(self)
 
     @property
     def address(self) -> str:
@@ -129,6 +135,8 @@ PUBLISHED = {(row.variant, row.set): row for row in _ROWS}
 
 def published_sets(variant: str) -> tuple[str, ...]:
     """Names that `weights=` takes for a variant; empty where there are none."""
+    if variant is not None:
+        text("variant", variant)
     return tuple(row.set for row in _ROWS if row.variant == variant)
 
 
@@ -138,18 +146,24 @@ def get_published(variant: str, set_name: str) -> Published:
     Raises:
         ValueError: if there is none; the message says which there are.
     """
+    text("variant", variant)
+    text("set_name", set_name)
     row = PUBLISHED.get((variant, set_name))
     if row is not None:
         return row
     known = published_sets(variant)
     if known:
         raise ValueError(
-            f"No weights {set_name!r} are published for {variant}. Known: "
+            f"No weights set_name={short(set_name)} are published for "
+            f"{variant}. Known: "
             f"{', '.join(map(repr, known))}."
         )
     others = [row.variant for row in _ROWS if row.set == set_name]
     having = f" {set_name!r} exists for {', '.join(others)}." if others else ""
-    raise ValueError(f"No weights are published for {variant}.{having}")
+    raise ValueError(
+        f"No weights are published for {plain(variant)} (set_name="
+        f"{short(set_name)}).{having}"
+    )
 
 
 def catalogue_table() -> str:

@@ -16,6 +16,7 @@ import tempfile
 
 import numpy as np
 
+from keras_pyconv.arguments import instance
 from keras_pyconv.provenance import today
 from keras_pyconv.reading import one_line, short
 from keras_pyconv.weights.catalog import Published
@@ -215,6 +216,7 @@ def fetch(published: Published) -> pathlib.Path:
         ValueError: if what came is a web page, cut short, of another network,
             or holds more than tensors; one line says which.
     """
+    instance("published", published, Published)
     path = cache_path(published)
     folder = path.parent
     if is_whole(path):

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.reading import check_file, one_line, plain, short
 from keras_pyconv.weights.sources import (
     REAL,
@@ -59,7 +60,8 @@ def load_keras_weights(model: keras.Model, path) -> keras.Model:
             network, or what is no finite real number; the message names it
             and the first difference. The model is as it was.
     """
-    with _opened(path) as file:
+    arguments.model("model", model)
+    with _opened(arguments.file("path", path)) as file:
         datasets = _datasets(file)
         problem = _difference(model, _shapes(datasets))
         if problem:
@@ -114,6 +116,10 @@ def save_keras_weights(model: keras.Model, path):
         model: whose weights to write.
         path: of the file, ending in `.weights.h5`.
     """
+    arguments.instance("model", model, keras.Model)
+    if not str(arguments.new_file("path", path)).endswith(".weights.h5"):
+        rule = "a file whose name ends in .weights.h5"
+        arguments.refuse("path", path, rule)
     with replacing_with_checksum(path) as beside:
         model.save_weights(beside)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.weights.catalog import PUBLISHED, SETS
 from keras_pyconv.weights.files import fetch
 from keras_pyconv.weights.keras_files import load_keras_weights, load_layers
@@ -97,13 +98,15 @@ def load(model: keras.Model, source, part="all") -> keras.Model:
     >>> model = keras_pyconv.PyConvSSD("PyConvResNet50")
     >>> keras_pyconv.weights.load(model, "imagenet", part="backbone")
     """
-    if part not in PARTS:
-        raise ValueError(f"`part` must be one of {PARTS}. Received: {part!r}")
+    arguments.one_of("part", part, PARTS)
+    arguments.instance("model", model, keras.Model)
     if isinstance(source, keras.Model):
         return from_model(model, source, part)
     adapt = part == "backbone" or is_published(source)
     if is_published(source):
         source = fetch(_published(model, source, part))
+    if not isinstance(source, Mapping):
+        arguments.path("source", source)
     if isinstance(source, Mapping) or is_torch_file(source):
         return from_torch(model, source, part, adapt)
     if part == "backbone":

@@ -19,7 +19,8 @@ from functools import partial
 
 import numpy as np
 
-from keras_pyconv.reading import check_file, one_line, short
+from keras_pyconv import arguments
+from keras_pyconv.reading import one_line, short
 from keras_pyconv.weights.sources import verify
 from keras_pyconv.weights.torch_pickle import (
     SHORT,
@@ -226,7 +227,7 @@ def _opener(path):
             return opener
     raise ValueError(
         f"The name of a checkpoint must end in one of {', '.join(OPENERS)}. "
-        f"Received: {path!r}"
+        f"Received: source={short(path)}"
     )
 
 
@@ -318,11 +319,12 @@ def read_arrays(source, check=None) -> dict[str, np.ndarray]:
         ImportError: if the file needs a package that is not installed.
         ValueError: if it is no checkpoint; the message gives the cause.
     """
+    arguments.function("check", check, optional=True)
     if isinstance(source, Mapping):
         return _read(_of_mapping(source), check, contextlib.nullcontext)
-    path = os.fspath(source)
+    path = os.fspath(arguments.path("source", source))
     opener = _opener(path)
-    check_file(path)
+    arguments.file("source", path)
     verify(path)
     explained = partial(_explained, path)
     with contextlib.ExitStack() as stack:

@@ -10,6 +10,7 @@ import logging
 import keras
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.networks.authors_names import (
     fits,
     has_no_names,
@@ -39,15 +40,16 @@ def backbone_layers(model):
 
 def named_variables(model, part="all"):
     """(authors' name, variable) for every variable that they have too."""
+    arguments.model("model", model)
     layers = model.layers if part == "all" else backbone_layers(model)
     layer_names = {layer.name for layer in layers}
     # Others share the name of the classifier, and no more.
     if "conv1_conv" not in layer_names:
         raise ValueError(
-            f"Model {model.name!r} has no layer 'conv1_conv', as every network "
-            "of the authors' has: it must be a residual network made by a "
-            "builder of keras_pyconv. `keras_pyconv.weights.load` fills an "
-            "InceptionResNetV2 from that of keras.applications."
+            f"`model` {model.name!r} has no layer 'conv1_conv', as every "
+            "network of the authors' has: it must be a residual network made "
+            "by a builder of keras_pyconv. `keras_pyconv.weights.load` fills "
+            "an InceptionResNetV2 from that of keras.applications."
         )
     if has_no_names(layer_names):
         raise ValueError(
@@ -201,6 +203,8 @@ def adapt_stem(kernel, channels: int):
     Returns:
         Array `(filters, channels, height, width)`.
     """
+    kernel = arguments.array("kernel", kernel, 4)
+    channels = arguments.integer("channels", channels)
     summed = kernel.sum(axis=1, keepdims=True) / channels
     return np.repeat(summed, channels, axis=1)
 
@@ -266,6 +270,9 @@ def from_torch(
             checkpoint, does not fit, or is not what the `.sha256` beside it
             says; the message lists what is missing, left over and unusable.
     """
+    arguments.model("model", model)
+    arguments.one_of("part", part, ("all", "backbone"))
+    arguments.flag("adapt", adapt)
     pairs = named_variables(model, part)
 
     def check(arrays):

@@ -10,6 +10,7 @@ that differ in strides and pooling alone. Published networks come first then.
 from collections.abc import Iterable, Mapping
 
 from keras_pyconv.architectures import ARCHITECTURES, SEGMENTERS
+from keras_pyconv.arguments import instance, integer, text
 from keras_pyconv.complexity import LayerCost, complexity
 from keras_pyconv.networks.authors_names import (
     fits,
@@ -65,6 +66,7 @@ def torch_shapes(
     >>> torch_shapes("PyConvResNet50")["layer1.0.conv2.conv2_4.weight"]
     (16, 4, 9, 9)
     """
+    integer("channels", channels)
     # The parameters are the same at any size.
     count = complexity(architecture, (SIDE, SIDE, channels), classes)
     return named_shapes(count.layers)
@@ -145,6 +147,8 @@ def find_variant(arrays: Mapping, variant: str | None = None) -> str:
         ValueError: if it is of none; one line says what does not fit the
             nearest, or the `variant`.
     """
+    instance("arrays", arrays, Mapping)
+    text("variant", variant, optional=True)
     shapes = {
         name: tuple(array.shape)
         for name, array in arrays.items()

@@ -176,7 +176,7 @@ def test_weights_of_another_network_are_refused(mini):
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({"classes": 1}, "at least 2, for the background"),
+        ({"classes": 1}, "at least 2"),
         ({"classes": 2.5}, "classes=2.5"),
         ({"weights": "no.weights.h5"}, "no such file"),
         ({"backbone": "ResNet51"}, "Unknown architecture 'ResNet51'"),

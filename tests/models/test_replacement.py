@@ -275,7 +275,7 @@ def test_a_convolution_of_every_frame_is_named():
         ),
         (residual, {"levels": {"point": 2}}, "why it is left: 1x1"),
         (residual, {"levels": {"stem": 4}, "min_kernel": 5}, "3x3 is below"),
-        (residual, {"min_kernel": 1}, "Received: 1; nearest: 3"),
+        (residual, {"min_kernel": 1}, "at least 3. Received: min_kernel=1"),
     ],
 )
 def test_mistakes_are_refused_by_name(model, options, message):

@@ -10,6 +10,7 @@ rewrites some grouped convolutions into one that fails at the first request.
 import dataclasses
 import pathlib
 
+from keras_pyconv import arguments
 from keras_pyconv.export.form import formed
 from keras_pyconv.export.inspect import UNKNOWN_SIZES, inspect, is_sound
 from keras_pyconv.export.proof.claims import (
@@ -234,5 +235,10 @@ def check(path, model=None, signatures=None):
     print(report)
     ```
     """
+    arguments.path("path", path)
+    if model is not None:
+        arguments.model("model", model)
+    if signatures is not None:
+        arguments.instance("signatures", signatures, (list, tuple))
     (report,) = check_all([Candidate(path, model, signatures)])
     return report

@@ -12,6 +12,7 @@ import pathlib
 
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.children import Child, ChildEnded
 from keras_pyconv.export.serving.audit import read_signatures
 
@@ -163,6 +164,8 @@ def answer_in_clean_process(path, inputs, signature="serving_default"):
     answer["labels"][:, 0]  # best label of every image
     ```
     """
+    arguments.path("path", path)
+    arguments.text("signature", signature)
     names = sorted(known_signature(path, signature).inputs)
     if not isinstance(inputs, dict):
         inputs = dict.fromkeys(names[:1], inputs)

@@ -14,6 +14,7 @@ import warnings
 
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.export.runtimes.portable import (
     Exported,
     compare,
@@ -195,10 +196,7 @@ def _accuracy(form, specs, ask, examples, truth):
 
 
 def _check_options(form, precision, calibration, batch, size):
-    if precision not in ALLOWED:
-        raise ValueError(
-            f"Unknown precision {precision!r}. Known: {', '.join(ALLOWED)}."
-        )
+    arguments.one_of("precision", precision, ALLOWED)
     if precision == "int8" and calibration is None:
         raise ValueError(
             "int8 needs `calibration`: a few hundred examples of what "
@@ -209,11 +207,13 @@ def _check_options(form, precision, calibration, batch, size):
             f"The model {form.name!r} takes any size and a LiteRT file takes "
             "one: give `size`, in pixels."
         )
-    if batch is not None and (not isinstance(batch, int) or batch < 1):
-        raise ValueError(
-            "`batch` must be a positive integer, or None for any. "
-            f"Received: {batch!r}"
-        )
+    if size is not None:
+        arguments.integer("size", size)
+        if not form.is_open:
+            rule = "None, since the model leaves no size open"
+            arguments.refuse("size", size, rule)
+    if batch is not None:
+        arguments.integer("batch", batch)
 
 
 def litert(
@@ -264,6 +264,8 @@ def litert(
     print(keras_pyconv.export.litert(model, "digits.tflite", "float16"))
     ```
     """
+    arguments.flag("fold", fold)
+    arguments.new_file("path", path)
     form = portable_form(model, "portable", fold)
     _check_options(form, precision, calibration, batch, size)
     specs = sized_specs(form, batch, size)

@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import pathlib
 
+from keras_pyconv import arguments
 from keras_pyconv.export.runtimes.portable import (
     Exported,
     compare,
@@ -126,6 +127,9 @@ def onnx(model, path, *, opset=OPSET, fold=True):
     print(keras_pyconv.export.onnx(model, "digits.onnx"))
     ```
     """
+    arguments.flag("fold", fold)
+    arguments.new_file("path", path)
+    arguments.integer("opset", opset, 7, 23)
     _check_packages()
     form = portable_form(model, "onnx", fold)
     specs = sized_specs(form, None, None)

@@ -11,6 +11,7 @@ import dataclasses
 import pathlib
 import re
 
+from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.nesting import is_graph
 
@@ -239,7 +240,7 @@ def audit(path):
     Raises:
         ValueError: there is no readable SavedModel at `path`.
     """
-    meta_graph = _meta_graph(path)
+    meta_graph = _meta_graph(arguments.path("path", path))
     functions = meta_graph.graph_def.library.function
     compiled = {f.signature.name for f in functions if f.attr[MUST_COMPILE].b}
     bodies = {f.signature.name: f.node_def for f in functions}

@@ -9,6 +9,7 @@ import dataclasses
 import os
 import pathlib
 
+from keras_pyconv import arguments
 from keras_pyconv.export.form import formed
 from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.serving import ledger
@@ -26,23 +27,6 @@ from keras_pyconv.export.signatures.signature import given_signatures
 
 BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 PACKAGES = ("keras", "tensorflow", "keras_pyconv")
-
-
-def _check_numbers(top_k, batch_sizes):
-    wrong = [
-        f"{name}={value!r}"
-        for name, values in {
-            "top_k": [top_k],
-            "batch_sizes": batch_sizes,
-        }.items()
-        for value in values
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1
-    ]
-    if wrong or not batch_sizes:
-        raise ValueError(
-            "`top_k` must be a positive integer, and `batch_sizes` some of "
-            f"them. Received: {', '.join(wrong) or 'no batch_sizes'}"
-        )
 
 
 def saved_model(
@@ -150,8 +134,19 @@ def saved_model(
     ```
     """
     seen = inspect(model)
-    _check_numbers(top_k, batch_sizes)
-    root = pathlib.Path(root)
+    arguments.integer("top_k", top_k)
+    batch_sizes = arguments.integers("batch_sizes", batch_sizes)
+    freeze = arguments.flag("freeze", freeze)
+    arguments.flag("fold", fold)
+    arguments.flag("server_files", server_files)
+    arguments.one_of("task", task, (None, "classification", "raw"))
+    if source is not None and not isinstance(source, os.PathLike):
+        arguments.text("source", source)
+    if signatures is not None:
+        arguments.instance("signatures", signatures, (list, tuple))
+    if labels is not None:
+        arguments.texts("labels", labels)
+    root = arguments.path("root", root)
     name = pathlib.Path(os.path.abspath(root)).name
     if signatures is None:
         signatures, record = model_signatures(

@@ -13,6 +13,7 @@ be compiled, and a model with it is not one to train.
 import keras
 from keras import ops
 
+from keras_pyconv import arguments
 from keras_pyconv.tasks.detection.default_boxes import (
     box_settings,
     boxes_of_maps,
@@ -65,14 +66,12 @@ class DecodeDetections(keras.layers.Layer):
         max_detections=DETECTIONS,
         **kwargs,
     ):
-        if not 0 <= score_threshold <= 1:
-            raise ValueError(
-                "`score_threshold` must be from 0 to 1. "
-                f"Received: {score_threshold}"
-            )
+        arguments.number("score_threshold", score_threshold, 0, 1)
+        arguments.number("iou_threshold", iou_threshold, 0, 1)
+        arguments.integer("max_detections", max_detections)
         # Suppression knows float32 only.
         kwargs["dtype"] = "float32"
-        super().__init__(**kwargs)
+        super().__init__(**arguments.layer_options(kwargs))
         self.settings = {
             "box_maps": box_maps,
             "cells": cells,

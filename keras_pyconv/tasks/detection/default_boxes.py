@@ -13,7 +13,9 @@ most boxes at the margin stick out.
 import keras
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.architectures import DETECTORS, BoxMap, Detector
+from keras_pyconv.architectures.lookup import find
 from keras_pyconv.layers.box_maps import JoinBoxMaps
 from keras_pyconv.models.nesting import all_models
 from keras_pyconv.tasks.detection.library import keras_cv
@@ -68,8 +70,20 @@ def boxes_of_maps(box_maps, cells, image_shape, input_size) -> np.ndarray:
         float32 `(num_boxes, 4)`: centre x, centre y, width and height as
         fractions of the image, each clamped to [0, 1] as in the reference.
     """
+    arguments.integers("image_shape", image_shape, 2)
+    arguments.integer("input_size", input_size)
+    if len(arguments.rows("box_maps", box_maps, 5)) != len(
+        arguments.rows("cells", cells, 2)
+    ):
+        raise ValueError(
+            "`box_maps` and `cells` must have one row a map. Received: "
+            f"{len(box_maps)} and {len(cells)}: cells={arguments.shown(cells)},"
+            f" box_maps={arguments.shown(box_maps)}"
+        )
+    for row in cells:
+        arguments.integers("cells", row, 2)
     boxes = [
-        _map_boxes(BoxMap(*row), size, image_shape, input_size)
+        _map_boxes(BoxMap(*arguments.plain(row)), size, image_shape, input_size)
         for row, size in zip(box_maps, cells)
     ]
     return np.clip(np.concatenate(boxes), 0, 1).astype("float32")
@@ -85,13 +99,14 @@ def box_layer(model: keras.Model, name: str | None = None) -> JoinBoxMaps:
     Raises:
         ValueError: if the model is no detector of `keras_pyconv.models`.
     """
+    arguments.model("model", model)
     for one in all_models(model):
         for layer in one.layers:
             if isinstance(layer, JoinBoxMaps) and name in (None, layer.name):
                 return layer
     raise ValueError(
-        f"{model.name!r} is no detector: it has no layer `JoinBoxMaps`, with "
-        "which keras_pyconv.PyConvSSD and SSD end."
+        f"`model` {model.name!r} is no detector: it has no layer "
+        "`JoinBoxMaps`, with which keras_pyconv.PyConvSSD and SSD end."
     )
 
 
@@ -141,13 +156,10 @@ def default_boxes(source, image_shape=None) -> np.ndarray:
     """
     if isinstance(source, keras.Model):
         return boxes_of_maps(**box_settings(source))
-    if not isinstance(source, Detector):
-        if source not in DETECTORS:
-            raise ValueError(
-                f"Unknown detector {source!r}. Known: {', '.join(DETECTORS)}."
-            )
-        source = DETECTORS[source]
-    image_shape = image_shape or (source.input_size,) * 2
+    source = find("source", source, Detector, DETECTORS)
+    if image_shape is None:
+        image_shape = (source.input_size,) * 2
+    image_shape = arguments.integers("image_shape", image_shape, 2)
     rows = [
         (row.step, row.size, row.next_size, row.aspect_ratios, row.spread)
         for row in source.box_maps

@@ -13,6 +13,7 @@ import io
 
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.reading import short
 from keras_pyconv.tasks.detection.annotations import known_id, read_annotations
 
@@ -36,6 +37,7 @@ def _numbers_of(what, values, shape):
         values: anything.
         shape: that they must have, with None for any length.
     """
+    given = values
     try:
         values = np.asarray(values)
     except ValueError:
@@ -48,14 +50,15 @@ def _numbers_of(what, values, shape):
         wanted = str(shape).replace("None", "any")
         raise ValueError(
             f"{what} must be numbers of the shape {wanted}. Received: "
-            f"{values.dtype} of the shape {values.shape}"
+            f"{values.dtype} of the shape {values.shape}: "
+            f"{arguments.shown(given)}"
         )
     wrong = np.argwhere(~np.isfinite(values))
     if len(wrong):
         row = int(wrong[0][0])
         raise ValueError(
             f"{what} must be finite. Received in row {row}: "
-            f"{values[row].tolist()}"
+            f"{values[row].tolist()}, of {arguments.shown(given)}"
         )
     return values
 
@@ -124,7 +127,11 @@ class GroundTruth:
     """
 
     def __init__(self, categories=None):
-        self.categories = None if categories is None else _unique(categories)
+        if categories is not None:
+            arguments.iterable("categories", categories)
+            with arguments.told("categories", categories, "ids, all different"):
+                categories = _unique(categories)
+        self.categories = categories
         self._images = []
         self._objects = []
         self._coco = None
@@ -141,6 +148,8 @@ class GroundTruth:
             FileNotFoundError: nothing is there.
             ValueError: a file that `read_annotations` refuses.
         """
+        arguments.file("annotations", annotations)
+        categories = list(arguments.iterable("categories", categories))
         rows = read_annotations(annotations, categories)
         return cls.of_annotations(rows, categories)
 
@@ -182,7 +191,8 @@ class GroundTruth:
             ValueError: no id, no boxes, not one value for each box, or an
                 unknown label.
         """
-        image_id = known_id(image_id)
+        image_id = _id("image_id", image_id)
+        arguments.integers("shape", shape, 2)
         given = {"labels": labels, "crowds": crowds, "areas": areas}
         given = {name: x for name, x in given.items() if x is not None}
         boxes, *columns = _checked(image_id, boxes, **given)
@@ -211,13 +221,13 @@ class GroundTruth:
         Raises:
             ValueError: if no category has this label.
         """
-        label = int(label)
+        label = arguments.integer("label", label, 0)
         if self.categories is None:
             return label
         if not 0 <= label < len(self.categories):
             raise ValueError(
                 f"Labels must be from 0 to {len(self.categories) - 1}, as "
-                f"there are categories. Received: {label}"
+                f"there are categories. Received: label={label}"
             )
         return self.categories[label]
 
@@ -298,11 +308,11 @@ class GroundTruth:
             ValueError: if some are not among those that were added.
         """
         images, _ = self._ids()
-        image_ids = set(image_ids)
+        image_ids = {_id("image_ids", one) for one in image_ids}
         unknown = sorted(image_ids - set(images), key=_order)
         if unknown:
             raise ValueError(
-                f"{len(unknown)} pictures are not in the ground truth, such "
+                f"{len(unknown)} of `image_ids` are not in the truth, such "
                 f"as {unknown[0]!r}."
             )
         return sorted(images[one] for one in image_ids)
@@ -333,7 +343,7 @@ class DetectionResults:
                 score is no finite number, which pycocotools takes for a
                 match.
         """
-        image_id = known_id(image_id)
+        image_id = _id("image_id", image_id)
         if image_id in self._by_image:
             raise ValueError(f"The picture {image_id!r} is there already.")
         columns = _checked(image_id, boxes, labels=labels, scores=scores)
@@ -342,6 +352,7 @@ class DetectionResults:
 
     def rows(self, truth: GroundTruth) -> list[dict]:
         """As COCO's result files have them, in the order of image ids."""
+        arguments.instance("truth", truth, GroundTruth)
         return [
             {
                 "image_id": image_id,
@@ -354,7 +365,14 @@ class DetectionResults:
         ]
 
 
+def _id(name, value):
+    with arguments.told(name, value, "a whole number of 64 bits, or text"):
+        return known_id(value)
+
+
 def _evaluated(truth, results, image_ids=None):
+    arguments.instance("truth", truth, GroundTruth)
+    arguments.instance("results", results, DetectionResults)
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -391,8 +409,11 @@ def coco_numbers(truth, results, image_ids=None) -> dict[str, float]:
         ValueError: if results are of pictures that the truth lacks, or none
             are to be judged.
     """
-    if image_ids is not None and not len(image_ids := list(image_ids)):
-        raise ValueError("`image_ids` must have one at least. Received none.")
+    if image_ids is not None:
+        given = arguments.iterable("image_ids", image_ids)
+        image_ids = list(given)
+        if not image_ids:
+            arguments.refuse("image_ids", given, "ids, one at least")
     stats = _evaluated(truth, results, image_ids).stats
     return dict(zip(NUMBERS, np.asarray(stats).tolist()))
 
@@ -408,6 +429,9 @@ def ap_by_area(truth, results, edges) -> list[float]:
     """
     from pycocotools.cocoeval import COCOeval
 
+    given, edges = edges, arguments.array("edges", edges, 1)
+    if not (np.diff(edges, prepend=0.0) > 0).all():
+        arguments.refuse("edges", given, "ascending areas above 0")
     full = _evaluated(truth, results)
     bounds = [0.0, *map(float, edges), 1e10]
     evaluation = COCOeval(full.cocoGt, full.cocoDt, "bbox")

@@ -1,8 +1,11 @@
 """Runs a detector over pictures, for COCO's numbers."""
 
+import numpy as np
+
+from keras_pyconv import arguments
 from keras_pyconv.tasks.detection.decoding import DecodeDetections
 from keras_pyconv.tasks.detection.evaluation import DetectionResults
-from keras_pyconv.tasks.detection.predict import to_pixels
+from keras_pyconv.tasks.detection.one_picture import to_pixels
 
 
 def collect_detections(model, batches, **options) -> DetectionResults:
@@ -19,6 +22,7 @@ def collect_detections(model, batches, **options) -> DetectionResults:
     """
     import tensorflow as tf
 
+    arguments.iterable("batches", batches)
     layer = DecodeDetections.for_model(model, **options)
     found_in = tf.function(
         lambda images: layer(model(images, training=False)),
@@ -27,7 +31,8 @@ def collect_detections(model, batches, **options) -> DetectionResults:
     results = DetectionResults()
     for images, ids, sides in batches:
         found = {name: x.numpy() for name, x in found_in(images).items()}
-        for row, (image_id, side) in enumerate(zip(ids.numpy(), sides.numpy())):
+        pairs = zip(np.asarray(ids), np.asarray(sides))
+        for row, (image_id, side) in enumerate(pairs):
             count = found["count"][row]
             results.add(
                 image_id,

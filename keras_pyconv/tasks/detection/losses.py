@@ -12,6 +12,8 @@ all, its negatives included.
 import keras
 from keras import ops
 
+from keras_pyconv import arguments
+
 NEGATIVES = 3  # for each positive box
 
 
@@ -29,6 +31,7 @@ class OffsetLoss(keras.losses.Loss):
     """
 
     def __init__(self, name="offset_loss", **kwargs):
+        arguments.text("name", name, optional=True)
         super().__init__(name=name, **kwargs)
 
     def call(self, y_true, y_pred):
@@ -51,6 +54,7 @@ class ClassLoss(keras.losses.Loss):
     """
 
     def __init__(self, name="class_loss", **kwargs):
+        arguments.text("name", name, optional=True)
         super().__init__(name=name, **kwargs)
 
     def call(self, y_true, y_pred):

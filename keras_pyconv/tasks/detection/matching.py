@@ -13,6 +13,7 @@ there. It is used for the overlaps alone.
 import keras
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.tasks.detection.library import keras_cv
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
@@ -31,6 +32,14 @@ def corners(boxes):
     )
 
 
+def check_boxes(**boxes):
+    """Refuses what are no rows of four numbers."""
+    for name, value in boxes.items():
+        value = arguments.tensor_like(name, value)
+        if value.shape[-1:] != (4,) or len(value.shape) < 2:
+            arguments.refuse(name, value, "boxes, rows of four numbers")
+
+
 def overlaps(default_boxes, boxes):
     """Intersection over union.
 
@@ -41,6 +50,7 @@ def overlaps(default_boxes, boxes):
     Returns:
         `(num_boxes, objects)` in [0, 1].
     """
+    check_boxes(default_boxes=default_boxes, boxes=boxes)
     return keras.utils.bounding_boxes.compute_iou(
         corners(default_boxes) * SIDE, boxes * SIDE, "yxyx"
     )
@@ -60,6 +70,8 @@ def match(overlaps, valid):
     """
     import tensorflow as tf
 
+    arguments.tensor_like("overlaps", overlaps, (2,))
+    arguments.tensor_like("valid", valid, (1,))
     overlaps = tf.where(valid, overlaps, -1.0)
     # The matcher takes what reaches its threshold; the rule is to exceed.
     above = float(np.nextafter(np.float32(MIN_OVERLAP), np.float32(1)))
@@ -89,6 +101,7 @@ def encode(default_boxes, boxes):
         logarithms of the ratios of width and height, divided by the
         variances.
     """
+    check_boxes(default_boxes=default_boxes, boxes=boxes)
     return keras.utils.bounding_boxes.encode_box_to_deltas(
         default_boxes,
         boxes,
@@ -109,6 +122,7 @@ def decode(default_boxes, offsets):
     Returns:
         `(..., num_boxes, 4)`: ymin, xmin, ymax, xmax in fractions.
     """
+    check_boxes(default_boxes=default_boxes, offsets=offsets)
     # No object is so large, and no box is infinite then.
     sizes = [LARGEST_GROWTH / variance for variance in VARIANCES[2:]]
     most = np.array([np.inf, np.inf, *sizes], "float32")
@@ -139,6 +153,8 @@ def encode_targets(default_boxes, boxes, labels):
     """
     import tensorflow as tf
 
+    check_boxes(default_boxes=default_boxes, boxes=boxes)
+    arguments.tensor_like("labels", labels, (1,))
     # One object more, which is not there, so that there is always one.
     boxes = tf.concat([boxes, [[0.0, 0.0, 1.0, 1.0]]], axis=0)
     labels = tf.concat([tf.cast(labels, tf.int32), [0]], axis=0)

@@ -9,6 +9,8 @@ import functools
 
 import numpy as np
 
+from keras_pyconv import arguments
+
 IGNORED = 255
 
 _ADE20K = """\
@@ -69,6 +71,7 @@ def palette(classes: int) -> np.ndarray:
     Returns:
         uint8 `(classes, 3)`, RGB.
     """
+    arguments.integer("classes", classes)
     colors = _ordered_colors()
     return colors[np.arange(classes) % len(colors)]
 
@@ -87,13 +90,17 @@ def color_labels(labels, colors=None, ignored=IGNORED) -> np.ndarray:
     Raises:
         ValueError: if a label has no colour.
     """
-    labels = np.asarray(labels).astype("int64")
+    labels = arguments.array("labels", labels, 2, "iub").astype("int64")
+    arguments.integer("ignored", ignored, -arguments.MOST)
     known = labels != ignored
     highest = int(labels[known].max(initial=0))
-    colors = palette(highest + 1) if colors is None else np.asarray(colors)
+    if colors is None:
+        colors = palette(highest + 1)
+    colors = arguments.array("colors", colors, 2, last=3)
     if highest >= len(colors):
         raise ValueError(
-            f"Label {highest} has no colour; there are {len(colors)}."
+            f"Label {highest} of `labels` has no colour; there are "
+            f"{len(colors)} `colors`."
         )
     picture = colors[np.where(known, labels, 0)].astype("uint8")
     picture[~known] = 0
@@ -113,6 +120,8 @@ def overlay(image, labels, colors=None, opacity=0.5, ignored=IGNORED):
     Returns:
         uint8 `(height, width, 3)`.
     """
+    arguments.array("image", image, 3, last=3)
+    arguments.number("opacity", opacity, 0, 1)
     colored = color_labels(labels, colors, ignored).astype("float32")
     share = opacity * (np.asarray(labels) != ignored)[..., np.newaxis]
     mixed = image * (1 - share) + colored * share
@@ -129,11 +138,11 @@ def number_of_classes(model) -> int:
     output = output.get("logits") if isinstance(output, dict) else output
     shape = tuple(getattr(output, "shape", ()))
     if len(shape) != 4:
-        name = getattr(model, "name", model)
+        name = arguments.shown(getattr(model, "name", model))
         raise ValueError(
-            f"{name!r} is no segmentation network. Wanted: a model to logits "
-            "(batch, height, width, classes), such as PyConvSegNet. Received: "
-            f"an output of shape {shape}"
+            f"`model` {name} is no segmentation network. Wanted: a model to "
+            "logits (batch, height, width, classes), such as PyConvSegNet. "
+            f"Received: an output of shape {shape}"
         )
     return shape[-1]
 
@@ -146,10 +155,12 @@ def names_of_classes(classes: int, names=None) -> tuple[str, ...]:
     """
     if names is None and classes == len(ADE20K_CLASSES):
         return ADE20K_CLASSES
-    names = range(classes) if names is None else names
-    names = tuple(map(str, names))
-    if len(names) != classes:
+    if names is None:
+        return tuple(map(str, range(classes)))
+    found = arguments.texts("class_names", names)
+    if len(found) != classes:
         raise ValueError(
-            f"The network has {classes} classes. Received: {len(names)} names"
+            f"The network has {classes} classes. Received: {len(found)} names, "
+            f"class_names={arguments.shown(names)}"
         )
-    return names
+    return found

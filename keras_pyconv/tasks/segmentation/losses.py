@@ -8,6 +8,7 @@ ignored like one that is labelled throughout, and is NaN where all is ignored.
 import keras
 from keras import ops
 
+from keras_pyconv import arguments
 from keras_pyconv.models.auxiliary import AUXILIARY_WEIGHT
 from keras_pyconv.tasks.segmentation.classes import IGNORED
 
@@ -24,6 +25,13 @@ def _over_replicas(count):
     if tf.distribute.get_strategy().num_replicas_in_sync == 1:
         return count
     return tf.distribute.get_replica_context().all_reduce("sum", count)
+
+
+def check_ignored(ignored, axis, name=None):
+    """Refuses what is no label, no axis or no name."""
+    arguments.integer("ignored", ignored, -arguments.MOST)
+    arguments.integer("axis", axis, -9, 9)
+    arguments.text("name", name, optional=True)
 
 
 def pixel_losses(y_true, y_pred, ignored=IGNORED, axis=-1):
@@ -80,6 +88,8 @@ class SegmentationLoss(keras.losses.Loss):
         name="segmentation_loss",
         **kwargs,
     ):
+        check_ignored(ignored, axis, name)
+        arguments.number("auxiliary_weight", auxiliary_weight, 0)
         # `call` returns the mean itself, which no reduction changes.
         super().__init__(name=name, **{**kwargs, "reduction": "sum"})
         self.ignored = ignored

@@ -8,10 +8,18 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_pyconv import arguments
 from keras_pyconv.tasks.segmentation.classes import IGNORED
-from keras_pyconv.tasks.segmentation.losses import pixel_losses
+from keras_pyconv.tasks.segmentation.losses import check_ignored, pixel_losses
 
 ABSENT = ("skip", "zero")
+
+
+def _square(matrix):
+    found = arguments.array("matrix", matrix, 2).astype("float64")
+    if len(found) != found.shape[1]:
+        arguments.refuse("matrix", matrix, "square")
+    return found
 
 
 def class_iou(matrix) -> np.ndarray:
@@ -21,7 +29,7 @@ def class_iou(matrix) -> np.ndarray:
         matrix: `(classes, classes)` counts of pixels, by truth and
             prediction.
     """
-    matrix = np.asarray(matrix, "float64")
+    matrix = _square(matrix)
     hits = np.diag(matrix)
     union = matrix.sum(axis=0) + matrix.sum(axis=1) - hits
     return np.divide(
@@ -42,10 +50,7 @@ def mean_iou(matrix, absent: str = "skip") -> float:
     Raises:
         ValueError: if `absent` is another word.
     """
-    if absent not in ABSENT:
-        raise ValueError(
-            f"`absent` must be one of {ABSENT}. Received: {absent!r}"
-        )
+    arguments.one_of("absent", absent, ABSENT)
     ious = class_iou(matrix)
     if absent == "zero":
         return float(np.nan_to_num(ious).mean())
@@ -55,9 +60,15 @@ def mean_iou(matrix, absent: str = "skip") -> float:
 
 def pixel_accuracy(matrix) -> float:
     """Right pixels over all valid ones."""
-    matrix = np.asarray(matrix, "float64")
+    matrix = _square(matrix)
     total = matrix.sum()
     return float(np.trace(matrix) / total) if total else float("nan")
+
+
+def _check_labels(classes, ignored, axis, name=None):
+    # Its square is counted in 32 bits.
+    arguments.integer("classes", classes, at_most=2**15)
+    check_ignored(ignored, axis, name)
 
 
 def confusion_counts(truth, answers, classes, ignored=IGNORED, axis=-1):
@@ -76,12 +87,18 @@ def confusion_counts(truth, answers, classes, ignored=IGNORED, axis=-1):
     Returns:
         int32 tensor `(classes, classes)`.
     """
+    _check_labels(classes, ignored, axis)
+    arguments.tensor_like("truth", truth)
+    arguments.tensor_like("answers", answers)
     truth = ops.cast(ops.convert_to_tensor(truth), "int32")
     answers = ops.convert_to_tensor(answers)
     if "float" in keras.backend.standardize_dtype(answers.dtype):
         answers = ops.argmax(answers, axis=axis)
     if len(truth.shape) == len(answers.shape) + 1:
         truth = ops.squeeze(truth, axis)
+    if len(truth.shape) != len(answers.shape):
+        rule = f"of the shape of `truth`, {tuple(truth.shape)}"
+        arguments.refuse("answers", answers, rule)
     answers = ops.reshape(ops.cast(answers, "int32"), (-1,))
     truth = ops.reshape(truth, (-1,))
     inside = ops.logical_and(truth >= 0, truth < classes)
@@ -122,8 +139,9 @@ class ConfusionMatrix(keras.metrics.Metric):
     def __init__(
         self, classes, ignored=IGNORED, axis=-1, name="confusion", **kwargs
     ):
+        _check_labels(classes, ignored, axis, name)
         super().__init__(name=name, **kwargs)
-        self.classes = classes
+        self.classes = int(classes)
         self.ignored = ignored
         self.axis = axis
         self.matrix = self.add_variable(
@@ -180,6 +198,7 @@ class PixelLoss(keras.metrics.Mean):
     """
 
     def __init__(self, ignored=IGNORED, axis=-1, name="pixel_loss", **kwargs):
+        check_ignored(ignored, axis, name)
         super().__init__(name=name, **kwargs)
         self.ignored = ignored
         self.axis = axis

@@ -18,12 +18,14 @@ import math
 import keras
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.ops.resize import resize_rows
 from keras_pyconv.tasks.preprocessing import (
     IMAGENET_DEVIATION,
     IMAGENET_MEAN,
     LARGEST_PIXEL,
 )
+from keras_pyconv.tasks.segmentation.classes import number_of_classes
 
 STRIP_NUMBERS = 16_000_000  # probabilities in a strip: 64 MB
 
@@ -53,13 +55,8 @@ class Protocol:
     deviation: tuple[float, ...] = IMAGENET_DEVIATION
 
     def __post_init__(self):
-        for name in ("window", "batch"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"`{name}` must be a positive integer. "
-                    f"Received: {name}={value!r}"
-                )
+        arguments.check_fields(self)
+        arguments.normalization(self.mean, self.deviation)
         if not self.scales or min(self.scales) <= 0:
             raise ValueError(
                 "`scales` must be positive factors, at least one. "
@@ -108,6 +105,8 @@ class SlidingWindows:
     def __init__(self, model: keras.Model, protocol: Protocol = SINGLE_SCALE):
         import tensorflow as tf
 
+        arguments.instance("protocol", protocol, Protocol)
+        number_of_classes(model)
         side = protocol.window
         shape = tuple(model.input_shape)
         if any(size not in (None, side) for size in shape[1:3]):
@@ -185,13 +184,20 @@ class SlidingWindows:
         Args:
             image: `(height, width, channels)`, pixels in [0, 255].
 
-        Yields:
-            Pairs of the first row and a float32 tensor
+        Returns:
+            An iterator of pairs of the first row and a float32 tensor
             `(rows, width, classes)`.
         """
+        image = arguments.array("image", image, 3)
+        channels = self.model.input_shape[-1]
+        if not image.size or image.shape[-1] != channels:
+            rule = f"not empty, (height, width, {channels})"
+            arguments.refuse("image", image, rule)
+        return self._strips(image)
+
+    def _strips(self, image):
         import tensorflow as tf
 
-        image = np.asarray(image)
         height, width = image.shape[:2]
         base = self.protocol.base_size or max(height, width)
         maps = [

@@ -11,30 +11,12 @@ short side, 256 and not 224, since they have to cover the width together.
 
 import dataclasses
 
+from keras_pyconv import arguments
 from keras_pyconv.tasks.preprocessing import (
     IMAGENET_DEVIATION,
     IMAGENET_MEAN,
     normalize,
 )
-from keras_pyconv.tasks.results import check_count
-
-MOST_VIEWS = 1000  # of a video; at 256 pixels they take 3 GB
-
-
-def check_views(most_clips, crops):
-    """Refuses numbers of views that nobody means, before they are decoded.
-
-    Raises:
-        TypeError: one is no integer.
-        ValueError: one is not positive, or together they are too many.
-    """
-    for name, value in (("most_clips", most_clips), ("crops", crops)):
-        check_count(name, value, MOST_VIEWS)
-    if most_clips * crops > MOST_VIEWS:
-        raise ValueError(
-            f"`most_clips` times `crops` must be at most {MOST_VIEWS:,}. "
-            f"Received: most_clips={most_clips}, crops={crops}"
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,13 +44,8 @@ class Clips:
     deviation: tuple[float, ...] = IMAGENET_DEVIATION
 
     def __post_init__(self):
-        for name in ("frames", "stride", "size", "resize"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"`{name}` must be a positive integer. "
-                    f"Received: {name}={value!r}"
-                )
+        arguments.check_fields(self)
+        arguments.normalization(self.mean, self.deviation)
         low, high = self.short_sides
         if not self.size <= low <= high:
             raise ValueError(

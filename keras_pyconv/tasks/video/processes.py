@@ -8,6 +8,7 @@ cannot be read, and another process takes its place.
 import os
 import queue
 
+from keras_pyconv import arguments
 from keras_pyconv.children import Child, ChildEnded
 from keras_pyconv.tasks.video import files
 
@@ -26,10 +27,9 @@ class Decoders:
     """
 
     def __init__(self, processes=None, timeout=TIMEOUT_SECONDS):
-        if processes is not None and processes < 1:
-            raise ValueError(
-                f"`processes` must be positive. Received: {processes}"
-            )
+        if processes is not None:
+            arguments.integer("processes", processes, at_most=1024)
+        arguments.number("timeout", timeout, above=0)
         self.processes = processes or os.cpu_count() or 1
         self.timeout = timeout
         self._alive = set()
@@ -37,7 +37,7 @@ class Decoders:
         for _ in range(self.processes):
             self._idle.put(None)
 
-    def __call__(self, task, path, **arguments):
+    def __call__(self, task, path, **options):
         """What `decoding`'s function of that name makes of a file.
 
         Returns:
@@ -47,11 +47,13 @@ class Decoders:
             files.UnreadableVideo: if the file cannot be read.
             ImportError: if PyAV is not installed.
         """
+        arguments.text("task", task)
+        path = os.fspath(arguments.path("path", path))
         process = self._idle.get()
         try:
             if process is None or not process.is_alive():
                 process = self._started(process)
-            array, notes = self._ask(process, task, path, arguments)
+            array, notes = self._ask(process, task, path, options)
         except BaseException:
             # It may be in the middle of an answer.
             self._end(process)

@@ -139,7 +139,7 @@ def test_what_is_no_box_is_refused_before_it_counts():
         (lambda: truth.add(1, (50, 50), [box, box[:2] * 2], [0, 1]), "row 1"),
         (lambda: truth.add(1, (50, 50), [box], [0], areas=[nan]), "areas"),
         (lambda: truth.add(1, (50, 50), [box], [0], crowds=[]), "crowds"),
-        (lambda: truth.add(1, (50, 50), [box], [2]), "0 to 1, .* Received: 2"),
+        (lambda: truth.add(1, (50, 50), [box], [2]), "0 to 1, .*label=2"),
         (lambda: truth.add(1, (50, 50), [box], [-1]), "Received: -1"),
         (lambda: GroundTruth([5, 5]), "Received 5 more than once"),
         (lambda: GroundTruth([None]), "An id must be"),
