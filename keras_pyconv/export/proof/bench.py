@@ -10,12 +10,13 @@ import os
 
 import numpy as np
 
-from keras_pyconv.export.inspect import UNKNOWN_SIZES, random_array
+from keras_pyconv.export.inspect import UNKNOWN_SIZES
 from keras_pyconv.export.proof.clean_process import (
     Setting,
     ask,
     known_signature,
 )
+from keras_pyconv.export.proof.questions import example_rows
 from keras_pyconv.export.serving.warmup import read_warmup
 
 # Of a table, by the field of a `Timing`.
@@ -58,21 +59,13 @@ def request_arrays(path, signature, batch, size):
 
     Numbers are random; strings are rows of the version's warm-up requests.
     """
-    generator = np.random.default_rng(0)
-    kept = [a for name, a in read_warmup(path) if name == signature]
-    arrays = {}
-    for name, spec in known_signature(path, signature).inputs.items():
-        if spec.dtype == "string":
-            if not kept:
-                raise ValueError(
-                    f"The signature {signature!r} takes strings, and {path} "
-                    "has no warm-up requests to take some from."
-                )
-            rows = np.concatenate([request[name] for request in kept])
-            arrays[name] = np.resize(rows, (batch, *rows.shape[1:]))
-        else:
-            shape = (batch, *spec.shape[1:])
-            arrays[name] = random_array(spec.dtype, shape, generator, size)
+    spec = known_signature(path, signature)
+    arrays = example_rows(signature, spec, read_warmup(path), size, batch)
+    if arrays is None:
+        raise ValueError(
+            f"The signature {signature!r} takes what cannot be guessed, such "
+            f"as text, and {path} has no warm-up requests to take it from."
+        )
     return arrays
 
 

@@ -54,36 +54,39 @@ def fitting(warmup, specs):
     return warmup
 
 
-def _from_warmup(warmup, signature, name):
-    """Two rows of an input, from the requests that the export brought."""
-    rows = [
+def _from_warmup(warmup, signature, name, count):
+    """Rows of an input, from the longest request that the export brought."""
+    requests = [
         arrays[name]
         for asked, arrays in warmup
         if asked == signature and np.size(arrays.get(name, ()))
     ]
-    if not rows:
+    if not requests:
         return None
-    most = max(rows, key=len)
-    return most[[0, min(1, len(most) - 1)]]
+    rows = max(requests, key=len)
+    return np.resize(rows, (count, *rows.shape[1:]))
 
 
-def _two_rows(name, spec, warmup, size):
-    """Two examples of one signature, or None where nobody can guess."""
+def example_rows(name, spec, warmup, size, count):
+    """Examples of one signature by input, or None where nobody can guess.
+
+    Open axes of numbers are `size`.
+    """
     generator = np.random.default_rng(0)
-    both = {}
+    rows = {}
     for key, tensor in spec.inputs.items():
         if tensor.shape is None:
             return None
         if tensor.dtype != "string":
-            shape = (2, *tensor.shape[1:])
-            both[key] = random_array(tensor.dtype, shape, generator, size)
+            shape = (count, *tensor.shape[1:])
+            rows[key] = random_array(tensor.dtype, shape, generator, size)
             continue
-        both[key] = _from_warmup(warmup, name, key)
-        if both[key] is None and key == FILES:
-            both[key] = example_images(2, 96, 128)
-        if both[key] is None:
+        rows[key] = _from_warmup(warmup, name, key, count)
+        if rows[key] is None and key == FILES:
+            rows[key] = example_images(count, 96, 128)
+        if rows[key] is None:
             return None
-    return both
+    return rows
 
 
 def _picture_questions(spec, both):
@@ -111,7 +114,7 @@ def questions(name, spec, warmup=(), size=64):
     is both after it. None where the signature takes strings that nobody can
     guess and that do not stand in `warmup`. Open axes are `size`.
     """
-    both = _two_rows(name, spec, warmup, size)
+    both = example_rows(name, spec, warmup, size, count=2)
     if both is None:
         return []
     asked = [
