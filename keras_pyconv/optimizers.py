@@ -30,7 +30,8 @@ def _increasing(boundaries):
         arguments.refuse("boundaries", boundaries, "a list of numbers from 0")
     if list(found) != sorted(set(found)):
         raise ValueError(
-            f"`boundaries` must increase. Received: boundaries={list(found)}"
+            "`boundaries` must increase. "
+            f"Received: boundaries={arguments.shown(boundaries)}"
         )
     return found
 

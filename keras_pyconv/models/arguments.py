@@ -104,7 +104,7 @@ def check_weights(weights, variant=None, argument="weights"):
 def check_backbone_weights(weights, variant):
     """Refuses what is no classifier, and none of `check_weights`."""
     if not isinstance(weights, keras.Model):
-        check_weights(weights, variant)
+        check_weights(weights, variant, "backbone_weights")
 
 
 def check_input_shape(input_shape, sizes=IMAGE_SIZES):
