@@ -213,10 +213,10 @@ def _command_line():
 
 def main(argv=None):
     from benchmarks import machine
-    from benchmarks.records import write_record
+    from benchmarks.records import HERE, write_record
 
     options = _command_line().parse_args(argv)
-    roots = dict.fromkeys(CONTENDERS, machine.ROOT)
+    roots = dict.fromkeys(CONTENDERS, HERE.parent)
     roots["other"] = options.other.resolve()
     cases = [
         (setting, subject)

@@ -13,15 +13,13 @@ is the way with the least sum.
 """
 
 import json
-import os
 import pathlib
 import re
-import subprocess
-import sys
 import time
 
 from benchmarks import machine
-from benchmarks.records import command_line, write_record
+from benchmarks.records import HERE, command_line, write_record
+from keras_pyconv.children import Child
 
 # name: (input sizes, channels, filters, kernel, groups, stride)
 LEVELS = {
@@ -58,7 +56,8 @@ LEVELS = {
     "video in space, 32": ((16, 56, 56), 128, 32, (3, 3, 3), 1, (1, 2, 2)),
     "video in space, 128": ((8, 28, 28), 128, 128, (3, 3, 3), 1, (1, 2, 2)),
 }
-RULES_FILE = machine.ROOT / "keras_pyconv/ops/conv/choose.py"
+HOUR = 3600
+RULES_FILE = HERE.parent / "keras_pyconv/ops/conv/choose.py"
 _ON = {"TF_ENABLE_ONEDNN_OPTS": "1"}
 # name: (environment, dtype, instructions that the processor must have)
 SETTINGS = {
@@ -154,14 +153,13 @@ def rows(dtype, batch, chosen, repeats):
         }
 
 
-def child(setting, batch, chosen, repeats):
-    """Prints the rows of one setting as lines of JSON."""
+def timed(setting, batch, chosen, repeats):
+    """The rows of one setting, in a process that was started with it."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    for row in rows(SETTINGS[setting][1], batch, chosen, repeats):
-        print(json.dumps(row), flush=True)
+    return list(rows(SETTINGS[setting][1], batch, chosen, repeats))
 
 
 def table(setting, found):
@@ -254,17 +252,9 @@ def measured(options):
             continue
         if needs not in (None, *described["instruction_sets"]):
             continue
-        call = f"child({setting!r}, {options.batch}, {chosen}, "
-        code = f"from benchmarks.grouped_conv import *; {call}"
-        output = subprocess.run(
-            [sys.executable, "-c", f"{code}{options.repeats})"],
-            env={**os.environ, **environment, "TF_CPP_MIN_LOG_LEVEL": "2"},
-            cwd=machine.ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        ).stdout
-        results[setting] = [json.loads(line) for line in output.splitlines()]
+        asked = setting, options.batch, chosen, options.repeats
+        with Child("benchmarks.grouped_conv:timed", environment) as process:
+            results[setting] = process.ask(*asked, timeout=HOUR)
         print("\n".join([*table(setting, results[setting]), ""]), flush=True)
     return {"machine": described, "results": results}
 

@@ -298,6 +298,15 @@ def test_every_way_gives_the_same(way):
     _close(forced(inputs), np.array(layer(inputs)))
 
 
+@pytest.mark.parametrize("name", ["served", "portable"])
+def test_a_file_that_names_a_target_as_a_way_loads(name):
+    config = {**PyConv(8).get_config(), "way": name}
+    with pytest.warns(DeprecationWarning, match=f'give `target="{name}"`'):
+        layer = PyConv.from_config(config)
+    assert (layer.way, layer.target) == (None, name)
+    assert PyConv(8).target == "here"
+
+
 @pytest.mark.parametrize(
     ("initializer", "differ"),
     [

@@ -19,9 +19,7 @@ TIMED = [
     for number, words in enumerate(ABOVE)
     if words.split(": ")[0] in benchmark.SETTINGS
 ]
-(RECORD,) = (benchmark.machine.ROOT / "benchmarks/results").glob(
-    "*-grouped-conv.json"
-)
+(RECORD,) = (benchmark.HERE / "results").glob("*-grouped-conv.json")
 
 
 def test_something_stands_above_every_rule():
