@@ -141,6 +141,9 @@ def main(arguments=None):
     path = write_record(record, "learning", options)
     draw(runs, path.with_suffix(".png"))
     for run in runs:
+        if not run["epochs"]:
+            print(f"{run['network']}: stopped in its first epoch")
+            continue
         first, last = run["epochs"][0], run["epochs"][-1]
         print(
             f"{run['network']}: loss {first['loss']:.3f} to "
