@@ -284,7 +284,12 @@ def new_file(name, value) -> pathlib.Path:
     """A path that a file can be written to; its folder may be missing."""
     found = path(name, value)
     if os.path.isdir(found):
-        refuse(name, value, "the name of a file; a folder", IsADirectoryError)
+        refuse(
+            name,
+            value,
+            "the name of a file, not of a folder",
+            IsADirectoryError,
+        )
     return found
 
 

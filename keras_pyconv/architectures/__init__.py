@@ -43,6 +43,7 @@ from keras_pyconv.architectures.segmentation import (
     HEADS,
     SEGMENTERS,
     AtrousHead,
+    Head,
     ParsingHead,
     PoolingHead,
     Segmenter,

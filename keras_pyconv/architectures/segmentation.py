@@ -25,8 +25,12 @@ from keras_pyconv.arguments import integer, one_of, rate, shown
 from keras_pyconv.reading import short
 
 
+class Head:
+    """A record of a head; `networks.segmentation.HEADS` has its function."""
+
+
 @dataclass(frozen=True)
-class ParsingHead:
+class ParsingHead(Head):
     """PyConvPH (paper, Figure 5): a local and a global branch, merged.
 
     Both are 1x1, PyConv, 1x1 of `width` filters; the global one works on
@@ -45,7 +49,7 @@ class ParsingHead:
 
 
 @dataclass(frozen=True)
-class PoolingHead:
+class PoolingHead(Head):
     """A 3x3 convolution of `width` filters over pooled context (PSPNet).
 
     Each of `bins` averages the map to that many bins along each axis, and
@@ -61,7 +65,7 @@ class PoolingHead:
 
 
 @dataclass(frozen=True)
-class AtrousHead:
+class AtrousHead(Head):
     """ASPP of DeepLabv3: a 1x1, dilated 3x3s and an image average, merged.
 
     The paper does not print the `rates`; these are DeepLabv3's own at an
@@ -73,9 +77,6 @@ class AtrousHead:
 
     def __post_init__(self):
         check_fields(self)
-
-
-Head = ParsingHead | PoolingHead | AtrousHead
 
 
 @dataclass(frozen=True)

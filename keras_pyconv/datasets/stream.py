@@ -77,7 +77,8 @@ def training_stream(
             `batches`.
     """
     _check(count, batch_size, seed, shard)
-    arguments.integer("shuffle_buffer", shuffle_buffer, at_most=2**63 - 1)
+    if shuffle_buffer is not None:
+        arguments.integer("shuffle_buffer", shuffle_buffer, at_most=2**63 - 1)
     arguments.function("examples", examples)
     arguments.function("prepare", prepare)
     arguments.function("batch_map", batch_map, optional=True)

@@ -72,5 +72,5 @@ def test_less_than_two_classes_are_refused(tmp_path, counts):
 
 @pytest.mark.parametrize("share", [0, 1, 20])
 def test_a_share_that_is_none_is_refused(tmp_path, share):
-    with pytest.raises(ValueError, match=f"Received: {share}"):
+    with pytest.raises(ValueError, match=f"Received: share={share}"):
         split_class_folder(fill(tmp_path, {"a": 4, "b": 4}), share)

@@ -315,5 +315,5 @@ def test_categories_by_name_are_compared(file):
 
 
 def test_a_missing_folder_is_named(file):
-    with pytest.raises(ValueError, match="no folder .*absent for the pictures"):
+    with pytest.raises(FileNotFoundError, match="existing folder.*absent"):
         coco_files(file, file.parent / "absent")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_pyconv
-from keras_pyconv.architectures import PYRAMIDS
+from keras_pyconv.architectures import PYRAMIDS, Head
 from keras_pyconv.complexity import complexity
 from keras_pyconv.networks import segmentation, segmenter, unit
 from keras_pyconv.networks.authors_names import module_names, parameter_name
@@ -19,7 +19,7 @@ SHAPE = (33, 40, 3)
 
 
 @dataclass(frozen=True)
-class DenseHead:
+class DenseHead(Head):
     """Pyramids, each of which sees the maps of all before it."""
 
     width: int = 8

@@ -97,7 +97,7 @@ def test_a_segmenter_takes_its_backbone_when_it_is_built(trained):
 
 
 def test_an_unknown_part_is_refused():
-    with pytest.raises(ValueError, match="'backbone'.*Received: 'body'"):
+    with pytest.raises(ValueError, match="'backbone'.*Received: part='body'"):
         load(build(), "imagenet", part="body")
 
 

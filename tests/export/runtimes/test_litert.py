@@ -114,13 +114,13 @@ def test_any_number_of_rows_may_be_asked_at_once(images, tmp_path):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"precision": "int4"}, "Known: float32, float16, int8"),
+        ({"precision": "int4"}, "`precision` must be one of .*'int4'"),
         ({"precision": "int8"}, "needs `calibration`"),
         (
             {"precision": "int8", "calibration": np.zeros((2, 8, 8, 4))},
             r"shapes .*16, 16.*Received: .*8, 8",
         ),
-        ({"batch": 0}, "positive integer, or None"),
+        ({"batch": 0}, "`batch` must be a positive integer. .*batch=0"),
     ],
     ids=["precision", "no calibration", "other calibration", "batch"],
 )
