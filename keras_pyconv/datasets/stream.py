@@ -30,6 +30,7 @@ def training_stream(
     batch_map=None,
     substitute=None,
     digest=None,
+    recorded=None,
 ):
     """Shuffled, prepared, endless batches that can begin at any step.
 
@@ -64,6 +65,8 @@ def training_stream(
             everywhere. None lets the failure end the stream.
         digest: text that is another for other examples, such as a hash of
             their names; None where there is none.
+        recorded: dictionary of what else makes other examples of the same
+            files, for `fingerprint`.
 
     Returns:
         A function `batches(first_step=0)` to an endless `tf.data.Dataset`
@@ -140,7 +143,7 @@ def training_stream(
 
     batches.steps_per_epoch = steps_per_epoch
     batches.batch_size = batch_size
-    batches.fingerprint = {"examples": int(count)}
+    batches.fingerprint = {"examples": int(count), **(recorded or {})}
     if digest is not None:
         batches.fingerprint["digest_of_names"] = digest
     return batches
