@@ -111,7 +111,7 @@ def normalize(pictures, preprocessing: Preprocessing):
     """Shifts and scales pixels in [0, 255] to what the network sees.
 
     Args:
-        pictures: tensor of shape `(..., channels)`.
+        pictures: tensor of shape `(..., width, channels)`.
         preprocessing: whose mean and deviation are taken.
 
     Returns:
@@ -119,9 +119,18 @@ def normalize(pictures, preprocessing: Preprocessing):
     """
     import tensorflow as tf
 
-    scaled = tf.cast(pictures, tf.float32) / LARGEST_PIXEL
-    mean = tf.constant(preprocessing.mean, tf.float32)
-    return (scaled - mean) / tf.constant(preprocessing.deviation, tf.float32)
+    sides = tf.shape(pictures)
+    # Three numbers along the last axis take five times as long as a row does.
+    width = sides[-2]
+    mean, deviation = (
+        tf.tile(tf.constant(numbers, tf.float32), [width])
+        for numbers in (preprocessing.mean, preprocessing.deviation)
+    )
+    row = [width * len(preprocessing.mean)]
+    rows = tf.reshape(pictures, tf.concat([sides[:-2], row], axis=0))
+    rows = tf.cast(rows, tf.float32) / LARGEST_PIXEL
+    normalized = tf.reshape((rows - mean) / deviation, sides)
+    return tf.ensure_shape(normalized, pictures.shape)
 
 
 def prepare_picture(picture, preprocessing: Preprocessing):
