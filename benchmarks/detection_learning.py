@@ -129,7 +129,7 @@ def draw(models, test, folder):
     import tensorflow as tf
     from PIL import Image
 
-    from keras_pyconv.tasks import detect, draw_detections
+    from keras_pyconv.tasks import detect
 
     pictures = [
         tf.io.decode_png(test.encoded(example)).numpy()
@@ -141,7 +141,7 @@ def draw(models, test, folder):
         for picture in pictures:
             large = np.asarray(Image.fromarray(picture).resize((192, 192)))
             found = detect(model, large, test.classes, score_threshold=0.4)
-            cells.append(draw_detections(large, found))
+            cells.append(found.draw())
         rows = [np.concatenate(cells[i : i + 4], 1) for i in (0, 4, 8)]
         folder.mkdir(parents=True, exist_ok=True)
         written.append(folder / f"{head}.png")

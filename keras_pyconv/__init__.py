@@ -69,7 +69,13 @@ from keras_pyconv.models import (
     replacement_report,
 )
 from keras_pyconv.neighbours import keras_cv_backbone
-from keras_pyconv.tasks import detect, recognize, segment, show_pyramid
+from keras_pyconv.tasks import (
+    classify,
+    detect,
+    recognize,
+    segment,
+    show_pyramid,
+)
 
 __version__ = "0.1.0"
 
@@ -124,6 +130,7 @@ __all__ = [
     "build_inception",
     "build_segmenter",
     "build_video_classifier",
+    "classify",
     "complexity",
     "datasets",
     "detect",

@@ -17,6 +17,8 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import types
 import weakref
 from multiprocessing.connection import Connection
@@ -25,6 +27,8 @@ from multiprocessing.connection import Connection
 _LOG_LINE = re.compile(
     r"\d{4}-\d\d-\d\d |[IWEF]\d{4} |WARNING: All log|To enable the following"
 )
+
+_LOOK_SECONDS = 1.0
 
 
 class ChildEnded(Exception):
@@ -68,8 +72,10 @@ class Child:
         self._output = tempfile.TemporaryFile() if keep_output else None
         self._process = subprocess.Popen(
             # -P: what lies in the working directory must not hide modules.
-            [sys.executable, "-P", __file__, _root(function), function]
-            + ["bare"] * bare,
+            [
+                *(sys.executable, "-P", __file__, _root(function), function),
+                *(str(os.getpid()), *["bare"] * bare),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._output or subprocess.DEVNULL,
@@ -174,7 +180,19 @@ def _without_packages(root, module):
         sys.modules[package.__name__] = package
 
 
-def _main(root, function, bare=""):
+def _end_with(parent):
+    """Ends this process when the one that started it is gone.
+
+    The end of the requests says so too, but not in the middle of an answer.
+    """
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
+    os._exit(1)
+
+
+def _main(root, function, parent, bare=""):
+    watch = threading.Thread(target=_end_with, args=[int(parent)], daemon=True)
+    watch.start()
     answers = Connection(os.dup(1), readable=False)
     requests = Connection(os.dup(0), writable=False)
     os.dup2(2, 1)

@@ -67,7 +67,6 @@ def print_table(numbers, paper):
 def draw(model, scenes, settings):
     """What is found in the first images, as PNG files."""
     import keras_pyconv
-    from keras_pyconv import tasks
 
     folder = settings.run.workdir / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,7 +80,7 @@ def draw(model, scenes, settings):
         found = keras_pyconv.detect(
             model, image, scenes.classes, score_threshold=settings.score
         )
-        tasks.draw_detections(image, found, path)
+        found.draw(path)
         written.append(path)
     return written
 

@@ -173,7 +173,7 @@ class Masks:
         "classes.txt says, else ADE20K's 150",
         flag="classes",
     )
-    label_rule: Literal["from_one", "from_zero"] | None = option(
+    label_rule: Literal["from_one", "from_zero", "binary"] | None = option(
         None,
         "whether masks count classes from 1, 0 being no class, or from 0; "
         "default: as the set says, of folders the first",

@@ -17,6 +17,7 @@ import argparse
 import base64
 import dataclasses
 import http.client
+import importlib.util
 import json
 import pathlib
 import sys
@@ -25,7 +26,6 @@ import urllib.error
 import urllib.request
 
 SIGNATURE = "serve_bytes"
-SUFFIXES = (".jpg", ".jpeg", ".png")
 PORTS = {"rest": 8501, "grpc": 8500}
 FIRST_WAIT = 0.5  # seconds before the second attempt; doubled for each other
 MOST_BYTES = 256 * 2**20  # of one gRPC message; its own limit is 4 MiB
@@ -216,20 +216,52 @@ def _grpc_error(error, options):
 # Files ---------------------------------------------------------------------
 
 
-def find_pictures(paths):
-    """Files as given, and those of folders by their endings, sorted."""
-    found = []
+def _listing():
+    """`keras_pyconv.listing` alone: all others need TensorFlow."""
+    package = importlib.util.find_spec("keras_pyconv")
+    path = pathlib.Path(package.origin).with_name("listing.py")
+    spec = importlib.util.spec_from_file_location("_listing", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where its data classes are looked up
+    spec.loader.exec_module(module)
+    return module
+
+
+def find_images(paths):
+    """Files as given, and the images of folders, sorted.
+
+    Raises:
+        ServerError: nothing is there, or no file that can be sent.
+    """
+    listing, found = _listing(), []
     for path in map(pathlib.Path, paths):
         if path.is_dir():
-            inside = sorted(path.rglob("*"))
-            found += [p for p in inside if p.suffix.lower() in SUFFIXES]
+            inside = listing.Listing(path, listing.IMAGES)
+            try:
+                found += map(pathlib.Path, inside.files())
+            except OSError as error:
+                raise ServerError(str(error)) from None
+            if str(inside):
+                print(f"{path}: {inside}", file=sys.stderr)
         elif path.is_file():
             found.append(path)
+        elif path.exists():
+            raise ServerError(f"{path} is a device or a pipe, no file.")
         else:
             raise ServerError(f"There is no file {path}.")
     if not found:
-        raise ServerError(f"No {', '.join(SUFFIXES)} in {', '.join(paths)}.")
+        endings = ", ".join(listing.IMAGES.endings)
+        raise ServerError(f"No {endings} in {', '.join(paths)}.")
     return found
+
+
+def _bytes(path):
+    """The bytes of a file; none, which is no image, where it is locked."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        print(f"{path}: {error.strerror}", file=sys.stderr)
+        return b""
 
 
 def ask_again(client, files):
@@ -263,7 +295,7 @@ def label_pictures(client, paths, batch):
     """Yields each path with its answer, a batch at a time."""
     for begin in range(0, len(paths), batch):
         some = paths[begin : begin + batch]
-        files = [path.read_bytes() for path in some]
+        files = [_bytes(path) for path in some]
         yield from zip(some, label_batch(client, files))
 
 
@@ -290,7 +322,7 @@ def main(arguments=None):
     options.port = options.port or PORTS[options.protocol]
     broken = 0
     try:
-        paths = find_pictures(options.paths)
+        paths = find_images(options.paths)
         client = {"rest": Rest, "grpc": Grpc}[options.protocol](options)
         for path, answer in label_pictures(client, paths, options.batch):
             broken += bool(answer.problem)

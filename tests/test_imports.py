@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 ORDER = [
     "lazy",
     "renamed",
+    "listing",
     "reading",
     "writing",
     "arguments",

@@ -33,10 +33,10 @@ __all__ = [
 
 
 _WITH_TENSORFLOW = {
-    "BrokenPictures": "broken_pictures",
+    "BrokenPictures": "broken",
     "LABEL_RULES": "masks",
     "DetectionSet": "detection_record",
-    "BrokenVideos": "broken_videos",
+    "BrokenVideos": "broken",
     "central_crops": "segmentation",
     "coco_files": "coco_files",
     "cutmix": "classification",

@@ -8,6 +8,7 @@ The fact a reader would get wrong: in the files 0 is "other" and classes count
 from 1. `mask_set("ade20k")` shifts them; `tfds.load` does not.
 """
 
+import os
 import pathlib
 import zipfile
 
@@ -15,6 +16,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from keras_pyconv.datasets.masks import decode_mask, fault
+from keras_pyconv.listing import IMAGES, Listing
 from keras_pyconv.reading import decoded
 from keras_pyconv.tasks.segmentation.classes import ADE20K_CLASSES
 
@@ -123,7 +125,9 @@ class _Folder:
         self.root = root
 
     def names(self, folder):
-        return sorted(path.name for path in (self.root / folder).glob("*.jpg"))
+        listing = Listing(self.root / folder, IMAGES)
+        names = map(os.path.basename, listing.directly())
+        return [name for name in names if name.endswith(".jpg")]
 
     def __call__(self, name, default=None):
         path = self.root / name

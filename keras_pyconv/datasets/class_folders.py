@@ -8,48 +8,44 @@ machine divides a folder alike, and a few new pictures move few others.
 import hashlib
 import os
 
-from keras_pyconv import arguments
-from keras_pyconv.datasets.fingerprints import digest
-from keras_pyconv.datasets.picture_sets import EXTENSIONS, PictureSet
+from keras_pyconv.datasets.fingerprints import below, digest
+from keras_pyconv.datasets.picture_sets import PictureSet
 from keras_pyconv.datasets.splits import in_order
+from keras_pyconv.listing import IMAGES, Listing
 
 
 def _order(name):
     return hashlib.sha256(name.encode()).digest()
 
 
-def _pictures_by_class(root):
-    """{class: names of its pictures, relative to the root}, both sorted."""
+def _images_by_class(listing):
+    """{class: names of its images, relative to the root}, both sorted."""
     found = {}
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        names = [
-            path.relative_to(root).as_posix()
-            for path in sorted(folder.rglob("*"))
-            if path.suffix.upper() in EXTENSIONS
-        ]
-        if names:
-            found[folder.name] = names
+    for name in listing.folders():
+        files = listing.files(os.path.join(listing.root, name))
+        if files:
+            names = below(listing.root, files)
+            found[name] = sorted(names, key=lambda name: name.split(os.sep))
     if len(found) < 2:
         raise ValueError(
-            f"{root} must have a folder with pictures for each of at least "
-            f"two classes. Found: {sorted(found)}"
+            f"{listing.root} must have a folder with images for each of at "
+            f"least two classes. Found: {sorted(found)}"
         )
     return found
 
 
-def _set(root, title, classes, names):
-    paths = [os.path.join(root, name) for name in names]
+def _set(listing, title, classes, names):
+    paths = [os.path.join(listing.root, name) for name in names]
     numbers = {one: number for number, one in enumerate(classes)}
-    labels = [numbers[name.partition("/")[0]] for name in names]
-
-    columns = {"picture": paths, "label": labels, "name": paths}
+    labels = [numbers[name.partition(os.sep)[0]] for name in names]
     return PictureSet(
-        f"{root}, {title}",
+        f"{listing.root}, {title}",
         tuple(classes),
         len(paths),
-        in_order(columns),
+        in_order({"picture": paths, "label": labels, "name": paths}),
         are_files=True,
         digest=digest(classes, names),
+        problems=listing.problems,
     )
 
 
@@ -68,13 +64,11 @@ def split_class_folder(root, share: float = 0.2):
     Raises:
         ValueError: if there are not two classes, or the share is no share.
     """
-    if not arguments.is_number(share, 0, 1) or share in (0, 1):
-        raise ValueError(
-            "`share` must lie between 0 and 1. "
-            f"Received: share={arguments.shown(share)}"
-        )
-    root = arguments.folder("root", root)
-    classes = _pictures_by_class(root)
+    if not 0 < share < 1:
+        raise ValueError(f"`share` must lie between 0 and 1. Received: {share}")
+    listing = Listing(root, IMAGES)
+    classes = _images_by_class(listing)
+    listing.say()
     training, validation = [], []
     for names in classes.values():
         number = min(max(1, round(share * len(names))), len(names) - 1)
@@ -82,6 +76,6 @@ def split_class_folder(root, share: float = 0.2):
         validation += [name for name in names if name in held]
         training += [name for name in names if name not in held]
     return (
-        _set(root, "training", list(classes), training),
-        _set(root, "validation", list(classes), validation),
+        _set(listing, "training", list(classes), training),
+        _set(listing, "validation", list(classes), validation),
     )

@@ -15,12 +15,12 @@ import math
 
 import tensorflow as tf
 
-from keras_pyconv import arguments
-from keras_pyconv.datasets.broken_pictures import BrokenPictures
+from keras_pyconv.datasets.broken import BrokenPictures
 from keras_pyconv.datasets.stream import map_or_substitute, training_stream
+from keras_pyconv.tasks.image import decode_image, decode_window
+from keras_pyconv.tasks.orientation import exif_orientation
 from keras_pyconv.tasks.preprocessing import (
     Preprocessing,
-    decode_picture,
     normalize,
     prepare_picture,
 )
@@ -67,29 +67,25 @@ def random_crop_box(height, width, seed, area=AREA, aspect=ASPECT):
     return tf.cast(tf.where(tf.reduce_any(fits), drawn, central), tf.int32)
 
 
-def decode_crop(encoded, seed, area=AREA):
+def decode_crop(encoded, seed, area=AREA, exif=False):
     """Decodes a random crop; of a JPEG nothing but that crop.
 
     Args:
         encoded: string scalar, a JPEG or PNG file.
         seed: int64 tensor of shape `(2,)`.
         area: least and greatest share of the picture's area.
+        exif: whether the image is turned as viewers show it.
 
     Returns:
         uint8 tensor of shape `(height, width, 3)`.
     """
 
-    def of_jpeg():
-        shape = tf.io.extract_jpeg_shape(encoded)
-        box = random_crop_box(shape[0], shape[1], seed, area)
-        return tf.io.decode_and_crop_jpeg(
-            encoded, box, channels=3, dct_method="INTEGER_ACCURATE"
-        )
+    def window_of(height, width):
+        box = random_crop_box(height, width, seed, area)
+        return tf.concat([box[:2], box[:2] + box[2:]], axis=0)
 
-    def of_other():
-        return _cropped(decode_picture(encoded), seed, area)
-
-    return tf.cond(tf.io.is_jpeg(encoded), of_jpeg, of_other)
+    orientation = exif_orientation(encoded) if exif else None
+    return decode_window(encoded, window_of, orientation)[0]
 
 
 def _cropped(picture, seed, area=AREA):
@@ -152,11 +148,6 @@ def training_pictures(
         pictures `(batch, size, size, 3)` and labels, int64 `(batch,)` or
         `(batch, classes)`; see `training_stream`.
     """
-    arguments.examples("pictures", pictures)
-    arguments.instance("preprocessing", preprocessing, Preprocessing)
-    arguments.flag("one_hot", one_hot)
-    arguments.flag("flip", flip)
-    arguments.interval("area", area)
     broken = broken or BrokenPictures.among(pictures)
 
     def target(example):
@@ -165,13 +156,17 @@ def training_pictures(
 
     def prepare(example, seed):
         encoded = pictures.encoded(example)
-        crop = decode_crop(encoded, _apart(seed, _CROP), area)
+        crop = decode_crop(
+            encoded, _apart(seed, _CROP), area, preprocessing.exif
+        )
         turn = _apart(seed, _FLIP)
         prepared = _of_training(crop, turn, preprocessing, flip)
         return prepared, target(example)
 
     def substitute(example, seed):
-        decoded = broken.decode(pictures, example, preprocessing)
+        decoded = broken.decode(
+            pictures, example, preprocessing, preprocessing.exif
+        )
         crop = _cropped(decoded, _apart(seed, _CROP), area)
         turn = _apart(seed, _FLIP)
         prepared = _of_training(crop, turn, preprocessing, flip)
@@ -188,6 +183,8 @@ def training_pictures(
         batch_map=batch_map,
         substitute=substitute,
         digest=pictures.digest,
+        # What a run from before this was recorded goes on without.
+        recorded={"exif": True} if preprocessing.exif else {},
     )
 
 
@@ -213,25 +210,28 @@ def evaluation_pictures(
 
     Returns:
         `tf.data.Dataset` of float32 pictures `(batch, size, size, 3)`, int64
-        labels `(batch,)` and float32 weights `(batch,)`, 1 or 0.
+        labels `(batch,)` and float32 weights `(batch,)`: 1, or 0 for what
+        cannot be read and what fills the last batch up.
     """
-    arguments.examples("pictures", pictures)
-    arguments.instance("preprocessing", preprocessing, Preprocessing)
-    arguments.integer("batch_size", batch_size)
     broken = broken or BrokenPictures.among(pictures)
-    worker, workers = arguments.shard(shard)
+    worker, workers = shard
     own = -(-pictures.count // workers)
     filled = -(-own // batch_size) * batch_size
 
     def prepare(example):
         encoded = pictures.encoded(example)
-        picture = prepare_picture(decode_picture(encoded), preprocessing)
+        image = decode_image(encoded, exif=preprocessing.exif)
+        picture = prepare_picture(image, preprocessing)
         return picture, tf.cast(example["label"], tf.int64), 1.0
 
     def substitute(example):
-        decoded = broken.decode(pictures, example, preprocessing)
+        decoded = broken.decode(
+            pictures, example, preprocessing, preprocessing.exif
+        )
         picture = prepare_picture(decoded, preprocessing)
-        return picture, tf.cast(example["label"], tf.int64), 1.0
+        # One pixel stands for an image that nothing decodes: it is not judged.
+        counts = tf.cast(tf.size(decoded) > 3, tf.float32)
+        return picture, tf.cast(example["label"], tf.int64), counts
 
     dataset = pictures.examples(None).shard(workers, worker)
     dataset = map_or_substitute(dataset, prepare, substitute)
@@ -264,9 +264,6 @@ def cutmix(alpha=1.0, probability=1.0):
         A function (pictures, targets, seed) to the same, for `batch_map`.
         Targets are one-hot rows and become a mixture by area.
     """
-
-    arguments.number("alpha", alpha, above=0)
-    arguments.number("probability", probability, 0, 1)
 
     def mix(pictures, targets, seed):
         shape = tf.shape(pictures)

@@ -17,7 +17,6 @@ import tensorflow as tf
 from keras_pyconv import arguments
 from keras_pyconv.datasets.detection_record import FIELDS, DetectionSet
 from keras_pyconv.datasets.fingerprints import below, digest
-from keras_pyconv.datasets.orientation import AS_STORED, headers
 from keras_pyconv.datasets.splits import in_order
 from keras_pyconv.reading import short
 from keras_pyconv.tasks.detection.annotations import (
@@ -25,11 +24,9 @@ from keras_pyconv.tasks.detection.annotations import (
     known_id,
     read_annotations,
 )
+from keras_pyconv.tasks.orientation import headers, orientations
 
 log = logging.getLogger(__name__)
-
-_TURNED = "pictures turned as EXIF says, which their size cannot confirm"
-_LEFT = "pictures not turned as EXIF says, as no other of the file is"
 
 
 def _refuse(file, wrong, what, advice):
@@ -93,26 +90,6 @@ def _paths(annotations, folder):
     return [str(folder / name) for name in names]
 
 
-def _turn(image, header):
-    """Whether a file must be turned for the size that its row says.
-
-    None is: both ways have it.
-    """
-    size = (image.height, image.width)
-    if header is None or not header.is_turned:
-        return False
-    if header.stored == header.turned == size:
-        return None
-    return header.turned == size
-
-
-def _sizes(header):
-    found = f"{header.height} x {header.width}"
-    if header.turned == header.stored:
-        return found
-    return f"{found}, turned by EXIF {header.width} x {header.height}"
-
-
 def _orientations(annotations, paths):
     """How each file lies that must be turned for its boxes, else 1.
 
@@ -122,7 +99,7 @@ def _orientations(annotations, paths):
     found = headers(paths)
     images = annotations.images
     wrong = [
-        f"{short(image.file_name)} is {_sizes(header)}, and not "
+        f"{short(image.file_name)} is {header}, and not "
         f"{image.height} x {image.width}"
         for image, header in zip(images, found)
         # What cannot be read is counted where it is decoded.
@@ -136,24 +113,11 @@ def _orientations(annotations, paths):
         "Boxes would lie beside the objects; correct the file, or bring the "
         "pictures that it was made for.",
     )
-    turns = [_turn(image, header) for image, header in zip(images, found)]
-    # Where both sizes are one, the file's other pictures tell its custom.
-    decided = [
-        turn
-        for turn, header in zip(turns, found)
-        if turn is not None and header and header.turned != header.stored
-    ]
-    default = any(decided) or not decided
-    doubtful = turns.count(None)
-    problems = {_TURNED if default else _LEFT: doubtful} if doubtful else {}
+    sizes = [(image.height, image.width) for image in images]
+    chosen, problems = orientations(found, sizes)
     for reason, count in problems.items():
         log.warning("%s: %d %s", annotations.file, count, reason)
-    turned = [default if turn is None else turn for turn in turns]
-    orientations = [
-        header.orientation if turn else AS_STORED
-        for turn, header in zip(turned, found)
-    ]
-    return np.array(orientations, "int32"), problems
+    return chosen, problems
 
 
 # Objects ---------------------------------------------------------------------

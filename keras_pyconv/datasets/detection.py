@@ -12,8 +12,7 @@ training, which is done where a file of annotations says which they are.
 
 import tensorflow as tf
 
-from keras_pyconv import arguments
-from keras_pyconv.datasets.broken_pictures import BrokenPictures
+from keras_pyconv.datasets.broken import BrokenPictures
 from keras_pyconv.datasets.detection_augmentation import (
     colour_jitter,
     crop_boxes,
@@ -21,19 +20,10 @@ from keras_pyconv.datasets.detection_augmentation import (
     random_flip,
     random_window,
 )
-from keras_pyconv.datasets.orientation import (
-    stored_window,
-    turn,
-    turned_sides,
-)
 from keras_pyconv.datasets.stream import map_or_substitute, training_stream
 from keras_pyconv.tasks.detection import encode_targets, stretch
-from keras_pyconv.tasks.detection.matching import check_boxes
-from keras_pyconv.tasks.preprocessing import (
-    Preprocessing,
-    decode_picture,
-    normalize,
-)
+from keras_pyconv.tasks.image import decode_window
+from keras_pyconv.tasks.preprocessing import Preprocessing, normalize
 
 _CROP, _COLOUR, _FLIP = range(3)
 
@@ -56,34 +46,15 @@ def _crop_of_file(encoded, boxes, labels, seed, orientation):
     """Decodes a random window; of a JPEG nothing but that window."""
     window = random_window(boxes, seed)
 
-    def of_jpeg():
-        stored = tf.io.extract_jpeg_shape(encoded)[:2]
-        sides = turned_sides(stored, orientation)
-        cut = in_pixels(window, sides[0], sides[1])
-        place = stored_window(cut, sides, orientation)
-        place = tf.concat([place[:2], place[2:] - place[:2]], axis=0)
-        picture = tf.io.decode_and_crop_jpeg(
-            encoded, place, channels=3, dct_method="INTEGER_ACCURATE"
-        )
-        return turn(picture, orientation), _fractions(cut, sides)
-
-    def of_other():
-        return _cut(turn(decode_picture(encoded), orientation), window)
-
-    picture, window = tf.cond(tf.io.is_jpeg(encoded), of_jpeg, of_other)
+    picture, cut, sides = decode_window(
+        encoded,
+        lambda height, width: in_pixels(window, height, width),
+        orientation,
+    )
+    # Where a window of whole pixels really is.
+    sides = tf.cast(tf.tile(sides, [2]), tf.float32)
+    window = tf.cast(cut, tf.float32) / sides
     return (picture, *crop_boxes(boxes, labels, window))
-
-
-def _cut(picture, window):
-    sides = tf.shape(picture)[:2]
-    cut = in_pixels(window, sides[0], sides[1])
-    part = picture[cut[0] : cut[2], cut[1] : cut[3]]
-    return part, _fractions(cut, sides)
-
-
-def _fractions(cut, sides):
-    """Where a window of whole pixels really is."""
-    return tf.cast(cut, tf.float32) / tf.cast(tf.tile(sides, [2]), tf.float32)
 
 
 def augmented(
@@ -155,11 +126,8 @@ def training_scenes(
         them, each with the batch in front; see `training_stream`.
     """
     preprocessing = preprocessing or Preprocessing()
-    arguments.examples("scenes", scenes)
-    arguments.flag("augment", augment)
-    check_boxes(default_boxes=default_boxes)
-    shape = arguments.integers("shape", shape, 2)
     broken = broken or BrokenPictures.among(scenes)
+    shape = tuple(int(side) for side in shape)
 
     def prepare(example, seed):
         boxes, labels = usable_objects(example)
@@ -218,9 +186,6 @@ def evaluation_scenes(
         widths `(batch, 2)` in pixels.
     """
     preprocessing = preprocessing or Preprocessing()
-    arguments.examples("scenes", scenes)
-    shape = arguments.integers("shape", shape, 2)
-    arguments.integer("batch_size", batch_size)
     broken = broken or BrokenPictures.among(scenes)
 
     def prepared(decoded, example):

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from keras_pyconv.datasets.orientation import turn
 from keras_pyconv.tasks.detection import GroundTruth
 from keras_pyconv.tasks.detection.annotations import Annotations
-from keras_pyconv.tasks.preprocessing import decode_picture
+from keras_pyconv.tasks.image import decode_image, image_sides
+from keras_pyconv.tasks.orientation import turn
 
 # What each object of an example has.
 FIELDS = {
@@ -72,7 +72,7 @@ class DetectionSet:
         Returns:
             uint8 `(height, width, 3)`.
         """
-        return self.turned(decode_picture(self.encoded(example)), example)
+        return self.turned(decode_image(self.encoded(example)), example)
 
     def truth(self, box_areas: bool = False) -> GroundTruth:
         """What a detector is judged by: the rows of the file, if there is one.
@@ -89,7 +89,7 @@ class DetectionSet:
             )
         truth = GroundTruth(self.categories)
         sized = self.examples(None).map(
-            lambda example: (example, _sides(self.encoded(example)))
+            lambda example: (example, image_sides(self.encoded(example)))
         )
         for example, sides in sized.as_numpy_iterator():
             scale = np.tile(sides, 2).astype("float32")
@@ -101,12 +101,3 @@ class DetectionSet:
             used = (boxes[:, 2:] > boxes[:, :2]).all(1)
             truth.add(example["id"], sides, *(x[used] for x in columns))
         return truth
-
-
-def _sides(encoded):
-    """Height and width of an encoded picture, of a JPEG without decoding."""
-    return tf.cond(
-        tf.io.is_jpeg(encoded),
-        lambda: tf.io.extract_jpeg_shape(encoded)[:2],
-        lambda: tf.shape(tf.io.decode_png(encoded))[:2],
-    )

@@ -5,17 +5,14 @@ same only if both count the same categories; a validation file without some
 of the training file's would count others, so it gets theirs.
 """
 
-import os
-import pathlib
-
 import tensorflow as tf
 
-from keras_pyconv import arguments
 from keras_pyconv.datasets.coco_files import coco_files
 from keras_pyconv.datasets.coco_labels import COCO_IDS
 from keras_pyconv.datasets.detection_record import DetectionSet
 from keras_pyconv.datasets.fingerprints import tfds_digest
 from keras_pyconv.datasets.splits import (
+    opened,
     tfds_builder,
     tfds_examples,
     tfds_split,
@@ -49,20 +46,18 @@ def detection_set(
         ValueError: no such data set or split, or annotations that do not
             belong to the pictures.
     """
-    if not hasattr(name, "as_dataset"):
-        arguments.path("name", name)
-    arguments.text("split", split)
-    if data_dir is not None:
-        arguments.path("data_dir", data_dir)
-    arguments.flag("with_objects_only", with_objects_only)
-    if isinstance(name, (str, os.PathLike)) and os.path.isdir(name):
-        root = pathlib.Path(name)
+
+    def of_folder(root):
         file = _instances(root, split)
-        if categories is None:
-            categories = _training_categories(root, file)
+        known = categories
+        if known is None:
+            known = _training_categories(root, file)
         folder = root / file.stem.removeprefix("instances_")
-        return coco_files(file, folder, categories, with_objects_only)
-    return tfds_objects(name, split, data_dir)
+        return coco_files(file, folder, known, with_objects_only)
+
+    return opened(
+        name, data_dir, of_folder, lambda builder: tfds_objects(builder, split)
+    )
 
 
 def _instances(root, split):

@@ -2,7 +2,8 @@
 
 A mask is an 8-bit gray PNG. Under the rule "from_one", ADE20K's, its classes
 count from 1 and 0 is "other"; under "from_zero" they count from 0 and 255 is no
-class. Either way classes are 0, 1, ... afterwards and 255 is ignored.
+class; under "binary" 0 is the background and 1 or 255 the object. Afterwards
+classes are 0, 1, ... and 255 is ignored.
 
 The fact a reader would get wrong: a decoder never complains. It makes colours
 of a palette, drops half of 16 bits, and a mask of instances looks like one of
@@ -15,7 +16,7 @@ import tensorflow as tf
 
 from keras_pyconv.tasks.segmentation.classes import IGNORED
 
-LABEL_RULES = ("from_one", "from_zero")
+LABEL_RULES = ("from_one", "from_zero", "binary")
 
 _BEGINNING = "The mask of"
 _SIGNATURE = b"\x89PNG"
@@ -28,7 +29,8 @@ def check_rule(rule):
     if rule not in LABEL_RULES:
         raise ValueError(
             f"The label rule must be one of {LABEL_RULES}: whether classes "
-            'count from 1, 0 being "other", or from 0, 255 being ignored. '
+            'count from 1, 0 being "other", or from 0, 255 being ignored, or '
+            "are two, 0 the background and 1 or 255 the object. "
             f"Received: {rule!r}"
         )
 
@@ -51,7 +53,8 @@ def fault(error, what) -> str:
         what: the file is, such as "The mask of 1.jpg", where the error does
             not say so itself.
     """
-    said = error.message
+    # TensorFlow fails to say what it found in bytes that are no text.
+    said = getattr(error, "message", "the file is damaged")
     if _BEGINNING in said:
         said = said[said.index(_BEGINNING) :].splitlines()[0]
         return said.strip(" '\"]")
@@ -98,16 +101,20 @@ def labels_of_mask(pixels, classes, rule, name="a picture"):
     values = tf.cast(pixels, tf.int32)
     if rule == "from_one":
         nothing, labels, last = values == 0, values - 1, classes
-    else:
+    elif rule == "from_zero":
         nothing, labels, last = values == IGNORED, values, classes - 1
+    else:
+        object_ = (values == 1) | (values == IGNORED)
+        values = tf.where(object_, 1, values)
+        nothing, labels, last = values < 0, values, 1
     highest = tf.reduce_max(tf.where(nothing, 0, values))
     check = _check(
         highest <= last,
         name,
         "holds the value",
         highest,
-        f"but of {classes} classes counted {rule.replace('_', ' ')} the last "
-        f"is {last}",
+        f"but of {classes} classes, counted by the rule {rule!r}, the last is "
+        f"{last}",
     )
     with tf.control_dependencies([check]):
         return tf.cast(tf.where(nothing, IGNORED, labels), tf.uint8)

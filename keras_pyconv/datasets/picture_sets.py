@@ -8,26 +8,19 @@ are named by wnids, so all three number its classes the same, as Keras does.
 
 import dataclasses
 import os
-import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
-from keras_pyconv import arguments
 from keras_pyconv.datasets.fingerprints import below, digest, tfds_digest
 from keras_pyconv.datasets.splits import (
-    TRAINING,
+    class_folders,
     in_order,
-    split_named,
-    tfds_builder,
+    opened,
     tfds_examples,
     tfds_split,
 )
-
-# What Pillow can read of what is found in such folders.
-EXTENSIONS = (
-    ".bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".upper().split()
-)
+from keras_pyconv.listing import IMAGES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +38,7 @@ class PictureSet:
         are_files: whether `picture` is a path; else it is encoded.
         digest: text that is another where names or labels are; see
             `training_stream`.
+        problems: how many files were left out, by reason.
     """
 
     name: str
@@ -53,6 +47,7 @@ class PictureSet:
     examples: Callable
     are_files: bool
     digest: str | None = None
+    problems: Mapping = dataclasses.field(default_factory=dict)
 
     def encoded(self, example):
         """The bytes of an example's file, a string scalar."""
@@ -81,81 +76,43 @@ def picture_set(name, split="train", data_dir=None) -> PictureSet:
         ValueError: no such data set or split, no class folders, or classes
             of which the training split knows nothing.
     """
-    if not hasattr(name, "as_dataset"):
-        arguments.path("name", name)
-    arguments.text("split", split)
-    if data_dir is not None:
-        arguments.path("data_dir", data_dir)
-    if hasattr(name, "as_dataset"):
-        return _tfds_set(name, split)
-    if os.path.isdir(name):
-        return _folder_set(pathlib.Path(name), split)
-    if os.sep in str(name).rstrip(os.sep) and os.path.isabs(name):
-        raise ValueError(f"There is no folder {str(name)!r}.")
-    directory = data_dir and os.fspath(data_dir)
-    return _tfds_set(tfds_builder(str(name), directory), split)
+    return opened(
+        name,
+        data_dir,
+        lambda root: _folder_set(root, split),
+        lambda builder: _tfds_set(builder, split),
+    )
 
 
 # Folders ---------------------------------------------------------------------
 
 
 def _folder_set(root, split):
-    known = sorted(path.name for path in root.iterdir() if path.is_dir())
-    if not known:
-        raise ValueError(
-            f"{root} has no folders. It should have one for each split, train "
-            "and val, and in each of these one for each class."
-        )
-    training = root / split_named(TRAINING[0], known, root)
-    folder = root / split_named(split, known, root)
-    classes = _class_folders(training)
-    unknown = set(_class_folders(folder)) - set(classes)
-    if unknown:
-        raise ValueError(
-            f"{folder} has {len(unknown)} classes that {training} has not, "
-            f"such as {min(unknown)!r}; labels count the training classes."
-        )
-    files = [_pictures_of(folder / name) for name in classes]
+    listing, classes = class_folders(root, split, IMAGES)
+    folder = listing.root
+    files = [_images_of(listing, name) for name in classes]
     names = [path for of_class in files for path in of_class]
     labels = [n for n, of_class in enumerate(files) for _ in of_class]
+    listing.say()
     if not names:
         raise ValueError(
-            f"The class folders of {folder} hold no picture. Known endings: "
-            f"{', '.join(EXTENSIONS).lower()}"
+            f"The class folders of {folder} hold no image. Known endings: "
+            f"{', '.join(IMAGES.endings)}"
         )
-
     return PictureSet(
-        f"{root}, {folder.name}",
+        f"{root}, {os.path.basename(folder)}",
         tuple(classes),
         len(names),
         in_order({"picture": names, "label": labels, "name": names}),
         are_files=True,
         digest=digest(classes, below(folder, names), labels),
+        problems=listing.problems,
     )
 
 
-def _class_folders(folder):
-    """Names of the classes, sorted; an error where there are none."""
-    classes = sorted(path.name for path in folder.iterdir() if path.is_dir())
-    if not classes:
-        loose = len(_pictures_of(folder))
-        raise ValueError(
-            f"{folder} has no folders, one for each class; {loose} pictures "
-            "lie in it directly. ImageNet's validation pictures come so: move "
-            "each into a folder named by its class."
-        )
-    return classes
-
-
-def _pictures_of(folder):
-    if not folder.is_dir():
-        return []
-    return sorted(
-        os.path.join(place, file)
-        for place, _, files in os.walk(folder, followlinks=True)
-        for file in files
-        if os.path.splitext(file)[1].upper() in EXTENSIONS
-    )
+def _images_of(listing, name):
+    folder = os.path.join(listing.root, name)
+    return listing.files(folder) if os.path.isdir(folder) else []
 
 
 # TFDS ------------------------------------------------------------------------

@@ -6,8 +6,12 @@ the order of the first one.
 """
 
 import functools
+import os
+import pathlib
 
 import tensorflow as tf
+
+from keras_pyconv.listing import Listing
 
 TRAINING = ("train", "training")
 VALIDATION = ("val", "validation", "valid", "test")
@@ -34,6 +38,50 @@ def split_named(split, known, where):
     raise ValueError(f"{where} has no split {split!r}. Known: {known}")
 
 
+def class_folders(root, split, *kinds):
+    """The folder of a split, in which each class has a folder.
+
+    Args:
+        root: folder that has a folder for each split.
+        split: as the user says it.
+        *kinds: of the files, as `Listing` takes them.
+
+    Returns:
+        The `Listing` of the split's folder, and the classes of the training
+        split, sorted.
+
+    Raises:
+        ValueError: no such split, no classes, or some of which the training
+            split knows nothing.
+    """
+    root = pathlib.Path(root)
+    known = Listing(root).folders()
+    if not known:
+        raise ValueError(
+            f"{root} has no folders. It should have one for each split, train "
+            "and val, and in each of these one for each class."
+        )
+    training = root / split_named(TRAINING[0], known, root)
+    listing = Listing(root / split_named(split, known, root), *kinds)
+    found, classes = listing.folders(), Listing(training, *kinds).folders()
+    for folder, names in ((training, classes), (listing.root, found)):
+        if not names:
+            loose = len(Listing(folder, *kinds).files())
+            raise ValueError(
+                f"{folder} has no folders, one for each class; {loose} files "
+                "lie in it directly. ImageNet's validation images come so: "
+                "move each into a folder named by its class."
+            )
+    unknown = set(found) - set(classes)
+    if unknown:
+        raise ValueError(
+            f"{listing.root} has {len(unknown)} classes that {training} has "
+            f"not, such as {min(unknown)!r}; labels count the training "
+            "classes."
+        )
+    return listing, classes
+
+
 def in_order(columns):
     """The examples of a split that lies in lists.
 
@@ -53,6 +101,36 @@ def in_order(columns):
         return dataset.shuffle(count, order, reshuffle_each_iteration=False)
 
     return examples
+
+
+def opened(name, data_dir, of_folder, of_builder, builder_of=None):
+    """A set by its name, as all tasks take it.
+
+    Args:
+        name: an existing folder, the name of a TFDS data set, or a prepared
+            builder of TFDS.
+        data_dir: where TFDS keeps its data sets.
+        of_folder: function of the folder's path to the set.
+        of_builder: function of the builder to the set.
+        builder_of: function as `tfds_builder`, the default.
+
+    Raises:
+        TypeError: it is no name at all.
+        ValueError: nothing has this name.
+    """
+    if hasattr(name, "as_dataset"):
+        return of_builder(name)
+    if not isinstance(name, (str, os.PathLike)) or not os.fspath(name):
+        raise TypeError(
+            "A data set is named by a folder, a name of TFDS or its builder. "
+            f"Received: {name!r}"
+        )
+    if os.path.isdir(name):
+        return of_folder(pathlib.Path(name))
+    if os.path.isabs(name):
+        raise ValueError(f"There is no folder {os.fspath(name)!r}.")
+    directory = data_dir and os.fspath(data_dir)
+    return of_builder((builder_of or tfds_builder)(str(name), directory))
 
 
 # TFDS ------------------------------------------------------------------------

@@ -8,12 +8,15 @@ workers, before it is decoded; keep what is expensive in `prepare`, and let
 `examples` read as little as it can.
 """
 
+import math
 import os
 
 import tensorflow as tf
 
 from keras_pyconv import arguments
 
+_PARALLEL = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
+_GROUP = 8  # examples that are tried at once
 # What the seed of an epoch is for; no two uses draw alike.
 _ORDER, _EXAMPLE, _BATCH = range(3)
 
@@ -30,6 +33,7 @@ def training_stream(
     batch_map=None,
     substitute=None,
     digest=None,
+    recorded=None,
 ):
     """Shuffled, prepared, endless batches that can begin at any step.
 
@@ -64,6 +68,8 @@ def training_stream(
             everywhere. None lets the failure end the stream.
         digest: text that is another for other examples, such as a hash of
             their names; None where there is none.
+        recorded: dictionary of what else makes other examples of the same
+            files, for `fingerprint`.
 
     Returns:
         A function `batches(first_step=0)` to an endless `tf.data.Dataset`
@@ -126,22 +132,21 @@ def training_stream(
             int(first_step) // steps_per_epoch, tf.int64.max
         )
         dataset = epochs.flat_map(lambda epoch: epoch_of(epoch, first))
-        dataset = map_or_substitute(
-            dataset,
-            prepared(prepare),
-            None if substitute is None else prepared(substitute),
-        )
-        dataset = dataset.batch(part, drop_remainder=True)
+        if substitute is None:
+            dataset = dataset.map(prepared(prepare), **_PARALLEL)
+            dataset = dataset.batch(part, drop_remainder=True)
+        else:
+            functions = prepared(prepare), prepared(substitute)
+            dataset = _batched_groups(dataset, part, *functions)
         dataset = dataset.map(
             mapped if batch_map else lambda epoch, index, batch: batch,
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
+            **_PARALLEL,
         )
         return dataset.with_options(_options()).prefetch(tf.data.AUTOTUNE)
 
     batches.steps_per_epoch = steps_per_epoch
     batches.batch_size = batch_size
-    batches.fingerprint = {"examples": int(count)}
+    batches.fingerprint = {"examples": int(count), **(recorded or {})}
     if digest is not None:
         batches.fingerprint["digest_of_names"] = digest
     return batches
@@ -190,21 +195,72 @@ def map_or_substitute(dataset, function, substitute=None):
     Returns:
         A data set of as many elements, in the same order.
     """
-    parallel = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
     if substitute is None:
-        return dataset.map(function, **parallel)
+        return dataset.map(function, **_PARALLEL)
+    return _one_each(dataset, _first_good(function, substitute), 16)
 
-    def one(*element):
+
+def _first_good(function, substitute):
+    """A function of an element to a data set of the one result."""
+
+    def first(*element):
         single = tf.data.Dataset.from_tensors(element)
         good = single.map(function).ignore_errors()
         return good.concatenate(single.map(substitute)).take(1)
 
+    return first
+
+
+def _one_each(dataset, function, ahead):
     # Each gives one element, so the order is that of `dataset` whatever the
     # length of the cycle, which only bounds the number of threads.
-    cycle = max(16, os.cpu_count() or 1)
+    cycle = max(ahead, os.cpu_count() or 1)
     return dataset.interleave(
-        one, cycle_length=cycle, block_length=1, **parallel
+        function, cycle_length=cycle, block_length=1, **_PARALLEL
     )
+
+
+def _batched_groups(dataset, part, function, substitute):
+    """Batches of `map_or_substitute` of an endless data set.
+
+    To try an element and to catch its failure costs as much as a third of an
+    image. So groups are tried at once, and only the elements of a group that
+    fails each by itself. Examples of different shapes make no groups.
+    """
+    specs = tf.nest.flatten(dataset.element_spec)
+    even = all(spec.shape.is_fully_defined() for spec in specs)
+    group = math.gcd(part, _GROUP) if even else 1
+    if group == 1:
+        dataset = map_or_substitute(dataset, function, substitute)
+        return dataset.batch(part, drop_remainder=True)
+    result = dataset.map(function).element_spec
+
+    def of_group(*elements):
+        return tf.map_fn(
+            lambda element: function(*element),
+            elements,
+            parallel_iterations=1,
+            fn_output_signature=result,
+        )
+
+    def one_by_one(*elements):
+        single = tf.data.Dataset.from_tensor_slices(elements)
+        found = single.flat_map(_first_good(function, substitute))
+        return found.batch(group, drop_remainder=True)
+
+    def tried(*elements):
+        single = tf.data.Dataset.from_tensors(elements)
+        good = single.map(of_group).ignore_errors()
+        return good.concatenate(one_by_one(*elements)).take(1)
+
+    def joined(*groups):
+        return tf.nest.map_structure(
+            lambda x: tf.reshape(x, (part, *x.shape[2:])), groups
+        )
+
+    dataset = dataset.batch(group, drop_remainder=True)
+    dataset = _one_each(dataset, tried, 4)
+    return dataset.batch(part // group, drop_remainder=True).map(joined)
 
 
 def _options():

@@ -11,11 +11,10 @@ of those that are counted says so.
 import numpy as np
 import tensorflow as tf
 
-from keras_pyconv import arguments
 from keras_pyconv.datasets.ahead import ahead
-from keras_pyconv.datasets.broken_pictures import decode_with_pillow
-from keras_pyconv.datasets.broken_videos import BrokenVideos
-from keras_pyconv.tasks.video.clips import Clips, normalized
+from keras_pyconv.datasets.broken import BrokenVideos
+from keras_pyconv.tasks.image import read_image
+from keras_pyconv.tasks.video.clips import Clips, check_views, normalized
 from keras_pyconv.tasks.video.decoding import (
     clip_numbers,
     even_starts,
@@ -53,10 +52,6 @@ def evaluation_clips(
         `(batch, frames, resize, resize, 3)`, int64 labels `(batch,)` and
         float32 weights `(batch,)`, 1 or 0.
     """
-    arguments.examples("videos", videos)
-    arguments.instance("clips", clips, Clips)
-    arguments.integer("batch_size", batch_size)
-    arguments.shard(shard)
     worker, workers = shard
     own = -(-videos.count // workers)
     filled = -(-own // batch_size) * batch_size
@@ -124,11 +119,7 @@ def video_views(
         `(views, frames, resize, resize, 3)`, or None where it cannot be
         read; its label. As many are read ahead as there are decoders.
     """
-    arguments.examples("videos", videos)
-    arguments.instance("clips", clips, Clips)
-    arguments.integer("most_clips", most_clips, at_most=1000)
-    arguments.integer("crops", crops, at_most=1000)
-    shard = arguments.shard(shard)
+    check_views(most_clips, crops)
     broken = broken or BrokenVideos.among(videos)
     decoders = decoders or Decoders()
     options = {
@@ -205,9 +196,8 @@ def decoded_frames(frames, numbers):
     def pixels(number):
         if number not in known:
             try:
-                known[number] = decode_with_pillow(frames[number])
-            # A decoder may raise anything on bytes that are no picture.
-            except Exception:
+                known[number] = read_image(frames[number], exif=False)
+            except ValueError:
                 known[number] = None
         return known[number]
 

@@ -12,24 +12,21 @@ import dataclasses
 import io
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from keras_pyconv import arguments
 from keras_pyconv.datasets.fingerprints import below, digest, tfds_digest
 from keras_pyconv.datasets.splits import (
-    TRAINING,
     VALIDATION,
+    class_folders,
+    opened,
     split_named,
-    tfds_builder,
     tfds_examples,
     tfds_split,
 )
+from keras_pyconv.listing import IMAGES, VIDEOS, Listing
 from keras_pyconv.reading import is_text, read_text, short
-from keras_pyconv.tasks.video.files import PICTURES
 
-EXTENSIONS = tuple(
-    ".3gp .avi .flv .m4v .mkv .mov .mp4 .mpeg .mpg .ogv .webm .wmv".split()
-)
+KINDS = (VIDEOS, IMAGES)
 # Columns of the lists that Kinetics comes with, beside "label" and "split".
 _KINETICS = ("youtube_id", "time_start", "time_end")
 _SPLITS = {"validate": VALIDATION[1]}
@@ -53,6 +50,7 @@ class VideoSet:
             or None for that of the files.
         digest: text that is another where names or labels are; see
             `training_stream`.
+        problems: how many files were left out, by reason.
     """
 
     name: str
@@ -62,6 +60,7 @@ class VideoSet:
     labels: tuple[int, ...] | None = None
     examples: Callable | None = None
     digest: str | None = None
+    problems: Mapping = dataclasses.field(default_factory=dict)
 
 
 def video_set(name, split="train", data_dir=None, root=None) -> VideoSet:
@@ -87,71 +86,60 @@ def video_set(name, split="train", data_dir=None, root=None) -> VideoSet:
     Raises:
         ValueError: no such data set or split, no classes, or no videos.
     """
-    if hasattr(name, "as_dataset"):
-        return _tfds_set(name, split)
-    if not hasattr(name, "as_dataset"):
-        arguments.path("name", name)
-    arguments.text("split", split)
-    if data_dir is not None:
-        arguments.path("data_dir", data_dir)
-    if root is not None:
-        arguments.folder("root", root)
-    if os.path.isdir(name):
-        return _folder_set(pathlib.Path(name), split)
-    if str(name).lower().endswith(".csv"):
+    if str(name).lower().endswith(".csv") and not os.path.isdir(name):
         return _csv_set(pathlib.Path(name), split, root)
-    if os.path.isabs(name):
-        raise ValueError(f"There is no folder {str(name)!r}.")
-    directory = data_dir and os.fspath(data_dir)
-    return _tfds_set(tfds_builder(str(name), directory), split)
+    return opened(
+        name,
+        data_dir,
+        lambda root: _folder_set(root, split),
+        lambda builder: _tfds_set(builder, split),
+    )
 
 
 # Folders ---------------------------------------------------------------------
 
 
-def _folders(folder):
-    return sorted(path.name for path in folder.iterdir() if path.is_dir())
-
-
 def _folder_set(root, split):
-    known = _folders(root)
-    training = root / split_named(TRAINING[0], known, root)
-    folder = root / split_named(split, known, root)
-    classes = _folders(training)
-    unknown = set(_folders(folder)) - set(classes)
-    if unknown:
-        raise ValueError(
-            f"{folder} has {len(unknown)} classes that {training} has not, "
-            f"such as {min(unknown)!r}; labels count the training classes."
-        )
+    listing, classes = class_folders(root, split, *KINDS)
     rows = [
-        (path, name) for name in classes for path in videos_of(folder / name)
+        (path, name)
+        for name in classes
+        if os.path.isdir(folder := os.path.join(listing.root, name))
+        for path in videos_of(folder, listing)
     ]
-    return _of_rows(f"{root}, {folder.name}", rows, classes, folder)
+    listing.say()
+    title = f"{root}, {os.path.basename(listing.root)}"
+    return _of_rows(title, rows, classes, listing.root, listing.problems)
 
 
-def videos_of(folder):
+def videos_of(folder, listing=None):
     """Paths of the videos of a folder, sorted, however deep they lie.
 
     Args:
-        folder: a path. A folder in it that holds pictures is one video.
+        folder: a path. A folder in it that holds images is one video.
+        listing: the `Listing` that counts what is left out; by default one
+            that says so.
     """
-    found = []
-    for place, folders, files in os.walk(folder, followlinks=True):
-        folders.sort()
-        videos = [f for f in files if f.lower().endswith(EXTENSIONS)]
-        found += [os.path.join(place, file) for file in videos]
-        if not videos and any(f.lower().endswith(PICTURES) for f in files):
+    found, counted = [], listing or Listing(folder, *KINDS)
+    for place, files in counted.walk(folder):
+        names = {k: [os.path.join(place, n) for n in files[k]] for k in KINDS}
+        found += names[VIDEOS]
+        if names[VIDEOS] and names[IMAGES]:
+            counted.leave_out("images beside videos", *names[IMAGES])
+        elif names[IMAGES]:
             found.append(place)
+    if listing is None:
+        counted.say()
     return sorted(found)
 
 
-def _of_rows(name, rows, classes, root):
+def _of_rows(name, rows, classes, root, problems=None):
     """A set of (path, class) rows; the paths begin at `root`."""
     if not rows:
         raise ValueError(
-            f"{name} has no videos. Known endings: {', '.join(EXTENSIONS)}; "
-            "or a folder of pictures for each video"
+            f"{name} has no videos. Known endings: "
+            f"{', '.join(VIDEOS.endings)}; or a folder of images for each "
+            "video"
         )
     numbers = {label: number for number, label in enumerate(classes)}
     paths = tuple(str(path) for path, _ in rows)
@@ -163,6 +151,7 @@ def _of_rows(name, rows, classes, root):
         paths,
         labels,
         digest=digest(classes, below(root, paths), labels),
+        problems=problems or {},
     )
 
 

@@ -2,6 +2,8 @@
 
 from keras_pyconv.tasks.classification import (
     PREPROCESSING,
+    Classification,
+    classify,
     decode_predictions,
     preprocess_input,
     preprocessing_of,
@@ -29,6 +31,7 @@ from keras_pyconv.tasks.receptive_field import (
 )
 from keras_pyconv.tasks.segmentation import (
     ConfusionMatrix,
+    Segmentation,
     SegmentationLoss,
     evaluate_segmentation,
     segment,

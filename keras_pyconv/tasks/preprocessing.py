@@ -14,7 +14,6 @@ from keras_pyconv import arguments
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of pixels in [0, 1], red first
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 LARGEST_PIXEL = 255.0
-MOST_PIXELS = 2**26  # of one picture: 200 MB when it is decoded
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,12 +27,15 @@ class Preprocessing:
         mean: subtracted from each channel, in units of [0, 1].
         deviation: each channel is divided by it, in units of [0, 1]. A mean
             of 0 and a deviation of 1/255 leave pixels in [0, 255].
+        exif: whether an image that a camera stored turned, and said so in
+            the file, is turned as viewers show it.
     """
 
     size: int = 224
     resize: int = 256
     mean: tuple[float, ...] = IMAGENET_MEAN
     deviation: tuple[float, ...] = IMAGENET_DEVIATION
+    exif: bool = True
 
     def __post_init__(self):
         arguments.check_fields(self)
@@ -109,7 +111,7 @@ def normalize(pictures, preprocessing: Preprocessing):
     """Shifts and scales pixels in [0, 255] to what the network sees.
 
     Args:
-        pictures: tensor of shape `(..., channels)`.
+        pictures: tensor of shape `(..., width, channels)`.
         preprocessing: whose mean and deviation are taken.
 
     Returns:
@@ -117,9 +119,18 @@ def normalize(pictures, preprocessing: Preprocessing):
     """
     import tensorflow as tf
 
-    scaled = tf.cast(pictures, tf.float32) / LARGEST_PIXEL
-    mean = tf.constant(preprocessing.mean, tf.float32)
-    return (scaled - mean) / tf.constant(preprocessing.deviation, tf.float32)
+    sides = tf.shape(pictures)
+    # Three numbers along the last axis take five times as long as a row does.
+    width = sides[-2]
+    mean, deviation = (
+        tf.tile(tf.constant(numbers, tf.float32), [width])
+        for numbers in (preprocessing.mean, preprocessing.deviation)
+    )
+    row = [width * len(preprocessing.mean)]
+    rows = tf.reshape(pictures, tf.concat([sides[:-2], row], axis=0))
+    rows = tf.cast(rows, tf.float32) / LARGEST_PIXEL
+    normalized = tf.reshape((rows - mean) / deviation, sides)
+    return tf.ensure_shape(normalized, pictures.shape)
 
 
 def prepare_picture(picture, preprocessing: Preprocessing):
@@ -134,46 +145,3 @@ def prepare_picture(picture, preprocessing: Preprocessing):
     """
     square = central_square(picture, preprocessing.size, preprocessing.resize)
     return normalize(square, preprocessing)
-
-
-def _check_size(encoded):
-    """Refuses a file that claims more pixels than memory should hold."""
-    import tensorflow as tf
-
-    def of_png():
-        sides = tf.strings.substr(encoded, 16, 8)
-        return tf.io.decode_raw(sides, tf.int32, little_endian=False)
-
-    def of_jpeg():
-        return tf.io.extract_jpeg_shape(encoded)[:2]
-
-    is_png = tf.strings.substr(encoded, 0, 4) == b"\x89PNG"
-    sides = tf.cast(tf.cond(is_png, of_png, of_jpeg), tf.int64)
-    return tf.debugging.assert_less_equal(
-        tf.reduce_prod(sides),
-        tf.constant(MOST_PIXELS, tf.int64),
-        message="The picture has too many pixels.",
-    )
-
-
-def decode_picture(encoded, channels: int = 3):
-    """Decodes a JPEG or PNG file, the way that evaluation and serving share.
-
-    A turn that a camera noted in the file (EXIF) is not applied, as it is
-    not by Pillow and torchvision either. A file that breaks off is an error,
-    and so is one of more than 67 million pixels, which a few bytes can claim.
-
-    Args:
-        encoded: string scalar.
-        channels: 3 for colours, 1 for gray.
-
-    Returns:
-        uint8 tensor of shape `(height, width, channels)`.
-    """
-    import tensorflow as tf
-
-    with tf.control_dependencies([_check_size(encoded)]):
-        # The kernel for JPEG reads PNG too; it alone has the exact method.
-        return tf.io.decode_jpeg(
-            encoded, channels, dct_method="INTEGER_ACCURATE"
-        )

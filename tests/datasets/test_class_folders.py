@@ -64,6 +64,17 @@ def test_an_epoch_has_an_order_of_its_own(tmp_path):
     assert order(1) == order(1) != order(2)
 
 
+def test_what_is_hidden_or_linked_back_is_in_neither_part(tmp_path, caplog):
+    root = fill(tmp_path, {"a": 3, "b": 3, ".ipynb_checkpoints": 2})
+    (root / "a" / "loop").symlink_to("..")
+    (root / "a" / "._1.jpg").touch()
+    training, validation = split_class_folder(root)
+    assert training.classes == ("a", "b")
+    assert training.count + validation.count == 6
+    (record,) = caplog.records
+    assert "3 entries left out" in record.message
+
+
 @pytest.mark.parametrize("counts", [{}, {"a": 4}, {"a": 4, "b": 0}])
 def test_less_than_two_classes_are_refused(tmp_path, counts):
     with pytest.raises(ValueError, match="at least two classes. Found"):

@@ -12,18 +12,19 @@ tf = pytest.importorskip("tensorflow")
 pytest.importorskip("sklearn")
 
 from keras_pyconv.datasets import classification  # noqa: E402
-from keras_pyconv.datasets.broken_pictures import (  # noqa: E402
+from keras_pyconv.datasets.broken import (  # noqa: E402
     BrokenPictures,
-    decode_with_pillow,
 )
 from keras_pyconv.datasets.picture_sets import (  # noqa: E402
     PictureSet,
     picture_set,
 )
+from keras_pyconv.tasks.image import read_image  # noqa: E402
 from keras_pyconv.tasks.preprocessing import (  # noqa: E402
     Preprocessing,
     pixels_as_they_are,
 )
+from tests.datasets import scenes  # noqa: E402
 from tests.datasets.pictures import (  # noqa: E402
     encoded,
     photographs,
@@ -96,8 +97,16 @@ def test_where_no_crop_fits_the_largest_central_one_is_taken(sides, crop):
 
 def test_the_fused_crop_is_the_crop_of_the_decoded_picture():
     data = encoded(photographs()[0], quality=95, subsampling=0)
-    whole = classification.decode_picture(data)
+    whole = classification.decode_image(data)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    noted = encoded(photographs()[0], quality=95, subsampling=0, exif=turned)
+    shown = classification.decode_image(noted, exif=True)
+    assert shown.shape[:2] == whole.shape[1::-1]
     for seed in seeds(4):
+        crop = classification.decode_crop(noted, seed, exif=True)
+        expected = classification._cropped(shown, seed)
+        np.testing.assert_array_equal(crop, expected)
         crop = classification.decode_crop(data, seed)
         expected = classification._cropped(whole, seed)
         np.testing.assert_array_equal(crop, expected)
@@ -226,7 +235,7 @@ def test_every_kind_of_picture_is_converted(kind, kinds):
     expected = ramps()
     if "gray" in kind:
         mode = "I;16" if "16" in kind else "L"
-        gray = decode_with_pillow(encoded(ramps(), "PNG", mode))
+        gray = read_image(encoded(ramps(), "PNG", mode))
         expected = gray
     if kind.startswith("one"):
         expected = ramps()[:1, : 1 if kind == "one pixel" else None]
@@ -308,6 +317,57 @@ def test_a_file_that_vanished_is_counted(tmp_path):
     next(iter(made()))
     ((name, reason),) = broken.reasons.items()
     assert name.endswith("china/0.jpg") and "FileNotFoundError" in reason
+
+
+def test_what_cannot_be_read_is_not_judged():
+    pictures = in_memory(damaged())
+    broken = BrokenPictures(limit=3)
+    ((_, _, weights),) = classification.evaluation_pictures(
+        pictures, SMALL, batch_size=5, broken=broken
+    )
+    assert weights.numpy().tolist() == [1, 0, 0, 0, 1]
+    assert len(broken.reasons) == 3
+
+
+def first_batch(files, rule, training):
+    pictures = in_memory(files)
+    if training:
+        made = classification.training_pictures
+        batches = made(pictures, rule, batch_size=len(files), seed=1)()
+    else:
+        made = classification.evaluation_pictures
+        batches = made(pictures, rule, batch_size=len(files))
+    return next(iter(batches))[0].numpy()
+
+
+@pytest.mark.parametrize("kind, training", [("png", True), ("webp", False)])
+def test_turned_images_are_trained_and_judged_as_viewers_show_them(
+    kind, training, tmp_path
+):
+    upright, turned = {}, {}
+    lossless = {"lossless": True} if kind == "webp" else {}
+    for orientation in range(1, 9):
+        crop = photographs()[0][:60, 10 * orientation :][:, :90]
+        path = tmp_path / f"{orientation}.{kind}"
+        scenes.save_turned(path, crop, orientation, **lossless)
+        turned[path.name] = path.read_bytes()
+        upright[path.name] = encoded(crop, "PNG")
+    stored = dataclasses.replace(SMALL, exif=False)
+    found = first_batch(turned, SMALL, training)
+    wanted = first_batch(upright, SMALL, training)
+    np.testing.assert_array_equal(found, wanted)
+    others = first_batch(turned, stored, training)
+    assert np.abs(others - wanted).max() > 0.1
+
+
+def test_whether_images_are_turned_is_in_the_fingerprint():
+    pictures = in_memory(damaged())
+    options = {"batch_size": 2, "seed": 1}
+    stored = dataclasses.replace(SMALL, exif=False)
+    made = classification.training_pictures(pictures, stored, **options)
+    assert "exif" not in made.fingerprint
+    made = classification.training_pictures(pictures, SMALL, **options)
+    assert made.fingerprint["exif"] is True
 
 
 # CutMix ----------------------------------------------------------------------

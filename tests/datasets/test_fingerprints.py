@@ -253,7 +253,7 @@ def test_a_builder_that_says_nothing_is_told_by_the_number_of_examples(
     with tfds.testing.mock_data(num_examples=5):
         pictures = datasets.picture_set("imagenet2012", data_dir=tmp_path)
     batches = datasets.training_pictures(pictures, **OPTIONS)
-    assert batches.fingerprint == {"examples": 5}
+    assert batches.fingerprint == {"examples": 5, "exif": True}
 
 
 def test_columns_do_not_run_into_each_other():

@@ -74,6 +74,76 @@ def test_a_mask_that_cannot_be_one_is_refused_with_what_was_found(
         mask_set(folder)
 
 
+@pytest.mark.parametrize(
+    "rule, object_, lost",
+    [(None, 1, "0 and 1.*0 is no class"), ("from_zero", 255, "255 is no cl")],
+)
+def test_masks_of_two_values_of_which_one_would_be_lost_are_refused(
+    folder, rule, object_, lost
+):
+    for number, size in enumerate(SIZES):
+        values = (mask(size, number) > 70) * np.uint8(object_)
+        save(folder, "L", values, number)
+    with pytest.raises(ValueError, match=f"{lost}.*rule=.binary"):
+        mask_set(folder, classes=2, rule=rule)
+    masks = mask_set(folder, rule="binary")
+    assert masks.classes == ("background", "object")
+    for number, (_, labels) in enumerate(decoded(masks)):
+        np.testing.assert_array_equal(labels, mask(SIZES[number], number) > 70)
+    with pytest.raises(ValueError, match="two classes.*Received: 3"):
+        mask_set(folder, rule="binary", classes=3)
+
+
+def test_masks_of_a_set_sorted_by_class_are_no_binary_masks(tmp_path):
+    folder = write(tmp_path, sizes=[(8, 8)] * 60)
+    for number in range(60):
+        values = np.uint8(mask((8, 8)) > 70) * np.uint8(1 + (number > 29))
+        save(folder, "L", values, number)
+    assert mask_set(folder, classes=("cat", "dog")).count == 60
+
+
+def test_a_third_value_is_no_binary_mask(folder):
+    save(folder, "L", mask(SIZE) * 0 + 7)
+    with pytest.raises(ValueError, match="1.jpg|0.jpg.*holds the value"):
+        mask_set(folder, rule="binary")
+
+
+@pytest.mark.parametrize("name", ["._1.jpg", ".ipynb_checkpoints/1.jpg"])
+def test_hidden_files_have_no_masks_and_are_counted(folder, name, caplog):
+    path = folder / "images" / "training" / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    masks = mask_set(folder)
+    assert masks.count == 3
+    assert masks.problems == {"left out, hidden or of the system": 1}
+    assert "1 entries left out: 1 hidden" in caplog.text
+
+
+def test_two_images_of_one_name_are_refused_with_both(folder):
+    image = Image.fromarray(picture(SIZE))
+    image.save(folder / "images" / "training" / "1.png")
+    with pytest.raises(ValueError, match="but for the ending.*1.jpg and 1.png"):
+        mask_set(folder)
+
+
+def test_masks_of_jpeg_are_refused_with_what_they_must_be(folder):
+    path = folder / "annotations" / "training" / "1.png"
+    Image.open(path).save(path.with_suffix(".jpg"))
+    path.unlink()
+    with pytest.raises(ValueError, match="such as 1.jpg. A mask must be PNG"):
+        mask_set(folder)
+
+
+def test_pairs_in_folders_below_belong_to_the_set(folder):
+    for kind, name in (("images", "0.jpg"), ("annotations", "0.png")):
+        path = folder / kind / "training" / name
+        path.parent.joinpath("town").mkdir()
+        path.rename(path.parent / "town" / name)
+    masks = mask_set(folder)
+    names = [e["name"].numpy().decode() for e in masks.examples(None)]
+    assert names == ["1.jpg", "2.jpg", "town/0.jpg"]
+
+
 def test_sizes_of_all_pictures_are_compared_before_any_work(
     folder, monkeypatch
 ):
@@ -84,13 +154,21 @@ def test_sizes_of_all_pictures_are_compared_before_any_work(
         mask_set(folder)
 
 
-def test_a_picture_that_lies_turned_is_named(folder, caplog):
-    path = folder / "images" / "training" / "1.jpg"
-    scenes.save_turned(path, picture(SIZE), 3)
-    mask_set(folder)
-    assert "1 pictures lie turned by their EXIF, such as 1.jpg" in caplog.text
-    scenes.save_turned(path, picture(SIZE), 6)
-    with pytest.raises(ValueError, match="1.jpg .its EXIF .* 50 x 31 and 31 x"):
+def test_an_image_that_lies_turned_is_turned_for_its_mask(folder, caplog):
+    path = folder / "images" / "training" / "1.png"
+    path.with_suffix(".jpg").unlink()
+    before = mask_set(write(folder.parent / "plain")).digest
+    for orientation in range(1, 9):
+        scenes.save_turned(path, picture(SIZE, 1), orientation)
+        masks = mask_set(folder)
+        image, _ = decoded(masks)[1]
+        np.testing.assert_array_equal(image, picture(SIZE, 1))
+        in_python = masks.decoded_in_python(list(masks.examples(None))[1])
+        np.testing.assert_array_equal(in_python[0], picture(SIZE, 1))
+    assert "1 pictures turned as EXIF says, which" in caplog.text
+    assert masks.digest != before
+    scenes.stored(picture(SIZE, 1), 6).save(path)
+    with pytest.raises(ValueError, match="1.png .* 50 x 31 and 31 x 50"):
         mask_set(folder)
 
 
@@ -176,7 +254,7 @@ def test_a_file_of_classes_may_come_from_an_editor_of_windows(folder):
 
 def test_a_picture_without_mask_is_named(folder):
     (folder / "annotations" / "training" / "2.png").unlink()
-    with pytest.raises(ValueError, match="1 pictures have no mask, such as 2"):
+    with pytest.raises(ValueError, match="1 images have no mask, such as 2"):
         mask_set(folder)
 
 

@@ -46,7 +46,7 @@ def test_the_order_of_a_folder_follows_from_the_number_of_the_order(folder):
     [
         pytest.param("train/china", "test2", "no split 'test2'", id="split"),
         pytest.param("val/dog", "val", "has not, such as 'dog'", id="class"),
-        pytest.param("new/china", "new", "hold no picture", id="empty"),
+        pytest.param("new/china", "new", "hold no image", id="empty"),
     ],
 )
 def test_what_is_wrong_with_a_folder_is_named(tmp_path, change, split, said):
@@ -56,12 +56,46 @@ def test_what_is_wrong_with_a_folder_is_named(tmp_path, change, split, said):
         picture_set(tmp_path, split)
 
 
+def test_links_and_hidden_folders_bring_no_class_and_no_image(tmp_path, caplog):
+    """A loop, a way up to the validation images, a notebook's copies."""
+    write_folder(tmp_path, train=3, val=2)
+    before = picture_set(tmp_path)
+    train = tmp_path / "train"
+    (train / "china" / "loop").symlink_to(".")
+    (train / "china" / "up").symlink_to("../..")
+    (train / "china" / "._0.jpg").touch()
+    (train / ".ipynb_checkpoints").mkdir()
+    (train / ".ipynb_checkpoints" / "0.jpg").touch()
+    (train / "china" / "photo.heic").touch()
+    (train / "loose.jpg").write_bytes((train / "china" / "0.jpg").read_bytes())
+    caplog.clear()
+    after = picture_set(tmp_path)
+    assert after.classes == before.classes == ("china", "flower")
+    assert names(after) == names(before) and after.digest == before.digest
+    assert sum(after.problems.values()) == 6
+    (record,) = caplog.records
+    assert "6 entries left out" in record.message
+    assert picture_set(tmp_path, "val").count == 4
+
+
 def test_pictures_without_class_folders_are_refused_with_advice(tmp_path):
     (tmp_path / "train").mkdir()
     for number in range(3):
         (tmp_path / "train" / f"{number}.JPEG").touch()
-    with pytest.raises(ValueError, match="3 pictures lie in it directly"):
+    with pytest.raises(ValueError, match="3 files lie in it directly"):
         picture_set(tmp_path)
+
+
+@pytest.mark.parametrize("opened", ["picture", "mask", "video", "detection"])
+def test_what_is_no_name_and_no_folder_is_refused_alike(opened, tmp_path):
+    from keras_pyconv import datasets
+
+    opened = getattr(datasets, f"{opened}_set")
+    for name in (3, None, ""):
+        with pytest.raises(TypeError, match=f"named by.*Received: {name!r}"):
+            opened(name)
+    with pytest.raises(ValueError, match="There is no folder .*/nowhere'"):
+        opened(str(tmp_path / "nowhere"))
 
 
 def test_an_unknown_name_is_refused():

@@ -7,6 +7,7 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
+from keras_pyconv.datasets import stream as stream_module  # noqa: E402
 from keras_pyconv.datasets.stream import training_stream  # noqa: E402
 
 COUNT, BATCH = 23, 4
@@ -126,6 +127,57 @@ def test_the_map_of_batches_gets_a_seed_of_each_step_for_all_workers():
     part = taken(stream(batch_map=tag, shard=(1, 2)), STEPS, STEPS)
     assert len(set(whole[1][:, 0])) == 2 * STEPS
     np.testing.assert_array_equal(part[1], whole[1][STEPS:, 2:])
+
+
+@pytest.mark.parametrize("group", [1, 2, 4])
+@pytest.mark.parametrize("first_step", [0, 3])
+def test_groups_give_the_batches_of_single_examples(
+    group, first_step, monkeypatch
+):
+    """Whether groups are whole, or one or all of their examples fail."""
+
+    def fragile(example, seed):
+        good = tf.debugging.Assert(example % 5 > 1, ["broken"])
+        with tf.control_dependencies([good]):
+            return prepare(example, seed)
+
+    def substitute(example, seed):
+        return (-example, 2.0), example
+
+    wanted = taken(stream(), 2 * STEPS, first_step)
+    monkeypatch.setattr(stream_module, "_GROUP", group)
+    made = stream(prepare=fragile, substitute=substitute)
+    numbers, noise, targets = taken(made, 2 * STEPS, first_step)
+    broken = wanted[0] % 5 <= 1
+    assert broken.any(axis=1).any() and not broken.all()
+    assert_same(
+        (numbers, noise, targets),
+        (
+            np.where(broken, -wanted[0], wanted[0]),
+            np.where(broken, np.float32(2), wanted[1]),
+            np.where(broken, wanted[0], wanted[2]),
+        ),
+    )
+
+
+def test_examples_of_any_length_are_substituted_too():
+    def lengths(epoch):
+        return examples(epoch).map(lambda n: (n, tf.range(n)))
+
+    def fragile(example, seed):
+        with tf.control_dependencies([tf.debugging.Assert(seed[1] > 3, ["x"])]):
+            return example[0], tf.size(example[1])
+
+    def substitute(example, seed):
+        return example[0], tf.constant(-1)
+
+    made = training_stream(
+        *(lengths, COUNT, fragile),
+        **{"batch_size": 4, "seed": 5, "substitute": substitute},
+    )
+    first, second = made().take(2).as_numpy_iterator()
+    assert first[1].tolist() == [-1] * 4
+    assert second[1].tolist() == second[0].tolist()
 
 
 def test_a_failing_example_is_substituted_in_its_place():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_pyconv.datasets.broken_videos import BrokenVideos
+from keras_pyconv.datasets.broken import BrokenVideos
 from keras_pyconv.datasets.video_clips import training_clips
 from keras_pyconv.datasets.video_evaluation import (
     decoded_frames,

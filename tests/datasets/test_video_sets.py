@@ -41,6 +41,23 @@ def test_a_folder_of_pictures_is_one_video(folders):
     assert videos_of(folders / "train" / "jump")[-1].endswith("frames")
 
 
+def test_hidden_files_links_and_stray_images_are_no_videos(folders, caplog):
+    for name in ("run/._b.mp4", ".cache/x.mp4", "run/b.jpg", "jump/c.txt"):
+        (folders / "train" / name).parent.mkdir(exist_ok=True)
+        (folders / "train" / name).touch()
+    (folders / "train" / "run" / "deep" / "loop").symlink_to("..")
+    videos = video_set(folders)
+    assert videos.classes == ("jump", "run") and videos.count == 4
+    assert videos.problems == {
+        "left out, hidden or of the system": 2,
+        "left out, of other kinds": 2,
+        "left out, links to what is listed already": 1,
+        "left out, images beside videos": 1,
+    }
+    (record,) = caplog.records
+    assert "6 entries left out" in record.message
+
+
 def write(path, *lines):
     path.write_text("\n".join(lines) + "\n")
     return path

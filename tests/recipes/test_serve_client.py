@@ -3,7 +3,10 @@
 import base64
 import io
 import json
+import os
 import socket
+import subprocess
+import sys
 import urllib.request
 
 import keras
@@ -181,7 +184,36 @@ def test_a_reply_that_is_no_servers_is_named(ask, pictures, monkeypatch, reply):
 
 def test_missing_files_are_named(ask, tmp_path):
     assert "no file" in ask(tmp_path / "absent.jpg")[2]
-    assert "No .jpg" in ask(tmp_path)[2]
+    assert "No .bmp, .gif" in ask(tmp_path)[2]
+
+
+def test_only_what_is_data_of_a_folder_is_sent_and_the_rest_is_said(
+    ask, pictures, tmp_path
+):
+    for name in ("a.jpg", "._a.jpg", ".ipynb_checkpoints/a.jpg", "b"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((pictures / "0.jpg").read_bytes())
+    (tmp_path / "loop").symlink_to(".")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "photo.heic").touch()
+    status, lines, complaint = ask(tmp_path)
+    assert status == 0
+    assert [line.partition(":")[0] for line in lines] == [
+        f"{tmp_path}/a.jpg",
+        f"{tmp_path}/b",
+    ]
+    assert "5 entries left out: 2 hidden" in complaint
+    assert "is a device or a pipe" in ask(tmp_path / "pipe.jpg")[2]
+
+
+def test_files_are_listed_without_the_frameworks():
+    code = (
+        "import sys; from recipes import serve_client; "
+        "serve_client.find_images(['tests']); "
+        "assert not {'keras', 'tensorflow'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert b"No .bmp" in done.stderr
 
 
 def test_the_server_states_itself_as_the_real_one_does(served):

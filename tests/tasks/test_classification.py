@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_pyconv import tasks
-from keras_pyconv.tasks import classification
+from keras_pyconv.tasks.classification import imagenet
 from keras_pyconv.weights import PUBLISHED
 
 
@@ -49,7 +49,7 @@ def test_an_unknown_set_lists_the_known_ones():
 
 def test_every_published_set_has_its_preprocessing():
     for row in PUBLISHED.values():
-        assert row.preprocessing in classification.PREPROCESSING
+        assert row.preprocessing in tasks.PREPROCESSING
         tasks.preprocess_input(np.zeros((2, 2, 3)), weights=row.set)
 
 
@@ -85,7 +85,7 @@ def test_without_a_network_classes_go_by_their_wnids(offline, caplog):
 
 
 def test_without_any_names_the_error_says_what_to_do(offline, monkeypatch):
-    monkeypatch.setattr(classification, "_wnids", lambda: None)
+    monkeypatch.setattr(imagenet, "_wnids", lambda: None)
     with pytest.raises(ConnectionError, match="Pass `class_names`"):
         tasks.decode_predictions(np.zeros((1, 1000)))
 

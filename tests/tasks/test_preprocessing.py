@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_pyconv.tasks import preprocessing
+from keras_pyconv.tasks.image import decode_image
 from keras_pyconv.tasks.preprocessing import (
     Preprocessing,
     central_square,
-    decode_picture,
     imagenet_preprocessing,
     normalize,
     pixels_as_they_are,
@@ -44,16 +43,10 @@ def with_pillow(encoded, size, resize):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_the_square_is_pillows_within_its_rounding(shape, kind):
     encoded = picture_file(*shape, kind)
-    square = central_square(decode_picture(encoded), 224, 256)
+    square = central_square(decode_image(encoded), 224, 256)
     wanted = with_pillow(encoded, 224, 256)
     # Pillow rounds to whole numbers, once along each axis.
     np.testing.assert_allclose(square, wanted, atol=1.01)
-
-
-@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1"])
-def test_png_of_every_mode_becomes_three_channels(mode):
-    encoded = picture_file(20, 30, "PNG", mode)
-    assert decode_picture(encoded).shape == (20, 30, 3)
 
 
 def test_channels_are_shifted_and_scaled():
@@ -73,24 +66,6 @@ def test_pixels_can_stay_as_they_are():
 def test_the_margin_keeps_its_share_at_other_sizes():
     assert imagenet_preprocessing(224) == Preprocessing(224, 256)
     assert imagenet_preprocessing(448).resize == 512
-
-
-@pytest.mark.parametrize(
-    "encoded",
-    [b"", b"text", b"GIF89a", picture_file(30, 30)[:-20]],
-    ids=["nothing", "text", "gif", "half"],
-)
-def test_what_is_no_whole_picture_is_an_error(encoded):
-    with pytest.raises(tf.errors.OpError):
-        decode_picture(encoded)
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_a_picture_of_too_many_pixels_is_not_decoded(kind, monkeypatch):
-    monkeypatch.setattr(preprocessing, "MOST_PIXELS", 600)
-    assert decode_picture(picture_file(20, 30, kind)).shape == (20, 30, 3)
-    with pytest.raises(tf.errors.OpError, match="too many pixels"):
-        decode_picture(picture_file(20, 31, kind))
 
 
 @pytest.mark.parametrize(

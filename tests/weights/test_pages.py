@@ -44,7 +44,9 @@ def test_the_examples_of_the_page_run(cache, tmp_path, monkeypatch, capsys):
         files.write_arrays(cache / f"{name}.npz", rule.weights(one))
     names = [(f"n{i:08}", f"thing {i}") for i in range(1000)]
     monkeypatch.setattr(
-        keras_pyconv.tasks.classification, "_imagenet_names", lambda: names
+        keras_pyconv.tasks.classification.imagenet,
+        "imagenet_names",
+        lambda: names,
     )
     monkeypatch.chdir(tmp_path)
     Image.fromarray(np.zeros((300, 200, 3), "uint8")).save("dog.jpg")

@@ -111,7 +111,9 @@ def detection_signatures(model, labels=None, preprocessing=None, **options):
         return stretch(picture, *shape, preprocessing), sides
 
     def of_files(served, files):
-        batch, sides, readable = decode_sized(files, prepare, (*shape, 3), 2)
+        batch, sides, readable = decode_sized(
+            files, prepare, (*shape, 3), 2, preprocessing.exif
+        )
         found = _unreadable(layer(served(batch)), readable)
         boxes = tf.clip_by_value(found["boxes"], 0.0, 1.0)
         found["boxes"] = boxes * tf.tile(sides, [1, 2])[:, tf.newaxis]

@@ -9,7 +9,8 @@ import numpy as np
 
 from keras_pyconv.export.signatures.signature import Signature
 from keras_pyconv.lazy import tf
-from keras_pyconv.tasks.preprocessing import decode_picture, prepare_picture
+from keras_pyconv.tasks.image import decode_image
+from keras_pyconv.tasks.preprocessing import prepare_picture
 
 INPUT = "image_bytes"
 EXAMPLE_KINDS = 4  # of example images; more of them come again
@@ -50,7 +51,7 @@ def map_strings(strings, function, shape):
     return tf.ensure_shape(values, (None, *shape)), good > 0
 
 
-def decode_sized(encoded, prepare, shape, numbers):
+def decode_sized(encoded, prepare, shape, numbers, exif=True):
     """Decodes a batch of files to images, and some numbers of each.
 
     Args:
@@ -59,6 +60,7 @@ def decode_sized(encoded, prepare, shape, numbers):
             tensor of `shape` and a float32 tensor of so many `numbers`.
         shape: tuple of integers.
         numbers: how many.
+        exif: whether images are turned as viewers show them.
 
     Returns:
         float32 tensors `(batch, *shape)` and `(batch, numbers)`, zero for
@@ -66,7 +68,7 @@ def decode_sized(encoded, prepare, shape, numbers):
     """
 
     def one(string):
-        image, sizes = prepare(decode_picture(string))
+        image, sizes = prepare(decode_image(string, exif=exif))
         return tf.concat([tf.reshape(image, [-1]), sizes], axis=0)
 
     pixels = int(np.prod(shape))
@@ -85,7 +87,8 @@ def decode_prepared(encoded, rule, in_examples=False):
     def one(string):
         if in_examples:
             (string,) = tf.io.parse_single_example(string, feature).values()
-        return prepare_picture(decode_picture(string, rule.channels), rule)
+        image = decode_image(string, rule.channels, rule.exif)
+        return prepare_picture(image, rule)
 
     return map_strings(encoded, one, (rule.size, rule.size, rule.channels))
 

@@ -58,7 +58,8 @@ def read(path):
                 key: tuple(value) if isinstance(value, list) else value
                 for key, value in made.items()
             }
-            made = Preprocessing(**made)
+            # Versions from before this was recorded turn nothing.
+            made = Preprocessing(**{"exif": False, **made})
         labels = None if labels is None else tuple(labels)
         sizes = row["top_k"], row["size"], row.get("steps", "")
         return Recorded(made, labels, *sizes)

@@ -150,7 +150,9 @@ def segmentation_signatures(model, preprocessing=None, labels=None):
 
     def of_files(served, files):
         shape = (side, side, 3)
-        squares, sides, readable = decode_sized(files, prepare, shape, 4)
+        squares, sides, readable = decode_sized(
+            files, prepare, shape, 4, preprocessing.exif
+        )
         (logits,) = keras.tree.flatten(served(squares))
         sides = tf.cast(sides, tf.int32)
         return {"mask_bytes": _masks(logits, sides, readable)}

@@ -25,7 +25,7 @@ from keras_pyconv.tasks.detection.matching import (
     match,
     overlaps,
 )
-from keras_pyconv.tasks.detection.one_picture import (
+from keras_pyconv.tasks.detection.predict import (
     Detections,
     detect,
     draw_detections,

@@ -5,7 +5,7 @@ import numpy as np
 from keras_pyconv import arguments
 from keras_pyconv.tasks.detection.decoding import DecodeDetections
 from keras_pyconv.tasks.detection.evaluation import DetectionResults
-from keras_pyconv.tasks.detection.one_picture import to_pixels
+from keras_pyconv.tasks.detection.predict import to_pixels
 
 
 def collect_detections(model, batches, **options) -> DetectionResults:

@@ -21,7 +21,7 @@ from keras_pyconv.tasks.segmentation.metrics import (
     mean_iou,
     pixel_accuracy,
 )
-from keras_pyconv.tasks.segmentation.parse import Segmentation, segment
+from keras_pyconv.tasks.segmentation.predict import Segmentation, segment
 from keras_pyconv.tasks.segmentation.windows import (
     MULTI_SCALE,
     SINGLE_SCALE,

@@ -7,7 +7,7 @@ from keras_pyconv.tasks.video.averaging import (
 )
 from keras_pyconv.tasks.video.clips import Clips
 from keras_pyconv.tasks.video.files import UnreadableVideo
-from keras_pyconv.tasks.video.one_video import (
+from keras_pyconv.tasks.video.predict import (
     Recognition,
     draw_recognition,
     recognize,

@@ -6,12 +6,12 @@ logits; and a video that cannot be read is not among those that are counted.
 
 import dataclasses
 
-import keras
 import numpy as np
 
-from keras_pyconv import arguments
 from keras_pyconv.progress import Bar
 from keras_pyconv.tasks import error_rates
+from keras_pyconv.tasks.results import probabilities, traced
+from keras_pyconv.tasks.video.clips import normalized
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,25 +51,14 @@ class ViewScores:
     """
 
     def __init__(self, model, clips, batch_size=8):
-        import tensorflow as tf
-
-        from keras_pyconv.tasks.video.clips import Clips, normalized
-
-        arguments.model("model", model)
-        arguments.instance("clips", clips, Clips)
-        if len(model.input_shape) != 5:
-            arguments.refuse("model", model, "a network of clips")
-        self._batch_size = arguments.integer("batch_size", batch_size)
-        self._shape = model.input_shape
-        softmax = _gives_logits(model)
-
-        @tf.function(autograph=False)
-        def scores(views):
-            outputs = model(normalized(views, clips), training=False)
-            outputs = tf.cast(outputs, tf.float32)
-            return tf.nn.softmax(outputs) if softmax else outputs
-
-        self._scores = scores
+        self._batch_size = batch_size
+        self._scores = traced(
+            model,
+            ("views", clips.mean, clips.deviation),
+            lambda: probabilities(
+                model, lambda views: normalized(views, clips)
+            ),
+        )
 
     def __call__(self, views):
         """The scores of a video.
@@ -80,11 +69,6 @@ class ViewScores:
         Returns:
             float64 array `(classes,)`.
         """
-        given, views = views, arguments.array("views", views, 5)
-        fits = zip(self._shape[1:], views.shape[1:])
-        if not len(views) or any(n not in (None, size) for n, size in fits):
-            rule = f"one or more clips of the shape {self._shape[1:]}"
-            arguments.refuse("views", given, rule)
         total, size = 0.0, self._batch_size
         for begin in range(0, len(views), size):
             part = views[begin : begin + size]
@@ -93,15 +77,6 @@ class ViewScores:
             scores = np.asarray(self._scores(np.pad(part, missing)))
             total = total + scores[: len(part)].astype("float64").sum(axis=0)
         return total / len(views)
-
-
-def _gives_logits(model):
-    last = model.layers[-1]
-    activation = getattr(last, "activation", None)
-    return not (
-        isinstance(last, keras.layers.Softmax)
-        or activation is keras.activations.softmax
-    )
 
 
 def video_errors(model, views, clips, *, count=None, batch_size=8):
@@ -122,9 +97,6 @@ def video_errors(model, views, clips, *, count=None, batch_size=8):
     Raises:
         ValueError: if no video could be read.
     """
-    arguments.iterable("views", views)
-    if count is not None:
-        arguments.integer("count", count)
     scores_of = ViewScores(model, clips, batch_size)
     bar = Bar(count) if count else None
     scores, labels, skipped, number = [], [], 0, 0

@@ -11,6 +11,8 @@ import re
 
 import numpy as np
 
+from keras_pyconv.listing import IMAGES, Listing
+
 # Fewest frames that are a video; one is a picture.
 LEAST_FRAMES = 2
 # Containers with a duration in the header and no number of frames; of others
@@ -18,7 +20,6 @@ LEAST_FRAMES = 2
 TIMED = ("matroska,webm", "flv", "asf")
 # What a sound file may lack of its duration: a part of it, and two frames.
 SLACK, SLACK_FRAMES = 0.03, 2
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm")
 
 
 class UnreadableVideo(ValueError):
@@ -51,13 +52,11 @@ class FrameFolder:
     rotation, varies = 0, False
 
     def __init__(self, path):
-        names = [n for n in os.listdir(path) if n.lower().endswith(PICTURES)]
-        self._paths = [
-            os.path.join(path, name) for name in sorted(names, key=_natural)
-        ]
+        found = Listing(path, IMAGES).directly()
+        self._paths = sorted(found, key=_natural)
         self.count = self.promised = len(self._paths)
         if not self._paths:
-            raise UnreadableVideo("the folder holds no pictures")
+            raise UnreadableVideo("the folder holds no images")
 
     def __enter__(self):
         return self
@@ -208,6 +207,8 @@ def open_video(path):
         return FrameFolder(path)
     if not os.path.exists(path):
         raise UnreadableVideo("there is no such file")
+    if not os.path.isfile(path):
+        raise UnreadableVideo("it is a device or a pipe, no file")
     if not os.path.getsize(path):
         raise UnreadableVideo("the file is empty (0 bytes)")
     try:

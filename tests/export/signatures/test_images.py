@@ -18,11 +18,13 @@ from keras_pyconv.export.signatures.images import (
     example_images,
     serialized_examples,
 )
+from keras_pyconv.tasks.image import decode_image, read_image
 from keras_pyconv.tasks.preprocessing import (
     Preprocessing,
     imagenet_preprocessing,
     pixels_as_they_are,
 )
+from tests.datasets import scenes
 from tests.tasks.test_preprocessing import SHAPES, picture_file, with_pillow
 
 LABELS = tuple(f"class {index}" for index in range(10))
@@ -54,6 +56,31 @@ def test_files_get_the_probabilities_of_the_evaluation(network, served):
         np.testing.assert_allclose(
             answer["scores"][row], np.sort(probabilities)[:-4:-1], atol=1e-3
         )
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_turned_file_is_served_as_viewers_show_it(kind, served, tmp_path):
+    upright = read_image(picture_file(40, 60, "PNG"))
+    files = []
+    for orientation in range(1, 9):
+        path = tmp_path / f"{orientation}.{kind.lower()}"
+        options = {"quality": 100, "subsampling": 0} if kind == "JPEG" else {}
+        scenes.save_turned(path, upright, orientation, **options)
+        files.append(path.read_bytes())
+    answer = served["serve_bytes"](image_bytes=tf.constant(files))
+    for row in answer["scores"][1:]:
+        most = 0 if kind == "PNG" else 0.02
+        np.testing.assert_allclose(row, answer["scores"][0], atol=most)
+    stored = np.stack([decode_image(file, exif=False) for file in files[1:4]])
+    assert (stored != upright).any()
+
+
+def test_the_first_frame_of_a_gif_is_served(served):
+    gif = picture_file(40, 60, "GIF", "P")
+    png = tf.io.encode_png(read_image(gif)).numpy()
+    answer = served["serve_bytes"](image_bytes=tf.constant([gif, png]))
+    np.testing.assert_array_equal(answer["scores"][0], answer["scores"][1])
+    assert (answer["classes"].numpy() >= 0).all()
 
 
 def test_examples_get_the_answers_of_their_files(served):

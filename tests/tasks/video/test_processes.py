@@ -4,6 +4,9 @@ import concurrent.futures
 import os
 import pathlib
 import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -73,6 +76,35 @@ def test_they_end_with_the_object(film_folder):
     (process,) = (child._process for child in decoders._alive)
     del decoders
     assert process.returncode is not None
+
+
+BUSY = """
+import sys
+from keras_pyconv.tasks.video import Decoders
+decoders = Decoders(1)
+options = {"frames": 4, "stride": 2, "clips": 1, "size": 9}
+decoders("view_clips", sys.argv[1], crops=1, **options)
+(process,) = decoders._alive
+print(process.process_id, flush=True)
+decoders("view_clips", sys.argv[1], crops=10**9, **options)
+"""
+
+
+def test_a_busy_process_does_not_outlive_the_one_that_started_it(film_folder):
+    path = str(film_folder / "sound.mp4")
+    with subprocess.Popen(
+        [sys.executable, "-c", BUSY, path], stdout=subprocess.PIPE
+    ) as parent:
+        number = int(parent.stdout.readline())
+        parent.kill()
+    for _ in range(100):
+        state = pathlib.Path(f"/proc/{number}/stat")
+        # One that ended and is not yet waited for is a Z.
+        if not state.exists() or state.read_text().split()[2] == "Z":
+            return
+        time.sleep(0.1)
+    os.kill(number, signal.SIGKILL)
+    pytest.fail("the decoding process lived on for 10 seconds")
 
 
 def test_no_processes_are_refused():

@@ -10,6 +10,7 @@ from keras_pyconv.tasks.video import (
     UnreadableVideo,
     ViewScores,
     draw_recognition,
+    predict,
     recognize,
     video_errors,
 )
@@ -92,9 +93,11 @@ def test_a_file_is_recognized_with_names(model, film_folder, tmp_path):
         model, film_folder / "sound.mp4", names, CLIPS, top=3, most_clips=2
     )
     assert found.label == names[found.labels[0]] and len(found.labels) == 3
+    with pytest.warns(DeprecationWarning, match="is `found.draw"):
+        assert (draw_recognition(found) == found.draw()).all()
     assert found.views == 6 and found.score == found.scores.max()
     assert str(found).splitlines()[0].startswith(found.label)
-    strip = draw_recognition(found, tmp_path / "strip.png")
+    strip = found.draw(tmp_path / "strip.png")
     assert strip.shape[1] == 4 * 160 and (tmp_path / "strip.png").exists()
 
 
@@ -120,3 +123,45 @@ def test_mistakes_are_refused(model, film_folder):
     picture = keras_pyconv.build_classifier("ResNetMini", classes=2)
     with pytest.raises(ValueError, match="must take clips"):
         recognize(picture, film_folder / "sound.mp4")
+
+
+@pytest.mark.parametrize(
+    "arguments, kind, said",
+    [
+        ({"crops": 10**12}, ValueError, "`crops` must be from 1 to 1,000"),
+        ({"most_clips": 10**12}, ValueError, "`most_clips` must be from"),
+        ({"crops": 100, "most_clips": 100}, ValueError, "times `crops`"),
+        ({"crops": 0}, ValueError, "Received: crops=0"),
+        ({"crops": "3"}, TypeError, "`crops` must be an integer"),
+        ({"most_clips": 2.0}, TypeError, "`most_clips` must be an integer"),
+        ({"top": 0}, ValueError, "`top` must be"),
+        ({"batch_size": 10**9}, ValueError, "`batch_size` must be"),
+        ({"class_names": 7 * "a"}, ValueError, "7 classes"),
+        ({"clips": 3}, TypeError, "`clips` must be a `Clips`"),
+        ({"path": 3}, TypeError, "not int"),
+    ],
+    ids=str,
+)
+def test_arguments_are_blamed_and_not_the_video(
+    model, film_folder, arguments, kind, said
+):
+    arguments = {"path": film_folder / "sound.mp4", "clips": CLIPS, **arguments}
+    with pytest.raises(kind, match=said):
+        recognize(model, **arguments)
+
+
+def test_calls_neither_trace_anew_nor_start_processes(model, film_folder):
+    def call():
+        return recognize(
+            model, film_folder / "sound.mp4", clips=CLIPS, most_clips=2, crops=1
+        )
+
+    first = call()
+    traced = ViewScores(model, CLIPS)._scores
+    count = traced.experimental_get_tracing_count()
+    processes = set(predict._decoders()._alive)
+    for _ in range(3):
+        np.testing.assert_array_equal(call().scores, first.scores)
+    assert ViewScores(model, CLIPS)._scores is traced
+    assert traced.experimental_get_tracing_count() == count
+    assert set(predict._decoders()._alive) == processes != set()

@@ -16,9 +16,6 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from keras_pyconv import arguments
-from keras_pyconv.arguments import shown
-from keras_pyconv.layers.checked import FORMATS as DATA_FORMATS
 from keras_pyconv.tasks.preprocessing import (
     LARGEST_PIXEL,
     Preprocessing,
@@ -39,7 +36,10 @@ def preprocessing_of(weights: str) -> Preprocessing:
         ValueError: if no set has that name; the message lists the known ones.
     """
     known = {row.set: row.preprocessing for row in PUBLISHED.values()}
-    arguments.one_of("weights", weights, known)
+    if weights not in known:
+        raise ValueError(
+            f"Unknown weights {weights!r}. Known: {', '.join(known)}."
+        )
     return PREPROCESSING[known[weights]]
 
 
@@ -69,16 +69,13 @@ def preprocess_input(x, data_format: str | None = None, weights="imagenet"):
     >>> model(keras_pyconv.tasks.preprocess_input(images))
     """
     preprocessing = preprocessing_of(weights)
-    if data_format is None:
-        data_format = keras.config.image_data_format()
-    arguments.one_of("data_format", data_format, DATA_FORMATS)
-    x = x if arguments.is_tensor(x) else arguments.array("x", x)
+    data_format = data_format or keras.config.image_data_format()
     first = data_format == "channels_first"
     axis = -3 if first else -1
     if len(x.shape) < 3 or x.shape[axis] != preprocessing.channels:
         raise ValueError(
             f"Pictures must have {preprocessing.channels} channels, "
-            f"{data_format.replace('_', ' ')}. Received: x={shown(x)}"
+            f"{data_format.replace('_', ' ')}. Received: shape {x.shape}"
         )
     shape = (-1, 1, 1) if first else (-1,)
     mean = np.reshape(preprocessing.mean, shape).astype("float32")
@@ -102,7 +99,7 @@ def _wnids():
         return None
 
 
-def _imagenet_names():
+def imagenet_names():
     """(wnid, readable name) of every class; wnids alone without a network."""
     one_of_each = np.eye(IMAGENET_CLASSES, dtype="float32")
     try:
@@ -153,21 +150,15 @@ def decode_predictions(
 
     >>> keras_pyconv.tasks.decode_predictions(model(images), top=1)
     """
-    top = arguments.integer("top", top)
-    if not arguments.is_tensor(predictions):
-        predictions = arguments.array("predictions", predictions)
     scores = keras.ops.convert_to_numpy(predictions)
-    if class_names is not None:
-        class_names = arguments.texts("class_names", class_names)
     known = IMAGENET_CLASSES if class_names is None else len(class_names)
     if scores.ndim != 2 or scores.shape[1] != known:
         raise ValueError(
             f"`predictions` must have the shape (batch, {known}), as there "
-            "are `class_names` for. Received: predictions="
-            f"{shown(scores)}, class_names={shown(class_names)}"
+            f"are names for. Received: shape {scores.shape}"
         )
-    names = _imagenet_names() if class_names is None else class_names
-    pairs = [(n, n) if isinstance(n, str) else n for n in names]
+    names = imagenet_names() if class_names is None else class_names
+    pairs = [(n, n) if isinstance(n, str) else tuple(n) for n in names]
     best = np.argsort(-scores, axis=1, kind="stable")[:, :top]
     return [
         [(*pairs[i], float(row[i])) for i in indices]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_pyconv.datasets.orientation import (
+from keras_pyconv.tasks.orientation import (
     Header,
     headers,
     stored_window,

@@ -1,0 +1,192 @@
+"""What becomes of images and videos that cannot be read: counted and named.
+
+An image stands as one pixel of the mean colour, so that no other image moves
+in the order; for a video comes another. Past a limit training stops.
+
+The fact a reader would get wrong: a clip that was given up and drawn again
+from another place of the same file is no broken video; both are in the
+report, in different columns.
+"""
+
+import csv
+import io
+import logging
+import os
+import threading
+
+import numpy as np
+import tensorflow as tf
+
+from keras_pyconv.tasks.image import read_image
+from keras_pyconv.writing import write_atomically
+
+log = logging.getLogger(__name__)
+
+NAMED = 5  # files that the message of the error names
+
+
+class _Broken:
+    """Counts and names files of a set that cannot be read.
+
+    Args:
+        limit: how many different files may be broken; one more is an error,
+            raised where the batches are read. Without it a wrong folder would
+            train on what little is left.
+    """
+
+    what = "files"
+
+    def __init__(self, limit):
+        self.limit, self.reasons = limit, {}
+        self._lock = threading.Lock()
+
+    def __str__(self):
+        return (
+            f"{self.what.capitalize()} that could not be read: "
+            f"{len(self.reasons)}; at most {self.limit} may be."
+        )
+
+    def count(self, name, reason):
+        """Notes a broken file, or raises if they are too many."""
+        if isinstance(reason, Exception):
+            reason = f"{type(reason).__name__}: {reason}"
+        with self._lock:
+            is_new = name not in self.reasons
+            self.reasons.setdefault(name, str(reason))
+            number = len(self.reasons)
+            if is_new:
+                self._noted()
+        if is_new:
+            log.warning("Cannot read %s (%s)", name, reason)
+        if number > self.limit:
+            named = "; ".join(list(self.reasons)[-NAMED:])
+            raise RuntimeError(
+                f"{number} {self.what} cannot be read, and at most "
+                f"{self.limit} may be. The last ones: {named}"
+            )
+
+    def _noted(self):
+        """Called, under the lock, where there is something new to tell."""
+
+
+class BrokenPictures(_Broken):
+    """Counts and names the images that nothing can decode.
+
+    Args:
+        limit: how many different images may be broken; one more is an error,
+            raised where the batches are read.
+
+    Attributes:
+        reasons: why each one is broken, by its name.
+    """
+
+    what = "pictures"
+    share = 0.001  # of a set; of ImageNet's million a few files are odd
+    # So that a set of some thousands is not stopped by its first bad images,
+    # and one of some dozens does not train on what little is left.
+    floor, floor_share = 10, 0.1
+
+    @classmethod
+    def among(cls, pictures):
+        """With the limit for a set of images.
+
+        0.1 % of it; of a set of up to 10,000 images 10, or a tenth of it if
+        that is less, but at least 1.
+        """
+        floor = min(cls.floor, int(cls.floor_share * pictures.count))
+        return cls(max(1, floor, int(cls.share * pictures.count)))
+
+    def decode(self, pictures, example, preprocessing, exif=False):
+        """The image by `read_image`, or one pixel of the mean colour.
+
+        Args:
+            pictures: the `PictureSet` or `DetectionSet`.
+            example: one of its examples.
+            preprocessing: whose mean is taken.
+            exif: as in `read_image`.
+
+        Returns:
+            uint8 tensor of shape `(height, width, 3)`.
+        """
+        mean = np.round(255 * np.array(preprocessing.mean)).astype("uint8")
+
+        @tf.autograph.experimental.do_not_convert
+        def decoded(picture, name):
+            source = os.fsdecode(picture) if pictures.are_files else picture
+            try:
+                return read_image(source, exif=exif)
+            except (OSError, ValueError) as error:
+                self.count(name.decode(errors="replace"), error)
+                return mean[np.newaxis, np.newaxis]
+
+        pixels = tf.numpy_function(
+            decoded, [example["picture"], example["name"]], tf.uint8
+        )
+        return tf.ensure_shape(pixels, (None, None, 3))
+
+
+class BrokenVideos(_Broken):
+    """Counts and names the videos of a set that cannot be read.
+
+    Args:
+        limit: how many different videos may be broken; one more is an error,
+            raised where the clips are read.
+        report: path of a CSV that is written whenever there is something new
+            to tell; None for none.
+
+    Attributes:
+        skipped: why each one cannot be read, by its name.
+        retried: why clips of it were drawn again, by its name.
+    """
+
+    what = "videos"
+    share = 0.1  # of a set; of Kinetics' list some per cent are gone or broken
+
+    def __init__(self, limit, report=None):
+        super().__init__(limit)
+        self.report, self.retried = report, {}
+
+    @classmethod
+    def among(cls, videos, report=None):
+        """With the limit for a `VideoSet`: a tenth of it, but at least 1."""
+        return cls(max(1, int(cls.share * videos.count)), report)
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        return self.reasons
+
+    def __str__(self):
+        text = super().__str__()
+        if self.report is not None and (self.skipped or self.retried):
+            text += f" They are in {self.report}."
+        return text
+
+    def retry(self, name, reason):
+        """Notes that a clip did not decode and another was drawn."""
+        with self._lock:
+            is_new = name not in self.retried
+            self.retried.setdefault(name, str(reason))
+            if is_new:
+                self._noted()
+
+    def skip(self, name, reason):
+        """Notes a video that cannot be read, or raises if too many."""
+        self.count(name, str(reason))
+
+    def _noted(self):
+        if self.report is not None:
+            self.write(self.report)
+
+    def write(self, path):
+        """Writes the report: a CSV of video, what was done, and why.
+
+        Args:
+            path: of the file; its folder is made where there is none.
+        """
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(["video", "what", "reason"])
+        for what in ("skipped", "retried"):
+            rows = sorted(getattr(self, what).items())
+            table.writerows((name, what, reason) for name, reason in rows)
+        write_atomically(path, text.getvalue())

@@ -1,0 +1,267 @@
+"""Which files in the folders of a data set are data, decided in one place.
+
+Nothing vanishes in silence: what is left out is counted by its reason, and
+`Listing.say` tells it in one line. It needs nothing beyond Python, so that the
+client of a server and the processes that decode videos can use it alone.
+"""
+
+import collections
+import dataclasses
+import logging
+import os
+import re
+
+log = logging.getLogger(__name__)
+
+# Folders that systems and servers make by themselves, beside hidden ones.
+_OF_SYSTEMS = frozenset(
+    "__MACOSX @eaDir $RECYCLE.BIN lost+found __pycache__".split()
+)
+# Reasons that are asked about.
+BESIDE = "beside the folders of the classes"
+NOT_TEXT = "with a name that is not UTF-8"
+OTHER = "of other kinds"
+_LOOKED_AT = 16  # bytes of a file without an ending
+_SHOWN = 4  # endings that a message names
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A kind of data file.
+
+    Attributes:
+        plural: what several are called.
+        endings: of the names of its files, in lower case.
+        beginning: what the bytes of a file without an ending must begin with.
+    """
+
+    plural: str
+    endings: tuple[str, ...]
+    beginning: re.Pattern = dataclasses.field(repr=False)
+
+    def matches(self, path) -> bool:
+        """Whether a file is of this kind, by its ending or first bytes."""
+        ending = os.path.splitext(path)[1].lower()
+        if ending:
+            return ending in self.endings
+        try:
+            with open(path, "rb") as file:
+                return bool(self.beginning.match(file.read(_LOOKED_AT)))
+        except OSError:
+            return False
+
+
+# What Pillow can read of what is found in such folders.
+IMAGES = Kind(
+    "images",
+    (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm")
+    + (".tif", ".tiff", ".webp"),
+    re.compile(
+        rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|BM|II\*\x00|MM\x00\*"
+        rb"|P[2356]\s",
+        re.DOTALL,
+    ),
+)
+VIDEOS = Kind(
+    "videos",
+    tuple(
+        ".3gp .avi .flv .m4v .mkv .mov .mp4 .mpeg .mpg .ogv .webm .wmv".split()
+    ),
+    re.compile(
+        rb"....ftyp|RIFF....AVI |\x1aE\xdf\xa3|FLV|\x00\x00\x01[\xba\xb3]|OggS"
+        rb"|\x30\x26\xb2\x75",
+        re.DOTALL,
+    ),
+)
+
+
+def printable(path) -> str:
+    """A path as text that can be written anywhere."""
+    return os.fspath(path).encode("utf-8", "backslashreplace").decode()
+
+
+def _is_hidden(name):
+    return name.startswith(".") or name in _OF_SYSTEMS
+
+
+def _is_text(name):
+    """Whether a name is UTF-8; other bytes become halves of characters."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _is_within(path, folder):
+    return path == folder or path.startswith(os.path.join(folder, ""))
+
+
+class Listing:
+    """Lists the data files in the folders of a set, each once.
+
+    Left out are: hidden files and folders, and those that systems make; links
+    that lead nowhere, back into the listed folders or above them; pipes,
+    devices and sockets; names that are not UTF-8; and files of other kinds.
+    Links to other places are followed.
+
+    Args:
+        root: the folder of all that is listed.
+        *kinds: the `Kind`s of files that are data.
+
+    Attributes:
+        left_out: dictionary of reasons to the paths that were left out.
+    """
+
+    def __init__(self, root, *kinds):
+        self.root, self.kinds = os.fspath(root), kinds
+        self.left_out = collections.defaultdict(list)
+        self._listed = [os.path.realpath(root)]
+
+    def folders(self, place=None) -> list[str]:
+        """Names of the folders that lie directly in one, sorted.
+
+        Args:
+            place: a folder; by default the root.
+
+        Raises:
+            PermissionError: this user may not list the folder.
+            ValueError: a name is not UTF-8, so that it can name no class.
+        """
+        files, folders = self._entries(place or self.root)
+        loose = [file.path for file in files if self._kind(file.path)]
+        if loose:
+            self.leave_out(BESIDE, *loose)
+        for path in filter(os.path.isdir, self.left_out.get(NOT_TEXT, ())):
+            raise ValueError(
+                f"The name of the folder {printable(path)} is not UTF-8, and "
+                "it would name a class. Rename it."
+            )
+        return [entry.name for entry in folders]
+
+    def directly(self, place=None) -> list[str]:
+        """Paths of the data files that lie directly in a folder, sorted."""
+        place, found = next(self.walk(place))
+        names = sorted(name for names in found.values() for name in names)
+        return [os.path.join(place, name) for name in names]
+
+    def files(self, place=None) -> list[str]:
+        """Paths of the data files of a folder, however deep, sorted."""
+        return sorted(
+            os.path.join(folder, name)
+            for folder, found in self.walk(place)
+            for names in found.values()
+            for name in names
+        )
+
+    def walk(self, place=None):
+        """Yields each folder with what lies directly in it, from the top down.
+
+        Args:
+            place: the folder to begin with; by default the root.
+
+        Yields:
+            The path of a folder, and a dictionary of the names of its data
+            files by `Kind`, sorted.
+        """
+        waiting = [os.fspath(place or self.root)]
+        while waiting:
+            place = waiting.pop()
+            files, folders = self._entries(place)
+            found = {kind: [] for kind in self.kinds}
+            for entry in files:
+                if kind := self._kind(entry.path):
+                    found[kind].append(entry.name)
+                else:
+                    self.leave_out(OTHER, entry.path)
+            yield place, found
+            for entry in reversed(folders):
+                if entry.is_symlink():
+                    self._listed.append(os.path.realpath(entry.path))
+                waiting.append(entry.path)
+
+    def _kind(self, path):
+        return next((k for k in self.kinds if k.matches(path)), None)
+
+    def leave_out(self, reason, *paths):
+        """Counts files that are no data, such as "of other kinds"."""
+        self.left_out[reason] += paths
+
+    def _entries(self, place):
+        """Sorted entries of a folder: regular files, and folders."""
+        try:
+            with os.scandir(place) as entries:
+                entries = sorted(entries, key=lambda entry: entry.name)
+        except PermissionError:
+            raise PermissionError(
+                f"This user may not list the folder {printable(place)}; give "
+                "it permission to read, or move the folder out of the set."
+            ) from None
+        files, folders = [], []
+        for entry in entries:
+            reason = self._reason(entry)
+            if reason:
+                self.leave_out(reason, entry.path)
+            else:
+                (folders if entry.is_dir() else files).append(entry)
+        return files, folders
+
+    def _reason(self, entry):
+        """Why an entry is not listed; None where it is."""
+        if _is_hidden(entry.name):
+            return "hidden or of the system"
+        if not _is_text(entry.name):
+            return NOT_TEXT
+        try:
+            is_data = entry.is_file() or entry.is_dir()
+        except OSError:
+            is_data = False
+        if not is_data:
+            nowhere = entry.is_symlink() and not os.path.exists(entry.path)
+            return "links to nothing" if nowhere else "pipes or devices"
+        if entry.is_symlink() and self._leads_back(entry.path):
+            return "links to what is listed already"
+        return None
+
+    def _leads_back(self, link):
+        target = os.path.realpath(link)
+        for folder in self._listed:
+            if _is_within(folder, target):
+                return True
+            parts = os.path.relpath(target, folder).split(os.sep)
+            # What lies in a hidden folder is listed by links to it alone.
+            if _is_within(target, folder) and not any(map(_is_hidden, parts)):
+                return True
+        return False
+
+    @property
+    def problems(self) -> dict[str, int]:
+        """How many were left out, by reason."""
+        return {
+            f"left out, {reason}": len(paths)
+            for reason, paths in self.left_out.items()
+        }
+
+    def __str__(self):
+        """What was left out, in one line; empty where nothing was."""
+        said = [
+            f"{len(paths)} {reason} ({self._example(reason, paths)})"
+            for reason, paths in self.left_out.items()
+        ]
+        count = sum(map(len, self.left_out.values()))
+        return f"{count} entries left out: {', '.join(said)}" if said else ""
+
+    def _example(self, reason, paths):
+        if reason == OTHER:
+            endings = collections.Counter(
+                os.path.splitext(path)[1].lower() or "no ending"
+                for path in paths
+            )
+            return ", ".join(e for e, _ in endings.most_common(_SHOWN))
+        return f"such as {printable(os.path.relpath(paths[0], self.root))}"
+
+    def say(self, name=None):
+        """Logs what was left out, if anything was.
+
+        Args:
+            name: of what was listed; by default the root.
+        """
+        if self.left_out:
+            log.warning("%s: %s", printable(name or self.root), self)
+        return self

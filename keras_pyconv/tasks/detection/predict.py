@@ -1,0 +1,209 @@
+"""Finding objects in one image, and drawing what was found.
+
+The fact a reader would get wrong: the image is stretched to the network's
+size, as the reference does, not cropped or padded; so boxes go back by
+multiplying with the image's own height and width.
+"""
+
+import colorsys
+import dataclasses
+import warnings
+
+import keras
+import numpy as np
+
+from keras_pyconv.lazy import tf
+from keras_pyconv.tasks.detection.decoding import DecodeDetections
+from keras_pyconv.tasks.detection.default_boxes import box_layer, box_settings
+from keras_pyconv.tasks.image import read_image
+from keras_pyconv.tasks.preprocessing import Preprocessing, normalize
+from keras_pyconv.tasks.results import Result, check_names, renamed, traced
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Detections(Result):
+    """What was found in one image, best first.
+
+    Attributes:
+        boxes: float32 `(n, 4)`: ymin, xmin, ymax, xmax in pixels of the
+            image, inside of it.
+        labels: int `(n,)`, from 0.
+        scores: float32 `(n,)` in [0, 1], descending.
+        class_names: of the labels, or None.
+        image: uint8 `(height, width, 3)`, what was looked at.
+    """
+
+    boxes: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+    class_names: tuple[str, ...] | None = None
+    image: np.ndarray | None = None
+
+    def __len__(self):
+        return len(self.scores)
+
+    def __str__(self):
+        rows = zip(self.boxes, self.labels, self.scores)
+        return "\n".join(
+            f"{self.name(label)} {score:.2f} at "
+            f"[{', '.join(f'{side:.1f}' for side in box)}]"
+            for box, label, score in rows
+        )
+
+    def to_dict(self):
+        size = None if self.image is None else self.image.shape[:2]
+        rows = zip(self._rows(), self.boxes.tolist())
+        return {
+            **({} if size is None else dict(zip(("height", "width"), size))),
+            "objects": [{**row, "box": box} for row, box in rows],
+        }
+
+    def _drawn(self):
+        from PIL import Image, ImageDraw, ImageFont
+
+        if self.image is None:
+            raise ValueError(
+                "These detections do not know their image: give `image=`, or "
+                "take those that `detect` returns."
+            )
+        drawing = Image.fromarray(np.ascontiguousarray(self.image))
+        pen = ImageDraw.Draw(drawing)
+        line = max(2, round(min(drawing.size) / 200))
+        height = max(10, 5 * line)
+        font = ImageFont.load_default(height)
+        # The best are drawn last, over the others.
+        for row in reversed(self.to_dict()["objects"]):
+            ymin, xmin, ymax, xmax = row["box"]
+            colour = _colour(row["label"])
+            # A dark edge on both sides is seen on any ground.
+            outer = (xmin - 1, ymin - 1, xmax + 1, ymax + 1)
+            pen.rectangle(outer, outline="black", width=line + 2)
+            pen.rectangle((xmin, ymin, xmax, ymax), outline=colour, width=line)
+            text = f"{row['name']} {row['score']:.2f}"
+            corner = (xmin + line, max(0, ymin - height - 1))
+            pen.rectangle(pen.textbbox(corner, text, font=font), fill=colour)
+            pen.text(corner, text, fill="black", font=font)
+        return np.asarray(drawing)
+
+
+def _colour(label):
+    """One that differs from those of the labels around."""
+    hue = label * 0.618034 % 1.0  # the golden section spreads hues
+    return tuple(int(255 * x) for x in colorsys.hsv_to_rgb(hue, 0.75, 1.0))
+
+
+def stretch(picture, height: int, width: int, preprocessing=None):
+    """From a decoded picture to a detector's input for it.
+
+    Args:
+        picture: tensor of shape `(rows, columns, 3)` in [0, 255].
+        height: of the network's images, in pixels.
+        width: likewise.
+        preprocessing: a `Preprocessing` whose mean and deviation are taken;
+            by default ImageNet's.
+
+    Returns:
+        float32 tensor of shape `(height, width, 3)`.
+    """
+    resized = tf.image.resize(
+        tf.cast(picture, tf.float32), (height, width), antialias=True
+    )
+    return normalize(resized, preprocessing or Preprocessing())
+
+
+@renamed(names="class_names")
+def detect(
+    model, image, class_names=None, preprocessing=None, **options
+) -> Detections:
+    """Finds the objects in one image.
+
+    Args:
+        model: a trained `PyConvSSD` or `SSD` of a fixed image size, or what
+            `detection_model` made of one.
+        image: the path of a file, its bytes, a Pillow image, or an array
+            `(rows, columns, 3)` in [0, 255]; of any size.
+        class_names: of the labels, such as
+            `keras_pyconv.datasets.COCO_NAMES`.
+        preprocessing: a `Preprocessing` whose mean, deviation and `exif` are
+            taken; by default ImageNet's.
+        **options: `score_threshold` (0.05), `iou_threshold` (0.5) and
+            `max_detections` (200) of `DecodeDetections`; not for a
+            `detection_model`, which has them.
+
+    Returns:
+        `Detections` in pixels of the image: `boxes`, `labels`, `scores`,
+        `draw(path)`, `to_dict()`, `save(path)`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: if the model is no detector of a fixed size, the image is
+            none, `class_names` are not as many as the classes without the
+            background, or `score_threshold` is not in [0, 1].
+
+    Example:
+
+    >>> model = keras_pyconv.PyConvSSD(weights="detector.weights.h5")
+    >>> found = keras_pyconv.detect(model, "street.jpg", score_threshold=0.4)
+    >>> found.boxes, found.labels, found.scores
+    """
+    height, width = box_settings(model)["image_shape"]
+    # Its outputs do not tell, where `detection_model` made the model.
+    classes = box_layer(model, "logits").width - 1
+    names = check_names(class_names, classes, " and the background")
+    preprocessing = preprocessing or Preprocessing()
+    pixels = read_image(image, exif=preprocessing.exif)
+    batch = stretch(pixels, height, width, preprocessing)[None]
+    if keras.config.image_data_format() == "channels_first":
+        batch = keras.ops.transpose(batch, (0, 3, 1, 2))
+    found = model(batch, training=False)
+    if "offsets" in found:
+        # Making the default boxes takes a while.
+        layer = traced(
+            model,
+            ("boxes", *sorted(options.items())),
+            lambda: DecodeDetections.for_model(model, **options),
+        )
+        found = layer(found)
+    elif options:
+        raise ValueError(
+            f"{model.name!r} decodes by the settings that it was made with. "
+            f"Received: {', '.join(options)}"
+        )
+    count = int(found["count"][0])
+    boxes, labels, scores = (
+        np.array(found[name][0][:count])
+        for name in ("boxes", "labels", "scores")
+    )
+    return Detections(
+        to_pixels(boxes, *pixels.shape[:2]),
+        labels,
+        scores,
+        names,
+        pixels,
+    )
+
+
+def to_pixels(boxes, height, width) -> np.ndarray:
+    """Boxes in fractions, clipped to the image, in its pixels."""
+    scale = np.array([height, width, height, width], "float32")
+    return np.clip(boxes, 0, 1) * scale
+
+
+def draw_detections(image, detections: Detections, path=None):
+    """The old name of `detections.draw(path)`.
+
+    Args:
+        image: as in `detect`, the image that was asked about.
+        detections: what `detect` returned.
+        path: a file to write as well, PNG or JPEG by its ending.
+
+    Returns:
+        uint8 array of the image's shape.
+    """
+    warnings.warn(
+        "`draw_detections(image, found, path)` is `found.draw(path)` now, and "
+        "will be gone in the next version.",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return dataclasses.replace(detections, image=read_image(image)).draw(path)

@@ -1,0 +1,346 @@
+"""The one reader of images, for every task and every entrance.
+
+`read_image` takes a path, the bytes of a file, a Pillow image or an array;
+`decode_image` is the same in a graph, for training, evaluation and exports.
+Their rules are one:
+
+- JPEG, PNG and GIF are TensorFlow's, whose decoders refuse damaged files; what
+  TensorFlow cannot read (WebP, TIFF, ...) is Pillow's, outside of graphs.
+- An image that a camera stored turned (EXIF) is turned as viewers show it.
+- 16 bits become 8 by their upper half, and nothing is clipped; CMYK, palettes
+  and gray become RGB, what is transparent loses its transparency, and of an
+  animation there is the first frame.
+- More than `MOST_PIXELS` are refused, which a few bytes can claim, and so is
+  what is no regular file.
+"""
+
+import io
+import os
+
+import numpy as np
+
+from keras_pyconv.lazy import tf
+from keras_pyconv.reading import check_file, one_line, plain, short
+from keras_pyconv.tasks.orientation import (
+    exif_orientation,
+    stored_window,
+    turn,
+    turned_sides,
+)
+
+MOST_PIXELS = 2**26  # of one image: 200 MB when it is decoded
+_LONGEST_NAME = 1000  # characters of a path in a message
+_GIF = b"GIF8"
+# Kinds whose files no other decoder is asked about.
+_OF_TENSORFLOW = {b"\xff\xd8\xff": "JPEG", b"\x89PNG": "PNG", _GIF: "GIF"}
+
+
+class UnreadableImage(ValueError):
+    """It holds no image that can be read.
+
+    Attributes:
+        reason: why, without the name of the file.
+    """
+
+    def __init__(self, name, reason):
+        super().__init__(f"{name} cannot be read as an image: {reason}.")
+        self.reason = reason
+
+
+# In a graph ------------------------------------------------------------------
+
+
+def _begins(encoded, mark):
+    return tf.strings.substr(encoded, 0, len(mark)) == mark
+
+
+def _numbers(encoded, place, dtype, count=2):
+    """Numbers of a file's header from a place on; 0 beyond its end."""
+    place = tf.minimum(place, tf.strings.length(encoded))
+    size = count * dtype.size
+    part = tf.strings.substr(encoded, place, size)
+    return tf.io.decode_raw(part, dtype, fixed_length=size)
+
+
+def image_sides(encoded):
+    """Height and width of a JPEG, PNG, GIF or BMP as it is stored.
+
+    Args:
+        encoded: string scalar; nothing but its header is read.
+
+    Returns:
+        int32 tensor `(2,)`; 0 for a file of another kind.
+    """
+
+    def big_endian(place):
+        digits = tf.reshape(_numbers(encoded, place, tf.uint8, 8), (2, 4))
+        weights = tf.constant([2**24, 2**16, 2**8, 1], tf.int64)
+        return tf.reduce_sum(tf.cast(digits, tf.int64) * weights, axis=1)
+
+    def of_jpeg():
+        return tf.cast(tf.io.extract_jpeg_shape(encoded)[:2], tf.int64)
+
+    def of_gif():
+        return tf.cast(_numbers(encoded, 6, tf.uint16), tf.int64)[::-1]
+
+    def of_bmp():
+        return tf.abs(tf.cast(_numbers(encoded, 18, tf.int32), tf.int64))[::-1]
+
+    sides = tf.case(
+        [
+            (_begins(encoded, b"\x89PNG"), lambda: big_endian(16)[::-1]),
+            (_begins(encoded, _GIF), of_gif),
+            (_begins(encoded, b"BM"), of_bmp),
+            (tf.io.is_jpeg(encoded), of_jpeg),
+        ],
+        # Asked about another file, the decoder would print a complaint.
+        lambda: tf.zeros(2, tf.int64),
+    )
+    return tf.cast(tf.minimum(sides, 2**31 - 1), tf.int32)
+
+
+def _check_size(sides):
+    """Refuses a file that claims more pixels than memory should hold."""
+    pixels = tf.reduce_prod(tf.cast(sides, tf.int64))
+    return [
+        tf.debugging.assert_less_equal(
+            pixels,
+            tf.constant(MOST_PIXELS, tf.int64),
+            message="The image has too many pixels.",
+        ),
+        tf.debugging.assert_positive(
+            pixels, message="The file is no JPEG, PNG, GIF or BMP."
+        ),
+    ]
+
+
+def decode_image(encoded, channels: int = 3, exif: bool = False):
+    """Decodes a file in a graph: JPEG, PNG, GIF or BMP of 24 bits.
+
+    A file that breaks off is an error, and so is one of too many pixels.
+
+    Args:
+        encoded: string scalar.
+        channels: 3 for colours, 1 for gray, of JPEG and PNG alone.
+        exif: whether it is turned as viewers show it.
+
+    Returns:
+        uint8 tensor `(height, width, channels)`.
+    """
+
+    def by_jpegs_kernel():
+        # It reads PNG too, and alone has the exact method.
+        return tf.io.decode_jpeg(
+            encoded, channels, dct_method="INTEGER_ACCURATE"
+        )
+
+    def by_any():
+        return tf.io.decode_image(encoded, 3, expand_animations=False)
+
+    with tf.control_dependencies(_check_size(image_sides(encoded))):
+        if channels == 3:
+            is_other = _begins(encoded, _GIF) | _begins(encoded, b"BM")
+            image = tf.cond(is_other, by_any, by_jpegs_kernel)
+        else:
+            image = by_jpegs_kernel()
+    image = tf.ensure_shape(image, (None, None, channels))
+    return turn(image, exif_orientation(encoded)) if exif else image
+
+
+def decode_window(encoded, window_of, orientation=None):
+    """Decodes a window of a file in a graph; of a JPEG nothing but that.
+
+    Args:
+        encoded: string scalar, as `decode_image` takes it.
+        window_of: function of height and width, as the image is shown, to
+            int32 `(4,)` ymin, xmin, ymax, xmax in pixels.
+        orientation: int32 scalar from 1 to 8, by which the image is turned;
+            None is 1.
+
+    Returns:
+        uint8 tensor `(height, width, 3)`, the window, and int32 `(2,)`, the
+        sides of the image as it is shown.
+    """
+
+    def of_jpeg():
+        sides = turned_sides(image_sides(encoded), orientation)
+        window = window_of(sides[0], sides[1])
+        place = stored_window(window, sides, orientation)
+        place = tf.concat([place[:2], place[2:] - place[:2]], axis=0)
+        part = tf.io.decode_and_crop_jpeg(
+            encoded, place, channels=3, dct_method="INTEGER_ACCURATE"
+        )
+        return turn(part, orientation), window, sides
+
+    def of_other():
+        image = turn(decode_image(encoded), orientation)
+        sides = tf.shape(image)[:2]
+        window = window_of(sides[0], sides[1])
+        ymin, xmin, ymax, xmax = tf.unstack(window)
+        return image[ymin:ymax, xmin:xmax], window, sides
+
+    return tf.cond(tf.io.is_jpeg(encoded), of_jpeg, of_other)
+
+
+# Outside of graphs -----------------------------------------------------------
+
+
+def read_image(source, channels: int = 3, exif: bool = True) -> np.ndarray:
+    """Any image as pixels.
+
+    Args:
+        source: path of a file; its bytes; a Pillow image; or an array
+            `(height, width)` or `(height, width, 1, 3 or 4)` in [0, 255], of
+            which a fourth channel is left out.
+        channels: 3 for colours, 1 for gray.
+        exif: whether an image that was stored turned is turned as viewers
+            show it; arrays say nothing of that.
+
+    Returns:
+        uint8 array `(height, width, channels)`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        UnreadableImage: it is no image that can be read, is damaged or too
+            large, a folder, a pipe or the like; a ValueError that names it
+            and says why.
+        ValueError: the values of an array are no pixels.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        try:
+            with open(check_file(source), "rb") as file:
+                encoded = file.read()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise UnreadableImage(_quoted(source), one_line(error)) from error
+        return _of_bytes(encoded, _quoted(source), channels, exif)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return _of_bytes(bytes(source), "the image", channels, exif)
+    if hasattr(source, "convert") and hasattr(source, "getbands"):
+        path = getattr(source, "filename", "")
+        name = _quoted(path) if path else "the Pillow image"
+        return _of_pillow(source, name, channels, exif)
+    return _of_array(source, channels)
+
+
+def _quoted(path):
+    return repr(plain(os.fspath(path), _LONGEST_NAME))
+
+
+def _check_pixels(name, height, width):
+    if height * width > MOST_PIXELS:
+        raise UnreadableImage(
+            name,
+            f"{height} x {width} are too many pixels, at most {MOST_PIXELS:,} "
+            "are read; make it smaller",
+        )
+
+
+def _of_bytes(encoded, name, channels, exif):
+    if not encoded:
+        raise UnreadableImage(name, "it is empty (0 bytes)")
+    kind = next(
+        (k for mark, k in _OF_TENSORFLOW.items() if encoded.startswith(mark)),
+        None,
+    )
+    if kind is None or (kind == "GIF" and channels != 3):
+        return _by_pillow(encoded, name, channels, exif)
+    try:
+        return decode_image(encoded, channels, exif).numpy()
+    # TensorFlow fails to say what it found in bytes that are no text.
+    except (tf.errors.OpError, UnicodeDecodeError) as error:
+        if "too many pixels" in str(error):
+            _check_pixels(name, *image_sides(encoded).numpy().tolist())
+        reason = f"the {kind} file is damaged or breaks off"
+        raise UnreadableImage(name, reason) from error
+
+
+def _by_pillow(encoded, name, channels, exif):
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            return _of_pillow(image, name, channels, exif)
+    except UnidentifiedImageError:
+        # Pillow's own message shows the address of the bytes in memory.
+        raise UnreadableImage(name, "it is of no known kind of image") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UnreadableImage(name, "it has too many pixels") from None
+    except UnreadableImage:
+        raise
+    # A decoder may raise anything on bytes that are no image.
+    except Exception as error:
+        raise UnreadableImage(name, one_line(error)) from error
+
+
+def _of_pillow(image, name, channels, exif):
+    """Pixels of a Pillow image, of which a damaged one is an error."""
+    from PIL import ImageOps
+
+    _check_pixels(name, image.height, image.width)
+    is_file, mode = image.format is not None, "L" if channels == 1 else "RGB"
+    try:
+        # Pillow turns a TIFF by itself.
+        if exif and image.format != "TIFF":
+            image = ImageOps.exif_transpose(image)
+        if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
+            return np.asarray(image.convert(mode)).reshape(
+                image.height, image.width, channels
+            )
+        values = np.asarray(image)
+    # A decoder may raise anything on bytes that are no image.
+    except Exception as error:
+        raise UnreadableImage(name, one_line(error)) from error
+    is_16_bit = image.mode.startswith("I;16") or (image.mode == "I" and is_file)
+    if is_16_bit and 0 <= values.min() and values.max() < 2**16:
+        values = values >> 8
+    return _of_array(values, channels)
+
+
+def _of_array(source, channels):
+    array = np.asarray(source)
+    if array.dtype.name == "bfloat16":
+        array = array.astype("float32")
+    if array.ndim == 2:
+        array = array[..., np.newaxis]
+    shape = array.shape
+    if len(shape) != 3 or shape[-1] not in (1, 3, 4) or not array.size:
+        raise ValueError(
+            "An image is a path, bytes of a file, a Pillow image or an array "
+            f"(height, width, 3). Received: {_described(source, array)}"
+        )
+    _check_pixels("the array", *shape[:2])
+    _check_range(array)
+    pixels = array[..., :3]
+    if array.dtype != np.uint8:
+        pixels = np.round(pixels).astype("uint8")
+    if channels == 3:
+        return np.broadcast_to(pixels, (*shape[:2], 3))
+    if shape[-1] == 1:
+        return pixels
+    # ITU-R BT.601, as decoders make gray of colours.
+    luma = pixels @ np.array([[0.299], [0.587], [0.114]])
+    return np.round(luma).astype("uint8")
+
+
+def _described(source, array):
+    if array.dtype == object or array.ndim == 0:
+        return f"{type(source).__name__}, {short(source)}"
+    return f"an array of shape {array.shape}"
+
+
+def _check_range(array):
+    """Refuses values that are no pixels in [0, 255]."""
+    if array.dtype == np.uint8:
+        return
+    low, high = (
+        (array.min(), array.max()) if array.dtype.kind in "uif" else (-1, -1)
+    )
+    small = array.dtype.kind == "f" and 0 < high <= 1
+    if small or not (0 <= low and high <= 255):
+        found = f" from {low} to {high}" if array.dtype.kind in "uif" else ""
+        raise ValueError(
+            "The pixels of an image go from 0 to 255, as in a file. Received: "
+            f"{array.dtype}{found}"
+        )

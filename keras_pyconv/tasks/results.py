@@ -1,0 +1,249 @@
+"""What the entries of all tasks answer: results that draw and describe."""
+
+import dataclasses
+import functools
+import json
+import os
+import warnings
+
+import numpy as np
+
+from keras_pyconv.lazy import tf
+from keras_pyconv.writing import replacing, write_atomically
+
+_BARS = 3  # classes under a drawing
+_BAR = 22  # pixels of a row of them
+_LONGEST_BAR = 200  # pixels
+
+
+def renamed(**names):
+    """Lets a function take keywords by their old names, with a warning.
+
+    Args:
+        **names: the new name of each old one.
+    """
+
+    def decorate(function):
+        @functools.wraps(function)
+        def called(*args, **kwargs):
+            for old in names.keys() & kwargs.keys():
+                new = names[old]
+                if new in kwargs:
+                    raise TypeError(f"`{old}` is the old name of `{new}`.")
+                warnings.warn(
+                    f"`{old}` is called `{new}` now, and will be gone in the "
+                    "next version.",
+                    DeprecationWarning,
+                    stacklevel=2,
+                )
+                kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return called
+
+    return decorate
+
+
+class Result:
+    """What a network says of one image or video."""
+
+    def draw(self, path=None) -> np.ndarray:
+        """Draws the answer.
+
+        Args:
+            path: a file to write as well, of a kind that Pillow knows by its
+                ending, such as PNG or JPEG.
+
+        Returns:
+            uint8 array `(height, width, 3)`.
+
+        Raises:
+            ValueError: the ending is that of no kind of image.
+        """
+        from PIL import Image
+
+        if path is not None:
+            ending = os.path.splitext(path)[1].lower()
+            if Image.registered_extensions().get(ending) not in Image.SAVE:
+                raise ValueError(
+                    "The ending of `path` must be that of an image that can "
+                    f"be written, such as .png. Received: {os.fspath(path)!r}"
+                )
+        drawn = self._drawn()
+        if path is not None:
+            with replacing(path) as beside:
+                Image.fromarray(drawn).save(beside)
+        return drawn
+
+    def to_dict(self) -> dict:
+        """The answer in numbers, lists and text, as JSON can hold it."""
+        raise NotImplementedError
+
+    def save(self, path):
+        """Writes `to_dict` as JSON where `path` ends in .json, or the drawing.
+
+        Args:
+            path: of the file.
+        """
+        if os.path.splitext(path)[1].lower() == ".json":
+            write_atomically(path, json.dumps(self.to_dict(), indent=1) + "\n")
+        else:
+            self.draw(path)
+
+    def _drawn(self):
+        raise NotImplementedError
+
+    def name(self, label) -> str:
+        """The name of a class, or its number."""
+        names = self.class_names
+        return str(int(label)) if names is None else str(names[label])
+
+    @property
+    def names(self):
+        """The old name of `class_names`."""
+        warnings.warn(
+            "`names` is called `class_names` now, and will be gone in the "
+            "next version.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.class_names
+
+    def _rows(self):
+        return [
+            {"label": int(n), "name": self.name(n), "score": float(score)}
+            for n, score in zip(self.labels, self.scores)
+        ]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ranking(Result):
+    """The classes that score highest, best first.
+
+    Attributes:
+        labels: int `(n,)`, from 0.
+        scores: float `(n,)`, probabilities, descending.
+        class_names: of all classes, or None.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray
+    class_names: tuple[str, ...] | None
+
+    @property
+    def label(self) -> str:
+        """The name of the best class, or its number."""
+        return self.name(self.labels[0])
+
+    @property
+    def score(self) -> float:
+        """The score of the best class."""
+        return float(self.scores[0])
+
+    def __str__(self):
+        rows = zip(self.labels, self.scores)
+        return "\n".join(f"{self.name(n)} {score:.1%}" for n, score in rows)
+
+    def to_dict(self):
+        return {"classes": self._rows()}
+
+    def _with_bars(self, pixels):
+        """An image with a bar for each of the best classes under it."""
+        from PIL import Image, ImageDraw, ImageFont
+
+        rows = self._rows()[:_BARS]
+        height, width = pixels.shape[:2]
+        size = (max(width, 2 * _LONGEST_BAR), height + _BAR * len(rows) + 10)
+        drawing = Image.new("RGB", size, "white")
+        drawing.paste(Image.fromarray(pixels))
+        pen, font = ImageDraw.Draw(drawing), ImageFont.load_default(15)
+        for place, row in enumerate(rows):
+            top = height + 6 + place * _BAR
+            right = 6 + round(row["score"] * _LONGEST_BAR)
+            colour = "#b0b8b4" if place else "#2f6f4f"
+            pen.rectangle((6, top + 2, right, top + 16), fill=colour)
+            text = f"{row['score']:.1%}  {row['name']}"
+            pen.text((_LONGEST_BAR + 16, top), text, fill="black", font=font)
+        return np.asarray(drawing)
+
+
+def best(scores, top):
+    """Labels and scores of the `top` highest of all, best first."""
+    labels = np.argsort(-scores, kind="stable")[:top]
+    return labels, scores[labels]
+
+
+def check_count(name, value, most):
+    """Refuses what is no number from 1 to `most`.
+
+    Raises:
+        TypeError: it is no integer.
+        ValueError: it is out of range.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(
+            f"`{name}` must be an integer. Received: {name}={value!r}"
+        )
+    if not 1 <= value <= most:
+        raise ValueError(
+            f"`{name}` must be from 1 to {most:,}. Received: {name}={value!r}"
+        )
+
+
+def check_names(class_names, classes, also=""):
+    """The names as a tuple, or None; refused unless as many as the classes."""
+    if class_names is None:
+        return None
+    if isinstance(class_names, str) or len(class_names) != classes:
+        raise ValueError(
+            f"The model has {classes} classes{also}. "
+            f"Received {len(class_names)} names."
+        )
+    return tuple(class_names)
+
+
+def gives_logits(model) -> bool:
+    """Whether the last layer of a model is no softmax."""
+    from keras import activations, layers
+
+    last = model.layers[-1]
+    activation = getattr(last, "activation", None)
+    return not (
+        isinstance(last, layers.Softmax) or activation is activations.softmax
+    )
+
+
+def traced(model, key, make):
+    """What was made of a model before, so that nothing is traced anew.
+
+    It is kept with the model, and goes when the model goes.
+
+    Args:
+        model: the `keras.Model`.
+        key: what else it depends on.
+        make: function without arguments.
+    """
+    # Not by an attribute: Keras would follow what it holds.
+    kept = vars(model).setdefault("_keras_pyconv_traced", {})
+    if key not in kept:
+        kept[key] = make()
+    return kept[key]
+
+
+def probabilities(model, prepare):
+    """A traced function of a batch of pixels to float32 probabilities.
+
+    Args:
+        model: from prepared pixels to probabilities or logits `(batch,
+            classes)`.
+        prepare: function of a batch of pixels to the model's input.
+    """
+    softmax = gives_logits(model)
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def scores(pixels):
+        outputs = model(prepare(pixels), training=False)
+        outputs = tf.cast(outputs, tf.float32)
+        return tf.nn.softmax(outputs) if softmax else outputs
+
+    return scores

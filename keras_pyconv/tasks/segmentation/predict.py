@@ -1,0 +1,113 @@
+"""From an image of any size to a label map and a coloured overlay.
+
+The fact a reader would get wrong: an array must hold pixels from 0 to 255, as a
+file does. Normalizing them is part of the call.
+"""
+
+import numpy as np
+
+from keras_pyconv.tasks.image import read_image
+from keras_pyconv.tasks.results import Result, traced
+from keras_pyconv.tasks.segmentation.classes import (
+    names_of_classes,
+    number_of_classes,
+    overlay,
+    palette,
+)
+from keras_pyconv.tasks.segmentation.windows import (
+    SINGLE_SCALE,
+    Protocol,
+    SlidingWindows,
+)
+
+
+class Segmentation(Result):
+    """An image parsed into regions.
+
+    Attributes:
+        image: uint8 `(height, width, 3)`, what was parsed.
+        labels: int32 `(height, width)`, the class of each pixel.
+        class_names: of all classes.
+        overlay: uint8 `(height, width, 3)`, the image under the colours.
+        shares: `{name: part of the image}`, the largest first.
+    """
+
+    def __init__(self, image, labels, colors, class_names):
+        self.image, self.labels = image, labels
+        self.class_names = tuple(class_names)
+        self.overlay = overlay(image, labels, colors)
+        classes, counts = np.unique(labels, return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        self._counts = [(int(classes[i]), int(counts[i])) for i in order]
+        self.shares = {
+            self.name(label): count / labels.size
+            for label, count in self._counts
+        }
+
+    def _drawn(self):
+        return self.overlay
+
+    def to_dict(self):
+        height, width = self.labels.shape
+        regions = [
+            {
+                "label": label,
+                "name": self.name(label),
+                "pixels": count,
+                "share": count / self.labels.size,
+            }
+            for label, count in self._counts
+        ]
+        return {"height": height, "width": width, "classes": regions}
+
+
+def segment(
+    model,
+    image,
+    protocol: Protocol = SINGLE_SCALE,
+    *,
+    class_names=None,
+    colors=None,
+    exif: bool = True,
+) -> Segmentation:
+    """Parses an image of any size into labelled regions.
+
+    Args:
+        model: A network of `PyConvSegNet`, or any other to logits at the
+            image's size.
+        image: Path of a file, its bytes, a Pillow image, or an array
+            `(height, width, 3)` of pixels in [0, 255].
+        protocol: How the image is shown to the network;
+            `MULTI_SCALE` is slower and better.
+        class_names: A name for each class; by default ADE20K's where there
+            are 150, else the numbers.
+        colors: uint8 `(classes, 3)`, or None for `palette`.
+        exif: Whether an image that was stored turned is turned as viewers
+            show it.
+
+    Returns:
+        A `Segmentation`: `labels`, `overlay`, `shares`, `draw(path)`,
+        `to_dict()`, `save(path)`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the image, the model or the names cannot be used.
+
+    Example:
+
+    ```python
+    parsed = keras_pyconv.segment(model, "street.jpg")
+    parsed.save("street_parsed.png")
+    print(parsed.shares)  # {"building": 0.41, "sky": 0.22, ...}
+    ```
+    """
+    classes = number_of_classes(model)
+    names = names_of_classes(classes, class_names)
+    colors = palette(classes) if colors is None else np.asarray(colors)
+    if len(colors) != classes:
+        raise ValueError(
+            f"`colors` must be {classes}, one a class. Received: {len(colors)}"
+        )
+    pixels = read_image(image, exif=exif)
+    windows = traced(model, protocol, lambda: SlidingWindows(model, protocol))
+    return Segmentation(pixels, windows.labels(pixels), colors, names)

@@ -1,0 +1,184 @@
+"""Naming the action in one video file, and a picture that shows why.
+
+The fact a reader would get wrong: a network built for clips of a fixed size
+sees squares of that size; one built for any size sees 256 pixels, as in the
+paper's test.
+"""
+
+import dataclasses
+import functools
+import os
+import warnings
+
+import keras
+import numpy as np
+
+from keras_pyconv.tasks.results import (
+    Ranking,
+    best,
+    check_count,
+    check_names,
+    renamed,
+)
+from keras_pyconv.tasks.video.averaging import ViewScores
+from keras_pyconv.tasks.video.clips import Clips, check_views
+from keras_pyconv.tasks.video.files import UnreadableVideo
+from keras_pyconv.tasks.video.processes import Decoders
+
+_SHOWN = 8  # frames of the strip
+_SIDE = 160  # pixels of each
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Recognition(Ranking):
+    """What a network says of a video, best first.
+
+    Attributes:
+        labels: int `(n,)`, from 0.
+        scores: float64 `(n,)`, the mean softmax over the views, descending.
+        class_names: of all classes, or None.
+        frames: uint8 `(frames, side, side, 3)`, those of the middle clip.
+        views: how many were averaged.
+        notes: why parts of the video were left out; none for a sound one.
+    """
+
+    frames: np.ndarray
+    views: int
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self):
+        return {
+            **super().to_dict(),
+            "views": self.views,
+            "notes": list(self.notes),
+        }
+
+    def _drawn(self):
+        """A strip of frames with the best classes under it."""
+        from PIL import Image
+
+        count = min(_SHOWN, len(self.frames))
+        numbers = np.linspace(0, len(self.frames) - 1, count).round()
+        tiles = [
+            Image.fromarray(self.frames[n]).resize((_SIDE, _SIDE))
+            for n in numbers.astype(int)
+        ]
+        return self._with_bars(np.concatenate(tiles, axis=1))
+
+
+def _clips_for(model):
+    """The `Clips` of a network of this input."""
+    shape = model.input_shape
+    if len(shape) != 5 or keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            "The model must take clips (batch, frames, height, width, 3). "
+            f"Received a model of input shape {shape}"
+        )
+    _, frames, height, width, _ = shape
+    if height != width:
+        raise ValueError(
+            "The model must take square clips, or such of any size. Received "
+            f"a model of input shape {shape}"
+        )
+    default = Clips()
+    size = height or default.resize
+    return Clips(
+        frames=frames or default.frames,
+        size=size,
+        short_sides=(size, size),
+        resize=size,
+    )
+
+
+# Starting a process takes longer than many a video; it ends with this one.
+_decoders = functools.cache(lambda: Decoders(1))
+
+
+@renamed(names="class_names")
+def recognize(
+    model,
+    path,
+    class_names=None,
+    clips=None,
+    *,
+    top=5,
+    most_clips=10,
+    crops=3,
+    batch_size=8,
+    decoders=None,
+) -> Recognition:
+    """Names the action in a video file.
+
+    At most ten clips that lie evenly over the video, three squares of each,
+    their softmax averaged: the paper's test (supplement, section 2).
+
+    Args:
+        model: a video network of `keras_pyconv`, trained.
+        path: of a video file, or of a folder of frames.
+        class_names: of the classes in the order of the labels.
+        clips: a `Clips`; by default one for the model's input.
+        top: how many classes to name.
+        most_clips: at most so many clips; 1 is the middle one.
+        crops: squares of each clip; 1 is the central one.
+        batch_size: views that go through the network at a time.
+        decoders: the `Decoders`; by default one process, which
+            all calls share.
+
+    Returns:
+        A `Recognition`: `label`, `score`, `labels`, `scores`, `draw(path)`,
+        `to_dict()`, `save(path)`.
+
+    Raises:
+        keras_pyconv.tasks.video.UnreadableVideo: if the file holds no video;
+            the message names it and says why.
+        ValueError: if the model takes no clips, `class_names` are not as
+            many as its classes, or a number is out of range.
+        ImportError: if PyAV is not installed.
+
+    Example:
+
+    >>> model = keras_pyconv.PyConvResNet3D50(weights="kinetics.weights.h5")
+    >>> found = keras_pyconv.recognize(model, "clip.mp4")
+    >>> found.label, found.score
+    """
+    path = os.fspath(path)
+    clips = _clips_for(model) if clips is None else clips
+    if not isinstance(clips, Clips):
+        raise TypeError(f"`clips` must be a `Clips`. Received: {clips!r}")
+    classes = model.output_shape[-1]
+    names = check_names(class_names, classes)
+    check_count("top", top, 10**6)
+    check_views(most_clips, crops)
+    check_count("batch_size", batch_size, 10**4)
+    try:
+        views, notes = (decoders or _decoders())(
+            "view_clips",
+            os.path.abspath(path),
+            clips=most_clips,
+            crops=crops,
+            frames=clips.frames,
+            stride=clips.stride,
+            size=clips.resize,
+        )
+    # The decoders leave it to their callers to name the file.
+    except UnreadableVideo as error:
+        raise UnreadableVideo(f"{path}: {error}") from None
+    scores = ViewScores(model, clips, batch_size)(views)
+    return Recognition(
+        *best(scores, top),
+        names,
+        views[len(views) // 2],
+        len(views),
+        tuple(notes),
+    )
+
+
+def draw_recognition(found: Recognition, path=None):
+    """The old name of `found.draw(path)`."""
+    warnings.warn(
+        "`draw_recognition(found, path)` is `found.draw(path)` now, and will "
+        "be gone in the next version.",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return found.draw(path)
