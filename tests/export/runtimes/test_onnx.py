@@ -77,7 +77,7 @@ def test_stock_groups_are_refused_and_leave_nothing(tmp_path):
 
 
 def test_a_folder_is_no_file(model, tmp_path):
-    with pytest.raises(IsADirectoryError, match="name of a file, not of a folder"):
+    with pytest.raises(IsADirectoryError, match="a file, not of a folder"):
         onnx(model, tmp_path)
 
 
