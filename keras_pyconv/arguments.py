@@ -65,8 +65,10 @@ def is_number(value, at_least=-math.inf, at_most=math.inf) -> bool:
     return real and at_least <= value <= at_most
 
 
-def integer(name, value, at_least=1, at_most=MOST) -> int:
-    """An integer within bounds; by default a positive one."""
+def integer(name, value, at_least=1, at_most=MOST, optional=False):
+    """An integer within bounds, by default a positive one; or None."""
+    if optional and value is None:
+        return None
     if not is_integer(value, at_least, at_most):
         rule = f"an integer of at least {at_least:,}"
         if at_least == 1:
@@ -235,6 +237,16 @@ def function(name, value, optional=False):
     """What can be called; None too where it is optional."""
     if not (callable(value) or optional and value is None):
         refuse(name, value, f"{'None or ' * optional}a function", TypeError)
+    return value
+
+
+def compiled(name, value):
+    """A Keras model that can be trained."""
+    import keras
+
+    instance(name, value, keras.Model, "a `keras.Model`")
+    if not value.compiled:
+        refuse(name, value, "compiled: call its `compile` before")
     return value
 
 

@@ -83,8 +83,7 @@ def training_stream(
             `batches`.
     """
     _check(count, batch_size, seed, shard)
-    if shuffle_buffer is not None:
-        arguments.integer("shuffle_buffer", shuffle_buffer, at_most=2**63 - 1)
+    arguments.integer("shuffle_buffer", shuffle_buffer, 1, 2**63 - 1, True)
     arguments.function("examples", examples)
     arguments.function("prepare", prepare)
     arguments.function("batch_map", batch_map, optional=True)

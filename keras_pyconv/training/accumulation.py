@@ -58,10 +58,8 @@ def accumulate_gradients(model, parts):
     Raises:
         ValueError: the model's class or optimizer has its own way.
     """
-    arguments.instance("model", model, keras.Model)
+    arguments.compiled("model", model)
     arguments.integer("parts", parts)
-    if not model.compiled:
-        arguments.refuse("model", model, "compiled")
     if parts == 1:
         return
     if type(model).train_step is not keras.Model.train_step:

@@ -5,17 +5,6 @@ from keras_pyconv.lazy import tf
 from keras_pyconv.training.strategies import shard
 
 
-def check_function(batches):
-    """Refuses a data set, which cannot begin at a step."""
-    if not callable(batches):
-        raise ValueError(
-            "`batches` is a function of a step to a tf.data.Dataset that "
-            "begins with the batch of that step; of a data set of examples "
-            "keras_pyconv.datasets.training_stream makes one. "
-            f"Received: {batches}"
-        )
-
-
 def from_step(batches, step, last):
     """Batches from that step on, which reach up to, and without, `last`."""
     dataset = batches(step)

@@ -22,10 +22,7 @@ class _Stopped(Exception):
 
 
 def _check_model(model, steps_per_epoch):
-    arguments.instance("model", model, keras.Model)
-    if not model.compiled:
-        rule = "compiled before it is trained"
-        arguments.refuse("model", model, rule)
+    arguments.compiled("model", model)
     together = model.steps_per_execution
     if steps_per_epoch % together:
         raise ValueError(
@@ -124,7 +121,12 @@ class Run:
         stop_after_steps=None,
         keep=3,
     ):
-        data.check_function(batches)
+        if not callable(batches):
+            rule = (
+                "a function of a step to a tf.data.Dataset that begins with "
+                "its batch, as keras_pyconv.datasets.training_stream makes one"
+            )
+            arguments.refuse("batches", batches, rule)
         if steps_per_epoch is None:
             steps_per_epoch = getattr(batches, "steps_per_epoch", None)
         most = 2**63 - 1
@@ -133,12 +135,10 @@ class Run:
         arguments.integer("steps_per_epoch", steps_per_epoch, at_most=most)
         arguments.integer("keep", keep)
         arguments.integer("seed", seed, 0, 2**32 - 1)
-        if save_every_steps is not None:
-            arguments.integer("save_every_steps", save_every_steps, 1, most)
-        if stop_after_steps is not None:
-            arguments.integer("stop_after_steps", stop_after_steps, 1, most)
-        if constants is not None:
-            arguments.instance("constants", constants, dict)
+        arguments.integer("save_every_steps", save_every_steps, 1, most, True)
+        arguments.integer("stop_after_steps", stop_after_steps, 1, most, True)
+        constants = {} if constants is None else constants
+        arguments.instance("constants", constants, dict)
         _check_model(model, steps_per_epoch)
         self.model, self._batches = model, batches
         self.epochs, self.steps_per_epoch = epochs, steps_per_epoch
@@ -147,7 +147,7 @@ class Run:
         self._stop_at, self._seed = stop_after_steps, seed
         index, self.machines = shard(model.distribute_strategy)
         constants = {
-            **(constants or {}),
+            **constants,
             "epochs": epochs,
             "steps_per_epoch": steps_per_epoch,
             "seed": seed,

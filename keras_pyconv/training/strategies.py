@@ -104,13 +104,8 @@ def make_strategy(name="auto", num_devices=None):
             "Training needs Keras's TensorFlow backend; "
             f"this is {keras.backend.backend()!r}."
         )
-    if not arguments.is_one_of(name, NAMES):
-        raise ValueError(
-            f"Unknown strategy. Received: name={arguments.shown(name)}. "
-            f"Known: {', '.join(NAMES)}"
-        )
-    if num_devices is not None:
-        arguments.integer("num_devices", num_devices, at_most=1024)
+    arguments.one_of("name", name, NAMES)
+    arguments.integer("num_devices", num_devices, 1, 1024, True)
     gpus = len(tf.config.list_physical_devices("GPU"))
     several = "mirrored" if (num_devices or gpus) > 1 else "one"
     if name == "auto":

@@ -161,6 +161,14 @@ def _learns_boxes(dtype, folder):
     _fit(model, _random(4, 64, 64, 3), targets, tasks.detection_losses())
 
 
+def _classifies(dtype, folder):
+    model = keras_pyconv.build_classifier(
+        "PyConvResNetMini", input_shape=(64, 64, 3), classes=5
+    )
+    found = keras_pyconv.classify(model, _image(), top=2)
+    assert len(found.labels) == 2 and np.isfinite(found.scores).all()
+
+
 def _detects(dtype, folder):
     model = _detector()
     found = keras_pyconv.detect(model, _image(), score_threshold=0.0)
@@ -339,6 +347,7 @@ def _runs_elsewhere(dtype, folder):
 DEEDS = {
     _learns_classes: ("training.SGD",),
     _learns_boxes: ("build_detector",),
+    _classifies: ("classify",),
     _detects: ("detect",),
     _learns_masks: ("build_segmenter",),
     _segments: ("segment",),
