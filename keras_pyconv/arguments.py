@@ -407,17 +407,19 @@ def normalization(mean, deviation):
         refuse("deviation", deviation, "positive")
 
 
-def array(name, value, ndim=None, kinds="fiub", last=None):
+def array(
+    name, value, ndim=None, kinds="fiub", last=None, rule="an array of numbers"
+):
     """Numbers as a NumPy array.
 
     Args:
         ndim: how many axes it must have, or a tuple of such numbers.
         kinds: NumPy's letters of the kinds of dtypes that are meant.
         last: the size of the last axis.
+        rule: what it must be, for a message.
     """
     import numpy as np
 
-    rule = "an array of numbers"
     try:
         # Rows of unequal lengths are an error; objects are no numbers.
         found = value if hasattr(value, "dtype") else None

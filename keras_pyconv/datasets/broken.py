@@ -17,6 +17,7 @@ import threading
 import numpy as np
 import tensorflow as tf
 
+from keras_pyconv import arguments
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.writing import write_atomically
 
@@ -37,7 +38,8 @@ class _Broken:
     what = "files"
 
     def __init__(self, limit):
-        self.limit, self.reasons = limit, {}
+        self.limit = arguments.integer("limit", limit, 0)
+        self.reasons = {}
         self._lock = threading.Lock()
 
     def __str__(self):
@@ -93,6 +95,7 @@ class BrokenPictures(_Broken):
         0.1 % of it; of a set of up to 10,000 images 10, or a tenth of it if
         that is less, but at least 1.
         """
+        arguments.examples("pictures", pictures)
         floor = min(cls.floor, int(cls.floor_share * pictures.count))
         return cls(max(1, floor, int(cls.share * pictures.count)))
 
@@ -145,10 +148,13 @@ class BrokenVideos(_Broken):
     def __init__(self, limit, report=None):
         super().__init__(limit)
         self.report, self.retried = report, {}
+        if report is not None:
+            arguments.new_file("report", report)
 
     @classmethod
     def among(cls, videos, report=None):
         """With the limit for a `VideoSet`: a tenth of it, but at least 1."""
+        arguments.examples("videos", videos)
         return cls(max(1, int(cls.share * videos.count)), report)
 
     @property
@@ -183,6 +189,7 @@ class BrokenVideos(_Broken):
         Args:
             path: of the file; its folder is made where there is none.
         """
+        path = arguments.new_file("path", path)
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
         table.writerow(["video", "what", "reason"])

@@ -8,6 +8,7 @@ machine divides a folder alike, and a few new pictures move few others.
 import hashlib
 import os
 
+from keras_pyconv import arguments
 from keras_pyconv.datasets.fingerprints import below, digest
 from keras_pyconv.datasets.picture_sets import PictureSet
 from keras_pyconv.datasets.splits import in_order
@@ -64,9 +65,9 @@ def split_class_folder(root, share: float = 0.2):
     Raises:
         ValueError: if there are not two classes, or the share is no share.
     """
-    if not 0 < share < 1:
-        raise ValueError(f"`share` must lie between 0 and 1. Received: {share}")
-    listing = Listing(root, IMAGES)
+    if not arguments.is_number(share, 0, 1) or share in (0, 1):
+        arguments.refuse("share", share, "a number between 0 and 1")
+    listing = Listing(arguments.folder("root", root), IMAGES)
     classes = _images_by_class(listing)
     listing.say()
     training, validation = [], []

@@ -15,6 +15,7 @@ import math
 
 import tensorflow as tf
 
+from keras_pyconv import arguments
 from keras_pyconv.datasets.broken import BrokenPictures
 from keras_pyconv.datasets.stream import map_or_substitute, training_stream
 from keras_pyconv.tasks.image import decode_image, decode_window
@@ -148,6 +149,11 @@ def training_pictures(
         pictures `(batch, size, size, 3)` and labels, int64 `(batch,)` or
         `(batch, classes)`; see `training_stream`.
     """
+    arguments.examples("pictures", pictures)
+    arguments.instance("preprocessing", preprocessing, Preprocessing)
+    arguments.flag("one_hot", one_hot)
+    arguments.flag("flip", flip)
+    arguments.interval("area", area)
     broken = broken or BrokenPictures.among(pictures)
 
     def target(example):
@@ -213,8 +219,11 @@ def evaluation_pictures(
         labels `(batch,)` and float32 weights `(batch,)`: 1, or 0 for what
         cannot be read and what fills the last batch up.
     """
+    arguments.examples("pictures", pictures)
+    arguments.instance("preprocessing", preprocessing, Preprocessing)
+    arguments.integer("batch_size", batch_size)
     broken = broken or BrokenPictures.among(pictures)
-    worker, workers = shard
+    worker, workers = arguments.shard(shard)
     own = -(-pictures.count // workers)
     filled = -(-own // batch_size) * batch_size
 
@@ -264,6 +273,9 @@ def cutmix(alpha=1.0, probability=1.0):
         A function (pictures, targets, seed) to the same, for `batch_map`.
         Targets are one-hot rows and become a mixture by area.
     """
+
+    arguments.number("alpha", alpha, above=0)
+    arguments.number("probability", probability, 0, 1)
 
     def mix(pictures, targets, seed):
         shape = tf.shape(pictures)

@@ -12,6 +12,7 @@ training, which is done where a file of annotations says which they are.
 
 import tensorflow as tf
 
+from keras_pyconv import arguments
 from keras_pyconv.datasets.broken import BrokenPictures
 from keras_pyconv.datasets.detection_augmentation import (
     colour_jitter,
@@ -22,6 +23,7 @@ from keras_pyconv.datasets.detection_augmentation import (
 )
 from keras_pyconv.datasets.stream import map_or_substitute, training_stream
 from keras_pyconv.tasks.detection import encode_targets, stretch
+from keras_pyconv.tasks.detection.matching import check_boxes
 from keras_pyconv.tasks.image import decode_window
 from keras_pyconv.tasks.preprocessing import Preprocessing, normalize
 
@@ -126,8 +128,11 @@ def training_scenes(
         them, each with the batch in front; see `training_stream`.
     """
     preprocessing = preprocessing or Preprocessing()
+    arguments.examples("scenes", scenes)
+    arguments.flag("augment", augment)
+    check_boxes(default_boxes=default_boxes)
+    shape = arguments.integers("shape", shape, 2)
     broken = broken or BrokenPictures.among(scenes)
-    shape = tuple(int(side) for side in shape)
 
     def prepare(example, seed):
         boxes, labels = usable_objects(example)
@@ -186,6 +191,9 @@ def evaluation_scenes(
         widths `(batch, 2)` in pixels.
     """
     preprocessing = preprocessing or Preprocessing()
+    arguments.examples("scenes", scenes)
+    shape = arguments.integers("shape", shape, 2)
+    arguments.integer("batch_size", batch_size)
     broken = broken or BrokenPictures.among(scenes)
 
     def prepared(decoded, example):

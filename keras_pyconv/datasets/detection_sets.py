@@ -7,11 +7,13 @@ of the training file's would count others, so it gets theirs.
 
 import tensorflow as tf
 
+from keras_pyconv import arguments
 from keras_pyconv.datasets.coco_files import coco_files
 from keras_pyconv.datasets.coco_labels import COCO_IDS
 from keras_pyconv.datasets.detection_record import DetectionSet
 from keras_pyconv.datasets.fingerprints import tfds_digest
 from keras_pyconv.datasets.splits import (
+    check_set,
     opened,
     tfds_builder,
     tfds_examples,
@@ -46,6 +48,8 @@ def detection_set(
         ValueError: no such data set or split, or annotations that do not
             belong to the pictures.
     """
+    check_set(name, split, data_dir)
+    arguments.flag("with_objects_only", with_objects_only)
 
     def of_folder(root):
         file = _instances(root, split)

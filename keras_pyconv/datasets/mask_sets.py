@@ -16,9 +16,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
+from keras_pyconv import arguments
 from keras_pyconv.datasets.fingerprints import below, digest, tfds_digest
 from keras_pyconv.datasets.masks import check_rule, decode_mask, fault
 from keras_pyconv.datasets.splits import (
+    check_set,
     in_order,
     opened,
     split_named,
@@ -198,6 +200,9 @@ def mask_set(
         ValueError: no such data set or split, pictures without masks, or
             masks that cannot be of this set.
     """
+    check_set(name, split, data_dir)
+    if classes is not None and not arguments.is_integer(classes):
+        arguments.texts("classes", classes)
     if rule is not None:
         check_rule(rule)
     found = opened(

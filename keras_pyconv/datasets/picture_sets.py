@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from keras_pyconv.datasets.fingerprints import below, digest, tfds_digest
 from keras_pyconv.datasets.splits import (
+    check_set,
     class_folders,
     in_order,
     opened,
@@ -76,6 +77,7 @@ def picture_set(name, split="train", data_dir=None) -> PictureSet:
         ValueError: no such data set or split, no class folders, or classes
             of which the training split knows nothing.
     """
+    check_set(name, split, data_dir)
     return opened(
         name,
         data_dir,

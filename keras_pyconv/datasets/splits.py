@@ -11,6 +11,7 @@ import pathlib
 
 import tensorflow as tf
 
+from keras_pyconv import arguments
 from keras_pyconv.listing import Listing
 
 TRAINING = ("train", "training")
@@ -103,6 +104,17 @@ def in_order(columns):
     return examples
 
 
+def check_set(name, split, data_dir):
+    """Refuses what names no data set, no split and no folder of TFDS."""
+    if not hasattr(name, "as_dataset"):
+        rule = "a folder, a name of TFDS or its builder"
+        arguments.instance("name", name, (str, os.PathLike), rule)
+        arguments.path("name", name)
+    arguments.text("split", split)
+    if data_dir is not None:
+        arguments.path("data_dir", data_dir)
+
+
 def opened(name, data_dir, of_folder, of_builder, builder_of=None):
     """A set by its name, as all tasks take it.
 
@@ -115,16 +127,10 @@ def opened(name, data_dir, of_folder, of_builder, builder_of=None):
         builder_of: function as `tfds_builder`, the default.
 
     Raises:
-        TypeError: it is no name at all.
         ValueError: nothing has this name.
     """
     if hasattr(name, "as_dataset"):
         return of_builder(name)
-    if not isinstance(name, (str, os.PathLike)) or not os.fspath(name):
-        raise TypeError(
-            "A data set is named by a folder, a name of TFDS or its builder. "
-            f"Received: {name!r}"
-        )
     if os.path.isdir(name):
         return of_folder(pathlib.Path(name))
     if os.path.isabs(name):

@@ -89,6 +89,8 @@ def training_stream(
     arguments.function("batch_map", batch_map, optional=True)
     arguments.function("substitute", substitute, optional=True)
     arguments.text("digest", digest, optional=True)
+    if recorded is not None:
+        arguments.instance("recorded", recorded, dict)
     steps_per_epoch = count // batch_size
     worker, workers = shard
     part = batch_size // workers

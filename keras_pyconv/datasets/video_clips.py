@@ -15,6 +15,7 @@ another one, drawn by the same seed, and its label goes with it.
 import numpy as np
 import tensorflow as tf
 
+from keras_pyconv import arguments
 from keras_pyconv.datasets.broken import BrokenVideos
 from keras_pyconv.datasets.stream import training_stream
 from keras_pyconv.datasets.video_evaluation import decoded_frames
@@ -57,6 +58,8 @@ def training_clips(
         A function `batches(first_step=0)` to a `tf.data.Dataset` of float32
         clips `(batch, frames, size, size, 3)` and int64 labels `(batch,)`.
     """
+    arguments.examples("videos", videos)
+    arguments.instance("clips", clips, Clips)
     broken = broken or BrokenVideos.among(videos)
     options = {
         "batch_size": batch_size,

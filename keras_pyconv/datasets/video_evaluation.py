@@ -11,6 +11,7 @@ of those that are counted says so.
 import numpy as np
 import tensorflow as tf
 
+from keras_pyconv import arguments
 from keras_pyconv.datasets.ahead import ahead
 from keras_pyconv.datasets.broken import BrokenVideos
 from keras_pyconv.tasks.image import read_image
@@ -52,7 +53,10 @@ def evaluation_clips(
         `(batch, frames, resize, resize, 3)`, int64 labels `(batch,)` and
         float32 weights `(batch,)`, 1 or 0.
     """
-    worker, workers = shard
+    arguments.examples("videos", videos)
+    arguments.instance("clips", clips, Clips)
+    arguments.integer("batch_size", batch_size)
+    worker, workers = arguments.shard(shard)
     own = -(-videos.count // workers)
     filled = -(-own // batch_size) * batch_size
     shape = (clips.frames, clips.resize, clips.resize, 3)
@@ -119,7 +123,10 @@ def video_views(
         `(views, frames, resize, resize, 3)`, or None where it cannot be
         read; its label. As many are read ahead as there are decoders.
     """
+    arguments.examples("videos", videos)
+    arguments.instance("clips", clips, Clips)
     check_views(most_clips, crops)
+    worker, workers = arguments.shard(shard)
     broken = broken or BrokenVideos.among(videos)
     decoders = decoders or Decoders()
     options = {
@@ -139,7 +146,6 @@ def video_views(
         views, reasons = _views_of_frames(row["video"], **options)
         return name, views, reasons, int(row["label"])
 
-    worker, workers = shard
     if videos.paths is None:
         rows = videos.examples(None).shard(workers, worker).as_numpy_iterator()
         function = of_frames

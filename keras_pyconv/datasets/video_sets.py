@@ -14,9 +14,11 @@ import os
 import pathlib
 from collections.abc import Callable, Mapping
 
+from keras_pyconv import arguments
 from keras_pyconv.datasets.fingerprints import below, digest, tfds_digest
 from keras_pyconv.datasets.splits import (
     VALIDATION,
+    check_set,
     class_folders,
     opened,
     split_named,
@@ -86,6 +88,9 @@ def video_set(name, split="train", data_dir=None, root=None) -> VideoSet:
     Raises:
         ValueError: no such data set or split, no classes, or no videos.
     """
+    check_set(name, split, data_dir)
+    if root is not None:
+        arguments.folder("root", root)
     if str(name).lower().endswith(".csv") and not os.path.isdir(name):
         return _csv_set(pathlib.Path(name), split, root)
     return opened(

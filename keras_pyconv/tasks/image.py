@@ -19,8 +19,9 @@ import os
 
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
-from keras_pyconv.reading import check_file, one_line, plain, short
+from keras_pyconv.reading import check_file, one_line, plain
 from keras_pyconv.tasks.orientation import (
     exif_orientation,
     stored_window,
@@ -29,6 +30,7 @@ from keras_pyconv.tasks.orientation import (
 )
 
 MOST_PIXELS = 2**26  # of one image: 200 MB when it is decoded
+_SHOWN_BYTES = 16  # of a file without a name in a message
 _LONGEST_NAME = 1000  # characters of a path in a message
 _GIF = b"GIF8"
 # Kinds whose files no other decoder is asked about.
@@ -216,7 +218,8 @@ def read_image(source, channels: int = 3, exif: bool = True) -> np.ndarray:
             raise UnreadableImage(_quoted(source), one_line(error)) from error
         return _of_bytes(encoded, _quoted(source), channels, exif)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _of_bytes(bytes(source), "the image", channels, exif)
+        name = f"the image {bytes(source[:_SHOWN_BYTES])!r}"
+        return _of_bytes(bytes(source), name, channels, exif)
     if hasattr(source, "convert") and hasattr(source, "getbands"):
         path = getattr(source, "filename", "")
         name = _quoted(path) if path else "the Pillow image"
@@ -299,19 +302,18 @@ def _of_pillow(image, name, channels, exif):
 
 
 def _of_array(source, channels):
-    array = np.asarray(source)
+    rule = "a path, the bytes of a file, a Pillow image or an array "
+    rule += "(height, width, 3)"
+    array = arguments.array("image", source, rule=rule)
     if array.dtype.name == "bfloat16":
         array = array.astype("float32")
     if array.ndim == 2:
         array = array[..., np.newaxis]
     shape = array.shape
     if len(shape) != 3 or shape[-1] not in (1, 3, 4) or not array.size:
-        raise ValueError(
-            "An image is a path, bytes of a file, a Pillow image or an array "
-            f"(height, width, 3). Received: {_described(source, array)}"
-        )
+        arguments.refuse("image", source, rule)
     _check_pixels("the array", *shape[:2])
-    _check_range(array)
+    _check_range(array, source)
     pixels = array[..., :3]
     if array.dtype != np.uint8:
         pixels = np.round(pixels).astype("uint8")
@@ -324,13 +326,7 @@ def _of_array(source, channels):
     return np.round(luma).astype("uint8")
 
 
-def _described(source, array):
-    if array.dtype == object or array.ndim == 0:
-        return f"{type(source).__name__}, {short(source)}"
-    return f"an array of shape {array.shape}"
-
-
-def _check_range(array):
+def _check_range(array, source):
     """Refuses values that are no pixels in [0, 255]."""
     if array.dtype == np.uint8:
         return
@@ -342,5 +338,5 @@ def _check_range(array):
         found = f" from {low} to {high}" if array.dtype.kind in "uif" else ""
         raise ValueError(
             "The pixels of an image go from 0 to 255, as in a file. Received: "
-            f"{array.dtype}{found}"
+            f"image={arguments.shown(source)}{found}"
         )

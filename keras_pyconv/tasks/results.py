@@ -3,11 +3,11 @@
 import dataclasses
 import functools
 import json
-import os
 import warnings
 
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
 from keras_pyconv.writing import replacing, write_atomically
 
@@ -63,12 +63,7 @@ class Result:
         from PIL import Image
 
         if path is not None:
-            ending = os.path.splitext(path)[1].lower()
-            if Image.registered_extensions().get(ending) not in Image.SAVE:
-                raise ValueError(
-                    "The ending of `path` must be that of an image that can "
-                    f"be written, such as .png. Received: {os.fspath(path)!r}"
-                )
+            arguments.image_file("path", path)
         drawn = self._drawn()
         if path is not None:
             with replacing(path) as beside:
@@ -85,7 +80,7 @@ class Result:
         Args:
             path: of the file.
         """
-        if os.path.splitext(path)[1].lower() == ".json":
+        if arguments.new_file("path", path).suffix.lower() == ".json":
             write_atomically(path, json.dumps(self.to_dict(), indent=1) + "\n")
         else:
             self.draw(path)
@@ -96,7 +91,9 @@ class Result:
     def name(self, label) -> str:
         """The name of a class, or its number."""
         names = self.class_names
-        return str(int(label)) if names is None else str(names[label])
+        most = arguments.MOST if names is None else len(names) - 1
+        label = arguments.integer("label", label, 0, most)
+        return str(label) if names is None else names[label]
 
     @property
     def names(self):
@@ -129,6 +126,12 @@ class Ranking(Result):
     labels: np.ndarray
     scores: np.ndarray
     class_names: tuple[str, ...] | None
+
+    def __post_init__(self):
+        arguments.array("labels", self.labels, 1)
+        arguments.array("scores", self.scores, 1)
+        if self.class_names is not None:
+            arguments.texts("class_names", self.class_names)
 
     @property
     def label(self) -> str:
@@ -173,33 +176,17 @@ def best(scores, top):
     return labels, scores[labels]
 
 
-def check_count(name, value, most):
-    """Refuses what is no number from 1 to `most`.
-
-    Raises:
-        TypeError: it is no integer.
-        ValueError: it is out of range.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(
-            f"`{name}` must be an integer. Received: {name}={value!r}"
-        )
-    if not 1 <= value <= most:
-        raise ValueError(
-            f"`{name}` must be from 1 to {most:,}. Received: {name}={value!r}"
-        )
-
-
 def check_names(class_names, classes, also=""):
     """The names as a tuple, or None; refused unless as many as the classes."""
     if class_names is None:
         return None
-    if isinstance(class_names, str) or len(class_names) != classes:
+    names = arguments.texts("class_names", class_names)
+    if len(names) != classes:
         raise ValueError(
-            f"The model has {classes} classes{also}. "
-            f"Received {len(class_names)} names."
+            f"The model has {classes} classes{also}. Received {len(names)} "
+            f"names: class_names={arguments.shown(class_names)}"
         )
-    return tuple(class_names)
+    return names
 
 
 def gives_logits(model) -> bool:

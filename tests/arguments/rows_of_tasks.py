@@ -43,6 +43,14 @@ def _array(*shape, dtype="float32", high=1.0, ranks=None, **more):
 
 
 _MODEL = kind(things.classifier)
+
+
+def _is_gray(found):
+    """Whether it is taken for a gray image."""
+    numbers = isinstance(found, (list, np.ndarray)) and np.ndim(found) == 2
+    return numbers and np.size(found) > 0
+
+
 _IMAGE = kind(
     things.png_file,
     Value(
@@ -50,6 +58,7 @@ _IMAGE = kind(
         lambda: np.random.default_rng(1).integers(0, 255, (20, 24, 3), "uint8"),
     ),
     wrong=(things.text_file, np.full((4, 4, 3), np.nan), np.zeros((4, 4, 7))),
+    accepts=_is_gray,
 )
 _NEW_FILE = kind(
     things.in_folder("drawn.png"),
@@ -58,6 +67,10 @@ _NEW_FILE = kind(
     wrong=(things.in_folder("."),),
 )
 _PREPROCESSING = kind(Value("Preprocessing()", Preprocessing), optional=True)
+_PREPROCESSING_OF_16 = kind(
+    Value("Preprocessing(16, 16)", lambda: Preprocessing(16, 16)),
+    optional=True,
+)
 _CLASS_NAMES = kind(
     ("a", "b", "c"),
     ["a", "b", "c"],
@@ -146,6 +159,45 @@ row(
     images=or_none(_array(1, 16, 16, 3)),
 )
 
+row(
+    "classify",
+    model=kind(things.classifier, wrong=(things.dense_model, things.segmenter)),
+    image=_IMAGE,
+    class_names=_CLASS_NAMES,
+    preprocessing=_PREPROCESSING_OF_16,
+    top=kind(1, 3, accepts=is_count),
+    options={"called": {"image": ("",)}},
+)
+row(
+    "tasks.Classification",
+    labels=_array(2, dtype="int64", high=3),
+    scores=_array(2),
+    class_names=kind(("a", "b", "c"), optional=True, wrong=("abc",)),
+    image=_array(4, 4, 3, dtype="uint8", high=255),
+)
+
+
+def _classification():
+    labels, scores = np.array([1, 0]), np.array([0.7, 0.3])
+    image = np.zeros((4, 4, 3), "uint8")
+    return tasks.Classification(labels, scores, ("a", "b", "c"), image)
+
+
+def _result(name, owner, classes):
+    """The rows of what every result can."""
+    written = kind(
+        things.in_folder("saved.png"),
+        wrong=(things.in_folder("."), things.in_folder("x.unknown")),
+    )
+    label = kind(0, 1, accepts=lambda v: is_whole(v) and 0 <= v < classes)
+    row(f"{name}.draw", path=or_none(written), options={"owner": owner})
+    row(f"{name}.save", path=written, options={"owner": owner})
+    row(f"{name}.name", label=label, options={"owner": owner})
+    leave_out("without arguments", f"{name}.to_dict")
+
+
+_result("tasks.Classification", _classification, 3)
+
 # Detection --------------------------------------------------------------------
 
 _FRACTION = kind(0.05, 0.5, 0, 1, accepts=lambda v: is_real(v) and 0 <= v <= 1)
@@ -168,12 +220,10 @@ row(
     "detect",
     model=_DETECTOR,
     image=_IMAGE,
-    names=kind(
-        ("a", "b"), optional=True, wrong=("ab", ["a"], ("a", 3), ("a", ""))
-    ),
+    class_names=_CLASS_NAMES,
     preprocessing=_PREPROCESSING,
     more={**_DECODING, "nonsense": kind(wrong=(1,))},
-    options={"called": {"image": ("",), "nonsense": ("",)}},
+    options={"called": {"image": ("",), "nonsense": ("",)}, "works": False},
 )
 row("tasks.detection_model", model=_DETECTOR, more=_DECODING)
 row("tasks.DecodeDetections.for_model", model=_DETECTOR, more=_DECODING)
@@ -215,6 +265,7 @@ def _found():
         np.array([1]),
         np.array([0.5], "float32"),
         ("a", "b"),
+        np.zeros((9, 9, 3), "uint8"),
     )
 
 
@@ -229,13 +280,10 @@ row(
     boxes=_array(1, 4),
     labels=_array(1, dtype="int32"),
     scores=_array(1),
-    names=kind(("a", "b"), optional=True, wrong=("ab",)),
+    class_names=kind(("a", "b"), optional=True, wrong=("ab",)),
+    image=or_none(_array(9, 9, 3, dtype="uint8", high=255)),
 )
-row(
-    "tasks.Detections.name",
-    label=kind(0, 1, accepts=lambda v: is_whole(v) and 0 <= v < 2),
-    options={"owner": _found},
-)
+_result("tasks.Detections", _found, 2)
 _BOXES = _array(3, 4, wrong=(np.zeros((3, 5)),))
 row("tasks.detection.overlaps", default_boxes=_BOXES, boxes=_BOXES)
 row("tasks.detection.encode", default_boxes=_BOXES, boxes=_BOXES)
@@ -430,6 +478,7 @@ row(
         and not isinstance(v, (str, bytes)),
     ),
     more=_DECODING,
+    options={"works": False},
 )
 
 # Segmentation -----------------------------------------------------------------
@@ -448,8 +497,9 @@ row(
     protocol=_PROTOCOL,
     class_names=_CLASS_NAMES,
     colors=_COLORS,
+    exif=FLAG,
     needs=("protocol",),
-    options={"called": {"image": ("",)}},
+    options={"called": {"image": ("",)}, "works": False},
 )
 _FLOATS = kind(
     (0.5, 0.5, 0.5),
@@ -503,6 +553,7 @@ for _name in ("strips", "probabilities", "labels"):
         image=_ONE_IMAGE,
         options={
             "owner": things.made(_windows.make).make,
+            "works": _name == "strips",
             "call": lambda f, a: [*map(str, [f(**a)])],
         },
     )
@@ -523,7 +574,7 @@ row(
 )
 row("tasks.segmentation.palette", classes=COUNT)
 row(
-    "tasks.segmentation.Segmentation",
+    "tasks.Segmentation",
     image=_array(6, 8, 3, dtype="uint8", high=255),
     labels=_LABELS,
     colors=_COLORS,
@@ -537,15 +588,7 @@ def _segmentation():
     return segmentation.Segmentation(image, labels, None, ("a", "b"))
 
 
-row(
-    "tasks.segmentation.Segmentation.save",
-    path=kind(
-        things.in_folder("saved.png"),
-        accepts=lambda v: False,
-        wrong=(things.in_folder("."), things.in_folder("x.unknown")),
-    ),
-    options={"owner": _segmentation},
-)
+_result("tasks.Segmentation", _segmentation, 2)
 _MATRIX = _array(3, 3, dtype="int64", high=9, wrong=(np.zeros((2, 3)),))
 row("tasks.segmentation.class_iou", matrix=_MATRIX)
 row(
@@ -606,6 +649,7 @@ row(
     on_picture=kind(optional=True, accepts=callable),
     verbose=choice(0),
     needs=("protocol", "verbose"),
+    options={"works": False},
 )
 
 # Videos -----------------------------------------------------------------------
@@ -655,7 +699,7 @@ row(
     "recognize",
     model=_VIDEO_MODEL,
     path=kind(video_file, wrong=(things.text_file,)),
-    names=_CLASS_NAMES,
+    class_names=_CLASS_NAMES,
     clips=or_none(_CLIPS),
     top=kind(1, 3, accepts=is_count),
     most_clips=kind(1, 2, accepts=lambda v: is_count(v) and v <= 1000),
@@ -664,7 +708,7 @@ row(
     decoders=kind(optional=True),
     needs=("clips", "crops", "most_clips"),
     # The file itself is named.
-    options={"called": {"path": ("",)}},
+    options={"called": {"path": ("",)}, "works": False},
 )
 row(
     "tasks.Decoders",
@@ -684,7 +728,7 @@ row(
     "tasks.Recognition",
     labels=_array(2, dtype="int64", high=3),
     scores=_array(2),
-    names=kind(("a", "b", "c"), optional=True, wrong=("abc",)),
+    class_names=kind(("a", "b", "c"), optional=True, wrong=("abc",)),
     frames=_array(2, 4, 4, 3, dtype="uint8", high=255),
     views=COUNT,
     notes=kind((), ("a note",)),
@@ -701,11 +745,7 @@ def _recognition():
     )
 
 
-row(
-    "tasks.Recognition.name",
-    label=kind(0, 1, accepts=lambda v: is_whole(v) and 0 <= v < 3),
-    options={"owner": _recognition},
-)
+_result("tasks.Recognition", _recognition, 3)
 row(
     "tasks.draw_recognition",
     found=kind(Value("a recognition", _recognition)),
@@ -1046,6 +1086,11 @@ row(
     batch_map=kind(optional=True, accepts=callable),
     substitute=kind(optional=True, accepts=callable),
     digest=kind("abc", optional=True, accepts=is_text),
+    recorded=kind(
+        {"exif": True},
+        optional=True,
+        accepts=lambda v: isinstance(v, dict),
+    ),
 )
 _SPLIT = kind("train", accepts=is_text)
 _NOWHERE = kind("/no/such/folder", accepts=is_path)
@@ -1161,6 +1206,7 @@ leave_out(
     "called by the functions that make batches, with what they checked",
     "datasets.BrokenPictures.decode",
     "datasets.BrokenPictures.count",
+    "datasets.BrokenVideos.count",
     "datasets.BrokenVideos.retry",
     "datasets.BrokenVideos.skip",
     "datasets.DetectionSet.encoded",

@@ -301,15 +301,15 @@ def test_gray_is_one_channel_or_three():
         (PIXELS - 300.0, "float64 from -300.0"),
         (PIXELS * np.nan, "from nan to nan"),
         (RAMP[..., None], "uint16 from 0 to 65535"),
-        (PIXELS > 3, "Received: bool"),
-        (np.zeros((4, 4, 7)), r"an array of shape \(4, 4, 7\)"),
-        (np.zeros((0, 4, 3)), r"an array of shape \(0, 4, 3\)"),
-        (np.full((4, 4), "a"), "Received: <U1"),
-        (None, "NoneType, None"),
-        (7, "int, 7"),
+        (PIXELS > 3, "3., bool"),
+        (np.zeros((4, 4, 7)), r"Received: .* of shape \(4, 4, 7\)"),
+        (np.zeros((0, 4, 3)), r"Received: .* of shape \(0, 4, 3\)"),
+        (np.full((4, 4), "a"), r"an array .* of shape \(4, 4\), str"),
+        (None, "Received: image=None"),
+        (7, "Received: image=7"),
     ],
     ids=str,
 )
 def test_values_that_are_no_pixels_are_refused(source, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises((TypeError, ValueError), match=said):
         read_image(source)

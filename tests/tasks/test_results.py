@@ -80,7 +80,7 @@ def test_a_result_draws_describes_and_saves_itself(made, classifier, tmp_path):
 def test_an_ending_that_no_image_has_is_refused(
     made, name, classifier, tmp_path
 ):
-    with pytest.raises(ValueError, match=f"such as .png. Received.*{name}"):
+    with pytest.raises(ValueError, match=f"as in .png. Received.*{name}"):
         made(classifier).save(tmp_path / name)
     assert not list(tmp_path.iterdir())
 
@@ -150,13 +150,13 @@ def test_a_network_for_gray_images_is_told_how_they_are_prepared():
     "arguments, kind, said",
     [
         ({"class_names": ["a", "b"]}, ValueError, "3 classes. Received 2"),
-        ({"class_names": "abc"}, ValueError, "3 classes. Received 3"),
-        ({"top": 0}, ValueError, "`top` must be from 1"),
-        ({"top": 1.5}, TypeError, "`top` must be an integer"),
+        ({"class_names": "abc"}, ValueError, "a list of texts .*, not one"),
+        ({"top": 0}, ValueError, "`top` must be a positive integer"),
+        ({"top": 1.5}, ValueError, "`top` must be a positive integer"),
         ({"image": PIXELS / 255}, ValueError, "go from 0 to 255"),
         ({"image": "nowhere.jpg"}, FileNotFoundError, "nowhere.jpg"),
         ({"preprocessing": Preprocessing(64, 64)}, ValueError, "size 64"),
-        ({"model": 3}, ValueError, "3 is no classifier"),
+        ({"model": 3}, TypeError, "a `keras.Model`. Received: model=3"),
     ],
     ids=str,
 )

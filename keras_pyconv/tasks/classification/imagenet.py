@@ -16,6 +16,9 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from keras_pyconv import arguments
+from keras_pyconv.arguments import shown
+from keras_pyconv.layers.checked import FORMATS as DATA_FORMATS
 from keras_pyconv.tasks.preprocessing import (
     LARGEST_PIXEL,
     Preprocessing,
@@ -36,10 +39,7 @@ def preprocessing_of(weights: str) -> Preprocessing:
         ValueError: if no set has that name; the message lists the known ones.
     """
     known = {row.set: row.preprocessing for row in PUBLISHED.values()}
-    if weights not in known:
-        raise ValueError(
-            f"Unknown weights {weights!r}. Known: {', '.join(known)}."
-        )
+    arguments.one_of("weights", weights, known)
     return PREPROCESSING[known[weights]]
 
 
@@ -69,13 +69,16 @@ def preprocess_input(x, data_format: str | None = None, weights="imagenet"):
     >>> model(keras_pyconv.tasks.preprocess_input(images))
     """
     preprocessing = preprocessing_of(weights)
-    data_format = data_format or keras.config.image_data_format()
+    if data_format is None:
+        data_format = keras.config.image_data_format()
+    arguments.one_of("data_format", data_format, DATA_FORMATS)
+    x = x if arguments.is_tensor(x) else arguments.array("x", x)
     first = data_format == "channels_first"
     axis = -3 if first else -1
     if len(x.shape) < 3 or x.shape[axis] != preprocessing.channels:
         raise ValueError(
             f"Pictures must have {preprocessing.channels} channels, "
-            f"{data_format.replace('_', ' ')}. Received: shape {x.shape}"
+            f"{data_format.replace('_', ' ')}. Received: x={shown(x)}"
         )
     shape = (-1, 1, 1) if first else (-1,)
     mean = np.reshape(preprocessing.mean, shape).astype("float32")
@@ -150,15 +153,21 @@ def decode_predictions(
 
     >>> keras_pyconv.tasks.decode_predictions(model(images), top=1)
     """
+    top = arguments.integer("top", top)
+    if not arguments.is_tensor(predictions):
+        predictions = arguments.array("predictions", predictions)
     scores = keras.ops.convert_to_numpy(predictions)
+    if class_names is not None:
+        class_names = arguments.texts("class_names", class_names)
     known = IMAGENET_CLASSES if class_names is None else len(class_names)
     if scores.ndim != 2 or scores.shape[1] != known:
         raise ValueError(
             f"`predictions` must have the shape (batch, {known}), as there "
-            f"are names for. Received: shape {scores.shape}"
+            "are `class_names` for. Received: predictions="
+            f"{shown(scores)}, class_names={shown(class_names)}"
         )
     names = imagenet_names() if class_names is None else class_names
-    pairs = [(n, n) if isinstance(n, str) else tuple(n) for n in names]
+    pairs = [(n, n) if isinstance(n, str) else n for n in names]
     best = np.argsort(-scores, axis=1, kind="stable")[:, :top]
     return [
         [(*pairs[i], float(row[i])) for i in indices]

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.classification.imagenet import (
     IMAGENET_CLASSES,
@@ -19,7 +20,6 @@ from keras_pyconv.tasks.preprocessing import (
 from keras_pyconv.tasks.results import (
     Ranking,
     best,
-    check_count,
     check_names,
     probabilities,
     traced,
@@ -41,6 +41,10 @@ class Classification(Ranking):
 
     image: np.ndarray
 
+    def __post_init__(self):
+        super().__post_init__()
+        arguments.array("image", self.image, 3)
+
     def _drawn(self):
         shape = (*self.image.shape[:2], 3)
         return self._with_bars(np.broadcast_to(self.image, shape).copy())
@@ -48,14 +52,12 @@ class Classification(Ranking):
 
 def _sides(model):
     """Side and channels of the images that a classifier takes."""
-    shape = tuple(getattr(model, "input_shape", None) or ())
-    if len(shape) != 4 or len(getattr(model, "output_shape", ())) != 2:
-        name = getattr(model, "name", model)
-        raise ValueError(
-            f"{name!r} is no classifier. Wanted: a model from images (batch, "
-            "height, width, channels) to classes (batch, classes), such as "
-            f"PyConvResNet50. Received: an input of shape {shape}"
-        )
+    shape = tuple(arguments.model("model", model).input_shape)
+    answer = model.output_shape
+    if len(shape) != 4 or not isinstance(answer, tuple) or len(answer) != 2:
+        rule = "a classifier, from images (batch, height, width, channels) "
+        rule += "to classes (batch, classes), such as PyConvResNet50"
+        arguments.refuse("model", model, rule)
     if keras.config.image_data_format() == "channels_first":
         shape = (shape[0], *shape[2:], shape[1])
     _, height, width, channels = shape
@@ -69,6 +71,8 @@ def _sides(model):
 
 def _preprocessing(model, given):
     side, channels = _sides(model)
+    if given is not None:
+        arguments.instance("preprocessing", given, Preprocessing)
     if given is None and channels == 3:
         return imagenet_preprocessing(side)
     if given is None or given.channels != channels:
@@ -121,7 +125,7 @@ def classify(
     """
     preprocessing = _preprocessing(model, preprocessing)
     classes = model.output_shape[-1]
-    check_count("top", top, 10**6)
+    arguments.integer("top", top)
     class_names = check_names(class_names, classes)
     pixels = read_image(image, preprocessing.channels, preprocessing.exif)
     prepared = prepare_picture(tf.constant(pixels), preprocessing)[tf.newaxis]

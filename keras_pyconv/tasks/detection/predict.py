@@ -12,6 +12,7 @@ import warnings
 import keras
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.detection.decoding import DecodeDetections
 from keras_pyconv.tasks.detection.default_boxes import box_layer, box_settings
@@ -38,6 +39,15 @@ class Detections(Result):
     scores: np.ndarray
     class_names: tuple[str, ...] | None = None
     image: np.ndarray | None = None
+
+    def __post_init__(self):
+        arguments.array("boxes", self.boxes, 2, last=4)
+        arguments.array("labels", self.labels, 1)
+        arguments.array("scores", self.scores, 1)
+        if self.class_names is not None:
+            arguments.texts("class_names", self.class_names)
+        if self.image is not None:
+            arguments.array("image", self.image, 3, last=3)
 
     def __len__(self):
         return len(self.scores)
@@ -105,6 +115,11 @@ def stretch(picture, height: int, width: int, preprocessing=None):
     Returns:
         float32 tensor of shape `(height, width, 3)`.
     """
+    picture = arguments.tensor_like("picture", picture, (3,))
+    arguments.integer("height", height)
+    arguments.integer("width", width)
+    if preprocessing is not None:
+        arguments.instance("preprocessing", preprocessing, Preprocessing)
     resized = tf.image.resize(
         tf.cast(picture, tf.float32), (height, width), antialias=True
     )
@@ -150,25 +165,15 @@ def detect(
     # Its outputs do not tell, where `detection_model` made the model.
     classes = box_layer(model, "logits").width - 1
     names = check_names(class_names, classes, " and the background")
-    preprocessing = preprocessing or Preprocessing()
+    if preprocessing is None:
+        preprocessing = Preprocessing()
+    arguments.instance("preprocessing", preprocessing, Preprocessing)
+    decoded = _decoding(model, options)
     pixels = read_image(image, exif=preprocessing.exif)
     batch = stretch(pixels, height, width, preprocessing)[None]
     if keras.config.image_data_format() == "channels_first":
         batch = keras.ops.transpose(batch, (0, 3, 1, 2))
-    found = model(batch, training=False)
-    if "offsets" in found:
-        # Making the default boxes takes a while.
-        layer = traced(
-            model,
-            ("boxes", *sorted(options.items())),
-            lambda: DecodeDetections.for_model(model, **options),
-        )
-        found = layer(found)
-    elif options:
-        raise ValueError(
-            f"{model.name!r} decodes by the settings that it was made with. "
-            f"Received: {', '.join(options)}"
-        )
+    found = decoded(model(batch, training=False))
     count = int(found["count"][0])
     boxes, labels, scores = (
         np.array(found[name][0][:count])
@@ -183,8 +188,28 @@ def detect(
     )
 
 
+def _decoding(model, options):
+    """What makes detections of the outputs of a model."""
+    if "offsets" in model.output:
+        # Making the default boxes takes a while.
+        return traced(
+            model,
+            ("boxes", repr(sorted(options.items()))),
+            lambda: DecodeDetections.for_model(model, **options),
+        )
+    if options:
+        raise ValueError(
+            f"{model.name!r} decodes by the settings that it was made with. "
+            f"Received: {', '.join(options)}"
+        )
+    return lambda found: found
+
+
 def to_pixels(boxes, height, width) -> np.ndarray:
     """Boxes in fractions, clipped to the image, in its pixels."""
+    boxes = arguments.array("boxes", boxes, 2, last=4)
+    arguments.integer("height", height)
+    arguments.integer("width", width)
     scale = np.array([height, width, height, width], "float32")
     return np.clip(boxes, 0, 1) * scale
 
@@ -206,4 +231,5 @@ def draw_detections(image, detections: Detections, path=None):
         DeprecationWarning,
         stacklevel=2,
     )
+    arguments.instance("detections", detections, Detections)
     return dataclasses.replace(detections, image=read_image(image)).draw(path)

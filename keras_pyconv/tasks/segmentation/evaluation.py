@@ -11,6 +11,7 @@ import re
 import keras
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.segmentation.classes import (
     names_of_classes,
@@ -52,6 +53,17 @@ class Evaluation:
     def pixel_accuracy(self) -> float:
         """Right pixels over all valid ones."""
         return pixel_accuracy(self.matrix)
+
+    def __post_init__(self):
+        matrix = arguments.array("matrix", self.matrix, 2)
+        names = arguments.texts("class_names", self.class_names)
+        if not matrix.shape == (len(names),) * 2:
+            raise ValueError(
+                "`matrix` must have a row and a column for each of "
+                f"`class_names`. Received: matrix={arguments.shown(matrix)}, "
+                f"class_names={arguments.shown(names)}"
+            )
+        arguments.integer("pictures", self.pictures, 0, 2**63)
 
     def rows(self) -> list[dict]:
         """`class`, `iou`, `accuracy`, `pixels` of the truth, for each class.
@@ -144,6 +156,13 @@ def evaluate_segmentation(
     classes = number_of_classes(model)
     windows = SlidingWindows(model, protocol)
     names = names_of_classes(classes, class_names)
+    arguments.one_of("verbose", verbose, (0, 1))
+    arguments.function("on_picture", on_picture, optional=True)
+    if total is not None:
+        arguments.integer("total", total)
+    if submission is not None:
+        arguments.new_folder("submission", submission)
+    arguments.iterable("examples", examples)
     counts = ConfusionMatrix(classes)
     progress = keras.utils.Progbar(
         total, stateful_metrics=["mean_iou", "pixel_accuracy"], verbose=verbose
@@ -179,15 +198,20 @@ def write_submission(folder, name, labels) -> pathlib.Path:
     """
     from PIL import Image
 
+    arguments.new_folder("folder", folder)
+    if not arguments.is_integer(name, 0, 2**63):
+        arguments.text("name", name)
+    labels = arguments.array("labels", labels, 2, "iub")
+    low, high = labels.min(initial=0), labels.max(initial=0)
+    if low < 0 or high > 254:
+        raise ValueError(
+            "A gray PNG holds 255 classes, from 0: `labels` must be of them. "
+            f"Received: label {low if low < 0 else high} for {name}, "
+            f"labels={arguments.shown(labels)}"
+        )
     # Of a name such as "train.tfrecord-00000__7" nothing may be cut off.
     stem = re.sub(r"\.(jpe?g|png)$", "", str(name), flags=re.IGNORECASE)
     path = pathlib.Path(folder) / f"{stem}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
-    labels = np.asarray(labels)
-    if labels.max(initial=0) > 254:
-        raise ValueError(
-            "A gray PNG holds 255 classes. "
-            f"Received: label {labels.max()} for {name}"
-        )
     Image.fromarray((labels + 1).astype("uint8")).save(path)
     return path

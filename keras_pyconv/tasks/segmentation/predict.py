@@ -6,6 +6,7 @@ file does. Normalizing them is part of the call.
 
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.results import Result, traced
 from keras_pyconv.tasks.segmentation.classes import (
@@ -33,8 +34,13 @@ class Segmentation(Result):
     """
 
     def __init__(self, image, labels, colors, class_names):
+        labels = arguments.array("labels", labels, 2, "iub")
+        class_names = arguments.texts("class_names", class_names)
+        if labels.max(initial=0) >= len(class_names):
+            rule = f"a name for each label, up to {labels.max()}"
+            arguments.refuse("class_names", class_names, rule)
         self.image, self.labels = image, labels
-        self.class_names = tuple(class_names)
+        self.class_names = class_names
         self.overlay = overlay(image, labels, colors)
         classes, counts = np.unique(labels, return_counts=True)
         order = np.argsort(-counts, kind="stable")
@@ -103,10 +109,15 @@ def segment(
     """
     classes = number_of_classes(model)
     names = names_of_classes(classes, class_names)
-    colors = palette(classes) if colors is None else np.asarray(colors)
+    arguments.instance("protocol", protocol, Protocol)
+    arguments.flag("exif", exif)
+    if colors is None:
+        colors = palette(classes)
+    colors = arguments.array("colors", colors, 2, last=3)
     if len(colors) != classes:
         raise ValueError(
-            f"`colors` must be {classes}, one a class. Received: {len(colors)}"
+            f"`colors` must be {classes}, one a class. Received: "
+            f"{len(colors)}, colors={arguments.shown(colors)}"
         )
     pixels = read_image(image, exif=exif)
     windows = traced(model, protocol, lambda: SlidingWindows(model, protocol))

@@ -8,10 +8,11 @@ import dataclasses
 
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.progress import Bar
 from keras_pyconv.tasks import error_rates
 from keras_pyconv.tasks.results import probabilities, traced
-from keras_pyconv.tasks.video.clips import normalized
+from keras_pyconv.tasks.video.clips import Clips, normalized
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +52,12 @@ class ViewScores:
     """
 
     def __init__(self, model, clips, batch_size=8):
-        self._batch_size = batch_size
+        arguments.model("model", model)
+        arguments.instance("clips", clips, Clips)
+        if len(model.input_shape) != 5:
+            arguments.refuse("model", model, "a network of clips")
+        self._batch_size = arguments.integer("batch_size", batch_size)
+        self._shape = model.input_shape
         self._scores = traced(
             model,
             ("views", clips.mean, clips.deviation),
@@ -69,6 +75,11 @@ class ViewScores:
         Returns:
             float64 array `(classes,)`.
         """
+        given, views = views, arguments.array("views", views, 5)
+        fits = zip(self._shape[1:], views.shape[1:])
+        if not len(views) or any(n not in (None, size) for n, size in fits):
+            rule = f"one or more clips of the shape {self._shape[1:]}"
+            arguments.refuse("views", given, rule)
         total, size = 0.0, self._batch_size
         for begin in range(0, len(views), size):
             part = views[begin : begin + size]
@@ -97,6 +108,9 @@ def video_errors(model, views, clips, *, count=None, batch_size=8):
     Raises:
         ValueError: if no video could be read.
     """
+    arguments.iterable("views", views)
+    if count is not None:
+        arguments.integer("count", count)
     scores_of = ViewScores(model, clips, batch_size)
     bar = Bar(count) if count else None
     scores, labels, skipped, number = [], [], 0, 0

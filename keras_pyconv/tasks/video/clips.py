@@ -17,7 +17,6 @@ from keras_pyconv.tasks.preprocessing import (
     IMAGENET_MEAN,
     normalize,
 )
-from keras_pyconv.tasks.results import check_count
 
 MOST_VIEWS = 1000  # of a video; at 256 pixels they take 3 GB
 
@@ -26,11 +25,10 @@ def check_views(most_clips, crops):
     """Refuses numbers of views that nobody means, before they are decoded.
 
     Raises:
-        TypeError: one is no integer.
-        ValueError: one is not positive, or together they are too many.
+        ValueError: one is no positive integer, or they are too many.
     """
     for name, value in (("most_clips", most_clips), ("crops", crops)):
-        check_count(name, value, MOST_VIEWS)
+        arguments.integer(name, value, at_most=MOST_VIEWS)
     if most_clips * crops > MOST_VIEWS:
         raise ValueError(
             f"`most_clips` times `crops` must be at most {MOST_VIEWS:,}. "

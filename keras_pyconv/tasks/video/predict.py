@@ -13,10 +13,10 @@ import warnings
 import keras
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.tasks.results import (
     Ranking,
     best,
-    check_count,
     check_names,
     renamed,
 )
@@ -46,6 +46,12 @@ class Recognition(Ranking):
     views: int
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self):
+        super().__post_init__()
+        arguments.array("frames", self.frames, 4, last=3)
+        arguments.integer("views", self.views)
+        arguments.instance("notes", self.notes, tuple)
+
     def to_dict(self):
         return {
             **super().to_dict(),
@@ -71,14 +77,14 @@ def _clips_for(model):
     shape = model.input_shape
     if len(shape) != 5 or keras.config.image_data_format() != "channels_last":
         raise ValueError(
-            "The model must take clips (batch, frames, height, width, 3). "
-            f"Received a model of input shape {shape}"
+            "`model` must take clips (batch, frames, height, width, 3). "
+            f"Received: model={arguments.shown(model)} of input shape {shape}"
         )
     _, frames, height, width, _ = shape
     if height != width:
         raise ValueError(
-            "The model must take square clips, or such of any size. Received "
-            f"a model of input shape {shape}"
+            "`model` must take square clips, or such of any size. "
+            f"Received: model={arguments.shown(model)} of input shape {shape}"
         )
     default = Clips()
     size = height or default.resize
@@ -141,15 +147,18 @@ def recognize(
     >>> found = keras_pyconv.recognize(model, "clip.mp4")
     >>> found.label, found.score
     """
-    path = os.fspath(path)
-    clips = _clips_for(model) if clips is None else clips
-    if not isinstance(clips, Clips):
-        raise TypeError(f"`clips` must be a `Clips`. Received: {clips!r}")
+    path = os.fspath(arguments.path("path", path))
+    arguments.model("model", model)
+    of_model = _clips_for(model)
+    clips = of_model if clips is None else clips
+    arguments.instance("clips", clips, Clips)
     classes = model.output_shape[-1]
     names = check_names(class_names, classes)
-    check_count("top", top, 10**6)
+    arguments.integer("top", top)
     check_views(most_clips, crops)
-    check_count("batch_size", batch_size, 10**4)
+    arguments.integer("batch_size", batch_size, at_most=10**4)
+    if decoders is not None:
+        arguments.instance("decoders", decoders, Decoders)
     try:
         views, notes = (decoders or _decoders())(
             "view_clips",
@@ -181,4 +190,5 @@ def draw_recognition(found: Recognition, path=None):
         DeprecationWarning,
         stacklevel=2,
     )
+    arguments.instance("found", found, Recognition)
     return found.draw(path)
