@@ -73,7 +73,12 @@ def inflate(source: keras.Model, model: keras.Model = None, rule="center"):
     """
     arguments.one_of("rule", rule, RULES)
     arguments.model("source", source)
-    if model is not None:
-        arguments.model("model", model)
+    if len(source.input_shape) != 4:
+        arguments.refuse("source", source, "a network of images")
+    if (
+        model is not None
+        and len(arguments.model("model", model).input_shape) != 5
+    ):
+        arguments.refuse("model", model, "a network of clips")
     model = _build_like(source) if model is None else model
     return from_model(model, source, rule=rule)

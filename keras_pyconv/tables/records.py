@@ -98,7 +98,6 @@ class Table:
             )
 
 
-@cache
 def count(row: Row) -> Complexity | None:
     """What the row's network costs, in closed form; None without a record.
 

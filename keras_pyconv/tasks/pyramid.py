@@ -174,7 +174,11 @@ def show_pyramid(
     images = image[np.newaxis] if images is None else images
     networks = [model] if beside is None else [model, beside]
     # Before anything is drawn: here unknown stages are refused.
-    sights = [_sight(network, stage, images) for network in networks if stage]
+    sights = [
+        _sight(network, stage, images)
+        for network in networks
+        if stage is not None
+    ]
 
     width = 1.75 * (len(levels) + 1) + 0.5
     figure = _figure(width, 6.6 if stage else 3.7)

@@ -244,8 +244,9 @@ class Run:
         """
         arguments.one_of("verbose", verbose, ("auto", 0, 1, 2))
         callbacks = list(arguments.iterable("callbacks", callbacks))
-        for one in callbacks:
-            arguments.instance("callbacks", one, keras.callbacks.Callback)
+        if not all(isinstance(c, keras.callbacks.Callback) for c in callbacks):
+            rule = "a list of `keras.callbacks.Callback`s"
+            arguments.refuse("callbacks", callbacks, rule, TypeError)
         if not self.workdir.writes:
             verbose = 0
         self._callbacks = Callbacks(self, callbacks, verbose, self._kept)

@@ -771,7 +771,8 @@ def _builder(name, *, rank, works, first=None, more=None, **changes):
         "input_tensor": _TENSOR,
         "input_shape": shape,
         "pooling": choice("avg", "max", optional=True),
-        "classes": kind(1, 3, accepts=is_count),
+        # Without a top there may be none.
+        "classes": kind(1, 3, accepts=lambda v: v is None or is_count(v)),
         "classifier_activation": kind(
             "softmax", optional=True, accepts=lambda v: v is None or callable(v)
         ),

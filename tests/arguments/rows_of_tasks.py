@@ -187,6 +187,7 @@ def _result(name, owner, classes):
     """The rows of what every result can."""
     written = kind(
         things.in_folder("saved.png"),
+        accepts=lambda v: str(v).endswith(".png"),
         wrong=(things.in_folder("."), things.in_folder("x.unknown")),
     )
     label = kind(0, 1, accepts=lambda v: is_whole(v) and 0 <= v < classes)
@@ -220,7 +221,9 @@ row(
     "detect",
     model=_DETECTOR,
     image=_IMAGE,
-    class_names=_CLASS_NAMES,
+    class_names=kind(
+        ("a", "b"), optional=True, wrong=("ab", ["a"], ("a", 3), ("a", ""))
+    ),
     preprocessing=_PREPROCESSING,
     more={**_DECODING, "nonsense": kind(wrong=(1,))},
     options={"called": {"image": ("",), "nonsense": ("",)}, "works": False},
@@ -232,7 +235,7 @@ row(
     "tasks.default_boxes",
     source=kind(sized_detector, "SSDResNetMini", wrong=(things.dense_model,)),
     image_shape=kind(
-        (128, 128),
+        (64, 64),
         optional=True,
         accepts=lambda v: isinstance(v, (tuple, list))
         and len(v) == 2
@@ -284,6 +287,13 @@ row(
     image=or_none(_array(9, 9, 3, dtype="uint8", high=255)),
 )
 _result("tasks.Detections", _found, 2)
+
+
+def _is_categories(found):
+    listed = isinstance(found, (list, tuple, range, np.ndarray))
+    return listed or hasattr(found, "__next__")
+
+
 _BOXES = _array(3, 4, wrong=(np.zeros((3, 5)),))
 row("tasks.detection.overlaps", default_boxes=_BOXES, boxes=_BOXES)
 row("tasks.detection.encode", default_boxes=_BOXES, boxes=_BOXES)
@@ -381,7 +391,7 @@ row(
         [1, 2],
         ("a", "b"),
         optional=True,
-        accepts=lambda v: isinstance(v, (list, tuple, range, np.ndarray)),
+        accepts=_is_categories,
         wrong=([1, 1], [None]),
     ),
 )
@@ -396,7 +406,13 @@ row(
     ),
     boxes=_boxes_of(),
     labels=_one_each([0], [1], wrong=([[1]], [0, 1], ["a"], [7], [0.5])),
-    crowds=or_none(_one_each([True], wrong=([[1]], ["a"]))),
+    # As in COCO's files, where they are 0 or 1.
+    crowds=kind(
+        [True],
+        optional=True,
+        accepts=lambda v: isinstance(v, list) and v == [1],
+        wrong=([[1]], ["a"]),
+    ),
     areas=or_none(_one_each([12.5], wrong=([np.nan], [[1]], [-1.0]))),
     options={"owner": lambda: detection.GroundTruth([1, 2])},
 )
@@ -431,9 +447,7 @@ def coco_file():
 row(
     "tasks.detection.GroundTruth.of_file",
     annotations=kind(coco_file),
-    categories=kind(
-        [1], accepts=lambda v: isinstance(v, (list, tuple, range, np.ndarray))
-    ),
+    categories=kind([1], accepts=_is_categories),
 )
 _TRUTH = kind(Value("a truth", _truth))
 _RESULTS = kind(Value("results", _results))
@@ -1059,7 +1073,7 @@ row(
     one_hot=FLAG,
     batch_map=kind(optional=True, accepts=callable),
     broken=_ANY,
-    shuffle_buffer=_BUFFER,
+    shuffle_buffer=or_none(_BUFFER),
     shard=_SHARD,
     area=kind((0.5, 1.0), wrong=((1.0, 0.5), (0, 1), (0.5, 2))),
     flip=FLAG,
@@ -1081,7 +1095,7 @@ row(
     prepare=kind(Value("a function", lambda: lambda e, s: e), accepts=callable),
     batch_size=kind(1, 2, accepts=lambda v: is_whole(v) and 1 <= v <= 4),
     seed=_SEED,
-    shuffle_buffer=_BUFFER,
+    shuffle_buffer=or_none(_BUFFER),
     shard=_SHARD,
     batch_map=kind(optional=True, accepts=callable),
     substitute=kind(optional=True, accepts=callable),

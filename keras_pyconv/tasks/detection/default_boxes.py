@@ -155,7 +155,13 @@ def default_boxes(source, image_shape=None) -> np.ndarray:
     (8732, 4)
     """
     if isinstance(source, keras.Model):
-        return boxes_of_maps(**box_settings(source))
+        settings = box_settings(arguments.model("source", source))
+        shape = settings["image_shape"]
+        if image_shape is not None and arguments.plain(image_shape) != shape:
+            arguments.refuse(
+                "image_shape", image_shape, f"{shape}, the model's"
+            )
+        return boxes_of_maps(**settings)
     source = find("source", source, Detector, DETECTORS)
     if image_shape is None:
         image_shape = (source.input_size,) * 2

@@ -90,6 +90,8 @@ def _check_sides(image_id, boxes, fits):
 
 def _unique(ids):
     """Ids of categories, of which each must be one and of one kind."""
+    if isinstance(ids, (set, frozenset)):
+        raise TypeError("a set has no order")
     ids = [known_id(one) for one in ids]
     twice = [i for i, count in collections.Counter(ids).items() if count > 1]
     if twice:
@@ -149,7 +151,8 @@ class GroundTruth:
             ValueError: a file that `read_annotations` refuses.
         """
         arguments.file("annotations", annotations)
-        categories = list(arguments.iterable("categories", categories))
+        given = arguments.iterable("categories", categories)
+        categories = cls(given).categories
         rows = read_annotations(annotations, categories)
         return cls.of_annotations(rows, categories)
 
