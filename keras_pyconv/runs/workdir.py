@@ -153,9 +153,9 @@ class Workdir:
         """Raises where something is different."""
         if different:
             raise ValueError(
-                f"{self.path} holds a run that is not this one:\n  "
-                + "\n  ".join(different)
-                + "\nGive another folder, or start with what is there."
+                f"{self.path} holds a run that is not this one: "
+                f"{'; '.join(different)}. Give another folder, or start with "
+                "what is there."
             )
 
     def begin(self, size_bytes):

@@ -227,10 +227,10 @@ class Run:
         self._saved = self.step, len(self.history)
         self._stop_at = self._stop_at and self._stop_at + self.step
         self.owes_evaluation = self.within == self.steps_per_epoch
-        self.say(
-            f"Going on after step {self.step} of {self._total} (epoch "
-            f"{len(self.history) + 1}, step {self.within}), from {path}."
-        )
+        epoch = f"epoch {len(self.history) + 1}, step {self.within}"
+        going_on = f"Going on after step {self.step} of {self._total} ({epoch})"
+        done = f"This run is done, after step {self.step} of {self._total}"
+        self.say(f"{done if self.finished else going_on}, from {path}.")
 
     def callbacks(self, callbacks=(), verbose="auto"):
         """What `fit` takes as `callbacks`: these, and what saves the run.
