@@ -93,6 +93,11 @@ class Pool:
 Branch = tuple[Conv | Pyramid | Pool, ...]
 
 
+def _check_branches(part):
+    words = "`branches` must be one or more; got ()"
+    check(part.branches, part.name, words)
+
+
 @dataclass(frozen=True)
 class Mixed:
     """Branches over one input, concatenated; a lone branch is a chain."""
@@ -102,6 +107,7 @@ class Mixed:
 
     def __post_init__(self):
         check_fields(self)
+        _check_branches(self)
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,7 @@ class Residuals:
 
     def __post_init__(self):
         check_fields(self, shown(self.name).strip("'"))
+        _check_branches(self)
         check(
             0 < self.scale <= 1,
             self.name,

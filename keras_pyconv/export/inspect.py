@@ -224,7 +224,8 @@ def _check(model):
     if isinstance(model, keras.Sequential) and not model.built:
         raise ValueError(
             f"The model {model.name!r} is not built: its input shape is not "
-            "known. Begin it with keras.Input, or call model.build."
+            "known. Begin it with keras.Input, or call model.build. "
+            f"Received: model={shown(model)}"
         )
     if not is_graph(model):
         raise ValueError(

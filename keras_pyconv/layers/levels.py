@@ -10,7 +10,13 @@ paper's own networks have 1, 4, 8, 16.
 import math
 from typing import NamedTuple
 
-from keras_pyconv.arguments import MOST, MOST_NUMBERS, is_integer, is_number
+from keras_pyconv.arguments import (
+    MOST,
+    MOST_NUMBERS,
+    is_integer,
+    is_number,
+    shown,
+)
 from keras_pyconv.ops.arguments import nearest_count, stretched
 
 
@@ -33,10 +39,11 @@ def _nearest(value, legal) -> str:
     return " or ".join(str(n) for n in [*below[-1:], *above[:1]])
 
 
-def _refuse(name, level, rule, received, nearest):
+def _refuse(name, level, rule, received, nearest, given=None):
+    more = "" if given is None else f" Of {name}={shown(given)}."
     raise ValueError(
         f"`{name}`, level {level}: {rule}. "
-        f"Received: {received!r}; nearest: {nearest}."
+        f"Received: {received!r}; nearest: {nearest}.{more}"
     )
 
 
@@ -67,21 +74,27 @@ def level_kernels(kernel_size, rank: int) -> tuple[tuple[int, ...], ...]:
             "`kernel_size` must have at least one level, such as (3, 5, 7, 9). "
             f"Received: kernel_size={kernel_size!r}."
         )
-    return tuple(_kernel(entry, rank, i) for i, entry in enumerate(entries, 1))
+    given = kernel_size if isinstance(kernel_size, tuple) else None
+    return tuple(
+        _kernel(entry, rank, level, given)
+        for level, entry in enumerate(entries, 1)
+    )
 
 
-def _kernel(entry, rank, level):
+def _kernel(entry, rank, level, given):
     sizes = entry if isinstance(entry, tuple) else (entry,) * rank
     if len(sizes) != rank:
         rule = f"a kernel is an odd integer or {rank} of them, one per axis"
-        _refuse("kernel_size", level, rule, entry, stretched(sizes, rank))
+        nearest = stretched(sizes, rank)
+        _refuse("kernel_size", level, rule, entry, nearest, given)
     for size in sizes:
         if not is_integer(size) or size % 2 == 0:
             rule = "kernels are odd integers, to have a centre"
             # The odd numbers on both sides.
             below = (_nearest_below(size) - 1) | 1
             legal = [n for n in (below, below + 2) if 0 < n < MOST]
-            _refuse("kernel_size", level, rule, entry, _nearest(size, legal))
+            nearest = _nearest(size, legal)
+            _refuse("kernel_size", level, rule, entry, nearest, given)
     return sizes
 
 

@@ -43,7 +43,7 @@ class _Level(NamedTuple):
 
 def targeted(way, target):
     """A checked way and target; two that were ways once are targets."""
-    if way in ("served", "portable"):
+    if isinstance(way, str) and way in ("served", "portable"):
         warnings.warn(
             f'`way="{way}"` is deprecated: give `target="{way}"`.',
             DeprecationWarning,

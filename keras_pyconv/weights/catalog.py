@@ -53,6 +53,9 @@ class Published:
 
     def __post_init__(self):
         check_fields(self)
+        names = ("variant", "set", "drive_id", "source")
+        for name in (*names, "preprocessing", "licence"):
+            text(name, getattr(self, name))
 
     @property
     def address(self) -> str:

@@ -10,7 +10,7 @@ that differ in strides and pooling alone. Published networks come first then.
 from collections.abc import Iterable, Mapping
 
 from keras_pyconv.architectures import ARCHITECTURES, SEGMENTERS
-from keras_pyconv.arguments import instance, integer, text
+from keras_pyconv.arguments import instance, integer, refuse, text
 from keras_pyconv.complexity import LayerCost, complexity
 from keras_pyconv.networks.authors_names import (
     fits,
@@ -149,6 +149,9 @@ def find_variant(arrays: Mapping, variant: str | None = None) -> str:
     """
     instance("arrays", arrays, Mapping)
     text("variant", variant, optional=True)
+    named = all(isinstance(name, str) for name in arrays)
+    if not named or not all(hasattr(x, "shape") for x in arrays.values()):
+        refuse("arrays", arrays, "arrays by their names", TypeError)
     shapes = {
         name: tuple(array.shape)
         for name, array in arrays.items()

@@ -277,6 +277,7 @@ row(
     image=_IMAGE,
     detections=kind(Value("detections", _found)),
     path=_NEW_FILE,
+    options={"called": {"image": ("",)}},
 )
 row(
     "tasks.Detections",
@@ -943,7 +944,7 @@ def _batches(batch_size, shard):
 
 row(
     "training.validation_data",
-    batches=kind(Value("batches", lambda: _batches), wrong=(len, int)),
+    batches=kind(Value("batches", lambda: _batches), accepts=callable),
     batch_size=_BATCH,
     strategy=_STRATEGY,
 )

@@ -8,6 +8,7 @@ is read; nothing is loaded or run.
 """
 
 import dataclasses
+import os
 import pathlib
 import re
 
@@ -104,7 +105,7 @@ def _meta_graph(path):
     from tensorflow.core.protobuf import saved_model_pb2
 
     file = pathlib.Path(path) / "saved_model.pb"
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise ValueError(
             f"There is no SavedModel at {path}: {file.name} is missing. "
             "Give the folder of one version, such as saved_models/net/1."
