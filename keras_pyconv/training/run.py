@@ -243,14 +243,13 @@ class Run:
                 line an epoch in a file.
         """
         arguments.one_of("verbose", verbose, ("auto", 0, 1, 2))
-        given = callbacks
-        callbacks = list(arguments.iterable("callbacks", callbacks))
-        if not all(isinstance(c, keras.callbacks.Callback) for c in callbacks):
+        listed = list(arguments.iterable("callbacks", callbacks))
+        if not all(isinstance(c, keras.callbacks.Callback) for c in listed):
             rule = "a list of `keras.callbacks.Callback`s"
-            arguments.refuse("callbacks", given, rule, TypeError)
+            arguments.refuse("callbacks", callbacks, rule, TypeError)
         if not self.workdir.writes:
             verbose = 0
-        self._callbacks = Callbacks(self, callbacks, verbose, self._kept)
+        self._callbacks = Callbacks(self, listed, verbose, self._kept)
         self._kept = None
         return self._callbacks
 
