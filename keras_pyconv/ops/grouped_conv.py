@@ -302,7 +302,7 @@ def pyramid_conv(
     """
     instance("kernels", kernels, (list, tuple))
     for kernel in kernels:
-        tensor("kernel", kernel, (3, 4, 5))
+        tensor("kernels", kernel, (3, 4, 5))
     tensor("inputs", inputs, (len(kernels[0].shape),) if kernels else None)
     integers("groups", groups)
     way, target = targeted(way, target)

@@ -389,7 +389,7 @@ def _evaluated(truth, results, image_ids=None):
         _silently(found.createIndex)
     evaluation = COCOeval(coco, found, "bbox")
     if image_ids is not None:
-        evaluation.params.imgIds = truth.numbers_of(map(known_id, image_ids))
+        evaluation.params.imgIds = truth.numbers_of(image_ids)
     for step in ("evaluate", "accumulate", "summarize"):
         _silently(getattr(evaluation, step))
     return evaluation
