@@ -24,6 +24,8 @@ KERNELS = (
 )
 # It tries the settings of oneDNN by itself, in processes of its own.
 BY_ITSELF = "models/test_whole_network.py"
+# Its longer cases, marked `ci`, run once, with the processor's own choice.
+ONCE = "conformance/test_number_types.py"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -34,7 +36,8 @@ def pytest_collection_modifyitems(items):
         raise pytest.UsageError(f"tests/conftest.py names what is gone: {gone}")
     for item in items:
         place = item.path.relative_to(here).as_posix()
-        if place.startswith(KERNELS) and place != BY_ITSELF:
+        once = place == ONCE and item.get_closest_marker("ci")
+        if place.startswith(KERNELS) and place != BY_ITSELF and not once:
             item.add_marker("kernels")
 
 
