@@ -382,8 +382,14 @@ CI = (
     _learns_boxes,
     _learns_masks,
     _predicts_by_inception,
-    _tasks_are_served,
 )
+SLOW = (_tasks_are_served,)
+
+
+def _tier(deed):
+    if deed in SLOW:
+        return [pytest.mark.slow]
+    return [pytest.mark.ci] if deed in CI else []
 
 
 @every_type
@@ -392,7 +398,7 @@ CI = (
     [
         pytest.param(
             deed,
-            marks=[pytest.mark.ci] if deed in CI else [],
+            marks=_tier(deed),
             id=deed.__name__[1:],
         )
         for deed in DEEDS
