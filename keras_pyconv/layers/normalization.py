@@ -123,9 +123,7 @@ class FusedBatchNormalization(
             return super().call(inputs, training=training, mask=mask)
         # As in Keras, frozen means inference.
         if not (training and self.trainable):
-            outputs = uncut(
-                self._at_inference, inputs, widen_for=TARGETS[self.target]
-            )
+            outputs = uncut(self._at_inference, inputs)
             return ops.cast(outputs, self.compute_dtype)
         inputs = whole_numbers(inputs, TARGETS[self.target])
         outputs, mean, variance = self._normalized(inputs, True, mask)
@@ -137,6 +135,8 @@ class FusedBatchNormalization(
         if self._can_scale(inputs):
             scale, shift = scale_and_shift(self, _in_float32)
             return rescale_channels(inputs, scale, shift)
+        # Numbers that come in 16 bits have no convolution to be moved into.
+        inputs = whole_numbers(inputs, TARGETS[self.target])
         return self._normalized(inputs, False, None)[0]
 
     def _normalized(self, inputs, training, mask):
