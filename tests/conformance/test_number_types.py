@@ -16,6 +16,7 @@ import keras_pyconv
 from keras_pyconv import export, ops, tasks, training
 from keras_pyconv.tasks.segmentation import PixelLoss, Protocol
 from tests.conformance import cases
+from tests.processors import needs_products
 from tests.tasks.video import films
 
 # How far answers may be from those in float32, of the largest.
@@ -405,6 +406,7 @@ def _tier(deed):
     ],
 )
 def test_a_task_is_done(deed, setting, tmp_path):
+    needs_products(SETTINGS[setting][1])  # of Keras's `Dense`
     with numbers(setting) as dtype:
         deed(dtype, tmp_path)
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_pyconv.layers.attention import PositionAttention
+from tests.processors import needs_products
 
 SIZES = [((5, 4), (2, 3)), ((3, 1), (1, 1)), ((2, 3, 4), (1, 1, 2))]
 
@@ -57,6 +58,7 @@ def test_sizes_may_be_unknown_and_a_batch_empty():
 
 
 def test_the_policys_precision_comes_out():
+    needs_products("bfloat16")
     arrays = maps(1, (9, 9), (4, 4))
     found = PositionAttention(dtype="bfloat16")(arrays)
     assert keras.backend.standardize_dtype(found.dtype) == "bfloat16"
