@@ -1,6 +1,38 @@
 """Names that go with the next version, and what to use instead."""
 
+import functools
 import warnings
+
+
+def warn(message):
+    """Warns whoever called the caller that a name goes."""
+    warnings.warn(message, DeprecationWarning, stacklevel=3)
+
+
+def keywords(**names):
+    """Lets a function take keywords by their old names, with a warning.
+
+    Args:
+        **names: the new name of each old one.
+    """
+
+    def decorate(function):
+        @functools.wraps(function)
+        def called(*args, **kwargs):
+            for old in names.keys() & kwargs.keys():
+                new = names[old]
+                if new in kwargs:
+                    raise TypeError(f"`{old}` is the old name of `{new}`.")
+                warn(
+                    f"`{old}` is called `{new}` now, and will be gone in the "
+                    "next version."
+                )
+                kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return called
+
+    return decorate
 
 
 def former(module, names):
@@ -16,11 +48,7 @@ def former(module, names):
         if name not in names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         instead, get = names[name]
-        warnings.warn(
-            f"`{module}.{name}` goes with the next version; use {instead}.",
-            DeprecationWarning,
-            stacklevel=2,
-        )
+        warn(f"`{module}.{name}` goes with the next version; use {instead}.")
         return get()
 
     return getattr_of_module

@@ -10,12 +10,10 @@ activation, whose output goes to one batch normalization over its channels and
 nowhere else, is folded; everything else is copied as it is.
 """
 
-import warnings
-
 import keras
 import numpy as np
 
-from keras_pyconv import arguments
+from keras_pyconv import arguments, renamed
 from keras_pyconv.export.inspect import inspect
 from keras_pyconv.layers.normalization import (
     FusedBatchNormalization,
@@ -272,11 +270,7 @@ def serving_form(model, fold=True, target="served", way=None):
             in more than 1 % of the integers.
     """
     if way is not None:
-        warnings.warn(
-            "`way` of serving_form is deprecated: it is `target`.",
-            DeprecationWarning,
-            stacklevel=2,
-        )
+        renamed.warn("`way` of serving_form is deprecated: it is `target`.")
         target = way
     arguments.flag("fold", fold)
     arguments.one_of("target", target, TARGETS)

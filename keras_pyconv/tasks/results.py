@@ -1,47 +1,18 @@
 """What the entries of all tasks answer: results that draw and describe."""
 
 import dataclasses
-import functools
 import json
-import warnings
 
 import numpy as np
 
 from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
+from keras_pyconv.renamed import warn
 from keras_pyconv.writing import replacing, write_atomically
 
 _BARS = 3  # classes under a drawing
 _BAR = 22  # pixels of a row of them
 _LONGEST_BAR = 200  # pixels
-
-
-def renamed(**names):
-    """Lets a function take keywords by their old names, with a warning.
-
-    Args:
-        **names: the new name of each old one.
-    """
-
-    def decorate(function):
-        @functools.wraps(function)
-        def called(*args, **kwargs):
-            for old in names.keys() & kwargs.keys():
-                new = names[old]
-                if new in kwargs:
-                    raise TypeError(f"`{old}` is the old name of `{new}`.")
-                warnings.warn(
-                    f"`{old}` is called `{new}` now, and will be gone in the "
-                    "next version.",
-                    DeprecationWarning,
-                    stacklevel=2,
-                )
-                kwargs[new] = kwargs.pop(old)
-            return function(*args, **kwargs)
-
-        return called
-
-    return decorate
 
 
 class Result:
@@ -98,11 +69,9 @@ class Result:
     @property
     def names(self):
         """The old name of `class_names`."""
-        warnings.warn(
+        warn(
             "`names` is called `class_names` now, and will be gone in the "
-            "next version.",
-            DeprecationWarning,
-            stacklevel=2,
+            "next version."
         )
         return self.class_names
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import keras
-import numpy as np
 import pytest
 
 import keras_pyconv
@@ -18,8 +17,10 @@ from keras_pyconv.complexity import complexity
 from keras_pyconv.networks import classifier
 from keras_pyconv.networks.residual import bottleneck
 from keras_pyconv.weights import from_torch, torch_names, torch_shapes
-from tests.kept.networks import inputs
-from tests.networks.built import assert_built_as_counted
+from tests.networks.built import (
+    assert_built_as_counted,
+    assert_computed_as_in_pytorch,
+)
 
 REDUCTION = 16
 
@@ -108,11 +109,4 @@ def test_pytorch_computes_what_keras_does(row, shape):
     torch.manual_seed(1)
     module = torch_module(classifier, row, 3, rank=len(shape) - 1)
     from_torch(model, module.state_dict())
-    images = inputs(shape)
-    for training in (True, False):
-        module.train(training)
-        with torch.no_grad():
-            wanted = module(torch.from_numpy(np.moveaxis(images, -1, 1).copy()))
-        found = np.asarray(model(images, training=training))
-        scale = float(wanted.abs().max())
-        np.testing.assert_allclose(found, wanted, atol=1e-4 * scale)
+    assert_computed_as_in_pytorch(model, module, shape)

@@ -12,7 +12,10 @@ from keras_pyconv.complexity import complexity
 from keras_pyconv.networks import classifier
 from keras_pyconv.weights import from_torch, torch_names, torch_shapes
 from tests.kept.networks import inputs
-from tests.networks.built import assert_built_as_counted
+from tests.networks.built import (
+    assert_built_as_counted,
+    assert_computed_as_in_pytorch,
+)
 
 SHAPE = (65, 40, 3)
 # Pyramids and pooled shortcuts too, which none of the paper's rows has.
@@ -72,33 +75,25 @@ def test_pytorch_computes_what_keras_does(kind):
             tensor.fill_(0.5)
     model = built(kind, classifier_activation=None)
     from_torch(model, module.state_dict())
-    images = inputs(SHAPE)
-    for training in (True, False):
-        module.train(training)
-        with torch.no_grad():
-            wanted = module(torch.from_numpy(np.moveaxis(images, -1, 1).copy()))
-        found = np.asarray(model(images, training=training))
-        scale = float(wanted.abs().max())
-        np.testing.assert_allclose(found, wanted, atol=1e-4 * scale)
+    assert_computed_as_in_pytorch(model, module, SHAPE)
 
 
 def test_a_non_local_block_starts_as_its_shortcut():
     keras.utils.set_random_seed(1)
     model = built("non_local")
-    plain = built("non_local", name="plain")
     images = inputs(SHAPE)
     before = model.predict(images, verbose=0)
     for layer in model.layers:
         if "nonlocal" in layer.name and layer.name.endswith("_conv"):
             layer.set_weights([3 * w for w in layer.get_weights()])
     np.testing.assert_array_equal(model.predict(images, verbose=0), before)
-    gradients = [
+    scales = [
         layer.gamma
-        for layer in plain.layers
+        for layer in model.layers
         if layer.name.endswith("nonlocal_output_bn")
     ]
-    assert len(gradients) == 4
-    assert not np.any([np.any(gamma) for gamma in gradients])
+    assert len(scales) == 4
+    assert not np.any([np.any(gamma) for gamma in scales])
 
 
 def test_images_that_a_non_local_block_cannot_pool_are_refused():

@@ -7,18 +7,17 @@ multiplying with the image's own height and width.
 
 import colorsys
 import dataclasses
-import warnings
 
 import keras
 import numpy as np
 
-from keras_pyconv import arguments
+from keras_pyconv import arguments, renamed
 from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.detection.decoding import DecodeDetections
 from keras_pyconv.tasks.detection.default_boxes import box_layer, box_settings
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.preprocessing import Preprocessing, normalize
-from keras_pyconv.tasks.results import Result, check_names, renamed, traced
+from keras_pyconv.tasks.results import Result, check_names, traced
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -126,7 +125,7 @@ def stretch(picture, height: int, width: int, preprocessing=None):
     return normalize(resized, preprocessing or Preprocessing())
 
 
-@renamed(names="class_names")
+@renamed.keywords(names="class_names")
 def detect(
     model, image, class_names=None, preprocessing=None, **options
 ) -> Detections:
@@ -225,11 +224,9 @@ def draw_detections(image, detections: Detections, path=None):
     Returns:
         uint8 array of the image's shape.
     """
-    warnings.warn(
+    renamed.warn(
         "`draw_detections(image, found, path)` is `found.draw(path)` now, and "
-        "will be gone in the next version.",
-        DeprecationWarning,
-        stacklevel=2,
+        "will be gone in the next version."
     )
     arguments.instance("detections", detections, Detections)
     return dataclasses.replace(detections, image=read_image(image)).draw(path)

@@ -8,17 +8,15 @@ paper's test.
 import dataclasses
 import functools
 import os
-import warnings
 
 import keras
 import numpy as np
 
-from keras_pyconv import arguments
+from keras_pyconv import arguments, renamed
 from keras_pyconv.tasks.results import (
     Ranking,
     best,
     check_names,
-    renamed,
 )
 from keras_pyconv.tasks.video.averaging import ViewScores
 from keras_pyconv.tasks.video.clips import Clips, check_views
@@ -100,7 +98,7 @@ def _clips_for(model):
 _decoders = functools.cache(lambda: Decoders(1))
 
 
-@renamed(names="class_names")
+@renamed.keywords(names="class_names")
 def recognize(
     model,
     path,
@@ -184,11 +182,9 @@ def recognize(
 
 def draw_recognition(found: Recognition, path=None):
     """The old name of `found.draw(path)`."""
-    warnings.warn(
+    renamed.warn(
         "`draw_recognition(found, path)` is `found.draw(path)` now, and will "
-        "be gone in the next version.",
-        DeprecationWarning,
-        stacklevel=2,
+        "be gone in the next version."
     )
     arguments.instance("found", found, Recognition)
     return found.draw(path)
