@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 import keras_pyconv
+from keras_pyconv import renamed
 from keras_pyconv.tasks import Detections, Segmentation
 from keras_pyconv.tasks.preprocessing import Preprocessing, pixels_as_they_are
-from keras_pyconv.tasks.results import renamed, traced
+from keras_pyconv.tasks.results import traced
 from tests.datasets import scenes
 
 PIXELS = np.random.default_rng(3).integers(0, 256, (60, 80, 3), "uint8")
@@ -167,7 +168,7 @@ def test_mistakes_are_told_before_the_work(classifier, arguments, kind, said):
 
 
 def test_an_old_keyword_warns_and_works_and_both_are_an_error():
-    @renamed(names="class_names")
+    @renamed.keywords(names="class_names")
     def function(class_names=None):
         return class_names
 
