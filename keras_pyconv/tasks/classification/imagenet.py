@@ -2,15 +2,11 @@
 
 The contract of `keras.applications`: `preprocess_input` and
 `decode_predictions`, for each set of published weights.
-
-The fact a reader would get wrong: no package that this one needs brings the
-1,000 readable names of ImageNet's classes. Keras downloads them once; where it
-cannot, the classes go by their wnids, which TFDS brings.
 """
 
-import importlib.util
-import logging
-import pathlib
+import csv
+import functools
+import importlib.resources
 from collections.abc import Sequence
 
 import keras
@@ -26,7 +22,6 @@ from keras_pyconv.tasks.preprocessing import (
 )
 from keras_pyconv.weights import PUBLISHED
 
-_LOG = logging.getLogger("keras_pyconv")
 IMAGENET_CLASSES = 1000
 # By the names that the catalogue of published weights uses.
 PREPROCESSING = {"imagenet": imagenet_preprocessing()}
@@ -90,39 +85,12 @@ def preprocess_input(x, data_format: str | None = None, weights="imagenet"):
     return (x / np.float32(LARGEST_PIXEL) - mean) / deviation
 
 
-def _wnids():
-    """The classes' wnids in the order of the labels, which is sorted."""
-    found = importlib.util.find_spec("tensorflow_datasets")
-    if found is None:
-        return None
-    folder = pathlib.Path(found.origin).parent / "datasets" / "imagenet2012"
-    try:
-        return (folder / "labels.txt").read_text().split()
-    except OSError:
-        return None
-
-
-def imagenet_names():
-    """(wnid, readable name) of every class; wnids alone without a network."""
-    one_of_each = np.eye(IMAGENET_CLASSES, dtype="float32")
-    try:
-        decode = keras.applications.imagenet_utils.decode_predictions
-        return [row[0][:2] for row in decode(one_of_each, top=1)]
-    # Keras reports a missing network in a plain Exception.
-    except Exception as error:
-        wnids = _wnids()
-        if wnids is None:
-            raise ConnectionError(
-                "The names of ImageNet's classes could not be fetched, and "
-                "tensorflow-datasets, which has their wnids, is not "
-                "installed. Pass `class_names`."
-            ) from error
-        _LOG.warning(
-            "The readable names of ImageNet's classes could not be fetched; "
-            "classes go by their wnids. Keras looks for the file %s.",
-            "~/.keras/models/imagenet_class_index.json",
-        )
-        return [(wnid, wnid) for wnid in wnids]
+@functools.cache
+def imagenet_names() -> tuple[tuple[str, str], ...]:
+    """(wnid, name) of every class: WordNet's first word, as Keras has it."""
+    folder = importlib.resources.files("keras_pyconv.tasks.classification")
+    text = (folder / "imagenet_classes.csv").read_text("utf-8")
+    return tuple(map(tuple, csv.reader(text.splitlines()[1:])))
 
 
 def decode_predictions(
@@ -130,9 +98,7 @@ def decode_predictions(
 ) -> list[list[tuple[str, str, float]]]:
     """The most probable classes of each picture, by name.
 
-    Readable names of ImageNet's classes come from the file that Keras itself
-    uses, which it downloads once. Where it cannot be had, the name is the
-    wnid, and a line of the log says so.
+    ImageNet's names are those that Keras downloads; they are installed here.
 
     Args:
         predictions: Array or tensor `(batch, classes)`, probabilities or
@@ -146,7 +112,6 @@ def decode_predictions(
         wnid of classes other than ImageNet's is their name.
 
     Raises:
-        ConnectionError: if there are no names at all.
         ValueError: if the shape does not fit the names.
 
     Example:
