@@ -13,6 +13,7 @@ import io
 import pathlib
 import time
 import traceback
+import types
 import warnings
 
 from hypothesis import strategies as st
@@ -70,14 +71,19 @@ def _peak(reset=False):
 
 def _is_named(value, message):
     """Whether a message says what was received."""
+    if isinstance(value, types.GeneratorType):
+        return True  # The call has consumed it.
     shape = getattr(value, "shape", None)
     tokens = {shown(value)[:12], repr(value)[:10], str(value)[:10]}
     # Lists and arrays may be told as the tuples that they are taken for.
     tokens |= {repr(plain(value))[:6]}
     tokens |= {type(value).__name__, str(tuple(shape))} if shape else set()
+    # Models and layers go by their names.
+    tokens |= {getattr(value, "name", None)}
     # Bounds write large numbers with commas; empty values show themselves.
-    return any(token and token in message for token in tokens) or (
-        repr(value)[:20] in message
+    return repr(value)[:20] in message or any(
+        isinstance(token, str) and token and token in message
+        for token in tokens
     )
 
 

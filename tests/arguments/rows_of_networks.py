@@ -622,8 +622,9 @@ row(
     filters=kind(4, 8, accepts=lambda v: is_count(v) and v % 2 == 0),
     kernel=kind((3, 3), (1,), accepts=_is_counts),
     positions=kind(49, accepts=lambda v: is_whole(v) and v > 0),
-    groups=kind(1, 2, accepts=lambda v: is_count(v) and v < 3),
+    groups=kind(2, accepts=lambda v: is_count(v) and v < 3),
     use_bias=FLAG,
+    needs=("groups",),
 )
 row(
     "complexity.pyconv_cost",

@@ -284,7 +284,12 @@ row(
     boxes=_array(1, 4),
     labels=_array(1, dtype="int32"),
     scores=_array(1),
-    class_names=kind(("a", "b"), optional=True, wrong=("ab",)),
+    class_names=kind(
+        ("a", "b"),
+        optional=True,
+        wrong=("ab",),
+        accepts=lambda v: v == ["x"],
+    ),
     image=or_none(_array(9, 9, 3, dtype="uint8", high=255)),
 )
 _result("tasks.Detections", _found, 2)
@@ -414,7 +419,12 @@ row(
         accepts=lambda v: isinstance(v, list) and v == [1],
         wrong=([[1]], ["a"]),
     ),
-    areas=or_none(_one_each([12.5], wrong=([np.nan], [[1]], [-1.0]))),
+    areas=kind(
+        [12.5],
+        optional=True,
+        accepts=lambda v: isinstance(v, list) and v == [1],
+        wrong=([np.nan], [[1]], [-1.0]),
+    ),
     options={"owner": lambda: detection.GroundTruth([1, 2])},
 )
 row(
@@ -992,7 +1002,8 @@ row(
         (),
         [],
         wrong=([len],),
-        accepts=lambda v: isinstance(v, (list, tuple, range)) and not len(v),
+        accepts=lambda v: isinstance(v, (list, tuple, range, np.ndarray))
+        and np.shape(v) == (0,),
     ),
     verbose=choice("auto", 0, 1, 2),
     options={"owner": _run},
@@ -1322,7 +1333,7 @@ row(
     "export.answer_in_clean_process",
     path=kind(class_folder),
     inputs=_ANY,
-    signature=_ANY,
+    signature=choice("serving_default"),
     options=_NO_EXPORT,
 )
 row(
