@@ -1,4 +1,4 @@
-"""The README says what the code says: generated tables and examples."""
+"""The pages say what the code says: generated tables, examples, links."""
 
 import pathlib
 import re
@@ -7,11 +7,20 @@ import pytest
 
 from keras_pyconv.tables import pages
 
-README = pathlib.Path(__file__).parent.parent / "README.md"
+ROOT = pathlib.Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+README = ROOT / "README.md"
+PAGES = [README, *sorted(DOCS.glob("*.md")), ROOT / "saved_models/README.md"]
 
 
-def test_the_table_of_networks_is_current():
-    assert pages.current(README) == README.read_text(), "run `make tables`"
+@pytest.mark.parametrize("name", pages.PAGES)
+def test_a_generated_table_is_current(name):
+    page = README if name == README.name else DOCS / name
+    assert pages.current(page) == page.read_text(), "run `make tables`"
+
+
+def test_the_readme_is_read_in_a_minute():
+    assert len(README.read_text().splitlines()) <= 150
 
 
 def test_a_stale_table_is_renewed_in_place(tmp_path):
@@ -28,7 +37,7 @@ def test_a_stale_table_is_renewed_in_place(tmp_path):
     "name, message",
     [
         ("README.md", "markers"),
-        ("other.md", "no generated table; these have: README.md, weights.md"),
+        ("other.md", "no generated table; these have: README.md, networks.md"),
         ("gone/weights.md", "gone/weights.md"),
     ],
 )
@@ -44,17 +53,19 @@ def test_a_page_that_cannot_be_renewed_is_left_alone(
     assert not page.exists() or page.read_text() == "nothing here\n"
 
 
-def test_every_file_that_the_readme_points_to_exists():
-    links = re.findall(r"\]\(([^)#:]+)\)", README.read_text())
-    assert links
-    missing = [link for link in links if not (README.parent / link).exists()]
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_a_page_points_to_exists(page):
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    missing = [link for link in links if not (page.parent / link).exists()]
     assert not missing
 
 
 @pytest.mark.ci
-def test_the_python_examples_of_the_readme_run(tmp_path, monkeypatch):
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.S)
+@pytest.mark.parametrize("page", [README, DOCS / "layers.md"])
+def test_the_python_examples_of_a_page_run(page, tmp_path, monkeypatch):
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
     monkeypatch.chdir(tmp_path)
     assert len(blocks) >= 3
+    names = {}
     for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})
+        exec(compile(block, page.name, "exec"), names)

@@ -1,20 +1,48 @@
 """Renews the generated tables of the pages: `make tables`.
 
-python -m keras_pyconv.tables.pages README.md docs/weights.md
+python -m keras_pyconv.tables.pages README.md docs/networks.md docs/weights.md
 """
 
 import argparse
 import pathlib
 
-from keras_pyconv.complexity import COUNTING_RULE, networks_table
-from keras_pyconv.weights.catalog import catalogue_table
+from keras_pyconv.complexity import COUNTING_RULE, complexity, networks_table
+from keras_pyconv.complexity.grid import grid
+from keras_pyconv.weights.catalog import (
+    CLASSIFICATION_SETS,
+    PUBLISHED,
+    catalogue_table,
+)
 from keras_pyconv.writing import renewed, write_atomically
 
+_TOP_1 = "top-1 at 224, %"
+
+
+def _published_table():
+    """The classifiers that have published weights, with their accuracy."""
+    header = ["Network", "Parameters, M", "Operations, G"]
+    header += [f'Top-1, %, `weights="{name}"`' for name in CLASSIFICATION_SETS]
+    rows = []
+    for name in [n for n, kind in PUBLISHED if kind == "imagenet"]:
+        count = complexity(name)
+        row = [name, f"{count.parameters / 1e6:.2f}"]
+        row += [f"{count.paper_ops / 1e9:.2f}"]
+        for kind in CLASSIFICATION_SETS:
+            found = PUBLISHED.get((name, kind))
+            row += [f"{found.figures[_TOP_1]:.2f}" if found else ""]
+        rows += [row]
+    return grid(header, rows, "markdown", words=("Network",))
+
+
+_MARKERS = (
+    "<!-- begin: written by `make tables` -->",
+    "<!-- end: written by `make tables` -->",
+)
 # By the name of the page: the lines around the table, and what writes it.
 PAGES = {
-    "README.md": (
-        "<!-- begin: written by `make tables` -->",
-        "<!-- end: written by `make tables` -->",
+    "README.md": (*_MARKERS, _published_table),
+    "networks.md": (
+        *_MARKERS,
         lambda: f"{networks_table()}\n\n{COUNTING_RULE}",
     ),
     "weights.md": (

@@ -21,7 +21,7 @@ class _Die(keras.callbacks.Callback):
 
 
 def _resnet50(folder, dies):
-    """Keras's network, by the five lines of the README."""
+    """Keras's network, by the five lines of the page on training."""
     import tensorflow as tf
 
     rng = np.random.default_rng(1)
