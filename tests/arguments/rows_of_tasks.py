@@ -288,7 +288,7 @@ row(
         ("a", "b"),
         optional=True,
         wrong=("ab",),
-        accepts=lambda v: v == ["x"],
+        accepts=lambda v: isinstance(v, list) and v == ["x"],
     ),
     image=or_none(_array(9, 9, 3, dtype="uint8", high=255)),
 )
