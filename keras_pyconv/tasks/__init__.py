@@ -19,6 +19,7 @@ from keras_pyconv.tasks.detection import (
     detection_model,
     draw_detections,
 )
+from keras_pyconv.tasks.error_rates import TopKError
 from keras_pyconv.tasks.pyramid import (
     LevelResponse,
     level_responses,
@@ -36,7 +37,6 @@ from keras_pyconv.tasks.segmentation import (
     evaluate_segmentation,
     segment,
 )
-from keras_pyconv.tasks.top_k import TopKError
 from keras_pyconv.tasks.video import (
     Clips,
     Decoders,

@@ -8,11 +8,10 @@ from keras_pyconv import arguments
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
 class Crossentropy(keras.losses.Loss):
-    """Cross-entropy with label smoothing, whatever form the targets have.
+    """Keras's cross-entropy with label smoothing, for either form of target.
 
-    Of numbers without smoothing it is Keras's sparse loss, which has no
-    smoothing; else Keras's categorical one. A network that learns from mixed
-    images, whose targets are rows, is judged by numbers with the same loss.
+    A network that learns from mixed images, whose targets are rows, is
+    evaluated by numbers with the same loss.
 
     Args:
         label_smoothing: share of a target, from 0 to below 1, that is spread
@@ -21,9 +20,9 @@ class Crossentropy(keras.losses.Loss):
         **kwargs: those of `keras.losses.Loss`.
 
     Call arguments:
-        y_true: class numbers of shape `(batch,)` or `(batch, 1)`, or shares
-            of shape `(batch, classes)`.
-        y_pred: probabilities of shape `(batch, classes)`.
+        y_true: class numbers `(batch,)` or `(batch, 1)`, or shares
+            `(batch, classes)`.
+        y_pred: probabilities `(batch, classes)`.
 
     Example:
 

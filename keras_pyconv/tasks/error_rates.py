@@ -1,27 +1,29 @@
-"""Top-1 and top-5 error of a classifier, over all pictures and by class.
+"""Top-1 and top-5 error of a classifier, over all images and by class.
 
-Top-k error (paper, section 5): the share of pictures whose class is not among
-the k that score highest. The fact a reader would get wrong: scores that are
-not a number count as wrong, and so does a class that no score could reach
-because it ties with too many others.
+Top-k error (paper, section 5): the share of images whose class is not among
+the k that score highest. Scores that are not a number count as wrong.
 """
 
 import dataclasses
 
+import keras
 import numpy as np
+from keras import ops
 
-RANKS = (1, 5)
+from keras_pyconv import arguments
+from keras_pyconv.lazy import tf
+
+RANKS = {"top1_error": 1, "top5_error": 5}
 
 
 @dataclasses.dataclass(frozen=True)
 class Answers:
-    """What a classifier said of pictures whose classes are known.
+    """What a classifier said of images whose classes are known.
 
     Attributes:
-        labels: the truth, int array of shape `(pictures,)`.
+        labels: the truth, int array `(images,)`.
         best: the class that scores highest, of the same shape.
-        hits: bool array of shape `(pictures, ranks)`: whether the truth is
-            among the best 1, 5.
+        hits: what `hits` gives, bool `(images, ranks)`.
         classes: number of classes.
     """
 
@@ -32,20 +34,17 @@ class Answers:
 
     def errors(self) -> dict[str, float]:
         """`{"top1_error": ..., "top5_error": ...}`, between 0 and 1."""
-        rates = 1 - self.hits.mean(axis=0)
-        return {name: float(rate) for name, rate in zip(names(), rates)}
+        return dict(zip(RANKS, (1 - self.hits.mean(axis=0)).tolist()))
 
     def errors_by_class(self) -> np.ndarray:
-        """(classes, ranks) errors; NaN for a class without pictures."""
+        """(classes, ranks) errors; NaN for a class without images."""
         counts = np.bincount(self.labels, minlength=self.classes)
+        found = [
+            np.bincount(self.labels, of_rank, self.classes)
+            for of_rank in self.hits.T
+        ]
         with np.errstate(invalid="ignore"):
-            return np.stack(
-                [
-                    1 - np.bincount(self.labels, of_rank, self.classes) / counts
-                    for of_rank in self.hits.T
-                ],
-                axis=1,
-            )
+            return 1 - np.stack(found, axis=1) / counts[:, np.newaxis]
 
     def confusion(self) -> np.ndarray:
         """(classes, classes) counts: rows are the truth, columns the best."""
@@ -54,26 +53,64 @@ class Answers:
         return counts.reshape(self.classes, self.classes)
 
 
-def names(ranks=RANKS) -> list[str]:
-    """What the errors are called."""
-    return [f"top{rank}_error" for rank in ranks]
-
-
-def hits(scores, labels, ranks=RANKS):
-    """Whether the true class is among those that score highest.
+def hits(scores, labels):
+    """Whether the true class is among the best 1 and the best 5.
 
     Args:
-        scores: tensor of shape `(batch, classes)`, of probabilities or
-            logits.
-        labels: int64 tensor of shape `(batch,)`.
-        ranks: how many classes may be named.
+        scores: probabilities or logits `(batch, classes)`.
+        labels: int64 `(batch,)`.
 
     Returns:
-        Bool tensor of shape `(batch, len(ranks))`.
+        Bool tensor `(batch, 2)`.
     """
-    import tensorflow as tf
-
     scores = tf.cast(scores, tf.float32)
-    return tf.stack(
-        [tf.math.in_top_k(labels, scores, rank) for rank in ranks], axis=1
+    found = [tf.math.in_top_k(labels, scores, k) for k in RANKS.values()]
+    return tf.stack(found, axis=1)
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class TopKError(keras.metrics.Mean):
+    """Top-k error as a Keras metric.
+
+    Images of weight 0 do not count; Keras passes weights on where the metric
+    is one of `weighted_metrics`.
+
+    Args:
+        k: int, how many classes may be named.
+        name: string; `top1_error`, `top5_error` and so on by default.
+
+    Call arguments:
+        y_true: classes as ints `(batch,)` or `(batch, 1)`, or one-hot rows
+            `(batch, classes)`, of which the largest entry counts.
+        y_pred: probabilities or logits `(batch, classes)`.
+
+    Example:
+
+    ```python
+    model.compile(
+        "sgd",
+        "sparse_categorical_crossentropy",
+        weighted_metrics=[TopKError(1), TopKError(5)],
     )
+    ```
+    """
+
+    def __init__(self, k=1, name=None, **kwargs):
+        arguments.integer("k", k)
+        arguments.text("name", name, optional=True)
+        super().__init__(name=name or f"top{k}_error", **kwargs)
+        self.k = k
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true = ops.convert_to_tensor(y_true)
+        if len(y_true.shape) == 2:
+            one_hot = y_true.shape[-1] != 1
+            y_true = ops.argmax(y_true, -1) if one_hot else y_true[:, 0]
+        hits = ops.in_top_k(
+            ops.cast(y_true, "int32"), ops.cast(y_pred, "float32"), self.k
+        )
+        errors = 1.0 - ops.cast(hits, self.dtype)
+        return super().update_state(errors, sample_weight)
+
+    def get_config(self):
+        return {**super().get_config(), "k": self.k}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_pyconv import tasks
-from keras_pyconv.tasks.classification import imagenet
+from keras_pyconv.tasks import classification
 from keras_pyconv.weights import PUBLISHED
 
 
@@ -82,7 +82,7 @@ def test_imagenets_names_need_no_network(monkeypatch):
 
 
 def test_imagenets_names_stand_in_the_order_of_the_labels():
-    wnids, names = zip(*imagenet.imagenet_names())
+    wnids, names = zip(*classification.imagenet_names())
     assert len(set(wnids)) == 1000
     assert list(wnids) == sorted(wnids)
     assert sorted(n for n in set(names) if names.count(n) > 1) == [
@@ -94,5 +94,5 @@ def test_imagenets_names_stand_in_the_order_of_the_labels():
 def test_the_wnids_are_those_of_tfds():
     datasets = pytest.importorskip("tensorflow_datasets")
     folder = pathlib.Path(datasets.__file__).parent / "datasets/imagenet2012"
-    wnids = [wnid for wnid, _ in imagenet.imagenet_names()]
+    wnids = [wnid for wnid, _ in classification.imagenet_names()]
     assert wnids == (folder / "labels.txt").read_text().split()

@@ -44,7 +44,7 @@ def test_the_examples_of_the_page_run(cache, tmp_path, monkeypatch, capsys):
         files.write_arrays(cache / f"{name}.npz", rule.weights(one))
     names = [(f"n{i:08}", f"thing {i}") for i in range(1000)]
     monkeypatch.setattr(
-        keras_pyconv.tasks.classification.imagenet,
+        keras_pyconv.tasks.classification,
         "imagenet_names",
         lambda: names,
     )

@@ -126,7 +126,7 @@ def video_errors(model, views, clips, *, count=None, batch_size=8):
     if not labels:
         raise ValueError(f"None of the {skipped} videos could be read.")
     hits = np.asarray(error_rates.hits(np.stack(scores), labels))
-    errors = dict(zip(error_rates.names(), (1 - hits.mean(axis=0)).tolist()))
+    errors = dict(zip(error_rates.RANKS, (1 - hits.mean(axis=0)).tolist()))
     return VideoErrors(
         **errors, videos=len(labels), skipped=skipped, views=number
     )

@@ -1,0 +1,260 @@
+"""Classifiers: pixels as they expect them, names for what they answer.
+
+`preprocess_input` and `decode_predictions` keep the contract of
+`keras.applications`; `classify` does all of it for one image.
+"""
+
+import csv
+import dataclasses
+import functools
+import importlib.resources
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from keras_pyconv import arguments
+from keras_pyconv.layers.checked import FORMATS as DATA_FORMATS
+from keras_pyconv.lazy import tf
+from keras_pyconv.tasks.image import read_image
+from keras_pyconv.tasks.preprocessing import (
+    LARGEST_PIXEL,
+    Preprocessing,
+    imagenet_preprocessing,
+    prepare_picture,
+)
+from keras_pyconv.tasks.results import (
+    Ranking,
+    best,
+    check_names,
+    probabilities,
+    traced,
+)
+from keras_pyconv.weights import PUBLISHED
+
+_IMAGENET_CLASSES = 1000
+_DEFAULT_SIDE = 224  # pixels, of a network for any size
+# By the names that the catalogue of published weights uses.
+PREPROCESSING = {"imagenet": imagenet_preprocessing()}
+
+
+def preprocessing_of(weights: str) -> Preprocessing:
+    """How images are prepared for a set of published weights."""
+    known = {row.set: row.preprocessing for row in PUBLISHED.values()}
+    arguments.one_of("weights", weights, known)
+    return PREPROCESSING[known[weights]]
+
+
+def preprocess_input(x, data_format: str | None = None, weights="imagenet"):
+    """Prepares pixels for published weights, as the authors trained them.
+
+    RGB in [0, 1], normalized by ImageNet's mean and standard deviation. For
+    cutting images to size see `keras_pyconv.tasks.preprocessing`.
+
+    Args:
+        x: Array or tensor of RGB pixels in [0, 255], `(..., channels)` or,
+            channels first, `(..., channels, height, width)`. It is left as
+            it is.
+        data_format: `"channels_last"`, `"channels_first"`, or None for
+            `keras.config.image_data_format()`.
+        weights: A set of published weights, such as `"imagenet_cutmix"`.
+
+    Returns:
+        float32 of the same shape; an array for an array.
+
+    Raises:
+        ValueError: if the channels are not three, or the set is unknown.
+
+    Example:
+
+    >>> images = np.full((1, 224, 224, 3), 127.5)
+    >>> model(keras_pyconv.tasks.preprocess_input(images))
+    """
+    preprocessing = preprocessing_of(weights)
+    data_format = data_format or keras.config.image_data_format()
+    arguments.one_of("data_format", data_format, DATA_FORMATS)
+    x = arguments.tensor_like("x", x)
+    first = data_format == "channels_first"
+    axis = -3 if first else -1
+    if len(x.shape) < 3 or x.shape[axis] != preprocessing.channels:
+        raise ValueError(
+            f"Images must have {preprocessing.channels} channels, "
+            f"{data_format.replace('_', ' ')}. Received: x={arguments.shown(x)}"
+        )
+    shape = (-1, 1, 1) if first else (-1,)
+    mean, deviation = (
+        np.reshape(numbers, shape).astype("float32")
+        for numbers in (preprocessing.mean, preprocessing.deviation)
+    )
+    is_array = isinstance(x, np.ndarray)
+    x = x.astype("float32") if is_array else keras.ops.cast(x, "float32")
+    return (x / np.float32(LARGEST_PIXEL) - mean) / deviation
+
+
+@functools.cache
+def imagenet_names() -> tuple[tuple[str, str], ...]:
+    """(wnid, name) of every class: WordNet's first word, as Keras has it."""
+    folder = importlib.resources.files("keras_pyconv.tasks")
+    text = (folder / "imagenet_classes.csv").read_text("utf-8")
+    return tuple(map(tuple, csv.reader(text.splitlines()[1:])))
+
+
+def decode_predictions(
+    predictions, top: int = 5, class_names: Sequence[str] | None = None
+) -> list[list[tuple[str, str, float]]]:
+    """The most probable classes of each image, by name.
+
+    ImageNet's names are those that Keras downloads; they are installed here.
+
+    Args:
+        predictions: Array or tensor `(batch, classes)`, probabilities or
+            logits.
+        top: How many classes of each image.
+        class_names: Names of the classes in the order of the labels; None
+            for the 1,000 of ImageNet.
+
+    Returns:
+        For each image a list of `(wnid, name, score)`, best first; the
+        wnid of classes other than ImageNet's is their name.
+
+    Raises:
+        ValueError: if the shape does not fit the names.
+
+    Example:
+
+    >>> keras_pyconv.tasks.decode_predictions(model(images), top=1)
+    """
+    top = arguments.integer("top", top)
+    predictions = arguments.tensor_like("predictions", predictions)
+    scores = keras.ops.convert_to_numpy(predictions)
+    if class_names is not None:
+        class_names = arguments.texts("class_names", class_names)
+    known = _IMAGENET_CLASSES if class_names is None else len(class_names)
+    if scores.ndim != 2 or scores.shape[1] != known:
+        raise ValueError(
+            f"`predictions` must have the shape (batch, {known}), as there "
+            "are `class_names` for. Received: predictions="
+            f"{arguments.shown(scores)}, "
+            f"class_names={arguments.shown(class_names)}"
+        )
+    names = imagenet_names() if class_names is None else class_names
+    pairs = [(n, n) if isinstance(n, str) else n for n in names]
+    return [
+        [(*pairs[label], float(score)) for label, score in zip(*best(row, top))]
+        for row in scores
+    ]
+
+
+# One image -------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Classification(Ranking):
+    """What a network says of an image, best first.
+
+    Attributes:
+        labels: int `(n,)`, from 0.
+        scores: float32 `(n,)`, probabilities, descending.
+        class_names: of all classes, or None.
+        image: uint8 `(height, width, channels)`, what was classified.
+    """
+
+    image: np.ndarray
+
+    def __post_init__(self):
+        super().__post_init__()
+        arguments.array("image", self.image, 3)
+
+    def _drawn(self):
+        shape = (*self.image.shape[:2], 3)
+        return self._with_bars(np.broadcast_to(self.image, shape).copy())
+
+
+def _sides(model):
+    """Side and channels of the images that a classifier takes."""
+    shape = tuple(arguments.model("model", model).input_shape)
+    answer = model.output_shape
+    if len(shape) != 4 or not isinstance(answer, tuple) or len(answer) != 2:
+        rule = "a classifier, from images (batch, height, width, channels) "
+        rule += "to classes (batch, classes), such as PyConvResNet50"
+        arguments.refuse("model", model, rule)
+    if keras.config.image_data_format() == "channels_first":
+        shape = (shape[0], *shape[2:], shape[1])
+    _, height, width, channels = shape
+    if height != width:
+        raise ValueError(
+            "A classifier must take square images, or such of any size. "
+            f"Received: {model.name!r}, which takes {height} x {width} pixels"
+        )
+    return height or _DEFAULT_SIDE, channels
+
+
+def _preprocessing(model, given):
+    side, channels = _sides(model)
+    if given is not None:
+        arguments.instance("preprocessing", given, Preprocessing)
+    elif channels == 3:
+        return imagenet_preprocessing(side)
+    if given is None or given.channels != channels:
+        raise ValueError(
+            f"The model takes images of {channels} channels; give a "
+            f"`preprocessing` of as many. Received: {given}"
+        )
+    if given.size != side and model.input_shape[2] is not None:
+        raise ValueError(
+            f"The model takes images of {side} x {side} pixels. Received: a "
+            f"`preprocessing` of size {given.size}"
+        )
+    return given
+
+
+def classify(
+    model,
+    image,
+    class_names=None,
+    preprocessing: Preprocessing | None = None,
+    *,
+    top: int = 5,
+) -> Classification:
+    """Names what an image shows.
+
+    Args:
+        model: a trained classifier, from images to probabilities or logits
+            `(batch, classes)`.
+        image: the path of a file, its bytes, a Pillow image, or an array
+            `(height, width, 3)` in [0, 255]; of any size.
+        class_names: of the classes in the order of the labels; by default
+            ImageNet's where there are 1,000, else their numbers.
+        preprocessing: the `Preprocessing` that the model was trained with; by
+            default ImageNet's, at the model's size.
+        top: how many classes to name, at most.
+
+    Returns:
+        A `Classification`: `label`, `score`, `labels`, `scores`, `draw(path)`,
+        `to_dict()`, `save(path)`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the image, the model or the names cannot be used.
+
+    Example:
+
+    >>> model = keras_pyconv.PyConvResNet50(weights="imagenet")
+    >>> found = keras_pyconv.classify(model, "cat.jpg")
+    >>> found.label, found.score
+    """
+    preprocessing = _preprocessing(model, preprocessing)
+    classes = model.output_shape[-1]
+    arguments.integer("top", top)
+    class_names = check_names(class_names, classes)
+    pixels = read_image(image, preprocessing.channels, preprocessing.exif)
+    prepared = prepare_picture(tf.constant(pixels), preprocessing)[tf.newaxis]
+    if keras.config.image_data_format() == "channels_first":
+        prepared = tf.transpose(prepared, (0, 3, 1, 2))
+    scores_of = traced(
+        model, "classify", lambda: probabilities(model, lambda batch: batch)
+    )
+    labels, scores = best(scores_of(prepared).numpy()[0], top)
+    if class_names is None and classes == _IMAGENET_CLASSES:
+        class_names = tuple(name for _, name in imagenet_names())
+    return Classification(labels, scores, class_names, pixels)
