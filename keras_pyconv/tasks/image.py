@@ -14,6 +14,7 @@ Their rules are one:
   what is no regular file.
 """
 
+import contextlib
 import io
 import os
 
@@ -32,9 +33,16 @@ from keras_pyconv.tasks.orientation import (
 MOST_PIXELS = 2**26  # of one image: 200 MB when it is decoded
 _SHOWN_BYTES = 16  # of a file without a name in a message
 _LONGEST_NAME = 1000  # characters of a path in a message
-_GIF = b"GIF8"
+_PNG, _GIF, _BMP = b"\x89PNG", b"GIF8", b"BM"
 # Kinds whose files no other decoder is asked about.
-_OF_TENSORFLOW = {b"\xff\xd8\xff": "JPEG", b"\x89PNG": "PNG", _GIF: "GIF"}
+_OF_TENSORFLOW = {b"\xff\xd8\xff": "JPEG", _PNG: "PNG", _GIF: "GIF"}
+# Pillow's words for these show a limit of its own, or an address in memory.
+_REASONS = {
+    "UnidentifiedImageError": "it is of no known kind of image",
+    "DecompressionBombError": "it has too many pixels",
+    "DecompressionBombWarning": "it has too many pixels",
+}
+_EXACTLY = {"dct_method": "INTEGER_ACCURATE"}
 
 
 class UnreadableImage(ValueError):
@@ -56,14 +64,6 @@ def _begins(encoded, mark):
     return tf.strings.substr(encoded, 0, len(mark)) == mark
 
 
-def _numbers(encoded, place, dtype, count=2):
-    """Numbers of a file's header from a place on; 0 beyond its end."""
-    place = tf.minimum(place, tf.strings.length(encoded))
-    size = count * dtype.size
-    part = tf.strings.substr(encoded, place, size)
-    return tf.io.decode_raw(part, dtype, fixed_length=size)
-
-
 def image_sides(encoded):
     """Height and width of a JPEG, PNG, GIF or BMP as it is stored.
 
@@ -74,31 +74,28 @@ def image_sides(encoded):
         int32 tensor `(2,)`; 0 for a file of another kind.
     """
 
-    def big_endian(place):
-        digits = tf.reshape(_numbers(encoded, place, tf.uint8, 8), (2, 4))
-        weights = tf.constant([2**24, 2**16, 2**8, 1], tf.int64)
-        return tf.reduce_sum(tf.cast(digits, tf.int64) * weights, axis=1)
+    def two(place, dtype, little_endian=True):
+        place = tf.minimum(place, tf.strings.length(encoded))
+        size = 2 * dtype.size
+        part = tf.strings.substr(encoded, place, size)
+        numbers = tf.io.decode_raw(part, dtype, little_endian, size)
+        return tf.cast(numbers, tf.int64)
 
     def of_jpeg():
-        return tf.cast(tf.io.extract_jpeg_shape(encoded)[:2], tf.int64)
+        return tf.cast(tf.io.extract_jpeg_shape(encoded)[1::-1], tf.int64)
 
-    def of_gif():
-        return tf.cast(_numbers(encoded, 6, tf.uint16), tf.int64)[::-1]
-
-    def of_bmp():
-        return tf.abs(tf.cast(_numbers(encoded, 18, tf.int32), tf.int64))[::-1]
-
-    sides = tf.case(
+    width_first = tf.case(
         [
-            (_begins(encoded, b"\x89PNG"), lambda: big_endian(16)[::-1]),
-            (_begins(encoded, _GIF), of_gif),
-            (_begins(encoded, b"BM"), of_bmp),
+            (_begins(encoded, _PNG), lambda: two(16, tf.int32, False) % 2**32),
+            (_begins(encoded, _GIF), lambda: two(6, tf.uint16)),
+            # A negative height says that the first row is the uppermost.
+            (_begins(encoded, _BMP), lambda: tf.abs(two(18, tf.int32))),
             (tf.io.is_jpeg(encoded), of_jpeg),
         ],
         # Asked about another file, the decoder would print a complaint.
         lambda: tf.zeros(2, tf.int64),
     )
-    return tf.cast(tf.minimum(sides, 2**31 - 1), tf.int32)
+    return tf.cast(tf.minimum(width_first, 2**31 - 1), tf.int32)[::-1]
 
 
 def _check_size(sides):
@@ -130,18 +127,16 @@ def decode_image(encoded, channels: int = 3, exif: bool = False):
         uint8 tensor `(height, width, channels)`.
     """
 
-    def by_jpegs_kernel():
-        # It reads PNG too, and alone has the exact method.
-        return tf.io.decode_jpeg(
-            encoded, channels, dct_method="INTEGER_ACCURATE"
-        )
-
     def by_any():
         return tf.io.decode_image(encoded, 3, expand_animations=False)
 
+    def by_jpegs_kernel():
+        # It reads PNG too, and alone has the exact method.
+        return tf.io.decode_jpeg(encoded, channels, **_EXACTLY)
+
     with tf.control_dependencies(_check_size(image_sides(encoded))):
         if channels == 3:
-            is_other = _begins(encoded, _GIF) | _begins(encoded, b"BM")
+            is_other = _begins(encoded, _GIF) | _begins(encoded, _BMP)
             image = tf.cond(is_other, by_any, by_jpegs_kernel)
         else:
             image = by_jpegs_kernel()
@@ -169,9 +164,7 @@ def decode_window(encoded, window_of, orientation=None):
         window = window_of(sides[0], sides[1])
         place = stored_window(window, sides, orientation)
         place = tf.concat([place[:2], place[2:] - place[:2]], axis=0)
-        part = tf.io.decode_and_crop_jpeg(
-            encoded, place, channels=3, dct_method="INTEGER_ACCURATE"
-        )
+        part = tf.io.decode_and_crop_jpeg(encoded, place, 3, **_EXACTLY)
         return turn(part, orientation), window, sides
 
     def of_other():
@@ -243,38 +236,32 @@ def _check_pixels(name, height, width):
 def _of_bytes(encoded, name, channels, exif):
     if not encoded:
         raise UnreadableImage(name, "it is empty (0 bytes)")
-    kind = next(
-        (k for mark, k in _OF_TENSORFLOW.items() if encoded.startswith(mark)),
-        None,
-    )
-    if kind is None or (kind == "GIF" and channels != 3):
-        return _by_pillow(encoded, name, channels, exif)
+    kinds = [k for m, k in _OF_TENSORFLOW.items() if encoded.startswith(m)]
+    if not kinds or (kinds == ["GIF"] and channels != 3):
+        from PIL import Image
+
+        with _told(name), Image.open(io.BytesIO(encoded)) as image:
+            return _of_pillow(image, name, channels, exif)
     try:
         return decode_image(encoded, channels, exif).numpy()
     # TensorFlow fails to say what it found in bytes that are no text.
     except (tf.errors.OpError, UnicodeDecodeError) as error:
         if "too many pixels" in str(error):
             _check_pixels(name, *image_sides(encoded).numpy().tolist())
-        reason = f"the {kind} file is damaged or breaks off"
+        reason = f"the {kinds[0]} file is damaged or breaks off"
         raise UnreadableImage(name, reason) from error
 
 
-def _by_pillow(encoded, name, channels, exif):
-    from PIL import Image, UnidentifiedImageError
-
+@contextlib.contextmanager
+def _told(name):
+    """Names an image in whatever Pillow raises on damaged bytes."""
     try:
-        with Image.open(io.BytesIO(encoded)) as image:
-            return _of_pillow(image, name, channels, exif)
-    except UnidentifiedImageError:
-        # Pillow's own message shows the address of the bytes in memory.
-        raise UnreadableImage(name, "it is of no known kind of image") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UnreadableImage(name, "it has too many pixels") from None
+        yield
     except UnreadableImage:
         raise
-    # A decoder may raise anything on bytes that are no image.
     except Exception as error:
-        raise UnreadableImage(name, one_line(error)) from error
+        reason = _REASONS.get(type(error).__name__) or one_line(error)
+        raise UnreadableImage(name, reason) from error
 
 
 def _of_pillow(image, name, channels, exif):
@@ -283,18 +270,13 @@ def _of_pillow(image, name, channels, exif):
 
     _check_pixels(name, image.height, image.width)
     is_file, mode = image.format is not None, "L" if channels == 1 else "RGB"
-    try:
+    with _told(name):
         # Pillow turns a TIFF by itself.
         if exif and image.format != "TIFF":
             image = ImageOps.exif_transpose(image)
         if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
-            return np.asarray(image.convert(mode)).reshape(
-                image.height, image.width, channels
-            )
+            image = image.convert(mode)
         values = np.asarray(image)
-    # A decoder may raise anything on bytes that are no image.
-    except Exception as error:
-        raise UnreadableImage(name, one_line(error)) from error
     is_16_bit = image.mode.startswith("I;16") or (image.mode == "I" and is_file)
     if is_16_bit and 0 <= values.min() and values.max() < 2**16:
         values = values >> 8
@@ -304,18 +286,18 @@ def _of_pillow(image, name, channels, exif):
 def _of_array(source, channels):
     rule = "a path, the bytes of a file, a Pillow image or an array "
     rule += "(height, width, 3)"
-    array = arguments.array("image", source, rule=rule)
+    array = arguments.array("image", source, (2, 3), "fiu", rule=rule)
     if array.dtype.name == "bfloat16":
         array = array.astype("float32")
     if array.ndim == 2:
         array = array[..., np.newaxis]
     shape = array.shape
-    if len(shape) != 3 or shape[-1] not in (1, 3, 4) or not array.size:
+    if shape[-1] not in (1, 3, 4) or not array.size:
         arguments.refuse("image", source, rule)
     _check_pixels("the array", *shape[:2])
-    _check_range(array, source)
     pixels = array[..., :3]
     if array.dtype != np.uint8:
+        _check_range(array, source)
         pixels = np.round(pixels).astype("uint8")
     if channels == 3:
         return np.broadcast_to(pixels, (*shape[:2], 3))
@@ -327,16 +309,10 @@ def _of_array(source, channels):
 
 
 def _check_range(array, source):
-    """Refuses values that are no pixels in [0, 255]."""
-    if array.dtype == np.uint8:
-        return
-    low, high = (
-        (array.min(), array.max()) if array.dtype.kind in "uif" else (-1, -1)
-    )
+    low, high = array.min(), array.max()
     small = array.dtype.kind == "f" and 0 < high <= 1
     if small or not (0 <= low and high <= 255):
-        found = f" from {low} to {high}" if array.dtype.kind in "uif" else ""
         raise ValueError(
             "The pixels of an image go from 0 to 255, as in a file. Received: "
-            f"image={arguments.shown(source)}{found}"
+            f"image={arguments.shown(source)} from {low} to {high}"
         )

@@ -6,10 +6,10 @@ mirror image left to right, top to bottom, both or none.
 """
 
 import concurrent.futures
-import dataclasses
 import importlib.util
 import os
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,15 +25,8 @@ _TAG = 0x0112  # of the orientation in EXIF
 _THREADS = 4 * (os.cpu_count() or 1)  # they wait for the disk
 
 
-@dataclasses.dataclass(frozen=True)
-class Header:
-    """What the first bytes of an image file say.
-
-    Attributes:
-        height: as it is stored, in pixels.
-        width: likewise.
-        orientation: from 1 to 8, as EXIF counts them.
-    """
+class Header(NamedTuple):
+    """Height and width as stored, in pixels, and EXIF's orientation, 1 to 8."""
 
     height: int
     width: int
@@ -51,16 +44,10 @@ class Header:
         return self.height, self.width
 
     @property
-    def is_turned(self) -> bool:
-        """Whether a viewer shows it otherwise than it is stored."""
-        return self.orientation != AS_STORED
-
-    @property
     def turned(self) -> tuple[int, int]:
         """Height and width as a viewer shows them."""
-        if self.orientation in _TRANSPOSED:
-            return self.width, self.height
-        return self.stored
+        sides = self.stored
+        return sides[::-1] if self.orientation in _TRANSPOSED else sides
 
 
 def _header(path):
@@ -73,8 +60,7 @@ def _header(path):
             # Pillow turns a TIFF by itself.
             if image.format == "TIFF" or found not in range(1, 9):
                 found = AS_STORED
-            width, height = image.size
-            return Header(height, width, int(found))
+            return Header(image.height, image.width, int(found))
     # A decoder may raise anything on bytes that are no image.
     except Exception:
         return None
@@ -84,12 +70,6 @@ def headers(paths) -> list[Header | None]:
     """The headers of image files; None of those that Pillow cannot read.
 
     No pixel is decoded; it takes about 0.2 ms a file.
-
-    Args:
-        paths: of the files.
-
-    Raises:
-        ImportError: if Pillow is not installed.
     """
     if importlib.util.find_spec("PIL") is None:
         raise ImportError(
@@ -105,7 +85,7 @@ def headers(paths) -> list[Header | None]:
 
 def _is_to_turn(header, size):
     """Whether an image must be turned for a size; None where both fit."""
-    if header is None or not header.is_turned:
+    if header is None or header.orientation == AS_STORED:
         return False
     if header.stored == header.turned == size:
         return None
@@ -134,14 +114,15 @@ def orientations(found, sizes) -> tuple[np.ndarray, dict[str, int]]:
     ]
     default = any(decided) or not decided
     doubtful = turns.count(None)
-    turned = [default if turn is None else turn for turn in turns]
     problems = {TURNED if default else LEFT: doubtful} if doubtful else {}
     chosen = [
-        header.orientation if turn else AS_STORED
-        for turn, header in zip(turned, found)
+        header.orientation if turn or (turn is None and default) else AS_STORED
+        for turn, header in zip(turns, found)
     ]
     return np.array(chosen, "int32"), problems
 
+
+# In a graph ------------------------------------------------------------------
 
 # What JPEG and PNG call the block, and how it begins.
 _MARKS = (r"Exif\x00\x00", "eXIf")
@@ -152,13 +133,9 @@ _SHORT = 3  # the type of an orientation
 
 
 def exif_orientation(encoded):
-    """The orientation that a JPEG or PNG file notes, in a graph.
+    """The orientation that a JPEG or PNG file notes, an int32 scalar.
 
-    Args:
-        encoded: string scalar, the file.
-
-    Returns:
-        int32 scalar from 1 to 8; 1 where nothing is noted or it is damaged.
+    It is 1 where nothing is noted or the note is damaged.
     """
     head = tf.strings.substr(encoded, 0, _HEAD)
     # A search for fixed letters passes over 64 KiB in 5 microseconds; one that
@@ -169,9 +146,7 @@ def exif_orientation(encoded):
     ]
     is_there = tf.reduce_any(tf.stack(without) != head)
     return tf.cond(
-        is_there,
-        lambda: _noted(head),
-        lambda: tf.constant(AS_STORED),
+        is_there, lambda: _noted(head), lambda: tf.constant(AS_STORED)
     )
 
 
@@ -206,33 +181,30 @@ def _noted(head):
     return tf.where((noted >= 1) & (noted <= 8), noted, AS_STORED)
 
 
-def _where(orientation, those, function, value):
-    """The value by the function, where the orientation is one of those."""
-    is_one = tf.reduce_any(tf.equal(orientation, those))
-    return tf.cond(is_one, lambda: function(value), lambda: value)
+def _is_one(orientation, those):
+    return tf.reduce_any(tf.equal(orientation, those))
 
 
 def turn(image, orientation):
-    """A decoded image as a viewer shows it.
+    """A decoded image `(height, width, channels)` as a viewer shows it.
 
-    Args:
-        image: tensor `(height, width, channels)`, as it is stored.
-        orientation: int32 scalar from 1 to 8; None is 1.
-
-    Returns:
-        Tensor of the same type.
+    Here and below an orientation is an int32 scalar from 1 to 8; None is 1.
     """
     if orientation is None:
         return image
 
     def turned():
         found = image
-        for those, function in (
-            (_TRANSPOSED, lambda x: tf.transpose(x, (1, 0, 2))),
-            (_LEFT_TO_RIGHT, lambda x: tf.reverse(x, [1])),
-            (_TOP_TO_BOTTOM, lambda x: tf.reverse(x, [0])),
+        for those, function, axes in (
+            (_TRANSPOSED, tf.transpose, (1, 0, 2)),
+            (_LEFT_TO_RIGHT, tf.reverse, [1]),
+            (_TOP_TO_BOTTOM, tf.reverse, [0]),
         ):
-            found = _where(orientation, those, function, found)
+            found = tf.cond(
+                _is_one(orientation, those),
+                lambda: function(found, axes),
+                lambda: found,
+            )
         return found
 
     # Most lie as they are shown.
@@ -241,15 +213,10 @@ def turn(image, orientation):
 
 
 def turned_sides(sides, orientation):
-    """Height and width as a viewer shows an image.
-
-    Args:
-        sides: int32 `(2,)`, height and width as it is stored.
-        orientation: int32 scalar from 1 to 8; None is 1.
-    """
+    """Height and width, int32 `(2,)`, as a viewer shows a stored image."""
     if orientation is None:
         return sides
-    return _where(orientation, _TRANSPOSED, lambda x: x[::-1], sides)
+    return tf.where(_is_one(orientation, _TRANSPOSED), sides[::-1], sides)
 
 
 def stored_window(window, sides, orientation):
@@ -259,26 +226,18 @@ def stored_window(window, sides, orientation):
         window: int32 `(4,)` ymin, xmin, ymax, xmax in pixels of the image as
             a viewer shows it.
         sides: int32 `(2,)`, height and width as a viewer shows it.
-        orientation: int32 scalar from 1 to 8; None is 1.
+        orientation: as in `turn`.
 
     Returns:
         int32 `(4,)` ymin, xmin, ymax, xmax in pixels of the stored image.
     """
     if orientation is None:
         return window
-
-    def mirrored(axis):
-        def of(window):
-            ends = tf.unstack(window)
-            low, high = ends[axis], ends[axis + 2]
-            ends[axis], ends[axis + 2] = sides[axis] - high, sides[axis] - low
-            return tf.stack(ends)
-
-        return of
-
-    window = _where(orientation, _TOP_TO_BOTTOM, mirrored(0), window)
-    window = _where(orientation, _LEFT_TO_RIGHT, mirrored(1), window)
-    swap = [1, 0, 3, 2]
-    return _where(
-        orientation, _TRANSPOSED, lambda x: tf.gather(x, swap), window
+    corners = tf.reshape(window, (2, 2))
+    mirrored = tf.stack(
+        [_is_one(orientation, x) for x in (_TOP_TO_BOTTOM, _LEFT_TO_RIGHT)]
     )
+    corners = tf.where(mirrored, (sides - corners)[::-1], corners)
+    is_transposed = _is_one(orientation, _TRANSPOSED)
+    corners = tf.where(is_transposed, corners[:, ::-1], corners)
+    return tf.reshape(corners, (4,))

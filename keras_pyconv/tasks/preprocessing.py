@@ -1,15 +1,15 @@
-"""How a picture becomes what a network sees when it is evaluated or served.
+"""How an image becomes what a network sees when it is evaluated or served.
 
 The rule of the authors' evaluation: the short side is resized to `resize`
 pixels, the central square of `size` pixels is cut out, and each channel is
-shifted and scaled. It lives here once, for the evaluation and for the export.
-Resizing is antialiased, as Pillow's is and `tf.image.resize` by default is
-not: without it the answers for large pictures differ.
+shifted and scaled. Resizing is antialiased, as Pillow's is and
+`tf.image.resize` by default is not: without it answers for large images differ.
 """
 
 import dataclasses
 
 from keras_pyconv import arguments
+from keras_pyconv.lazy import tf
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of pixels in [0, 1], red first
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -18,11 +18,11 @@ LARGEST_PIXEL = 255.0
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:
-    """The way from the pixels of a picture to a network's input.
+    """The way from the pixels of an image to a network's input.
 
     Attributes:
         size: side of the square that the network sees, in pixels.
-        resize: length of the picture's short side before the square is cut
+        resize: length of the image's short side before the square is cut
             out of its middle, in pixels; at least `size`.
         mean: subtracted from each channel, in units of [0, 1].
         deviation: each channel is divided by it, in units of [0, 1]. A mean
@@ -48,26 +48,17 @@ class Preprocessing:
 
     @property
     def channels(self) -> int:
-        """Channels of the picture: 3 for colours, 1 for gray."""
+        """Channels of the image: 3 for colours, 1 for gray."""
         return len(self.mean)
 
 
 def imagenet_preprocessing(size: int = 224) -> Preprocessing:
-    """The evaluation of ImageNet: 7/8 of the short side, 224 of 256 pixels.
-
-    Args:
-        size: side of the square that the network sees, in pixels.
-    """
+    """ImageNet's evaluation at a `size`: 7/8 of the short side."""
     return Preprocessing(size=size, resize=round(size * 256 / 224))
 
 
 def pixels_as_they_are(size: int, channels: int = 3) -> Preprocessing:
-    """The whole central square in [0, 255], for networks that scale it.
-
-    Args:
-        size: side of the square that the network sees, in pixels.
-        channels: of the picture.
-    """
+    """The whole central square in [0, 255], for networks that scale it."""
     return Preprocessing(
         size, size, (0.0,) * channels, (1 / LARGEST_PIXEL,) * channels
     )
@@ -77,22 +68,18 @@ def central_square(picture, size: int, resize: int):
     """Resizes the short side and cuts the square out of the middle.
 
     Both in one step, so that nothing outside of the square is ever computed:
-    a strip of one pixel by thousands costs no more than another picture.
+    a strip of one pixel by thousands costs no more than another image.
     The long side is rounded down and the margins to the nearest even number
     where they are halves, as torchvision does.
 
     Args:
-        picture: tensor of shape `(height, width, channels)`, of any numeric
-            type.
+        picture: tensor `(height, width, channels)`, of any numeric type.
         size: side of the square, in pixels.
         resize: of the short side, in pixels.
 
     Returns:
-        float32 tensor of shape `(size, size, channels)`, in the units of
-        `picture`.
+        float32 tensor `(size, size, channels)`, in the units of `picture`.
     """
-    import tensorflow as tf
-
     sides = tf.shape(picture)[:2]
     resized = resize * sides // tf.reduce_min(sides)
     margins = tf.round(tf.cast(resized - size, tf.float32) / 2.0)
@@ -107,18 +94,16 @@ def central_square(picture, size: int, resize: int):
     return tf.ensure_shape(square[0], (size, size, picture.shape[-1]))
 
 
-def normalize(pictures, preprocessing: Preprocessing):
+def normalize(pictures, preprocessing):
     """Shifts and scales pixels in [0, 255] to what the network sees.
 
     Args:
-        pictures: tensor of shape `(..., width, channels)`.
-        preprocessing: whose mean and deviation are taken.
+        pictures: tensor `(..., width, channels)`.
+        preprocessing: a record whose `mean` and `deviation` are taken.
 
     Returns:
         float32 tensor of the same shape.
     """
-    import tensorflow as tf
-
     sides = tf.shape(pictures)
     # Three numbers along the last axis take five times as long as a row does.
     width = sides[-2]
@@ -134,14 +119,6 @@ def normalize(pictures, preprocessing: Preprocessing):
 
 
 def prepare_picture(picture, preprocessing: Preprocessing):
-    """From a decoded picture to the network's input for it.
-
-    Args:
-        picture: uint8 tensor of shape `(height, width, channels)`.
-        preprocessing: the `Preprocessing`.
-
-    Returns:
-        float32 tensor of shape `(size, size, channels)`.
-    """
+    """A decoded image `(height, width, channels)` as the network's input."""
     square = central_square(picture, preprocessing.size, preprocessing.resize)
     return normalize(square, preprocessing)

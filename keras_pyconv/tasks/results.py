@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import keras
 import numpy as np
 
 from keras_pyconv import arguments
@@ -19,17 +20,11 @@ class Result:
     """What a network says of one image or video."""
 
     def draw(self, path=None) -> np.ndarray:
-        """Draws the answer.
+        """Draws the answer, uint8 `(height, width, 3)`.
 
         Args:
             path: a file to write as well, of a kind that Pillow knows by its
                 ending, such as PNG or JPEG.
-
-        Returns:
-            uint8 array `(height, width, 3)`.
-
-        Raises:
-            ValueError: the ending is that of no kind of image.
         """
         from PIL import Image
 
@@ -46,11 +41,7 @@ class Result:
         raise NotImplementedError
 
     def save(self, path):
-        """Writes `to_dict` as JSON where `path` ends in .json, or the drawing.
-
-        Args:
-            path: of the file.
-        """
+        """Writes `to_dict` as JSON to a .json path, or else the drawing."""
         if arguments.new_file("path", path).suffix.lower() == ".json":
             write_atomically(path, json.dumps(self.to_dict(), indent=1) + "\n")
         else:
@@ -158,27 +149,8 @@ def check_names(class_names, classes, also=""):
     return names
 
 
-def gives_logits(model) -> bool:
-    """Whether the last layer of a model is no softmax."""
-    from keras import activations, layers
-
-    last = model.layers[-1]
-    activation = getattr(last, "activation", None)
-    return not (
-        isinstance(last, layers.Softmax) or activation is activations.softmax
-    )
-
-
 def traced(model, key, make):
-    """What was made of a model before, so that nothing is traced anew.
-
-    It is kept with the model, and goes when the model goes.
-
-    Args:
-        model: the `keras.Model`.
-        key: what else it depends on.
-        make: function without arguments.
-    """
+    """What `make` made of a model and a key before; it goes with the model."""
     # Not by an attribute: Keras would follow what it holds.
     kept = vars(model).setdefault("_keras_pyconv_traced", {})
     if key not in kept:
@@ -190,16 +162,19 @@ def probabilities(model, prepare):
     """A traced function of a batch of pixels to float32 probabilities.
 
     Args:
-        model: from prepared pixels to probabilities or logits `(batch,
-            classes)`.
-        prepare: function of a batch of pixels to the model's input.
+        model: from what `prepare` makes of pixels to probabilities or logits
+            `(batch, classes)`.
+        prepare: function of a batch of pixels.
     """
-    softmax = gives_logits(model)
+    last = model.layers[-1]
+    softmax = keras.activations.softmax
+    gives_logits = not isinstance(last, keras.layers.Softmax)
+    gives_logits &= getattr(last, "activation", None) is not softmax
 
     @tf.function(autograph=False, reduce_retracing=True)
     def scores(pixels):
         outputs = model(prepare(pixels), training=False)
         outputs = tf.cast(outputs, tf.float32)
-        return tf.nn.softmax(outputs) if softmax else outputs
+        return tf.nn.softmax(outputs) if gives_logits else outputs
 
     return scores
