@@ -3,8 +3,7 @@
 What says that the file does not belong to its images, or leaves open what is
 meant (an unknown image or category, one id for two images, a size that is no
 number), is refused, with the first such rows. A box that cannot be one is
-skipped and counted. Ids of annotations mean nothing here: pycocotools takes
-the id 0 for "not found", so `GroundTruth` numbers them itself.
+skipped and counted.
 """
 
 import collections
@@ -25,17 +24,14 @@ LONGEST = 2**31 - 1  # of an image's sides, in pixels
 FARTHEST = 1e9  # that a box may reach, in pixels, to be one at all
 UNKNOWN = -1.0  # the area of an object whose row does not say it
 _PARTS = ("images", "annotations", "categories")
+_NEEDED = object()
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageRow:
-    """An image as a file of annotations describes it.
+    """An image as a file of annotations describes it, its sides in pixels.
 
-    Attributes:
-        id: a whole number of 64 bits, or text.
-        height: in pixels.
-        width: likewise.
-        file_name: below the folder of the images; None where it is not said.
+    `file_name` is below the folder of the images; None where it is not said.
     """
 
     id: int | str
@@ -93,14 +89,7 @@ class Annotations:
 
 
 def known_id(value):
-    """An id as Python has it: a whole number of 64 bits, or text.
-
-    Args:
-        value: of any type, also of NumPy's; text may be in bytes.
-
-    Raises:
-        ValueError: it is no id.
-    """
+    """An id of any type, NumPy's included, as Python's integer or text."""
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
     if is_text(value):
@@ -117,22 +106,60 @@ def known_id(value):
     )
 
 
-# Faults and problems ---------------------------------------------------------
+# Fields, each checked by a function that gives None for a wrong one -----------
+
+
+def _id(value):
+    try:
+        return known_id(value)
+    except ValueError:
+        return None
+
+
+def _text(value):
+    return value if is_text(value) else None
+
+
+def _side(value):
+    is_number = type(value) is int or type(value) is float
+    if not is_number or not 1 <= value <= LONGEST or value != int(value):
+        return None
+    return int(value)
+
+
+def _is_crowd(value):
+    known = {None: False, 0: False, 1: True}
+    is_simple = value is None or isinstance(value, (int, float))
+    return known.get(value) if is_simple else None
+
+
+_FIELDS = {
+    "id": ("a whole number of 64 bits or a text", _id),
+    "name": ("a text without controls", _text),
+    "file_name": ("a text without controls", _text),
+    "height": ("a number of pixels, at least 1", _side),
+    "width": ("a number of pixels, at least 1", _side),
+    "image_id": ("that of one of the images", _id),
+    "category_id": ("that of one of the categories", _id),
+    "iscrowd": ("0 or 1", _is_crowd),
+}
 
 
 class _Part:
     """The rows of one part of a file, and what is wrong with them."""
 
     def __init__(self, file, name, content):
-        self.file, self.name = file, name
-        self.rows = content[name]
-        self.faults = {}
-        self.problems, self.first = collections.Counter(), {}
+        self.file, self.name, self.rows = file, name, content[name]
+        self.faults, self.problems, self.first = {}, collections.Counter(), {}
         if not isinstance(self.rows, list):
             raise ValueError(
                 f"{file} is no file of COCO's boxes: {name!r} must be a list. "
                 f"Received: {short(self.rows)}"
             )
+        for number, row in enumerate(self.rows):
+            if not isinstance(row, dict):
+                self.fault(number, f"must be an object, not {short(row)}")
+        self.end()
 
     def _place(self, number):
         row = self.rows[number]
@@ -151,17 +178,49 @@ class _Part:
             value = short(self.rows[number].get(key))
             self.first[reason] = f"{self._place(number)}, {key!r}: {value}"
 
-    def field(self, number, key, wanted, check):
-        """A field of a row by `check`, which gives None for a wrong one."""
-        row = self.rows[number]
-        if not isinstance(row, dict):
-            self.fault(number, f"must be an object, not {short(row)}")
-            return None
+    def field(self, number, key, default=_NEEDED):
+        """A field of a row, None where it is wrong."""
+        row, (wanted, check) = self.rows[number], _FIELDS[key]
+        if key not in row and default is not _NEEDED:
+            return default
         value = check(row[key]) if key in row else None
         if value is None:
             found = short(row[key]) if key in row else "nothing"
             self.fault(number, f"needs {key!r}, {wanted}; it has {found}")
         return value
+
+    def column(self, key, default=_NEEDED):
+        """A field of all rows."""
+        return [self.field(n, key, default) for n in range(len(self.rows))]
+
+    def known(self, number, what, ids):
+        """The id of a row's image or category, which must be there."""
+        one = self.field(number, f"{what}_id")
+        if one is None or one in ids:
+            return one
+        said = f"is of an unknown {what}, {what}_id {short(one)}"
+        return self.fault(number, said)
+
+    def unique(self, what, values):
+        """Faults of rows with a value that another one has."""
+        seen = {}
+        for number, value in enumerate(values):
+            if value is not None and value in seen:
+                said = f"has the {what} {short(value)}, as "
+                self.fault(number, f"{said}{self.name}[{seen[value]}] has")
+            seen.setdefault(value, number)
+
+    def ids(self):
+        """Ids of rows, each of its own; numbers and text have no order."""
+        ids = self.column("id")
+        self.unique("id", ids)
+        first = next((one for one in ids if one is not None), None)
+        for number, one in enumerate(ids):
+            if type(one) is not type(first):
+                said = "must have an id of the kind of the first row's, all "
+                said += f"numbers or all text; that one is {short(first)}"
+                self.fault(number, said)
+        return ids
 
     def end(self):
         """Refuses the file for its faults; logs the first of its problems."""
@@ -180,52 +239,6 @@ class _Part:
                 "%s: %d annotations: %s. The first one is %s",
                 *(self.file, count, reason, self.first[reason]),
             )
-
-
-def _id(value):
-    try:
-        return known_id(value)
-    except ValueError:
-        return None
-
-
-def _text(value):
-    return value if is_text(value) else None
-
-
-def _side(value):
-    """A number of pixels; None if it is none."""
-    is_number = type(value) is int or type(value) is float
-    if not is_number or not 1 <= value <= LONGEST or value != int(value):
-        return None
-    return int(value)
-
-
-_IDENTITY = ("id", "a whole number of 64 bits or a text", _id)
-
-
-def _repeated(part, numbers, values, said):
-    """Faults of rows with a value that another one has."""
-    seen = {}
-    for number, value in zip(numbers, values):
-        if value in seen:
-            first = f"{part.name}[{seen[value]}]"
-            part.fault(number, f"{said} {short(value)}, as {first} has")
-        elif value is not None:
-            seen[value] = number
-
-
-def _of_one_kind(part, ids):
-    """Ids of numbers and of text have no common order."""
-    for kind in (int, str):
-        if all(isinstance(one, kind) for one in ids):
-            return
-    number = next(n for n, i in enumerate(ids) if type(i) is not type(ids[0]))
-    part.fault(
-        number,
-        "must have an id of the kind of the first row's, all of them numbers "
-        f"or all of them text; that one is {short(ids[0])}",
-    )
 
 
 # Parts -----------------------------------------------------------------------
@@ -249,54 +262,22 @@ def _content(file):
 
 
 def _categories(file, content):
-    """Names of the categories by their ids, of which each must be one."""
     part = _Part(file, "categories", content)
-    numbers = range(len(part.rows))
-    ids = [part.field(number, *_IDENTITY) for number in numbers]
-    named = ("name", "a text without controls", _text)
-    names = [part.field(number, *named) for number in numbers]
-    _repeated(part, numbers, ids, "has the id")
-    _repeated(part, numbers, names, "has the name")
-    part.end()
-    _of_one_kind(part, ids)
+    ids, names = part.ids(), part.column("name")
+    part.unique("name", names)
     part.end()
     return dict(sorted(zip(ids, names)))
 
 
-def _image(part, number):
-    size = [
-        part.field(number, side, "a number of pixels, at least 1", _side)
-        for side in ("height", "width")
-    ]
-    row = part.rows[number]
-    name = None
-    if isinstance(row, dict) and "file_name" in row:
-        named = ("file_name", "a text without controls", _text)
-        name = part.field(number, *named)
-    return ImageRow(part.field(number, *_IDENTITY), *size, name)
-
-
 def _images(file, content):
     part = _Part(file, "images", content)
-    numbers = range(len(part.rows))
-    images = [_image(part, number) for number in numbers]
-    _repeated(part, numbers, [one.id for one in images], "has the id")
-    names = [one.file_name for one in images]
-    names = [name and os.path.normpath(name) for name in names]
-    _repeated(part, numbers, names, "has the file name")
-    part.end()
-    _of_one_kind(part, [one.id for one in images])
+    sides = part.column("height"), part.column("width")
+    names = part.column("file_name", default=None)
+    images = list(map(ImageRow, part.ids(), *sides, names))
+    paths = [name and os.path.normpath(name) for name in names]
+    part.unique("file name", paths)
     part.end()
     return tuple(sorted(images, key=operator.attrgetter("id")))
-
-
-# Objects ---------------------------------------------------------------------
-
-
-def _is_crowd(value):
-    known = {None: False, 0: False, 1: True}
-    is_simple = value is None or isinstance(value, (int, float))
-    return known.get(value) if is_simple else None
 
 
 def _is_number(value):
@@ -320,17 +301,14 @@ def _box(part, number, image):
     box = part.rows[number].get("bbox")
     is_list = isinstance(box, list) and len(box) == 4
     if not is_list or not all(map(_is_number, box)):
-        part.problem(number, "bbox", "no four numbers, skipped")
-        return None
+        return part.problem(number, "bbox", "no four numbers, skipped")
     x, y, width, height = map(float, box)
     if width <= 0 or height <= 0:
-        part.problem(number, "bbox", "negative or empty, skipped")
-        return None
+        return part.problem(number, "bbox", "negative or empty, skipped")
     left, top = max(x, 0.0), max(y, 0.0)
     right, low = min(x + width, image.width), min(y + height, image.height)
     if left >= right or top >= low:
-        part.problem(number, "bbox", "outside of the picture, skipped")
-        return None
+        return part.problem(number, "bbox", "outside of the picture, skipped")
     over = (-x, -y, x + width - image.width, y + height - image.height)
     # Rounding leaves many boxes a little outside, which is no fault.
     if max(over) > 1:
@@ -341,38 +319,14 @@ def _box(part, number, image):
 
 def _object(part, number, images, categories):
     """A row as (place of its image, box, category, crowd, area), or None."""
-    row = part.rows[number]
-    belongs = [
-        part.field(number, f"{what}_id", f"that of one of the {where}", _id)
-        for what, where in (("image", "images"), ("category", "categories"))
-    ]
-    if None in belongs:
+    image = part.known(number, "image", images)
+    category = part.known(number, "category", categories)
+    crowd = part.field(number, "iscrowd", default=False)
+    if None in (image, category, crowd):
         return None
-    for one, known, what in zip(
-        belongs, (images, categories), ("image", "category")
-    ):
-        if one not in known:
-            said = f"is of an unknown {what}, {what}_id {short(one)}"
-            return part.fault(number, said)
-    crowd = _is_crowd(row.get("iscrowd"))
-    if crowd is None:
-        found = short(row["iscrowd"])
-        return part.fault(number, f"needs 'iscrowd', 0 or 1; it has {found}")
-    place, image = images[belongs[0]]
-    box = _box(part, number, image)
-    if box is None:
-        return None
-    return place, box, belongs[1], crowd, _area(part, number)
-
-
-def _columns(rows):
-    _, boxes, categories, crowds, areas = list(zip(*rows)) or [()] * 5
-    return Objects(
-        np.array(boxes, "float64").reshape(-1, 4),
-        categories,
-        np.array(crowds, bool),
-        np.array(areas, "float64"),
-    )
+    place, row = images[image]
+    box = _box(part, number, row)
+    return box and (place, box, category, crowd, _area(part, number))
 
 
 def _objects(file, content, images, categories):
@@ -381,8 +335,13 @@ def _objects(file, content, images, categories):
     places = {image.id: (n, image) for n, image in enumerate(images)}
     numbers = range(len(part.rows))
     rows = [_object(part, n, places, categories) for n in numbers]
-    rows = [row for row in rows if row is not None]
-    _same_ids(part)
+    rows = sorted(filter(None, rows), key=operator.itemgetter(0))
+    seen = set()
+    for number in numbers:
+        one = _id(part.rows[number].get("id"))
+        if one is not None and one in seen:
+            part.problem(number, "id", "id of another annotation, both kept")
+        seen.add(one)
     part.end()
     if part.rows and not rows:
         raise ValueError(
@@ -390,33 +349,19 @@ def _objects(file, content, images, categories):
             f"can be used: {dict(part.problems)}. 'bbox' must be x, y, width "
             "and height in pixels."
         )
-    rows.sort(key=operator.itemgetter(0))
-    places = np.array([row[0] for row in rows], "int64")
-    ends = np.searchsorted(places, np.arange(len(images) + 1))
-    return _columns(rows), ends, dict(part.problems)
-
-
-def _same_ids(part):
-    """Counts annotations that have the id of another one."""
-    seen = set()
-    for number, row in enumerate(part.rows):
-        one = _id(row.get("id")) if isinstance(row, dict) else None
-        if one in seen:
-            part.problem(number, "id", "id of another annotation, both kept")
-        elif one is not None:
-            seen.add(one)
+    owners, boxes, categories, crowds, areas = list(zip(*rows)) or [()] * 5
+    objects = Objects(
+        np.array(boxes, "float64").reshape(-1, 4),
+        categories,
+        np.array(crowds, bool),
+        np.array(areas, "float64"),
+    )
+    ends = np.searchsorted(owners, np.arange(len(images) + 1))
+    return objects, ends, dict(part.problems)
 
 
 def read_categories(file) -> Mapping[int | str, str]:
-    """Names of a file's categories by their ids, sorted by these.
-
-    Args:
-        file: path of the JSON file.
-
-    Raises:
-        FileNotFoundError: nothing is there.
-        ValueError: as of `read_annotations`; of rows, those of categories.
-    """
+    """As `read_annotations`: a file's names of categories by their ids."""
     return _categories(file, _content(file))
 
 
@@ -430,9 +375,6 @@ def read_annotations(file, categories=None) -> Annotations:
         file: path of the JSON file, such as instances_val2017.json.
         categories: ids of the categories that there may be; by default all
             of the file.
-
-    Returns:
-        The `Annotations`.
 
     Raises:
         FileNotFoundError: nothing is there.
