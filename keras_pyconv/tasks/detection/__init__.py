@@ -11,8 +11,8 @@ from keras_pyconv.tasks.detection.evaluation import (
     GroundTruth,
     ap_by_area,
     coco_numbers,
+    collect_detections,
 )
-from keras_pyconv.tasks.detection.judging import collect_detections
 from keras_pyconv.tasks.detection.losses import (
     ClassLoss,
     OffsetLoss,

@@ -1,8 +1,8 @@
 """COCO's twelve numbers, computed by pycocotools itself.
 
-The facts a reader would get wrong: pictures without a detection count, which
-some wrappers forget; crowds are neither found nor missed; the numbers do not
-depend on the order of pictures. -1 means that nothing of that size is there.
+The facts a reader would get wrong: images without a detection count, which
+some wrappers forget; crowds are neither found nor missed; -1 means that nothing
+of that size is there.
 pycocotools takes an annotation's id 0 for "not found" and a box of NaN for a
 match with all, so what it gets is checked here and has ids of our own.
 """
@@ -14,8 +14,11 @@ import io
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.lazy import tf
 from keras_pyconv.reading import short
 from keras_pyconv.tasks.detection.annotations import known_id, read_annotations
+from keras_pyconv.tasks.detection.decoding import DecodeDetections
+from keras_pyconv.tasks.detection.predict import to_pixels
 
 NUMBERS = (
     *("AP", "AP50", "AP75", "AP S", "AP M", "AP L"),
@@ -29,19 +32,15 @@ def _silently(function, *args):
         return function(*args)
 
 
-def _numbers_of(what, values, shape):
-    """An array of finite numbers; refuses other values and shapes.
+# What is given ---------------------------------------------------------------
 
-    Args:
-        what: they are, for the message.
-        values: anything.
-        shape: that they must have, with None for any length.
-    """
-    given = values
+
+def _numbers_of(what, given, shape):
+    """An array of finite numbers of a shape, with None for any length."""
     try:
-        values = np.asarray(values)
+        values = np.asarray(given)
     except ValueError:
-        values = np.asarray(values, object)
+        values = np.asarray(given, object)
     values = values.reshape(0, *shape[1:]) if values.size == 0 else values
     fits = len(values.shape) == len(shape) and all(
         known in (None, size) for known, size in zip(shape, values.shape)
@@ -63,7 +62,7 @@ def _numbers_of(what, values, shape):
     return values
 
 
-def _checked(image_id, boxes, **columns):
+def _checked(image_id, boxes, least_side, **columns):
     """Boxes as x, y, width, height, and what else is said of each."""
     what = f"of the image {short(image_id)}"
     boxes = _numbers_of(
@@ -71,25 +70,28 @@ def _checked(image_id, boxes, **columns):
     )
     ymin, xmin, ymax, xmax = boxes.astype("float64").T
     boxes = np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1)
-    return boxes, *(
-        _numbers_of(f"The {name} {what}", column, (len(boxes),))
+    columns = {
+        name: _numbers_of(f"The {name} {what}", column, (len(boxes),))
         for name, column in columns.items()
-    )
-
-
-def _check_sides(image_id, boxes, fits):
-    """Refuses boxes whose width and height do not fit."""
-    wrong = np.flatnonzero(~fits(boxes[:, 2:]).all(1))
+        if column is not None
+    }
+    wrong = np.flatnonzero((boxes[:, 2:] < least_side).any(1))
     if wrong.size:
         raise ValueError(
-            f"The boxes of the image {short(image_id)} must have ymin < ymax "
-            f"and xmin < xmax. Received in row {wrong[0]}, as x, y, width, "
-            f"height: {boxes[wrong[0]].tolist()}"
+            f"The boxes {what} must have ymin < ymax and xmin < xmax. Received "
+            f"in row {wrong[0]}, as x, y, width, height: "
+            f"{boxes[wrong[0]].tolist()}"
         )
+    return boxes, columns
+
+
+def _id(name, value):
+    with arguments.told(name, value, "a whole number of 64 bits, or text"):
+        return known_id(value)
 
 
 def _unique(ids):
-    """Ids of categories, of which each must be one and of one kind."""
+    """Ids of categories, of which each must be one."""
     if isinstance(ids, (set, frozenset)):
         raise TypeError("a set has no order")
     ids = [known_id(one) for one in ids]
@@ -116,16 +118,13 @@ def _own_ids(ids):
 
 
 class GroundTruth:
-    """The objects of a set of pictures, as pycocotools takes them.
+    """The objects of a set of images, as pycocotools takes them.
 
-    Add pictures one by one with `add`, or read a COCO file with `of_file`.
+    Add images one by one with `add`, or read a COCO file with `of_file`.
 
     Args:
-        categories: ids of the categories by label, whole numbers or text; by
-            default a label is its own id.
-
-    Raises:
-        ValueError: if two labels have one category.
+        categories: ids of the categories by label, whole numbers or text, all
+            different; by default a label is its own id.
     """
 
     def __init__(self, categories=None):
@@ -143,12 +142,8 @@ class GroundTruth:
         """The objects of a COCO annotation file, areas and crowds as there.
 
         Args:
-            annotations: path of the JSON file.
+            annotations: path of the JSON file, as `read_annotations` takes it.
             categories: ids of the categories by label.
-
-        Raises:
-            FileNotFoundError: nothing is there.
-            ValueError: a file that `read_annotations` refuses.
         """
         arguments.file("annotations", annotations)
         given = arguments.iterable("categories", categories)
@@ -168,20 +163,18 @@ class GroundTruth:
         truth = cls(categories)
         objects = rows.objects
         areas = objects.box_areas() if box_areas else objects.known_areas()
-        ids = objects.categories
-        columns = (objects.boxes.tolist(), objects.crowds, areas)
+        columns = (objects.categories, objects.boxes.tolist())
+        columns += (objects.crowds, areas)
         for image, begin, end in zip(rows.images, rows.ends, rows.ends[1:]):
-            part = slice(begin, end)
             size = (image.height, image.width)
-            columns_here = [column[part] for column in columns]
-            truth._add(image.id, size, ids[part], *columns_here)
+            truth._add(image.id, size, *(x[begin:end] for x in columns))
         return truth
 
     def add(self, image_id, shape, boxes, labels, crowds=None, areas=None):
-        """Adds one picture.
+        """Adds one image.
 
         Args:
-            image_id: a whole number or a text, another for every picture.
+            image_id: a whole number or a text, another for every image.
             shape: height and width in pixels.
             boxes: `(objects, 4)` ymin, xmin, ymax, xmax in pixels, of some
                 height and width.
@@ -196,11 +189,14 @@ class GroundTruth:
         """
         image_id = _id("image_id", image_id)
         arguments.integers("shape", shape, 2)
-        given = {"labels": labels, "crowds": crowds, "areas": areas}
-        given = {name: x for name, x in given.items() if x is not None}
-        boxes, *columns = _checked(image_id, boxes, **given)
-        _check_sides(image_id, boxes, lambda sides: sides > 0)
-        given = dict(zip(given, columns))
+        boxes, given = _checked(
+            image_id,
+            boxes,
+            np.nextafter(0, 1),
+            labels=labels,
+            crowds=crowds,
+            areas=areas,
+        )
         self._add(
             image_id,
             shape,
@@ -211,23 +207,29 @@ class GroundTruth:
         )
 
     def _add(self, image_id, shape, categories, boxes, crowds, areas):
-        """Adds a picture of checked rows, boxes as x, y, width, height."""
+        """Adds an image of checked rows, boxes as x, y, width, height."""
         self._coco = None
         height, width = map(int, shape)
-        self._images.append((image_id, height, width))
-        rows = zip(categories, boxes, map(int, crowds), map(float, areas))
-        self._objects += [(image_id, *row) for row in rows]
+        self._images.append({"id": image_id, "height": height, "width": width})
+        self._objects += [
+            {
+                "image_id": image_id,
+                "category_id": category,
+                "bbox": box,
+                "iscrowd": int(crowd),
+                "area": float(area),
+            }
+            for category, box, crowd, area in zip(
+                categories, boxes, crowds, areas
+            )
+        ]
 
     def category(self, label):
-        """The id of a label's category.
-
-        Raises:
-            ValueError: if no category has this label.
-        """
+        """The id of a label's category."""
         label = arguments.integer("label", label, 0)
         if self.categories is None:
             return label
-        if not 0 <= label < len(self.categories):
+        if label >= len(self.categories):
             raise ValueError(
                 f"Labels must be from 0 to {len(self.categories) - 1}, as "
                 f"there are categories. Received: label={label}"
@@ -238,48 +240,35 @@ class GroundTruth:
         """What pycocotools gets for the ids of images and of categories."""
         known = self.categories
         if known is None:
-            known = {row[1] for row in self._objects}
-        return _own_ids([row[0] for row in self._images]), _own_ids(known)
+            known = {row["category_id"] for row in self._objects}
+        return _own_ids([row["id"] for row in self._images]), _own_ids(known)
 
     def coco(self):
         """The `pycocotools.coco.COCO` of all that was added.
 
         Annotations are numbered from 1 on. Ids of images and of categories
         stay, but for those that are text, whose sorted order is numbered.
-
-        Raises:
-            ValueError: if two pictures have one id.
         """
         from pycocotools.coco import COCO
 
         if self._coco is not None:
             return self._coco
-        counts = collections.Counter(row[0] for row in self._images)
-        for image_id, count in counts.items():
-            if count > 1:
-                raise ValueError(f"Two pictures have the id {image_id!r}.")
         images, categories = self._ids()
+        if len(images) < len(self._images):
+            counts = collections.Counter(row["id"] for row in self._images)
+            ((image_id, _),) = counts.most_common(1)
+            raise ValueError(f"Two pictures have the id {image_id!r}.")
+        rows = {row["id"]: row for row in self._images}
         coco = COCO()
         coco.dataset = {
             "info": {},
             "images": [
-                {"id": images[image_id], "height": height, "width": width}
-                for image_id, height, width in sorted(
-                    self._images, key=lambda row: _order(row[0])
-                )
+                {**rows[one], "id": images[one]}
+                for one in sorted(rows, key=_order)
             ],
             "annotations": [
-                {
-                    "id": number,
-                    "image_id": images[image_id],
-                    "category_id": categories[category],
-                    "bbox": box,
-                    "area": area,
-                    "iscrowd": crowd,
-                }
-                for number, (image_id, category, box, crowd, area) in enumerate(
-                    self._objects, 1
-                )
+                {"id": number, **row}
+                for number, row in enumerate(self.numbered(self._objects), 1)
             ],
             "categories": [
                 {"id": number, "name": str(one)}
@@ -305,11 +294,7 @@ class GroundTruth:
         ]
 
     def numbers_of(self, image_ids):
-        """Pictures by the ids of `coco()`.
-
-        Raises:
-            ValueError: if some are not among those that were added.
-        """
+        """Images by the ids of `coco()`; refuses those that are unknown."""
         images, _ = self._ids()
         image_ids = {_id("image_ids", one) for one in image_ids}
         unknown = sorted(image_ids - set(images), key=_order)
@@ -322,36 +307,37 @@ class GroundTruth:
 
 
 class DetectionResults:
-    """Detections by picture, to be judged against a `GroundTruth`."""
+    """Detections by image, to be judged against a `GroundTruth`."""
 
     def __init__(self):
         self._by_image = {}
 
     @property
     def image_ids(self) -> list:
-        """The pictures that were added, in their order."""
+        """The images that were added, in their order."""
         return list(self._by_image)
 
     def add(self, image_id, boxes, labels, scores):
-        """Adds the detections of one picture, also where there are none.
+        """Adds the detections of one image, also where there are none.
 
         Args:
-            image_id: the picture's, a whole number or a text.
+            image_id: the image's, a whole number or a text.
             boxes: `(n, 4)` ymin, xmin, ymax, xmax in pixels.
             labels: `(n,)` from 0.
             scores: `(n,)`.
 
         Raises:
-            ValueError: if the picture has been added before, or a box or
-                score is no finite number, which pycocotools takes for a
-                match.
+            ValueError: if the image has been added before, or a box or score
+                is no finite number.
         """
         image_id = _id("image_id", image_id)
         if image_id in self._by_image:
             raise ValueError(f"The picture {image_id!r} is there already.")
-        columns = _checked(image_id, boxes, labels=labels, scores=scores)
-        _check_sides(image_id, columns[0], lambda sides: sides >= 0)
-        self._by_image[image_id] = list(zip(*(x.tolist() for x in columns)))
+        boxes, columns = _checked(
+            image_id, boxes, 0, labels=labels, scores=scores
+        )
+        rows = zip(boxes.tolist(), *(x.tolist() for x in columns.values()))
+        self._by_image[image_id] = list(rows)
 
     def rows(self, truth: GroundTruth) -> list[dict]:
         """As COCO's result files have them, in the order of image ids."""
@@ -368,12 +354,42 @@ class DetectionResults:
         ]
 
 
-def _id(name, value):
-    with arguments.told(name, value, "a whole number of 64 bits, or text"):
-        return known_id(value)
+def collect_detections(model, batches, **options) -> DetectionResults:
+    """Detects in every image of some batches.
+
+    Args:
+        model: a `PyConvSSD` or `SSD` of a fixed image size.
+        batches: iterable of (images, ids, sides), such as
+            `keras_pyconv.datasets.detection.evaluation_scenes` gives.
+        **options: of `DecodeDetections`.
+
+    Returns:
+        The `DetectionResults`, in pixels of the images.
+    """
+    arguments.iterable("batches", batches)
+    layer = DecodeDetections.for_model(model, **options)
+    found_in = tf.function(
+        lambda images: layer(model(images, training=False)),
+        reduce_retracing=True,
+    )
+    results = DetectionResults()
+    for images, ids, sides in batches:
+        found = {name: x.numpy() for name, x in found_in(images).items()}
+        pairs = zip(np.asarray(ids), np.asarray(sides))
+        for row, (image_id, side) in enumerate(pairs):
+            boxes, labels, scores = (
+                found[name][row, : found["count"][row]]
+                for name in ("boxes", "labels", "scores")
+            )
+            results.add(image_id, to_pixels(boxes, *side), labels, scores)
+    return results
 
 
-def _evaluated(truth, results, image_ids=None):
+# What pycocotools says -------------------------------------------------------
+
+
+def _evaluated(truth, results, **settings):
+    """The `COCOeval` of some settings, up to its sums."""
     arguments.instance("truth", truth, GroundTruth)
     arguments.instance("results", results, DetectionResults)
     from pycocotools.coco import COCO
@@ -388,10 +404,9 @@ def _evaluated(truth, results, image_ids=None):
         found.dataset = {**coco.dataset, "annotations": []}
         _silently(found.createIndex)
     evaluation = COCOeval(coco, found, "bbox")
-    if image_ids is not None:
-        evaluation.params.imgIds = truth.numbers_of(image_ids)
-    for step in ("evaluate", "accumulate", "summarize"):
-        _silently(getattr(evaluation, step))
+    vars(evaluation.params).update(settings)
+    _silently(evaluation.evaluate)
+    _silently(evaluation.accumulate)
     return evaluation
 
 
@@ -400,25 +415,28 @@ def coco_numbers(truth, results, image_ids=None) -> dict[str, float]:
 
     Args:
         truth: a `GroundTruth`.
-        results: `DetectionResults`. A picture of the truth that is missing
+        results: `DetectionResults`. An image of the truth that is missing
             here has no detections.
-        image_ids: the pictures to judge, one at least; by default all of the
+        image_ids: the images to judge, one at least; by default all of the
             truth.
 
     Returns:
         Dictionary from `NUMBERS` to floats; -1 where there is no object.
 
     Raises:
-        ValueError: if results are of pictures that the truth lacks, or none
+        ValueError: if results are of images that the truth lacks, or none
             are to be judged.
     """
+    arguments.instance("truth", truth, GroundTruth)
+    settings = {}
     if image_ids is not None:
-        given = arguments.iterable("image_ids", image_ids)
-        image_ids = list(given)
-        if not image_ids:
-            arguments.refuse("image_ids", given, "ids, one at least")
-    stats = _evaluated(truth, results, image_ids).stats
-    return dict(zip(NUMBERS, np.asarray(stats).tolist()))
+        chosen = list(arguments.iterable("image_ids", image_ids))
+        if not chosen:
+            arguments.refuse("image_ids", image_ids, "ids, one at least")
+        settings["imgIds"] = truth.numbers_of(chosen)
+    evaluation = _evaluated(truth, results, **settings)
+    _silently(evaluation.summarize)
+    return dict(zip(NUMBERS, evaluation.stats.tolist()))
 
 
 def ap_by_area(truth, results, edges) -> list[float]:
@@ -430,28 +448,14 @@ def ap_by_area(truth, results, edges) -> list[float]:
         edges: ascending areas in pixels between the ranges; one range more
             than edges is returned.
     """
-    from pycocotools.cocoeval import COCOeval
-
     given, edges = edges, arguments.array("edges", edges, 1)
     if not (np.diff(edges, prepend=0.0) > 0).all():
         arguments.refuse("edges", given, "ascending areas above 0")
-    full = _evaluated(truth, results)
     bounds = [0.0, *map(float, edges), 1e10]
-    evaluation = COCOeval(full.cocoGt, full.cocoDt, "bbox")
-    evaluation.params.areaRng = [
-        [0.0, 1e10],
-        *map(list, zip(bounds, bounds[1:])),
-    ]
-    evaluation.params.areaRngLbl = [
-        str(number) for number in range(len(bounds))
-    ]
-    _silently(evaluation.evaluate)
-    _silently(evaluation.accumulate)
+    ranges = list(map(list, zip(bounds, bounds[1:])))
+    names = [str(number) for number in range(len(ranges))]
+    evaluation = _evaluated(truth, results, areaRng=ranges, areaRngLbl=names)
     # Overlaps, recalls, categories, areas, numbers of detections.
-    precision = evaluation.eval["precision"][:, :, :, 1:, -1]
-    means = []
-    for number in range(precision.shape[-1]):
-        values = precision[..., number]
-        values = values[values > -1]
-        means.append(float(values.mean()) if values.size else -1.0)
-    return means
+    precision = np.moveaxis(evaluation.eval["precision"][..., -1], -1, 0)
+    known = [values[values > -1] for values in precision]
+    return [float(x.mean()) if x.size else -1.0 for x in known]
