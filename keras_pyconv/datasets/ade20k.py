@@ -8,7 +8,6 @@ The fact a reader would get wrong: in the files 0 is "other" and classes count
 from 1. `mask_set("ade20k")` shifts them; `tfds.load` does not.
 """
 
-import os
 import pathlib
 import zipfile
 
@@ -16,13 +15,22 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from keras_pyconv.datasets.masks import decode_mask, fault
-from keras_pyconv.listing import IMAGES, Listing
 from keras_pyconv.reading import decoded
 from keras_pyconv.tasks.segmentation.classes import ADE20K_CLASSES
 
 ROOT = "ADEChallengeData2016"
 ARCHIVE = f"{ROOT}.zip"
 _SPLITS = {"train": "training", "validation": "validation"}
+
+_CITATION = """\
+@inproceedings{zhou2017scene,
+  author = {Zhou, Bolei and Zhao, Hang and Puig, Xavier and Fidler, Sanja and
+            Barriuso, Adela and Torralba, Antonio},
+  title = {Scene Parsing through ADE20K Dataset},
+  booktitle = {CVPR},
+  year = {2017}
+}
+"""
 
 
 class Ade20k(tfds.core.GeneratorBasedBuilder):
@@ -42,42 +50,47 @@ class Ade20k(tfds.core.GeneratorBasedBuilder):
     """
 
     def _info(self):
+        features = {
+            "image": tfds.features.Image(
+                shape=(None, None, 3), encoding_format="jpeg"
+            ),
+            "segmentation_mask": tfds.features.Image(
+                shape=(None, None, 1), encoding_format="png"
+            ),
+            "file_name": tfds.features.Text(),
+            "scene": tfds.features.Text(),
+        }
         return tfds.core.DatasetInfo(
             builder=self,
             description=(
                 "ADE20K as prepared for the scene parsing challenge of 2016: "
                 "photographs with a class for every pixel."
             ),
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(
-                        shape=(None, None, 3), encoding_format="jpeg"
-                    ),
-                    "segmentation_mask": tfds.features.Image(
-                        shape=(None, None, 1), encoding_format="png"
-                    ),
-                    "file_name": tfds.features.Text(),
-                    "scene": tfds.features.Text(),
-                }
-            ),
+            features=tfds.features.FeaturesDict(features),
             supervised_keys=("image", "segmentation_mask"),
             homepage="http://sceneparsing.csail.mit.edu",
             citation=_CITATION,
         )
 
     def _split_generators(self, dl_manager):
-        files = _files(pathlib.Path(dl_manager.manual_dir))
+        root = _root(pathlib.Path(dl_manager.manual_dir))
         return {
-            split: self._generate_examples(files, folder)
+            split: self._generate_examples(root, folder)
             for split, folder in _SPLITS.items()
         }
 
-    def _generate_examples(self, files, folder):
-        scenes = _scenes(files)
-        for name in files.names(f"images/{folder}"):
-            stem = name.removesuffix(".jpg")
-            image = files(f"images/{folder}/{name}")
-            mask = files(f"annotations/{folder}/{stem}.png")
+    def _generate_examples(self, root, folder):
+        scenes = _scenes(root / "sceneCategories.txt")
+        images = {
+            path.name: path for path in (root / "images" / folder).iterdir()
+        }
+        for name in sorted(images):
+            stem, ending = name.rsplit(".", 1)
+            if ending != "jpg" or name.startswith("."):
+                continue
+            image = images[name].read_bytes()
+            mask = root / "annotations" / folder / f"{stem}.png"
+            mask = mask.read_bytes()
             _check(image, mask, name)
             yield stem, {
                 "image": image,
@@ -87,88 +100,40 @@ class Ade20k(tfds.core.GeneratorBasedBuilder):
             }
 
 
-_CITATION = """\
-@inproceedings{zhou2017scene,
-  author = {Zhou, Bolei and Zhao, Hang and Puig, Xavier and Fidler, Sanja and
-            Barriuso, Adela and Torralba, Antonio},
-  title = {Scene Parsing through ADE20K Dataset},
-  booktitle = {CVPR},
-  year = {2017}
-}
-"""
-
-
 def _check(image, mask, name):
     size = tf.io.extract_jpeg_shape(image)[:2]
     try:
         decode_mask(mask, len(ADE20K_CLASSES), "from_one", name, size)
     except tf.errors.InvalidArgumentError as error:
-        found = fault(error, f"The mask of {name}")
         raise ValueError(
-            f"{found}. Is this the archive of 2016 with the masks of "
-            "150 classes, and not of instances or of the full data set?"
+            f"{fault(error, name)}. Is this the archive of 2016 with the masks "
+            "of 150 classes, and not of instances or of the full data set?"
         ) from None
 
 
-def _scenes(files):
-    """The scene of each picture, where the archive says it."""
-    name = "sceneCategories.txt"
-    text = decoded(files(name, b""), f"{name} of the archive")
+def _scenes(path):
+    """The scene of each image, where the archive says it."""
+    content = path.read_bytes() if path.is_file() else b""
+    text = decoded(content, f"{path.name} of the archive")
     lines = [line.split(maxsplit=1) for line in text.splitlines()]
     return dict(line for line in lines if len(line) > 1)
 
 
-class _Folder:
-    """Files of the extracted archive by their names in it."""
-
-    def __init__(self, root):
-        self.root = root
-
-    def names(self, folder):
-        listing = Listing(self.root / folder, IMAGES)
-        names = map(os.path.basename, listing.directly())
-        return [name for name in names if name.endswith(".jpg")]
-
-    def __call__(self, name, default=None):
-        path = self.root / name
-        if default is not None and not path.is_file():
-            return default
-        return path.read_bytes()
-
-
-class _Archive:
-    """Files of the archive, read without extracting it."""
-
-    def __init__(self, path):
-        try:
-            self.archive = zipfile.ZipFile(path)
-        except zipfile.BadZipFile as error:
-            raise ValueError(
-                f"{path} is no whole ZIP archive: {error}. It may have been "
-                "cut short; download it again."
-            ) from error
-        self.known = set(self.archive.namelist())
-
-    def names(self, folder):
-        prefix = f"{ROOT}/{folder}/"
-        found = (name for name in self.known if name.startswith(prefix))
-        return sorted(
-            name.removeprefix(prefix) for name in found if name.endswith(".jpg")
-        )
-
-    def __call__(self, name, default=None):
-        if default is not None and f"{ROOT}/{name}" not in self.known:
-            return default
-        return self.archive.read(f"{ROOT}/{name}")
-
-
-def _files(manual_dir):
+def _root(manual_dir):
+    """What the archive holds, as a folder or in the archive itself."""
     for folder in (manual_dir / ROOT, manual_dir):
         if (folder / "images" / "training").is_dir():
-            return _Folder(folder)
-    if (manual_dir / ARCHIVE).is_file():
-        return _Archive(manual_dir / ARCHIVE)
-    raise FileNotFoundError(
-        f"{manual_dir} holds neither {ARCHIVE} nor the folder {ROOT}. "
-        f"{Ade20k.MANUAL_DOWNLOAD_INSTRUCTIONS}"
-    )
+            return folder
+    path = manual_dir / ARCHIVE
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{manual_dir} holds neither {ARCHIVE} nor the folder {ROOT}. "
+            f"{Ade20k.MANUAL_DOWNLOAD_INSTRUCTIONS}"
+        )
+    try:
+        return zipfile.Path(path, f"{ROOT}/")
+    except zipfile.BadZipFile as error:
+        raise ValueError(
+            f"{path} is no whole ZIP archive: {error}. It may have been "
+            "cut short; download it again."
+        ) from error

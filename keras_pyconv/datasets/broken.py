@@ -35,7 +35,7 @@ class _Broken:
             train on what little is left.
     """
 
-    what = "files"
+    what, report = "files", None
 
     def __init__(self, limit):
         self.limit = arguments.integer("limit", limit, 0)
@@ -50,25 +50,23 @@ class _Broken:
 
     def count(self, name, reason):
         """Notes a broken file, or raises if they are too many."""
-        if isinstance(reason, Exception):
-            reason = f"{type(reason).__name__}: {reason}"
-        with self._lock:
-            is_new = name not in self.reasons
-            self.reasons.setdefault(name, str(reason))
-            number = len(self.reasons)
-            if is_new:
-                self._noted()
-        if is_new:
+        if self._note(self.reasons, name, reason):
             log.warning("Cannot read %s (%s)", name, reason)
-        if number > self.limit:
+        if len(self.reasons) > self.limit:
             named = "; ".join(list(self.reasons)[-NAMED:])
             raise RuntimeError(
-                f"{number} {self.what} cannot be read, and at most "
+                f"{len(self.reasons)} {self.what} cannot be read, and at most "
                 f"{self.limit} may be. The last ones: {named}"
             )
 
-    def _noted(self):
-        """Called, under the lock, where there is something new to tell."""
+    def _note(self, reasons, name, reason):
+        """Whether a file was not noted before."""
+        with self._lock:
+            is_new = name not in reasons
+            reasons.setdefault(name, str(reason))
+            if is_new and self.report is not None:
+                self.write(self.report)
+        return is_new
 
 
 class BrokenPictures(_Broken):
@@ -119,7 +117,8 @@ class BrokenPictures(_Broken):
             try:
                 return read_image(source, exif=exif)
             except (OSError, ValueError) as error:
-                self.count(name.decode(errors="replace"), error)
+                reason = f"{type(error).__name__}: {error}"
+                self.count(name.decode(errors="replace"), reason)
                 return mean[np.newaxis, np.newaxis]
 
         pixels = tf.numpy_function(
@@ -148,6 +147,7 @@ class BrokenVideos(_Broken):
     def __init__(self, limit, report=None):
         super().__init__(limit)
         self.report, self.retried = report, {}
+        self.skipped = self.reasons
         if report is not None:
             arguments.new_file("report", report)
 
@@ -157,10 +157,6 @@ class BrokenVideos(_Broken):
         arguments.examples("videos", videos)
         return cls(max(1, int(cls.share * videos.count)), report)
 
-    @property
-    def skipped(self) -> dict[str, str]:
-        return self.reasons
-
     def __str__(self):
         text = super().__str__()
         if self.report is not None and (self.skipped or self.retried):
@@ -169,19 +165,11 @@ class BrokenVideos(_Broken):
 
     def retry(self, name, reason):
         """Notes that a clip did not decode and another was drawn."""
-        with self._lock:
-            is_new = name not in self.retried
-            self.retried.setdefault(name, str(reason))
-            if is_new:
-                self._noted()
+        self._note(self.retried, name, reason)
 
     def skip(self, name, reason):
         """Notes a video that cannot be read, or raises if too many."""
-        self.count(name, str(reason))
-
-    def _noted(self):
-        if self.report is not None:
-            self.write(self.report)
+        self.count(name, reason)
 
     def write(self, path):
         """Writes the report: a CSV of video, what was done, and why.

@@ -1,10 +1,8 @@
-"""Batches of labelled pictures, as the paper's networks learn from them.
+"""Batches of labelled images, as the paper's networks learn from them.
 
-Training (authors' code, main.py): a random crop of 8 to 100 % of the picture's
+Training (authors' code, main.py): a random crop of 8 to 100 % of the image's
 area, of aspect 3/4 to 4/3, resized to a square, flipped half of the time; no
-colour jitter. Evaluation: the short side resized, the middle cut out. Both
-shift and scale as `keras_pyconv.tasks.preprocessing` says, in one place for
-the export too.
+colour jitter. Evaluation: the short side resized, the middle cut out.
 
 The fact a reader would get wrong: bilinear resizing is antialiased, as
 Pillow's is and `tf.image.resize` by default is not. Of a JPEG, only the crop
@@ -17,7 +15,12 @@ import tensorflow as tf
 
 from keras_pyconv import arguments
 from keras_pyconv.datasets.broken import BrokenPictures
-from keras_pyconv.datasets.stream import map_or_substitute, training_stream
+from keras_pyconv.datasets.stream import (
+    apart,
+    evaluation_batches,
+    map_or_substitute,
+    training_stream,
+)
 from keras_pyconv.tasks.image import decode_image, decode_window
 from keras_pyconv.tasks.orientation import exif_orientation
 from keras_pyconv.tasks.preprocessing import (
@@ -26,10 +29,10 @@ from keras_pyconv.tasks.preprocessing import (
     prepare_picture,
 )
 
-AREA = (0.08, 1.0)  # of a random crop, as a share of the picture's
+AREA = (0.08, 1.0)  # of a random crop, as a share of the image's
 ASPECT = (3 / 4, 4 / 3)  # of a random crop, width by height
 ATTEMPTS = 10  # to draw a crop that fits, before the central one is taken
-# Seeds of one example are drawn apart by what they are for.
+# What the seed of an example is for.
 _CROP, _FLIP = range(2)
 
 
@@ -40,10 +43,10 @@ def random_crop_box(height, width, seed, area=AREA, aspect=ASPECT):
     fits is taken, else the largest central crop whose aspect is allowed.
 
     Args:
-        height: of the picture in pixels, an int32 scalar.
-        width: of the picture in pixels, an int32 scalar.
+        height: of the image in pixels, an int32 scalar.
+        width: likewise.
         seed: int64 tensor of shape `(2,)`.
-        area: least and greatest share of the picture's area.
+        area: least and greatest share of the image's area.
         aspect: least and greatest width by height.
 
     Returns:
@@ -74,7 +77,7 @@ def decode_crop(encoded, seed, area=AREA, exif=False):
     Args:
         encoded: string scalar, a JPEG or PNG file.
         seed: int64 tensor of shape `(2,)`.
-        area: least and greatest share of the picture's area.
+        area: least and greatest share of the image's area.
         exif: whether the image is turned as viewers show it.
 
     Returns:
@@ -106,10 +109,6 @@ def _of_training(crop, seed, preprocessing, flip):
     return normalize(square, preprocessing)
 
 
-def _apart(seed, use):
-    return tf.random.experimental.stateless_fold_in(seed, use)
-
-
 def training_pictures(
     pictures,
     preprocessing=Preprocessing(),
@@ -126,27 +125,27 @@ def training_pictures(
 ):
     """Batches to train on, which can begin at any step.
 
-    A picture that TensorFlow does not decode is decoded by Pillow (WebP,
-    TIFF); one that nothing decodes keeps its place as a picture of the mean
+    An image that TensorFlow does not decode is decoded by Pillow (WebP,
+    TIFF); one that nothing decodes keeps its place as an image of the mean
     colour and is counted and named by `broken`.
 
     Args:
         pictures: the `PictureSet`.
-        preprocessing: its `size`, mean and deviation are taken.
-        batch_size: pictures in a batch of all workers together.
-        seed: see `training_stream`, as of the arguments below.
-        one_hot: give targets as one row of float32 a picture.
+        preprocessing: its `size`, mean, deviation and `exif` are taken.
+        batch_size: images in a batch of all workers together.
+        seed: see `training_stream`, as of `batch_map` and `shard`.
+        one_hot: give targets as one row of float32 an image.
         batch_map: such as `cutmix(...)`.
         broken: a `BrokenPictures`; None makes one for this set.
-        shuffle_buffer: how many encoded pictures to shuffle among; of ImageNet
+        shuffle_buffer: how many encoded images to shuffle among; of ImageNet
             16,384 are about 1.8 GB.
         shard: `(index, workers)`.
-        area: least and greatest share of a picture's area that is cropped.
-        flip: whether half of the pictures are turned left to right.
+        area: least and greatest share of an image's area that is cropped.
+        flip: whether half of the images are turned left to right.
 
     Returns:
         A function `batches(first_step=0)` to a `tf.data.Dataset` of float32
-        pictures `(batch, size, size, 3)` and labels, int64 `(batch,)` or
+        images `(batch, size, size, 3)` and labels, int64 `(batch,)` or
         `(batch, classes)`; see `training_stream`.
     """
     arguments.examples("pictures", pictures)
@@ -155,42 +154,40 @@ def training_pictures(
     arguments.flag("flip", flip)
     arguments.interval("area", area)
     broken = broken or BrokenPictures.among(pictures)
+    exif = preprocessing.exif
 
-    def target(example):
-        label = tf.cast(example["label"], tf.int64)
-        return tf.one_hot(label, len(pictures.classes)) if one_hot else label
+    def of_file(example, seed):
+        return decode_crop(pictures.encoded(example), seed, area, exif)
 
-    def prepare(example, seed):
-        encoded = pictures.encoded(example)
-        crop = decode_crop(
-            encoded, _apart(seed, _CROP), area, preprocessing.exif
-        )
-        turn = _apart(seed, _FLIP)
-        prepared = _of_training(crop, turn, preprocessing, flip)
-        return prepared, target(example)
+    def of_pillow(example, seed):
+        decoded = broken.decode(pictures, example, preprocessing, exif)
+        return _cropped(decoded, seed, area)
 
-    def substitute(example, seed):
-        decoded = broken.decode(
-            pictures, example, preprocessing, preprocessing.exif
-        )
-        crop = _cropped(decoded, _apart(seed, _CROP), area)
-        turn = _apart(seed, _FLIP)
-        prepared = _of_training(crop, turn, preprocessing, flip)
-        return prepared, target(example)
+    def prepared(crop_of):
+        def prepare(example, seed):
+            crop, turn = crop_of(example, apart(seed, _CROP)), apart(
+                seed, _FLIP
+            )
+            label = tf.cast(example["label"], tf.int64)
+            if one_hot:
+                label = tf.one_hot(label, len(pictures.classes))
+            return _of_training(crop, turn, preprocessing, flip), label
+
+        return prepare
 
     return training_stream(
         pictures.examples,
         pictures.count,
-        prepare,
+        prepared(of_file),
         batch_size=batch_size,
         seed=seed,
         shuffle_buffer=shuffle_buffer,
         shard=shard,
         batch_map=batch_map,
-        substitute=substitute,
+        substitute=prepared(of_pillow),
         digest=pictures.digest,
         # What a run from before this was recorded goes on without.
-        recorded={"exif": True} if preprocessing.exif else {},
+        recorded={"exif": True} if exif else {},
     )
 
 
@@ -202,20 +199,20 @@ def evaluation_pictures(
     shard=(0, 1),
     broken=None,
 ):
-    """All pictures once, in their order, for counting errors.
+    """All images once, in their order, for counting errors.
 
-    The last batch is filled up with pictures of weight 0, so that batches are
+    The last batch is filled up with images of weight 0, so that batches are
     equal in size and in number for all workers.
 
     Args:
         pictures: the `PictureSet`.
         preprocessing: the `Preprocessing`.
-        batch_size: pictures in a batch of this worker.
+        batch_size: images in a batch of this worker.
         shard: `(index, workers)`; worker `index` gets every `workers`-th.
         broken: a `BrokenPictures`; None makes one for this set.
 
     Returns:
-        `tf.data.Dataset` of float32 pictures `(batch, size, size, 3)`, int64
+        `tf.data.Dataset` of float32 images `(batch, size, size, 3)`, int64
         labels `(batch,)` and float32 weights `(batch,)`: 1, or 0 for what
         cannot be read and what fills the last batch up.
     """
@@ -223,45 +220,38 @@ def evaluation_pictures(
     arguments.instance("preprocessing", preprocessing, Preprocessing)
     arguments.integer("batch_size", batch_size)
     broken = broken or BrokenPictures.among(pictures)
-    worker, workers = arguments.shard(shard)
-    own = -(-pictures.count // workers)
-    filled = -(-own // batch_size) * batch_size
+    shard = arguments.shard(shard)
+    exif = preprocessing.exif
+
+    def prepared(image, example, weight):
+        label = tf.cast(example["label"], tf.int64)
+        return prepare_picture(image, preprocessing), label, weight
 
     def prepare(example):
-        encoded = pictures.encoded(example)
-        image = decode_image(encoded, exif=preprocessing.exif)
-        picture = prepare_picture(image, preprocessing)
-        return picture, tf.cast(example["label"], tf.int64), 1.0
+        image = decode_image(pictures.encoded(example), exif=exif)
+        return prepared(image, example, 1.0)
 
     def substitute(example):
-        decoded = broken.decode(
-            pictures, example, preprocessing, preprocessing.exif
-        )
-        picture = prepare_picture(decoded, preprocessing)
+        image = broken.decode(pictures, example, preprocessing, exif)
         # One pixel stands for an image that nothing decodes: it is not judged.
-        counts = tf.cast(tf.size(decoded) > 3, tf.float32)
-        return picture, tf.cast(example["label"], tf.int64), counts
+        counts = tf.cast(tf.size(image) > 3, tf.float32)
+        return prepared(image, example, counts)
 
-    dataset = pictures.examples(None).shard(workers, worker)
+    dataset = pictures.examples(None).shard(shard[1], shard[0])
     dataset = map_or_substitute(dataset, prepare, substitute)
-    shape = (*[preprocessing.size] * 2, 3)
-    filling = (tf.zeros(shape), tf.constant(0, tf.int64), 0.0)
-    endless = tf.data.Dataset.from_tensors(filling).repeat()
-    dataset = dataset.concatenate(endless).take(filled)
-    options = tf.data.Options()
-    options.experimental_distribute.auto_shard_policy = (
-        tf.data.experimental.AutoShardPolicy.OFF
-    )
-    dataset = dataset.batch(batch_size, drop_remainder=True)
-    return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
+    blank = tf.zeros((*[preprocessing.size] * 2, 3))
+    filling = (blank, tf.constant(0, tf.int64), 0.0)
+    return evaluation_batches(
+        dataset, filling, pictures.count, batch_size, shard
+    ).prefetch(tf.data.AUTOTUNE)
 
 
 def cutmix(alpha=1.0, probability=1.0):
-    """CutMix (Yun et al., 2019): a box of each picture is its neighbour's.
+    """CutMix (Yun et al., 2019): a box of each image is its neighbour's.
 
     One box a batch, as in the code of CutMix; its area is 1 - λ of the
-    picture's before it is cut off at the edges, λ from Beta(alpha, alpha).
-    Pictures swap boxes in pairs, first with second, third with fourth and so
+    image's before it is cut off at the edges, λ from Beta(alpha, alpha).
+    Images swap boxes in pairs, first with second, third with fourth and so
     on: the stream is shuffled, so neighbours are as random as any, and the
     result does not depend on how a batch is split over workers.
 
@@ -270,7 +260,7 @@ def cutmix(alpha=1.0, probability=1.0):
         probability: of mixing a batch at all.
 
     Returns:
-        A function (pictures, targets, seed) to the same, for `batch_map`.
+        A function (images, targets, seed) to the same, for `batch_map`.
         Targets are one-hot rows and become a mixture by area.
     """
 
@@ -278,22 +268,20 @@ def cutmix(alpha=1.0, probability=1.0):
     arguments.number("probability", probability, 0, 1)
 
     def mix(pictures, targets, seed):
-        shape = tf.shape(pictures)
-        sides = tf.cast(shape[1:3], tf.float32)
-        draws = tf.random.stateless_uniform([3], _apart(seed, 0))
-        gammas = tf.random.stateless_gamma([2], _apart(seed, 1), alpha)
+        sides = tf.cast(tf.shape(pictures)[1:3], tf.float32)
+        draws = tf.random.stateless_uniform([3], apart(seed, 0))
+        gammas = tf.random.stateless_gamma([2], apart(seed, 1), alpha)
         cut = tf.sqrt(gammas[1] / tf.reduce_sum(gammas)) * sides
         cut = tf.where(draws[2] < probability, tf.floor(cut), 0.0)
         centre = tf.floor(draws[:2] * sides)
         low = tf.maximum(centre - tf.floor(cut / 2.0), 0.0)
         high = tf.minimum(centre - tf.floor(cut / 2.0) + cut, sides)
-        inside = [
-            (tf.range(side) >= start) & (tf.range(side) < end)
-            for side, start, end in zip(
-                tf.unstack(sides), tf.unstack(low), tf.unstack(high)
-            )
+        rows, columns = [
+            (tf.range(sides[axis]) >= low[axis])
+            & (tf.range(sides[axis]) < high[axis])
+            for axis in range(2)
         ]
-        box = inside[0][:, tf.newaxis, tf.newaxis] & inside[1][:, tf.newaxis]
+        box = rows[:, tf.newaxis, tf.newaxis] & columns[:, tf.newaxis]
         others = tf.where(box, _neighbours(pictures), pictures)
         share = tf.reduce_mean(tf.cast(box, tf.float32))
         mixed = (1.0 - share) * targets + share * _neighbours(targets)

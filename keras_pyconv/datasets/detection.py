@@ -1,4 +1,4 @@
-"""Batches of pictures with boxes, for detectors to learn from and be judged.
+"""Batches of images with boxes, for detectors to learn from and be judged.
 
 Training: SSD's random crop, stretched to the network's size, colours, a flip,
 and the default boxes that answer for each object. Evaluation: the whole
@@ -21,7 +21,11 @@ from keras_pyconv.datasets.detection_augmentation import (
     random_flip,
     random_window,
 )
-from keras_pyconv.datasets.stream import map_or_substitute, training_stream
+from keras_pyconv.datasets.stream import (
+    apart,
+    map_or_substitute,
+    training_stream,
+)
 from keras_pyconv.tasks.detection import encode_targets, stretch
 from keras_pyconv.tasks.detection.matching import check_boxes
 from keras_pyconv.tasks.image import decode_window
@@ -78,13 +82,12 @@ def augmented(
         float32 picture `(*shape, 3)` and its boxes and labels, of the
         objects that are left.
     """
-    fold = tf.random.experimental.stateless_fold_in
     picture, boxes, labels = _crop_of_file(
-        encoded, boxes, labels, fold(seed, _CROP), orientation
+        encoded, boxes, labels, apart(seed, _CROP), orientation
     )
     picture = tf.image.resize(picture, shape, antialias=True)
-    picture = colour_jitter(picture, fold(seed, _COLOUR))
-    picture, boxes = random_flip(picture, boxes, fold(seed, _FLIP))
+    picture = colour_jitter(picture, apart(seed, _COLOUR))
+    picture, boxes = random_flip(picture, boxes, apart(seed, _FLIP))
     picture = tf.ensure_shape(picture, (*shape, 3))
     return normalize(picture, preprocessing), boxes, labels
 

@@ -9,6 +9,8 @@ so that a picture whose objects fit badly is left whole more often.
 
 import tensorflow as tf
 
+from keras_pyconv.datasets.stream import apart
+
 # The overlap that every object must exceed; None is any, and "whole" leaves
 # the picture as it is.
 CHOICES = ("whole", 0.1, 0.3, 0.5, 0.7, 0.9, None)
@@ -61,14 +63,10 @@ def random_window(boxes, seed):
         float32 `(4,)` ymin, xmin, ymax, xmax as fractions; that of the whole
         picture if nothing fits.
     """
-    seeds = [
-        tf.random.experimental.stateless_fold_in(seed, use)
-        for use in (_CHOICE, _WINDOW)
-    ]
     choice = tf.random.stateless_uniform(
-        [ATTEMPTS], seeds[0], 0, len(CHOICES), tf.int32
+        [ATTEMPTS], apart(seed, _CHOICE), 0, len(CHOICES), tf.int32
     )
-    draws = tf.random.stateless_uniform([ATTEMPTS, 4], seeds[1])
+    draws = tf.random.stateless_uniform([ATTEMPTS, 4], apart(seed, _WINDOW))
     sides = SIDES[0] + (SIDES[1] - SIDES[0]) * draws[:, :2]
     corners = draws[:, 2:] * (1.0 - sides)
     windows = tf.concat([corners, corners + sides], axis=1)

@@ -1,31 +1,103 @@
-"""Opens pictures with boxes: a set of TFDS, or a folder as COCO unpacks.
+"""Images with boxes: COCO's JSON beside a folder, or a set of TFDS.
 
-The fact a reader would get wrong: labels of TFDS and of COCO's files are the
-same only if both count the same categories; a validation file without some
-of the training file's would count others, so it gets theirs.
+The facts a reader would get wrong: what says that a file of annotations does
+not belong to the images (a missing file, another size, a class that it does
+not have) is refused, and a box that cannot be one is skipped and counted. And
+labels of TFDS and of COCO's files are the same only if both count the same
+categories; a validation file without some of the training file's would count
+others, so it gets theirs.
 """
 
+import dataclasses
+import os
+from collections.abc import Mapping
+
+import numpy as np
 import tensorflow as tf
 
 from keras_pyconv import arguments
-from keras_pyconv.datasets.coco_files import coco_files
 from keras_pyconv.datasets.coco_labels import COCO_IDS
-from keras_pyconv.datasets.detection_record import DetectionSet
-from keras_pyconv.datasets.fingerprints import tfds_digest
-from keras_pyconv.datasets.splits import (
-    check_set,
+from keras_pyconv.datasets.sets import (
+    ExampleSet,
+    below,
+    digest,
+    in_order,
     opened,
+    orientations_for,
+    refuse,
     tfds_builder,
-    tfds_examples,
-    tfds_split,
+    tfds_set,
 )
-from keras_pyconv.tasks.detection.annotations import read_categories
+from keras_pyconv.reading import short
+from keras_pyconv.tasks.detection import GroundTruth
+from keras_pyconv.tasks.detection.annotations import (
+    Annotations,
+    known_id,
+    read_annotations,
+    read_categories,
+)
+from keras_pyconv.tasks.image import decode_image, image_sides
+from keras_pyconv.tasks.orientation import turn
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DetectionSet(ExampleSet):
+    """One split of a data set of images with boxes.
+
+    Examples are dicts of `picture`, `name`, `id`, an integer or a text, and
+    of each object: `boxes` (ymin, xmin, ymax, xmax) as fractions of the image,
+    `labels` from 0, `crowds`, and `areas` in pixels or -1 where they are not
+    known. Of files there is `orientation`, from 1 to 8 as EXIF counts them,
+    by which an image is turned for its boxes.
+
+    Attributes:
+        categories: ids of the classes in files of results.
+        annotations: the `Annotations` that they are from, or None.
+    """
+
+    categories: tuple[int | str, ...] = ()
+    annotations: Annotations | None = None
+
+    def turned(self, picture, example):
+        """A decoded image as its boxes are meant."""
+        return turn(picture, example.get("orientation"))
+
+    def decoded(self, example):
+        """An example's image as its boxes are meant, uint8."""
+        return self.turned(decode_image(self.encoded(example)), example)
+
+    def truth(self, box_areas: bool = False) -> GroundTruth:
+        """What a detector is judged by: the rows of the file, if there is one.
+
+        Else all examples are read, and their images' sizes with them; boxes
+        without height or width are left out, as in training.
+
+        Args:
+            box_areas: take the boxes' areas for those of the objects.
+        """
+        if self.annotations is not None:
+            return GroundTruth.of_annotations(
+                self.annotations, self.categories, box_areas
+            )
+        truth = GroundTruth(self.categories)
+        sized = self.examples(None).map(
+            lambda example: (example, image_sides(self.encoded(example)))
+        )
+        for example, sides in sized.as_numpy_iterator():
+            boxes = example["boxes"] * np.tile(sides, 2).astype("float32")
+            size = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+            known = (example["areas"] >= 0) & (not box_areas)
+            areas = np.where(known, example["areas"], size)
+            columns = (boxes, example["labels"], example["crowds"], areas)
+            used = (boxes[:, 2:] > boxes[:, :2]).all(1)
+            truth.add(example["id"], sides, *(x[used] for x in columns))
+        return truth
 
 
 def detection_set(
     name, split="train", data_dir=None, categories=None, with_objects_only=False
 ) -> DetectionSet:
-    """Opens one split of a data set of pictures with boxes.
+    """Opens one split of a data set of images with boxes.
 
     Args:
         name: a folder as COCO unpacks, with `train2017`, `val2017` and
@@ -38,20 +110,16 @@ def detection_set(
             those of the training split, or a dictionary of their names by
             their ids; by default all of the training split's file, sorted,
             or where there is none of the file itself.
-        with_objects_only: of a folder, leave out pictures without an object
+        with_objects_only: of a folder, leave out images without an object
             that is no crowd. TFDS does not say which these are.
-
-    Returns:
-        The `DetectionSet`.
 
     Raises:
         ValueError: no such data set or split, or annotations that do not
-            belong to the pictures.
+            belong to the images.
     """
-    check_set(name, split, data_dir)
     arguments.flag("with_objects_only", with_objects_only)
 
-    def of_folder(root):
+    def of_folder(root, split):
         file = _instances(root, split)
         known = categories
         if known is None:
@@ -59,9 +127,7 @@ def detection_set(
         folder = root / file.stem.removeprefix("instances_")
         return coco_files(file, folder, known, with_objects_only)
 
-    return opened(
-        name, data_dir, of_folder, lambda builder: tfds_objects(builder, split)
-    )
+    return opened(name, split, data_dir, of_folder, tfds_objects)
 
 
 def _instances(root, split):
@@ -87,6 +153,177 @@ def _training_categories(root, file):
     return read_categories(others[0])
 
 
+# COCO's files ----------------------------------------------------------------
+
+
+def coco_files(
+    annotations, folder, categories=None, with_objects_only=False
+) -> DetectionSet:
+    """Opens a JSON file of COCO's format and its folder of images.
+
+    Every row is checked, and the size that it says is compared with that in
+    the header of the image's file. An image that a camera stored turned
+    (EXIF) is turned as a viewer does where the rows say the turned size; where
+    the size cannot tell, it is turned, unless rows of other such images all
+    say the stored size. `problems` counts the latter.
+
+    Args:
+        annotations: path of the JSON file, such as instances_val2017.json.
+        folder: where its images are.
+        categories: ids of the categories by label, such as those of the
+            training set, or a dictionary of their names by their ids, which
+            are compared then; by default all of the file, sorted.
+        with_objects_only: leave out images without an object that is no
+            crowd, as the reference does in training.
+
+    Returns:
+        The `DetectionSet`. Its ids are text where the file's are.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not whole, has rows that cannot be used, or
+            does not belong to the images; the message names the rows.
+        ImportError: Pillow is not installed.
+    """
+    folder = arguments.folder("folder", folder)
+    arguments.file("annotations", annotations)
+    arguments.flag("with_objects_only", with_objects_only)
+    rows = read_annotations(annotations, categories)
+    ids, names = _labels(rows, categories)
+    paths = _paths(rows, folder)
+    places = np.arange(len(paths))
+    if with_objects_only:
+        owners = places.repeat(np.diff(rows.ends))
+        places = np.unique(owners[~rows.objects.crowds])
+    if not len(places):
+        raise ValueError(f"{annotations} has no picture to use.")
+    turns, doubtful = _orientations(rows, paths)
+    columns = {
+        "picture": np.array(paths)[places],
+        "id": np.array([image.id for image in rows.images])[places],
+        "orientation": turns[places],
+        "begin": rows.ends[:-1][places],
+        "end": rows.ends[1:][places],
+    }
+    objects = _table(rows, ids)
+    # What `_with_objects` has, but for where the folder lies.
+    names_below = below(folder, columns["picture"].tolist())
+    others = [column for name, column in columns.items() if name != "picture"]
+    return DetectionSet(
+        f"{annotations}",
+        names,
+        len(places),
+        _with_objects(columns, objects),
+        are_files=True,
+        digest=digest(ids, names_below, *others, *objects.values()),
+        problems={**rows.problems, **doubtful},
+        categories=ids,
+        annotations=rows,
+    )
+
+
+def _labels(annotations, categories):
+    """Ids and names of the classes in the order of their labels."""
+    names = annotations.categories
+    if categories is None:
+        return tuple(names), tuple(names.values())
+    ids = tuple(known_id(one) for one in categories)
+    if not isinstance(categories, Mapping):
+        return ids, tuple(names.get(one, str(one)) for one in ids)
+    given = dict(zip(ids, categories.values()))
+    wrong = [
+        f"{short(one)} is {short(names[one])} and not {short(name)}"
+        for one, name in given.items()
+        if names.get(one, name) != name
+    ]
+    refuse(
+        annotations.file,
+        wrong,
+        "categories have other names than in the training set",
+        "Give both files the same categories.",
+    )
+    return ids, tuple(given.values())
+
+
+def _paths(annotations, folder):
+    """Paths of the images, each of which must be a file."""
+    images = annotations.images
+    nameless = [short(one.id) for one in images if one.file_name is None]
+    advice = "Add it to each row of 'images'."
+    refuse(annotations.file, nameless, "pictures have no 'file_name'", advice)
+    with os.scandir(folder) as entries:
+        there = {entry.name for entry in entries if entry.is_file()}
+    names = [image.file_name for image in images]
+    missing = [
+        short(name)
+        for name in names
+        if name not in there and not (folder / name).is_file()
+    ]
+    refuse(
+        annotations.file,
+        missing,
+        f"pictures are missing in {folder}",
+        "Bring them, or remove their rows and what refers to them.",
+    )
+    return [str(folder / name) for name in names]
+
+
+def _orientations(annotations, paths):
+    """How each file lies that must be turned for its boxes, else 1."""
+    images = annotations.images
+    return orientations_for(
+        annotations.file,
+        [short(image.file_name) for image in images],
+        paths,
+        [(image.height, image.width) for image in images],
+        "pictures have another height x width than their rows say",
+        "Boxes would lie beside the objects; correct the file, or bring the "
+        "pictures that it was made for.",
+    )
+
+
+def _table(annotations, ids):
+    """Columns of all objects, with boxes clipped to their images."""
+    labels = {category: label for label, category in enumerate(ids)}
+    objects = annotations.objects
+    sides = [(image.height, image.width) for image in annotations.images]
+    counts = np.diff(annotations.ends)
+    sides = np.reshape(sides, (-1, 2)).repeat(counts, axis=0)
+    x, y, width, height = objects.boxes.T
+    corners = np.stack([y, x, y + height, x + width], axis=1)
+    boxes = np.clip(corners / np.tile(sides, 2), 0, 1)
+    return {
+        "boxes": boxes.astype("float32"),
+        "labels": np.array([labels[c] for c in objects.categories], "int64"),
+        "crowds": objects.crowds,
+        "areas": objects.areas.astype("float32"),
+    }
+
+
+def _with_objects(images, objects):
+    """The `examples` of columns of images, and of objects `begin` to `end`."""
+
+    def examples(order=None):
+        tensors = {name: tf.constant(x) for name, x in objects.items()}
+
+        def example(image):
+            part = slice(image["begin"], image["end"])
+            return {
+                "picture": image["picture"],
+                "name": image["picture"],
+                "id": image["id"],
+                "orientation": image["orientation"],
+                **{name: x[part] for name, x in tensors.items()},
+            }
+
+        return in_order(images)(order).map(example)
+
+    return examples
+
+
+# TFDS ------------------------------------------------------------------------
+
+
 def tfds_objects(name, split="train", data_dir=None) -> DetectionSet:
     """Opens a data set of TFDS whose features are those of `coco/2017`.
 
@@ -99,10 +336,10 @@ def tfds_objects(name, split="train", data_dir=None) -> DetectionSet:
         data_dir: where TFDS keeps its data sets.
 
     Returns:
-        The `DetectionSet`; pictures without objects are among its examples.
+        The `DetectionSet`; images without objects are among its examples.
 
     Raises:
-        ValueError: if the data set has no boxes.
+        ValueError: the data set has no boxes.
     """
     builder = tfds_builder(name, data_dir) if isinstance(name, str) else name
     features = builder.info.features
@@ -113,27 +350,18 @@ def tfds_objects(name, split="train", data_dir=None) -> DetectionSet:
             f"{builder.info.full_name} has no boxes with labels: `objects` "
             f"needs `bbox` and `label`. Its features: {', '.join(features)}"
         )
-    split = tfds_split(builder, split)
-    names = tuple(inner["label"].names)
-
-    def read(dataset):
-        return dataset.enumerate().map(_standard)
-
-    examples = tfds_examples(builder, split, ["image"], read)
-    return DetectionSet(
-        f"{builder.info.full_name}, {split}",
-        names,
-        _category_ids(builder, names),
-        len(examples()),
-        examples,
-        are_files=False,
-        digest=tfds_digest(builder, split),
-    )
-
-
-def _category_ids(builder, names):
+    names = inner["label"].names
     is_coco = builder.name == "coco" and len(names) == len(COCO_IDS)
-    return COCO_IDS if is_coco else tuple(range(len(names)))
+    ids = COCO_IDS if is_coco else tuple(range(len(names)))
+    return tfds_set(
+        DetectionSet,
+        builder,
+        split,
+        ["image"],
+        _standard,
+        names,
+        categories=ids,
+    )
 
 
 def _standard(number, example):
@@ -144,7 +372,6 @@ def _standard(number, example):
     areas = objects.get("area", tf.fill(count, -1.0))
     return {
         "picture": example["image"],
-        "name": example["tfds_id"],
         "id": tf.cast(example.get("image/id", number), tf.int64),
         "boxes": boxes,
         "labels": tf.cast(objects["label"], tf.int64),

@@ -1,7 +1,7 @@
-"""Pictures with masks by name: a data set of TFDS, or folders of files.
+"""Images with masks by name: a data set of TFDS, or folders of files.
 
-Nothing here decodes a picture, but the first few are looked at when a set is
-opened, so that masks of another kind are refused before a day of training.
+The first masks are looked at when a set is opened, so that those of another
+kind are refused before a day of training.
 
 The fact a reader would get wrong: TFDS's own `scene_parse150` holds masks of
 instances, not of ADE20K's 150 classes. `ade20k` of this package has those.
@@ -9,37 +9,30 @@ instances, not of ADE20K's 150 classes. `ade20k` of this package has those.
 
 import collections
 import dataclasses
-import logging
 import os
-from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from keras_pyconv import arguments
-from keras_pyconv.datasets.fingerprints import below, digest, tfds_digest
 from keras_pyconv.datasets.masks import check_rule, decode_mask, fault
-from keras_pyconv.datasets.splits import (
-    check_set,
+from keras_pyconv.datasets.sets import (
+    ExampleSet,
+    below,
+    digest,
     in_order,
     opened,
-    split_named,
+    orientations_for,
+    refuse,
     tfds_builder,
-    tfds_examples,
-    tfds_split,
+    tfds_set,
 )
+from keras_pyconv.datasets.splits import split_named
 from keras_pyconv.listing import IMAGES, Listing
 from keras_pyconv.reading import is_text, read_text, short
 from keras_pyconv.tasks.image import decode_image, read_image
-from keras_pyconv.tasks.orientation import (
-    AS_STORED,
-    headers,
-    orientations,
-    turn,
-)
+from keras_pyconv.tasks.orientation import AS_STORED, headers, turn
 from keras_pyconv.tasks.segmentation.classes import ADE20K_CLASSES, IGNORED
-
-log = logging.getLogger(__name__)
 
 IMAGE_FOLDERS = ("images", "image")
 MASK_FOLDERS = ("annotations", "masks", "labels")
@@ -47,47 +40,31 @@ CLASSES = "classes.txt"
 BINARY = ("background", "object")
 FEATURE = "segmentation_mask"
 LOOKED_AT = 16  # masks of a set when it is opened
-SHOWN = 3  # examples that a message names
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class MaskSet:
-    """One split of a data set of pictures with masks.
+class MaskSet(ExampleSet):
+    """One split of images with masks: `picture`, `mask` and `name` of each.
+
+    Of files there is also `orientation`, by which an image is turned for its
+    mask.
 
     Attributes:
-        name: of the data set and split, for messages.
-        classes: names of the classes in the order of the labels.
-        rule: how the files count them, one of `LABEL_RULES`.
-        count: how many pictures there are.
-        examples: function of an order, an int64 scalar tensor or None, to a
-            `tf.data.Dataset` of dicts of strings: `picture`, `mask`, and
-            `name`, the picture's own; of files also `orientation`, by which
-            a picture is turned for its mask.
-        are_files: whether `picture` and `mask` are paths; else encoded.
-        digest: text that is another where names, classes or the rule are; see
-            `training_stream`.
-        problems: how many files were left out, by reason.
+        rule: how the files count classes, one of `LABEL_RULES`.
     """
 
-    name: str
-    classes: tuple[str, ...]
-    rule: str
-    count: int
-    examples: Callable
-    are_files: bool
-    digest: str | None = None
-    problems: Mapping = dataclasses.field(default_factory=dict)
+    rule: str = "from_one"
 
     def decoded(self, example):
-        """An example's picture and labels.
+        """An example's image and labels.
 
         Returns:
             uint8 `(height, width, 3)`, and uint8 `(height, width)`: classes
             from 0, 255 for none.
         """
-        picture = decode_image(self._encoded(example, "picture"))
-        picture = turn(picture, example.get("orientation"))
-        return picture, self._labels(example, picture)
+        image = decode_image(self.encoded(example))
+        image = turn(image, example.get("orientation"))
+        return image, self._labels(example, image)
 
     def decoded_in_python(self, example):
         """As `decoded`, for an example on which that failed in a graph.
@@ -101,16 +78,14 @@ class MaskSet:
             found = self._named(dict(zip(example, values)))
             return [np.asarray(part) for part in found]
 
-        picture, labels = tf.numpy_function(
+        image, labels = tf.numpy_function(
             decoded, list(example.values()), (tf.uint8, tf.uint8)
         )
-        return (
-            tf.ensure_shape(picture, (None, None, 3)),
-            tf.ensure_shape(labels, (None, None)),
-        )
+        image = tf.ensure_shape(image, (None, None, 3))
+        return image, tf.ensure_shape(labels, (None, None))
 
     def check(self, count=None):
-        """Decodes some pictures and masks, or all.
+        """Decodes some images and masks, or all.
 
         Args:
             count: about how many; of files these lie evenly over the set, for
@@ -137,45 +112,40 @@ class MaskSet:
             )
         return self
 
-    def _encoded(self, example, key):
-        value = example[key]
-        return tf.io.read_file(value) if self.are_files else value
-
-    def _labels(self, example, picture):
+    def _labels(self, example, image):
         return decode_mask(
-            self._encoded(example, "mask"),
+            self.encoded(example, "mask"),
             len(self.classes),
             self.rule,
             example["name"],
-            tf.shape(picture)[:2],
+            tf.shape(image)[:2],
         )
 
     def _named(self, example):
         """As `decoded`, outside of graphs, with errors that name the file."""
         name, source = _text(example["name"]), _value(example["picture"])
-        if self.are_files:
-            source = os.fsdecode(source)
         try:
-            picture = read_image(source, exif=False)
+            source = os.fsdecode(source) if self.are_files else source
+            image = read_image(source, exif=False)
         except (OSError, ValueError) as error:
-            where = _text(example["picture"]) if self.are_files else self.name
             reason = getattr(error, "reason", error)
-            raise ValueError(
-                f"{where}: The picture {name} cannot be read: {reason}"
-            ) from None
-        picture = turn(picture, example.get("orientation"))
+            said = f"The picture {name} cannot be read: {reason}"
+            raise self._error(example, "picture", said) from None
+        image = turn(image, example.get("orientation"))
         try:
-            return picture, self._labels(example, picture)
+            return image, self._labels(example, image)
         except (tf.errors.OpError, UnicodeDecodeError) as error:
-            where = _text(example["mask"]) if self.are_files else self.name
-            said = fault(error, f"The mask of {name}")
-            raise ValueError(f"{where}: {said}") from None
+            raise self._error(example, "mask", fault(error, name)) from None
+
+    def _error(self, example, key, said):
+        where = _text(example[key]) if self.are_files else self.name
+        return ValueError(f"{where}: {said}")
 
 
 def mask_set(
     name, split="train", data_dir=None, *, classes=None, rule=None
 ) -> MaskSet:
-    """Opens one split of a data set of pictures with masks.
+    """Opens one split of a data set of images with masks.
 
     Args:
         name: an existing folder with `images/<split>` and, of the same file
@@ -197,20 +167,20 @@ def mask_set(
         The `MaskSet`, whose first masks have been looked at.
 
     Raises:
-        ValueError: no such data set or split, pictures without masks, or
+        ValueError: no such data set or split, images without masks, or
             masks that cannot be of this set.
     """
-    check_set(name, split, data_dir)
     if classes is not None and not arguments.is_integer(classes):
         arguments.texts("classes", classes)
     if rule is not None:
         check_rule(rule)
     found = opened(
         name,
+        split,
         data_dir,
-        lambda root: _folder_set(root, split, classes, rule),
-        lambda builder: _tfds_set(builder, split, classes, rule),
-        _builder,
+        lambda root, split: _folder_set(root, split, classes, rule),
+        lambda builder, split: _tfds_set(builder, split, classes, rule),
+        builder_of=_builder,
     )
     return found.check(LOOKED_AT) if LOOKED_AT else found
 
@@ -247,31 +217,29 @@ def _folder_set(root, split, classes, rule):
     ]
     split = split_named(split, Listing(images).folders(), images)
     listings = [Listing(folder / split, IMAGES) for folder in (images, masks)]
-    pictures, found = [_by_stem(folder) for folder in listings]
+    pictures, found = map(_by_stem, listings)
     _check_pairs(root, pictures, found)
-    stems = sorted(pictures)
+    paths = [pictures[stem] for stem in sorted(pictures)]
     columns = {
-        "picture": [pictures[stem] for stem in stems],
-        "mask": [found[stem] for stem in stems],
-        "name": below(images / split, [pictures[stem] for stem in stems]),
+        "picture": paths,
+        "mask": [found[stem] for stem in sorted(pictures)],
+        "name": below(images / split, paths),
     }
-    chosen, problems = _orientations(root, columns)
-    turned = [chosen] if (chosen != AS_STORED).any() else []
-    columns["orientation"] = chosen
-    written = _written_names(root) if classes is None else classes
-    names = _names(written, rule)
-    problems = collections.Counter(problems)
+    turns, problems = _orientations(root, **columns)
+    names = _names(_written_names(root) if classes is None else classes, rule)
+    rule, problems = rule or "from_one", collections.Counter(problems)
     for folder in listings:
         problems.update(folder.problems)
+    turned = [turns] if (turns != AS_STORED).any() else []
     return MaskSet(
         f"{root}, {split}",
         names,
-        rule or "from_one",
-        len(stems),
-        in_order(columns),
+        len(paths),
+        in_order({**columns, "orientation": turns}),
         are_files=True,
-        digest=digest(names, [rule or "from_one"], columns["name"], *turned),
+        digest=digest(names, [rule], columns["name"], *turned),
         problems=problems,
+        rule=rule,
     )
 
 
@@ -286,7 +254,7 @@ def _by_stem(folder):
         if first != path:
             twins.append(f"{os.path.basename(first)} and {name}")
     folder.say()
-    _refuse(
+    refuse(
         folder.root,
         twins,
         "pairs of files have one name but for the ending",
@@ -306,55 +274,25 @@ def _check_pairs(root, images, masks):
         "A mask must be PNG, 8-bit gray; JPEG, for one, changes the labels of "
         "pixels."
     )
-    _refuse(root, wrong, "masks are no PNG files", advice)
-    for one, other, what in (
-        (images, masks, "images have no mask"),
-        (masks, images, "masks have no image"),
-    ):
-        alone = sorted(set(one) - set(other))
-        _refuse(root, alone, what, "An image and its mask have one name.")
+    refuse(root, wrong, "masks are no PNG files", advice)
+    advice = "An image and its mask have one name."
+    refuse(root, sorted({*images} - {*masks}), "images have no mask", advice)
+    refuse(root, sorted({*masks} - {*images}), "masks have no image", advice)
     if not images:
         raise ValueError(f"{root} holds no image of this split.")
 
 
-def _refuse(where, wrong, what, advice):
-    if wrong:
-        raise ValueError(
-            f"{where}: {len(wrong)} {what}, such as "
-            f"{', '.join(wrong[:SHOWN])}. {advice}"
-        )
-
-
-def _orientations(root, columns):
-    """How images lie that must be turned for their masks, by the headers.
-
-    Returns:
-        As `orientations`.
-
-    Raises:
-        ValueError: masks of another size than their images have either way.
-    """
-    images, masks = [headers(columns[name]) for name in ("picture", "mask")]
-    # What cannot be read is named where it is decoded.
-    sizes = [
-        mask.stored if image and mask else None
-        for image, mask in zip(images, masks)
-    ]
-    wrong = [
-        f"{name} has another size; found {size[0]} x {size[1]} and {image}"
-        for name, image, size in zip(columns["name"], images, sizes)
-        if size and size not in (image.stored, image.turned)
-    ]
-    if wrong:
-        raise ValueError(
-            f"{root}: {len(wrong)} masks do not have the height x width of "
-            f"their pictures: {'; '.join(wrong[:SHOWN])}. Bring masks of "
-            "their size."
-        )
-    chosen, problems = orientations(images, sizes)
-    for reason, count in problems.items():
-        log.warning("%s: %d %s", root, count, reason)
-    return chosen, problems
+def _orientations(root, picture, mask, name):
+    """How images lie that must be turned for their masks, by the headers."""
+    sizes = [header and header.stored for header in headers(mask)]
+    return orientations_for(
+        root,
+        name,
+        picture,
+        sizes,
+        "masks do not have the height x width of their pictures",
+        "Bring masks of their size.",
+    )
 
 
 def _written_names(root):
@@ -363,19 +301,19 @@ def _written_names(root):
     if not path.exists():
         return None
     lines = [line.strip() for line in read_text(path).split("\n")]
-    names = [line for line in lines if line]
-    first = {name: number for number, name in reversed([*enumerate(lines, 1)])}
+    names, first = [line for line in lines if line], {}
     wrong = [
         f"line {number}, {short(name)}"
         for number, name in enumerate(lines, 1)
-        if name and (first[name] != number or not is_text(name))
+        if name
+        and (first.setdefault(name, number) != number or not is_text(name))
     ]
     if not names or wrong:
         raise ValueError(
             f"{path} must have a name of a class on each line, every one "
             f"once and without controls. Received: {len(names)} names, of "
             f"which {len(wrong)} are repeated or no text: "
-            f"{'; '.join(wrong[:SHOWN])}"
+            f"{'; '.join(wrong[:3])}"
         )
     return names
 
@@ -405,13 +343,6 @@ def _builder(name, data_dir):
     return tfds_builder(name, data_dir)
 
 
-def _name(example):
-    """The picture's own name where it has one."""
-    for key in ("file_name", "image/filename", "tfds_id"):
-        if key in example:
-            return example[key]
-
-
 def _tfds_set(builder, split, classes, rule):
     import tensorflow_datasets as tfds
 
@@ -426,24 +357,15 @@ def _tfds_set(builder, split, classes, rule):
         rule = rule or "from_zero"
         # The first name is then that of what is no class.
         classes = feature.names[rule == "from_one" :]
-    split = tfds_split(builder, split)
-
-    def read(dataset):
-        return dataset.map(
-            lambda example: {
-                "picture": example["image"],
-                "mask": example[FEATURE],
-                "name": _name(example),
-            }
-        )
-
-    examples = tfds_examples(builder, split, ("image", FEATURE), read)
-    return MaskSet(
-        f"{name}, {split}",
+    return tfds_set(
+        MaskSet,
+        builder,
+        split,
+        ["image", FEATURE],
+        lambda _, example: {
+            "picture": example["image"],
+            "mask": example[FEATURE],
+        },
         _names(classes, rule),
-        rule or "from_one",
-        len(examples()),
-        examples,
-        are_files=False,
-        digest=tfds_digest(builder, split),
+        rule=rule or "from_one",
     )

@@ -38,29 +38,21 @@ def check_rule(rule):
 
 def _check(holds, name, *words):
     """An assertion whose message is one sentence on a named mask."""
-    words = [
-        word if isinstance(word, str) else tf.strings.as_string(word)
-        for word in words
-    ]
+    words = map(tf.strings.as_string, words)
     said = tf.strings.join([_BEGINNING, name, *words], " ")
     return tf.debugging.Assert(holds, [said], summarize=1)
 
 
-def fault(error, what) -> str:
-    """One sentence on what is wrong, of an error that TensorFlow wraps.
-
-    Args:
-        error: of `decode_mask`, or of reading or decoding any file.
-        what: the file is, such as "The mask of 1.jpg", where the error does
-            not say so itself.
-    """
+def fault(error, name) -> str:
+    """One sentence on what is wrong with the mask of a named image."""
     # TensorFlow fails to say what it found in bytes that are no text.
     said = getattr(error, "message", "the file is damaged")
     if _BEGINNING in said:
         said = said[said.index(_BEGINNING) :].splitlines()[0]
         return said.strip(" '\"]")
     said = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", said).strip()
-    return f"{what} cannot be read: {(said.splitlines() or ['empty'])[0]}"
+    said = (said.splitlines() or ["empty"])[0]
+    return f"{_BEGINNING} {name} cannot be read: {said}"
 
 
 def _check_header(encoded, name):
@@ -82,23 +74,8 @@ def _check_header(encoded, name):
     ]
 
 
-def labels_of_mask(pixels, classes, rule, name="a picture"):
-    """Labels from 0, and 255 where there is no class.
-
-    Args:
-        pixels: uint8 tensor, what stands in the file.
-        classes: how many there are.
-        rule: one of `LABEL_RULES`.
-        name: of the picture, for the message.
-
-    Returns:
-        uint8 tensor of the same shape.
-
-    Raises:
-        tf.errors.InvalidArgumentError: a value that is no class of the set;
-            the message has the picture's name and the value.
-    """
-    check_rule(rule)
+def _labels(pixels, classes, rule, name):
+    """The values of a file as labels; the arguments are `decode_mask`'s."""
     values = tf.cast(pixels, tf.int32)
     if rule == "from_one":
         nothing, labels, last = values == 0, values - 1, classes
@@ -128,7 +105,7 @@ def decode_mask(encoded, classes, rule, name="a picture", size=None):
         encoded: string scalar, a PNG file.
         classes: how many there are.
         rule: one of `LABEL_RULES`.
-        name: of the picture, a string scalar, for the messages.
+        name: of the image, a string scalar, for the messages.
         size: `(height, width)` of its image, or None not to compare.
 
     Returns:
@@ -136,30 +113,15 @@ def decode_mask(encoded, classes, rule, name="a picture", size=None):
 
     Raises:
         tf.errors.InvalidArgumentError: the file is no mask of this set; the
-            message has the picture's name and what was found.
+            message has the image's name and what was found.
     """
     with tf.control_dependencies(_check_header(encoded, name)):
         pixels = tf.io.decode_png(encoded, channels=1)[..., 0]
     checks = []
     if size is not None:
         found = tf.shape(pixels)
-        (height, width), (high, wide) = (
-            tf.unstack(tf.convert_to_tensor(pair), num=2)
-            for pair in (found, size)
-        )
-        checks.append(
-            _check(
-                tf.reduce_all(found == size),
-                name,
-                "has another size than its image; found",
-                height,
-                "x",
-                width,
-                "and",
-                high,
-                "x",
-                wide,
-            )
-        )
+        said = "has another size than its image; found"
+        words = (said, found[0], "x", found[1], "and", size[0], "x", size[1])
+        checks.append(_check(tf.reduce_all(found == size), name, *words))
     with tf.control_dependencies(checks):
-        return labels_of_mask(pixels, classes, rule, name)
+        return _labels(pixels, classes, rule, name)

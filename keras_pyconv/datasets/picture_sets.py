@@ -1,60 +1,29 @@
-"""Labelled pictures by name: a data set of TFDS, or folders of classes.
+"""Labelled images by name: a data set of TFDS, or folders of classes.
 
-Nothing here decodes a picture. The fact a reader would get wrong: classes are
-numbered by their sorted names, in folders and in TFDS's `imagenet2012` alike,
-and so does the authors' code (torchvision's ImageFolder). ImageNet's folders
-are named by wnids, so all three number its classes the same, as Keras does.
+The fact a reader would get wrong: classes are numbered by their sorted names,
+in folders and in TFDS's `imagenet2012` alike, and so does the authors' code
+(torchvision's ImageFolder). ImageNet's folders are named by wnids, so all
+three number its classes the same, as Keras does.
 """
 
-import dataclasses
+import hashlib
 import os
-from collections.abc import Callable, Mapping
 
-import tensorflow as tf
-
-from keras_pyconv.datasets.fingerprints import below, digest, tfds_digest
-from keras_pyconv.datasets.splits import (
-    check_set,
-    class_folders,
+from keras_pyconv import arguments
+from keras_pyconv.datasets.sets import (
+    ExampleSet,
+    below,
+    digest,
     in_order,
     opened,
-    tfds_examples,
-    tfds_split,
+    tfds_set,
 )
-from keras_pyconv.listing import IMAGES
+from keras_pyconv.datasets.splits import class_folders
+from keras_pyconv.listing import IMAGES, Listing
 
 
-@dataclasses.dataclass(frozen=True)
-class PictureSet:
-    """One split of a data set of labelled pictures.
-
-    Attributes:
-        name: of the data set and split, for messages.
-        classes: names of the classes in the order of the labels.
-        count: how many pictures there are.
-        examples: function of an order to a `tf.data.Dataset` of dicts with
-            `picture`, `label` and `name`, the picture's own. The order is an
-            int64 scalar tensor, such as an epoch, or None for the order of
-            the files.
-        are_files: whether `picture` is a path; else it is encoded.
-        digest: text that is another where names or labels are; see
-            `training_stream`.
-        problems: how many files were left out, by reason.
-    """
-
-    name: str
-    classes: tuple[str, ...]
-    count: int
-    examples: Callable
-    are_files: bool
-    digest: str | None = None
-    problems: Mapping = dataclasses.field(default_factory=dict)
-
-    def encoded(self, example):
-        """The bytes of an example's file, a string scalar."""
-        if self.are_files:
-            return tf.io.read_file(example["picture"])
-        return example["picture"]
+class PictureSet(ExampleSet):
+    """One split of labelled images: `picture`, `label` and `name` of each."""
 
 
 def picture_set(name, split="train", data_dir=None) -> PictureSet:
@@ -70,92 +39,114 @@ def picture_set(name, split="train", data_dir=None) -> PictureSet:
             the folders "val" and "test" too, and TFDS's split "test".
         data_dir: where TFDS keeps its data sets.
 
-    Returns:
-        The `PictureSet`.
-
     Raises:
         ValueError: no such data set or split, no class folders, or classes
             of which the training split knows nothing.
     """
-    check_set(name, split, data_dir)
-    return opened(
-        name,
-        data_dir,
-        lambda root: _folder_set(root, split),
-        lambda builder: _tfds_set(builder, split),
-    )
+    return opened(name, split, data_dir, _folder_set, _tfds_set)
 
 
-# Folders ---------------------------------------------------------------------
-
-
-def _folder_set(root, split):
-    listing, classes = class_folders(root, split, IMAGES)
-    folder = listing.root
-    files = [_images_of(listing, name) for name in classes]
-    names = [path for of_class in files for path in of_class]
-    labels = [n for n, of_class in enumerate(files) for _ in of_class]
-    listing.say()
-    if not names:
-        raise ValueError(
-            f"The class folders of {folder} hold no image. Known endings: "
-            f"{', '.join(IMAGES.endings)}"
-        )
+def _of_files(title, classes, listing, names, digests_labels=False):
+    """The set of files by their names below the listed folder."""
+    paths = [os.path.join(listing.root, name) for name in names]
+    numbers = {one: number for number, one in enumerate(classes)}
+    labels = [numbers[name.partition(os.sep)[0]] for name in names]
     return PictureSet(
-        f"{root}, {os.path.basename(folder)}",
+        title,
         tuple(classes),
-        len(names),
-        in_order({"picture": names, "label": labels, "name": names}),
+        len(paths),
+        in_order({"picture": paths, "label": labels, "name": paths}),
         are_files=True,
-        digest=digest(classes, below(folder, names), labels),
+        digest=digest(classes, names, *([labels] if digests_labels else [])),
         problems=listing.problems,
     )
 
 
 def _images_of(listing, name):
+    """Names of the images of a class, below the listed folder."""
     folder = os.path.join(listing.root, name)
-    return listing.files(folder) if os.path.isdir(folder) else []
+    files = listing.files(folder) if os.path.isdir(folder) else []
+    return below(listing.root, files)
 
 
-# TFDS ------------------------------------------------------------------------
+def _folder_set(root, split):
+    listing, classes = class_folders(root, split, IMAGES)
+    names = [name for one in classes for name in _images_of(listing, one)]
+    listing.say()
+    if not names:
+        raise ValueError(
+            f"The class folders of {listing.root} hold no image. Known "
+            f"endings: {', '.join(IMAGES.endings)}"
+        )
+    title = f"{root}, {os.path.basename(listing.root)}"
+    return _of_files(title, classes, listing, names, digests_labels=True)
+
+
+def split_class_folder(root, share: float = 0.2):
+    """Divides the images of each class, by their names alone.
+
+    Nothing is drawn at random: an image's name says where it stands in its
+    class's order, so that every run and every machine divides a folder alike,
+    and a few new images move few others.
+
+    Args:
+        root: folder with a folder of images for each class.
+        share: of each class's images that goes to validation, rounded, but
+            at least one where there are two.
+
+    Returns:
+        Two `PictureSet`s, training and validation, of the same classes in
+        the order of their names.
+
+    Raises:
+        ValueError: there are not two classes, or the share is no share.
+    """
+    if not arguments.is_number(share, 0, 1) or share in (0, 1):
+        arguments.refuse("share", share, "a number between 0 and 1")
+    listing = Listing(arguments.folder("root", root), IMAGES)
+    by_class = {name: _images_of(listing, name) for name in listing.folders()}
+    by_class = {name: images for name, images in by_class.items() if images}
+    if len(by_class) < 2:
+        raise ValueError(
+            f"{listing.root} must have a folder with images for each of at "
+            f"least two classes. Found: {sorted(by_class)}"
+        )
+    listing.say()
+    parts = {"training": [], "validation": []}
+    for names in by_class.values():
+        names.sort(key=lambda name: name.split(os.sep))
+        number = min(max(1, round(share * len(names))), len(names) - 1)
+        held = set(sorted(names, key=_drawn)[:number])
+        for name in names:
+            parts["validation" if name in held else "training"].append(name)
+    return tuple(
+        _of_files(f"{listing.root}, {part}", [*by_class], listing, names)
+        for part, names in parts.items()
+    )
+
+
+def _drawn(name):
+    return hashlib.sha256(name.encode()).digest()
 
 
 def _tfds_set(builder, split):
     import tensorflow_datasets as tfds
 
-    name = builder.info.full_name
+    name, features = builder.info.full_name, builder.info.features
     if not builder.info.supervised_keys:
         raise ValueError(
             f"{name!r} has no supervised keys, so that it does not say what "
             "a picture and its label are."
         )
     picture, label = builder.info.supervised_keys
-    features = builder.info.features
     if not isinstance(features[label], tfds.features.ClassLabel):
         raise ValueError(
             f"{name!r} is no classification set: its {label!r} is a "
             f"{type(features[label]).__name__}."
         )
-    own_name = "file_name" if "file_name" in features else "tfds_id"
-    split = tfds_split(builder, split)
 
-    def read(dataset):
-        return dataset.map(
-            lambda example: {
-                "picture": example[picture],
-                "label": example[label],
-                "name": example[own_name],
-            }
-        )
+    def columns(_, example):
+        return {"picture": example[picture], "label": example[label]}
 
-    examples = tfds_examples(
-        builder, split, [picture], read, add_tfds_id=own_name == "tfds_id"
-    )
-    return PictureSet(
-        f"{name}, {split}",
-        tuple(features[label].names),
-        len(examples()),
-        examples,
-        are_files=False,
-        digest=tfds_digest(builder, split),
-    )
+    classes = features[label].names
+    return tfds_set(PictureSet, builder, split, [picture], columns, classes)

@@ -1,9 +1,9 @@
-"""Pictures and masks in step: the augmentation that the paper's networks saw.
+"""Images and masks in step: the augmentation that the paper's networks saw.
 
 The authors' training script, in its order: a random scale of 0.5 to 2; half of
 the time a rotation of up to 10 degrees; half of the time a Gaussian blur of 5
 x 5 pixels; a mirror image half of the time; a random crop of 473 x 473, padded
-where the picture is smaller; ImageNet's mean and deviation. What comes in at
+where the image is smaller; ImageNet's mean and deviation. What comes in at
 the borders has the mean colour, and no class.
 
 The facts a reader would get wrong: labels are never mixed, so they take the
@@ -18,7 +18,12 @@ import math
 import tensorflow as tf
 
 from keras_pyconv import arguments
-from keras_pyconv.datasets.stream import map_or_substitute, training_stream
+from keras_pyconv.datasets.stream import (
+    apart,
+    evaluation_batches,
+    map_or_substitute,
+    training_stream,
+)
 from keras_pyconv.tasks.preprocessing import (
     LARGEST_PIXEL,
     Preprocessing,
@@ -33,13 +38,12 @@ BLUR = 5  # pixels, the side of the kernel
 # What OpenCV derives for 5 pixels.
 BLUR_DEVIATION = 0.3 * ((BLUR - 1) * 0.5 - 1) + 0.8
 HALF = 0.5
-# Seeds of one example are drawn apart by what they are for.
+# What the seed of an example is for.
 _SCALE, _TURN, _BLUR, _FLIP, _CROP = range(5)
 
 
 def _draws(seed, use, count):
-    seed = tf.random.experimental.stateless_fold_in(seed, use)
-    return tf.unstack(tf.random.stateless_uniform([count], seed))
+    return tf.unstack(tf.random.stateless_uniform([count], apart(seed, use)))
 
 
 def random_scale(image, labels, seed, scales=SCALES):
@@ -119,7 +123,7 @@ def random_flip(image, labels, seed):
 
 
 def crop(image, labels, side, mean, draws=(0.5, 0.5)):
-    """Cuts a square out, padded evenly where the picture is smaller.
+    """Cuts a square out, padded evenly where the image is smaller.
 
     Args:
         image: float32 `(height, width, 3)`.
@@ -161,7 +165,7 @@ def augment(
     turn=TURN,
     flip=True,
 ):
-    """The whole augmentation of one picture and its labels.
+    """The whole augmentation of one image and its labels.
 
     Args:
         image: uint8 or float32 `(height, width, 3)`, pixels in [0, 255].
@@ -206,21 +210,18 @@ def training_masks(
         masks: the `MaskSet`.
         side: of the crops, in pixels.
         preprocessing: whose mean and deviation are taken.
-        batch_size: pictures in a batch of all workers together.
+        batch_size: images in a batch of all workers together.
         seed: see `training_stream`, as of the two arguments below.
-        shuffle_buffer: how many encoded pictures to shuffle among.
+        shuffle_buffer: how many encoded images to shuffle among.
         shard: `(index, workers)`.
         **augmentation: `scales`, `turn` and `flip` of `augment`.
 
     Returns:
         A function `batches(first_step=0)` to a `tf.data.Dataset` of float32
-        pictures `(batch, side, side, 3)` and uint8 labels
+        images `(batch, side, side, 3)` and uint8 labels
         `(batch, side, side)`; see `training_stream`.
     """
-
-    arguments.examples("masks", masks)
-    arguments.integer("side", side)
-    arguments.instance("preprocessing", preprocessing, Preprocessing)
+    _check(masks, side, preprocessing)
 
     def prepared(decoded):
         def of_example(example, seed):
@@ -243,8 +244,14 @@ def training_masks(
     )
 
 
+def _check(masks, side, preprocessing):
+    arguments.examples("masks", masks)
+    arguments.integer("side", side)
+    arguments.instance("preprocessing", preprocessing, Preprocessing)
+
+
 def _each(masks, shard, prepare):
-    """`prepare(image, labels, name)` of this worker's pictures, in order."""
+    """`prepare(image, labels, name)` of this worker's images, in order."""
 
     def prepared(decoded):
         return lambda example: prepare(*decoded(example), example["name"])
@@ -259,25 +266,23 @@ def _each(masks, shard, prepare):
 def central_crops(
     masks, side=SIDE, preprocessing=Preprocessing(), *, batch_size, shard=(0, 1)
 ):
-    """The middle of every picture, for the validation between epochs.
+    """The middle of every image, for the validation between epochs.
 
-    The last batch is filled up with pictures of which every pixel is ignored,
+    The last batch is filled up with images of which every pixel is ignored,
     so that batches are equal in size and in number for all workers.
 
     Args:
         masks: the `MaskSet`.
         side: of the crops, in pixels.
         preprocessing: whose mean and deviation are taken.
-        batch_size: pictures in a batch of this worker.
+        batch_size: images in a batch of this worker.
         shard: `(index, workers)`; worker `index` gets every `workers`-th.
 
     Returns:
-        `tf.data.Dataset` of float32 pictures `(batch, side, side, 3)` and
+        `tf.data.Dataset` of float32 images `(batch, side, side, 3)` and
         uint8 labels `(batch, side, side)`.
     """
-    arguments.examples("masks", masks)
-    arguments.integer("side", side)
-    arguments.instance("preprocessing", preprocessing, Preprocessing)
+    _check(masks, side, preprocessing)
     arguments.integer("batch_size", batch_size)
     shard = arguments.shard(shard)
     mean = LARGEST_PIXEL * tf.constant(preprocessing.mean)
@@ -287,23 +292,17 @@ def central_crops(
         image, labels = crop(image, labels, side, mean)
         return normalize(image, preprocessing), labels
 
-    index, workers = shard
-    own = len(range(index, masks.count, workers))
-    batches = -(-masks.count // (workers * batch_size))
     nothing = (
         tf.zeros((side, side, 3)),
         tf.fill((side, side), tf.constant(IGNORED, tf.uint8)),
     )
-    filler = tf.data.Dataset.from_tensors(nothing)
-    dataset = _each(masks, shard, prepare)
-    dataset = dataset.concatenate(filler.repeat(batches * batch_size - own))
-    dataset = dataset.batch(batch_size, drop_remainder=True)
-    known = tf.data.experimental.assert_cardinality(batches)
-    return dataset.apply(known).prefetch(tf.data.AUTOTUNE)
+    return evaluation_batches(
+        _each(masks, shard, prepare), nothing, masks.count, batch_size, shard
+    ).prefetch(tf.data.AUTOTUNE)
 
 
 def whole_pictures(masks, shard=(0, 1)):
-    """Every picture with its labels as it is, for `evaluate_segmentation`.
+    """Every image with its labels as it is, for `evaluate_segmentation`.
 
     Args:
         masks: the `MaskSet`.

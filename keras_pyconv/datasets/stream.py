@@ -1,11 +1,11 @@
-"""Training batches whose every element follows from a seed and a number.
+"""Batches whose every element follows from a seed and a number.
 
 Batch n depends on (seed, n) alone: neither on what was read before it, nor on
 the number of threads or workers, nor on `tf.random.set_seed`. So a run that is
-resumed at step n, or split over more workers, sees the same pictures. The
-fact a reader would get wrong: an example is skipped, and left to the other
-workers, before it is decoded; keep what is expensive in `prepare`, and let
-`examples` read as little as it can.
+resumed at step n, or split over more workers, sees the same images. The fact
+a reader would get wrong: an example is skipped, and left to the other workers,
+before it is decoded; keep what is expensive in `prepare`, and let `examples`
+read as little as it can.
 """
 
 import math
@@ -17,6 +17,7 @@ from keras_pyconv import arguments
 
 _PARALLEL = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
 _GROUP = 8  # examples that are tried at once
+_MOST = 2**63 - 1
 # What the seed of an epoch is for; no two uses draw alike.
 _ORDER, _EXAMPLE, _BATCH = range(3)
 
@@ -82,8 +83,7 @@ def training_stream(
         ValueError: an argument that no batch can be made with, also of
             `batches`.
     """
-    _check(count, batch_size, seed, shard)
-    arguments.integer("shuffle_buffer", shuffle_buffer, 1, 2**63 - 1, True)
+    arguments.integer("shuffle_buffer", shuffle_buffer, 1, _MOST, True)
     arguments.function("examples", examples)
     arguments.function("prepare", prepare)
     arguments.function("batch_map", batch_map, optional=True)
@@ -91,8 +91,8 @@ def training_stream(
     arguments.text("digest", digest, optional=True)
     if recorded is not None:
         arguments.instance("recorded", recorded, dict)
+    worker, workers = _checked_shard(count, batch_size, seed, shard)
     steps_per_epoch = count // batch_size
-    worker, workers = shard
     part = batch_size // workers
 
     def epoch_of(epoch, first_step):
@@ -122,28 +122,22 @@ def training_stream(
         return of_element
 
     def mapped(epoch, index, batch):
+        if batch_map is None:
+            return batch
         drawn = _drawn(seed, epoch[0], _BATCH)
-        step = index[0] // batch_size
-        return batch_map(*batch, tf.stack([drawn, step]))
+        return batch_map(*batch, tf.stack([drawn, index[0] // batch_size]))
 
     def batches(first_step=0):
-        _check_step(first_step)
-        first = tf.constant(int(first_step), tf.int64)
+        first_step = arguments.integer("first_step", first_step, 0, _MOST)
+        first = tf.constant(first_step, tf.int64)
         epochs = tf.data.Dataset.range(
-            int(first_step) // steps_per_epoch, tf.int64.max
+            first_step // steps_per_epoch, tf.int64.max
         )
         dataset = epochs.flat_map(lambda epoch: epoch_of(epoch, first))
-        if substitute is None:
-            dataset = dataset.map(prepared(prepare), **_PARALLEL)
-            dataset = dataset.batch(part, drop_remainder=True)
-        else:
-            functions = prepared(prepare), prepared(substitute)
-            dataset = _batched_groups(dataset, part, *functions)
-        dataset = dataset.map(
-            mapped if batch_map else lambda epoch, index, batch: batch,
-            **_PARALLEL,
-        )
-        return dataset.with_options(_options()).prefetch(tf.data.AUTOTUNE)
+        functions = [prepared(f) for f in (prepare, substitute) if f]
+        dataset = _batched_groups(dataset, part, *functions)
+        dataset = dataset.map(mapped, **_PARALLEL)
+        return _sharded_already(dataset).prefetch(tf.data.AUTOTUNE)
 
     batches.steps_per_epoch = steps_per_epoch
     batches.batch_size = batch_size
@@ -153,26 +147,23 @@ def training_stream(
     return batches
 
 
-def _check_step(first_step):
-    arguments.integer("first_step", first_step, 0, 2**63 - 1)
-
-
-def _check(count, batch_size, seed, shard):
-    arguments.integer("count", count, at_most=2**63 - 1)
-    arguments.integer("batch_size", batch_size, at_most=2**63 - 1)
-    arguments.integer("seed", seed, 0, 2**63 - 1)
+def _checked_shard(count, batch_size, seed, shard):
+    arguments.integer("count", count, at_most=_MOST)
+    arguments.integer("batch_size", batch_size, at_most=_MOST)
+    arguments.integer("seed", seed, 0, _MOST)
     if batch_size > count:
         raise ValueError(
             f"An epoch of {count} examples holds no batch of {batch_size}; "
             f"the largest possible `batch_size` is {count}."
         )
-    _, workers = arguments.shard(shard)
+    worker, workers = arguments.shard(shard)
     if batch_size % workers:
         raise ValueError(
             f"`batch_size` must be a multiple of the {workers} workers. "
             f"Received: batch_size={batch_size}; the nearest below is "
             f"{batch_size // workers * workers}"
         )
+    return worker, workers
 
 
 def _drawn(seed, epoch, use):
@@ -182,6 +173,41 @@ def _drawn(seed, epoch, use):
         [3], pair, minval=None, maxval=None, dtype=tf.int64
     )
     return draws[use]
+
+
+def apart(seed, use):
+    """The seed of an example for one of its uses, numbered from 0."""
+    return tf.random.experimental.stateless_fold_in(seed, use)
+
+
+def evaluation_batches(dataset, filling, count, batch_size, shard):
+    """Batches of one size, of which every worker has as many.
+
+    Args:
+        dataset: of this worker's examples.
+        filling: an example that fills the last batch up.
+        count: examples of all workers.
+        batch_size: examples in a batch of this worker.
+        shard: `(index, workers)`.
+    """
+    batches = -(-count // (shard[1] * batch_size))
+    endless = tf.data.Dataset.from_tensors(filling).repeat()
+    dataset = dataset.concatenate(endless).take(batches * batch_size)
+    dataset = dataset.batch(batch_size, drop_remainder=True)
+    return _sharded_already(dataset)
+
+
+def _sharded_already(dataset):
+    """A strategy must not shard again what is a worker's part."""
+    options = tf.data.Options()
+    options.deterministic = True
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.OFF
+    )
+    return dataset.with_options(options)
+
+
+# Examples that fail ----------------------------------------------------------
 
 
 def map_or_substitute(dataset, function, substitute=None):
@@ -221,7 +247,7 @@ def _one_each(dataset, function, ahead):
     )
 
 
-def _batched_groups(dataset, part, function, substitute):
+def _batched_groups(dataset, part, function, substitute=None):
     """Batches of `map_or_substitute` of an endless data set.
 
     To try an element and to catch its failure costs as much as a third of an
@@ -230,7 +256,7 @@ def _batched_groups(dataset, part, function, substitute):
     """
     specs = tf.nest.flatten(dataset.element_spec)
     even = all(spec.shape.is_fully_defined() for spec in specs)
-    group = math.gcd(part, _GROUP) if even else 1
+    group = math.gcd(part, _GROUP) if even and substitute else 1
     if group == 1:
         dataset = map_or_substitute(dataset, function, substitute)
         return dataset.batch(part, drop_remainder=True)
@@ -262,13 +288,3 @@ def _batched_groups(dataset, part, function, substitute):
     dataset = dataset.batch(group, drop_remainder=True)
     dataset = _one_each(dataset, tried, 4)
     return dataset.batch(part // group, drop_remainder=True).map(joined)
-
-
-def _options():
-    options = tf.data.Options()
-    options.deterministic = True
-    # The stream is sharded already; a strategy must not do so again.
-    options.experimental_distribute.auto_shard_policy = (
-        tf.data.experimental.AutoShardPolicy.OFF
-    )
-    return options

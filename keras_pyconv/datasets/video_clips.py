@@ -1,32 +1,44 @@
-"""Clips to train on, from files and from sets of TFDS.
+"""Clips to train on and views to test with, from files and sets of TFDS.
 
-Files are decoded in other processes (`tasks.video.processes`), only the
-frames of a clip and those since the key frame before it; of a set of TFDS,
-which stores frames as JPEG, only those of a clip. Both draw the same things:
-a place in the video, a short side, a square, a flip, once for all frames.
+Files are decoded in other processes (`tasks.video.processes`), only the frames
+of a clip and those since the key frame before it; of a set of TFDS, which
+stores frames as JPEG, only those of a clip. In training both draw a place in
+the video, a short side, a square and a flip, once for all frames. In testing
+at most ten clips lie evenly over a video, in three squares each (supplement,
+section 2).
 
-The preprocessing of tf-models-official does the latter too. It is not used:
-it asks for one exact TensorFlow, and what is needed of it are a few lines.
-
-The fact a reader would get wrong: a video that cannot be read is replaced by
-another one, drawn by the same seed, and its label goes with it.
+The fact a reader would get wrong: no video that cannot be read is left out in
+silence. In training another one, drawn by the same seed, replaces it with its
+label; in testing it comes without views, or with weight 0.
 """
+
+import functools
+import itertools
 
 import numpy as np
 import tensorflow as tf
 
 from keras_pyconv import arguments
+from keras_pyconv.datasets.ahead import ahead
 from keras_pyconv.datasets.broken import BrokenVideos
-from keras_pyconv.datasets.stream import training_stream
-from keras_pyconv.datasets.video_evaluation import decoded_frames
-from keras_pyconv.tasks.video.clips import Clips, normalized
-from keras_pyconv.tasks.video.decoding import ATTEMPTS
-from keras_pyconv.tasks.video.files import UnreadableVideo
+from keras_pyconv.datasets.stream import (
+    apart,
+    evaluation_batches,
+    training_stream,
+)
+from keras_pyconv.tasks.image import read_image
+from keras_pyconv.tasks.video.clips import Clips, check_views, normalized
+from keras_pyconv.tasks.video.decoding import (
+    ATTEMPTS,
+    clip_numbers,
+    even_starts,
+    views_of_clip,
+)
+from keras_pyconv.tasks.video.files import LEAST_FRAMES, UnreadableVideo
 from keras_pyconv.tasks.video.processes import Decoders
 
-# Other videos that are tried where one cannot be read.
-SUBSTITUTES = 20
-# Seeds of one clip are drawn apart by what they are for.
+SUBSTITUTES = 20  # other videos that are tried where one cannot be read
+# What the seed of a clip is for.
 _PLACE, _SIDE, _SQUARE, _FLIP = range(4)
 _FLIP_DRAW = 2  # of the numbers that `decoding.random_clip` takes
 
@@ -61,21 +73,15 @@ def training_clips(
     arguments.examples("videos", videos)
     arguments.instance("clips", clips, Clips)
     broken = broken or BrokenVideos.among(videos)
-    options = {
-        "batch_size": batch_size,
-        "seed": seed,
-        "shard": shard,
-        "digest": videos.digest,
-    }
+    options = {"batch_size": batch_size, "seed": seed, "shard": shard}
+    options["digest"] = videos.digest
     if videos.paths is None:
         return training_stream(
             videos.examples,
             videos.count,
-            lambda example, seed: _of_frames(example, seed, clips),
+            _of_frames(clips, _good_frames),
             shuffle_buffer=shuffle_buffer,
-            substitute=lambda example, seed: _of_damaged_frames(
-                example, seed, clips, broken
-            ),
+            substitute=_of_frames(clips, _damaged_frames(clips, broken)),
             **options,
         )
     read = _reader(videos, clips, decoders or Decoders(), broken)
@@ -136,8 +142,19 @@ def _reader(videos, clips, decoders, broken):
     return read
 
 
-def _apart(seed, use):
-    return tf.random.experimental.stateless_fold_in(seed, use)
+# Sets of TFDS ----------------------------------------------------------------
+
+
+def _of_frames(clips, pixels_of):
+    """A function of an example and a seed to a random clip and its label."""
+
+    def prepare(example, seed):
+        count = tf.maximum(tf.shape(example["video"], tf.int64)[0], 1)
+        pixels = pixels_of(example, _random_numbers(count, seed, clips))
+        label = tf.cast(example["label"], tf.int64)
+        return _random_square(pixels, seed, clips), label
+
+    return prepare
 
 
 def _random_numbers(count, seed, clips):
@@ -145,60 +162,20 @@ def _random_numbers(count, seed, clips):
     steps = clips.stride * tf.range(clips.frames, dtype=tf.int64)
     places = tf.maximum(count - steps[-1], 1)
     start = tf.random.stateless_uniform(
-        [], _apart(seed, _PLACE), 0, places, tf.int64
+        [], apart(seed, _PLACE), 0, places, tf.int64
     )
     return (start + steps) % count
 
 
-def _of_frames(example, seed, clips):
-    """A random clip of encoded frames, and its label."""
-    frames = example["video"]
-    count = tf.shape(frames, tf.int64)[0]
-    encoded = tf.gather(frames, _random_numbers(count, seed, clips))
-    pixels = tf.map_fn(
+def _good_frames(example, numbers):
+    return tf.map_fn(
         lambda frame: tf.io.decode_jpeg(frame, 3),
-        encoded,
+        tf.gather(example["video"], numbers),
         fn_output_signature=tf.TensorSpec((None, None, 3), tf.uint8),
     )
-    return _random_square(pixels, seed, clips), _label(example)
 
 
-def _label(example):
-    return tf.cast(example["label"], tf.int64)
-
-
-def _random_square(pixels, seed, clips):
-    """Scales, crops and flips all frames alike; computes the square alone."""
-    low, high = clips.short_sides
-    side = tf.random.stateless_uniform(
-        [], _apart(seed, _SIDE), low, high + 1, tf.int32
-    )
-    sides = tf.shape(pixels)[1:3]
-    shortest = tf.reduce_min(sides)
-    scaled = tf.cast(tf.round(side * sides / shortest), tf.float32)
-    draws = tf.random.stateless_uniform([2], _apart(seed, _SQUARE))
-    corner = tf.floor(draws * (scaled - clips.size + 1.0))
-    square = _scaled_square(pixels, scaled, corner, clips.size)
-    if clips.flip:
-        flip = tf.random.stateless_uniform([], _apart(seed, _FLIP)) < 0.5
-        square = tf.where(flip, square[:, :, ::-1], square)
-    shape = (clips.frames, clips.size, clips.size, 3)
-    return normalized(tf.ensure_shape(square, shape), clips)
-
-
-def _scaled_square(pixels, scaled, corner, size):
-    """The square at `corner` of frames as large as `scaled`, float32."""
-    return tf.raw_ops.ScaleAndTranslate(
-        images=pixels,
-        size=(size, size),
-        scale=scaled / tf.cast(tf.shape(pixels)[1:3], tf.float32),
-        translation=-corner,
-        kernel_type="triangle",
-        antialias=True,
-    )
-
-
-def _of_damaged_frames(example, seed, clips, broken):
+def _damaged_frames(clips, broken):
     """The same where a frame does not decode: its neighbour stands for it.
 
     Where none does, the clip is of the mean colour, and the video is named.
@@ -215,11 +192,218 @@ def _of_damaged_frames(example, seed, clips, broken):
         broken.retry(name, "a frame does not decode; its neighbour was taken")
         return good
 
-    frames = example["video"]
-    count = tf.shape(frames, tf.int64)[0]
-    numbers = _random_numbers(tf.maximum(count, 1), seed, clips)
-    pixels = tf.numpy_function(
-        decoded, [frames, numbers, example["name"]], tf.uint8
+    def pixels_of(example, numbers):
+        given = [example["video"], numbers, example["name"]]
+        pixels = tf.numpy_function(decoded, given, tf.uint8)
+        return tf.ensure_shape(pixels, (clips.frames, None, None, 3))
+
+    return pixels_of
+
+
+def _random_square(pixels, seed, clips):
+    """Scales, crops and flips all frames alike; computes the square alone."""
+    low, high = clips.short_sides
+    side = tf.random.stateless_uniform(
+        [], apart(seed, _SIDE), low, high + 1, tf.int32
     )
-    pixels = tf.ensure_shape(pixels, (clips.frames, None, None, 3))
-    return _random_square(pixels, seed, clips), _label(example)
+    sides = tf.shape(pixels)[1:3]
+    scaled = tf.round(side * sides / tf.reduce_min(sides))
+    scaled = tf.cast(scaled, tf.float32)
+    draws = tf.random.stateless_uniform([2], apart(seed, _SQUARE))
+    corner = tf.floor(draws * (scaled - clips.size + 1.0))
+    square = tf.raw_ops.ScaleAndTranslate(
+        images=pixels,
+        size=(clips.size, clips.size),
+        scale=scaled / tf.cast(sides, tf.float32),
+        translation=-corner,
+        kernel_type="triangle",
+        antialias=True,
+    )
+    if clips.flip:
+        flip = tf.random.stateless_uniform([], apart(seed, _FLIP)) < 0.5
+        square = tf.where(flip, square[:, :, ::-1], square)
+    shape = (clips.frames, clips.size, clips.size, 3)
+    return normalized(tf.ensure_shape(square, shape), clips)
+
+
+# Testing ---------------------------------------------------------------------
+
+
+def evaluation_clips(
+    videos,
+    clips=Clips(),
+    *,
+    batch_size,
+    shard=(0, 1),
+    decoders=None,
+    broken=None,
+):
+    """The central clip of every video, its central square, in their order.
+
+    For a quick look in the course of training, through
+    `keras_pyconv.training.validation_data`. The last batch is filled up, and a
+    video that cannot be read is a clip of zeros: both have weight 0.
+
+    Args:
+        videos: the `VideoSet`.
+        clips: the `Clips`.
+        batch_size: clips in a batch of this worker.
+        shard: `(index, workers)`; worker `index` gets every `workers`-th.
+        decoders: the `Decoders`; None makes one a processor.
+        broken: a `BrokenVideos`; None makes one for this set.
+
+    Returns:
+        `tf.data.Dataset` of float32 clips
+        `(batch, frames, resize, resize, 3)`, int64 labels `(batch,)` and
+        float32 weights `(batch,)`, 1 or 0.
+    """
+    arguments.examples("videos", videos)
+    arguments.instance("clips", clips, Clips)
+    arguments.integer("batch_size", batch_size)
+    shard = arguments.shard(shard)
+    shape = (clips.frames, clips.resize, clips.resize, 3)
+
+    def rows():
+        for _, pixels, label in video_views(
+            videos,
+            clips,
+            most_clips=1,
+            crops=1,
+            shard=shard,
+            decoders=decoders,
+            broken=broken,
+        ):
+            is_good = pixels is not None
+            clip = pixels[0] if is_good else np.zeros(shape, "uint8")
+            yield clip, label, float(is_good)
+
+    signature = (
+        tf.TensorSpec(shape, tf.uint8),
+        tf.TensorSpec((), tf.int64),
+        tf.TensorSpec((), tf.float32),
+    )
+    dataset = tf.data.Dataset.from_generator(rows, output_signature=signature)
+    filling = [tf.zeros(spec.shape, spec.dtype) for spec in signature]
+    return (
+        evaluation_batches(
+            dataset, tuple(filling), videos.count, batch_size, shard
+        )
+        .map(lambda pixels, *rest: (normalized(pixels, clips), *rest))
+        .prefetch(1)
+    )
+
+
+def video_views(
+    videos,
+    clips=Clips(),
+    *,
+    most_clips=10,
+    crops=3,
+    shard=(0, 1),
+    decoders=None,
+    broken=None,
+):
+    """Every video once, in its views for testing.
+
+    Args:
+        videos: the `VideoSet`.
+        clips: the `Clips`; its `resize` is the side of the views.
+        most_clips: at most so many, evenly over the video.
+        crops: squares of each clip, evenly along its long side.
+        shard: `(index, workers)`; worker `index` gets every `workers`-th.
+        decoders: the `Decoders`; None makes one a processor.
+        broken: a `BrokenVideos`; None makes one for this set.
+
+    Yields:
+        The name of the video; its views, uint8
+        `(views, frames, resize, resize, 3)`, or None where it cannot be
+        read; its label. As many are read ahead as there are decoders.
+    """
+    arguments.examples("videos", videos)
+    arguments.instance("clips", clips, Clips)
+    check_views(most_clips, crops)
+    worker, workers = arguments.shard(shard)
+    broken = broken or BrokenVideos.among(videos)
+    decoders = decoders or Decoders()
+    options = {
+        "clips": most_clips,
+        "crops": crops,
+        "frames": clips.frames,
+        "stride": clips.stride,
+        "size": clips.resize,
+    }
+
+    if videos.paths is None:
+        rows = videos.examples(None).shard(workers, worker).as_numpy_iterator()
+        rows = (
+            (row["name"].decode(errors="replace"), row["label"], row["video"])
+            for row in rows
+        )
+    else:
+        rows = zip(videos.paths, videos.labels, videos.paths)
+        rows = itertools.islice(rows, worker, None, workers)
+
+    def views_of(row):
+        name, label, video = row
+        try:
+            if videos.paths is None:
+                views, notes = _views_of_frames(video, **options), []
+            else:
+                views, notes = decoders("view_clips", video, **options)
+        except UnreadableVideo as error:
+            views, notes = None, str(error)
+        return name, views, notes, int(label)
+
+    for name, views, notes, label in ahead(views_of, rows, decoders.processes):
+        if views is None:
+            broken.skip(name, notes)
+        else:
+            for reason in notes:
+                broken.retry(name, reason)
+        yield name, views, label
+
+
+def _views_of_frames(encoded, *, clips, crops, frames, stride, size):
+    """What `decoding.view_clips` does, of encoded frames."""
+    if len(encoded) < LEAST_FRAMES:
+        raise UnreadableVideo(f"there are {len(encoded)} frames")
+    views = []
+    for start in even_starts(len(encoded), clips, frames, stride):
+        numbers = clip_numbers(len(encoded), start, frames, stride)
+        pixels = decoded_frames(encoded, numbers)
+        if pixels is None:
+            raise UnreadableVideo("no frame decodes")
+        sides = np.array(pixels.shape[1:3])
+        scaled = np.round(size * sides / sides.min()).astype("float32")
+        whole = tf.image.resize(pixels, scaled.astype(int), antialias=True)
+        whole = np.clip(np.round(whole), 0, 255).astype("uint8")
+        views += views_of_clip(whole, crops, size)
+    return np.stack(views)
+
+
+def decoded_frames(frames, numbers):
+    """Pixels of encoded frames; of a damaged one its nearest neighbour's.
+
+    Args:
+        frames: sequence of bytes.
+        numbers: which of them.
+
+    Returns:
+        uint8 array `(numbers, height, width, 3)`; None where nothing decodes.
+    """
+
+    @functools.cache
+    def pixels(number):
+        try:
+            return read_image(frames[number], exif=False)
+        except ValueError:
+            return None
+
+    found = []
+    for wanted in map(int, numbers):
+        near = sorted(range(len(frames)), key=lambda n: abs(n - wanted))
+        good = next((n for n in near if pixels(n) is not None), None)
+        if good is None:
+            return None
+        found.append(pixels(good))
+    return np.stack(found)

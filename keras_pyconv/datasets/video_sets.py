@@ -1,7 +1,7 @@
 """Labelled videos by name: folders of classes, a CSV, or a set of TFDS.
 
-Nothing here decodes a frame. A video is a file, or a folder of pictures, one
-a frame; a set of TFDS stores its frames as JPEG or PNG.
+A video is a file, or a folder of images, one a frame; a set of TFDS stores its
+frames as JPEG or PNG.
 
 The fact a reader would get wrong: classes are numbered by their sorted names,
 of the training split where there are folders, and of the whole CSV.
@@ -11,19 +11,20 @@ import csv
 import dataclasses
 import io
 import os
-import pathlib
-from collections.abc import Callable, Mapping
 
 from keras_pyconv import arguments
-from keras_pyconv.datasets.fingerprints import below, digest, tfds_digest
+from keras_pyconv.datasets.sets import (
+    ExampleSet,
+    below,
+    digest,
+    opened,
+    refuse,
+    tfds_set,
+)
 from keras_pyconv.datasets.splits import (
     VALIDATION,
-    check_set,
     class_folders,
-    opened,
     split_named,
-    tfds_examples,
-    tfds_split,
 )
 from keras_pyconv.listing import IMAGES, VIDEOS, Listing
 from keras_pyconv.reading import is_text, read_text, short
@@ -31,38 +32,24 @@ from keras_pyconv.reading import is_text, read_text, short
 KINDS = (VIDEOS, IMAGES)
 # Columns of the lists that Kinetics comes with, beside "label" and "split".
 _KINETICS = ("youtube_id", "time_start", "time_end")
-_SPLITS = {"validate": VALIDATION[1]}
+_SPLITS = {"validate": VALIDATION[1]}  # Kinetics' own word for it
 _DIGITS = 7  # too many for the number of a class
-SHOWN = 3  # lines that a message names
 
 
-@dataclasses.dataclass(frozen=True)
-class VideoSet:
+@dataclasses.dataclass(frozen=True, eq=False)
+class VideoSet(ExampleSet):
     """One split of a data set of labelled videos.
 
+    Sets of TFDS have `examples` with `video` (encoded frames), `label` and
+    `name`; others have paths instead.
+
     Attributes:
-        name: of the data set and split, for messages.
-        classes: names of the classes in the order of the labels.
-        count: how many videos there are.
         paths: of the files or folders of frames; None for a set of TFDS.
         labels: of each path; None for a set of TFDS.
-        examples: function of an order to a `tf.data.Dataset` of dicts with
-            `video` (encoded frames), `label` and `name`; None where there
-            are paths. The order is an int64 scalar tensor, such as an epoch,
-            or None for that of the files.
-        digest: text that is another where names or labels are; see
-            `training_stream`.
-        problems: how many files were left out, by reason.
     """
 
-    name: str
-    classes: tuple[str, ...]
-    count: int
     paths: tuple[str, ...] | None = None
     labels: tuple[int, ...] | None = None
-    examples: Callable | None = None
-    digest: str | None = None
-    problems: Mapping = dataclasses.field(default_factory=dict)
 
 
 def video_set(name, split="train", data_dir=None, root=None) -> VideoSet:
@@ -82,23 +69,16 @@ def video_set(name, split="train", data_dir=None, root=None) -> VideoSet:
         data_dir: where TFDS keeps its data sets.
         root: what the paths of a CSV begin at; None for the CSV's folder.
 
-    Returns:
-        The `VideoSet`.
-
     Raises:
         ValueError: no such data set or split, no classes, or no videos.
     """
-    check_set(name, split, data_dir)
     if root is not None:
-        arguments.folder("root", root)
-    if str(name).lower().endswith(".csv") and not os.path.isdir(name):
-        return _csv_set(pathlib.Path(name), split, root)
-    return opened(
-        name,
-        data_dir,
-        lambda root: _folder_set(root, split),
-        lambda builder: _tfds_set(builder, split),
-    )
+        root = arguments.folder("root", root)
+
+    def of_csv(path, split):
+        return _csv_set(path, split, root or path.parent)
+
+    return opened(name, split, data_dir, _folder_set, _tfds_set, of_csv)
 
 
 # Folders ---------------------------------------------------------------------
@@ -153,10 +133,10 @@ def _of_rows(name, rows, classes, root, problems=None):
         name,
         tuple(classes),
         len(rows),
-        paths,
-        labels,
         digest=digest(classes, below(root, paths), labels),
         problems=problems or {},
+        paths=paths,
+        labels=labels,
     )
 
 
@@ -181,21 +161,14 @@ def _csv_rows(path):
                 wrong.append(f"line {reader.line_num} has {len(values)}")
     except csv.Error as error:
         wrong.append(f"line {reader.line_num}: {error}")
-    _refuse_lines(
+    refuse(
         path,
         wrong,
-        f"cannot be read as the {len(columns or ())} columns of the first",
+        f"of its lines cannot be read as the {len(columns or ())} columns of "
+        "the first",
         "Put values that hold a comma or a quote in quotes.",
     )
     return columns or [], rows
-
-
-def _refuse_lines(path, wrong, what, advice):
-    if wrong:
-        raise ValueError(
-            f"{path}: {len(wrong)} of its lines {what}: "
-            f"{'; '.join(wrong[:SHOWN])}. {advice}"
-        )
 
 
 def _check_columns(path, columns):
@@ -220,10 +193,10 @@ def _check_rows(path, rows, columns):
             times = ("time_start", "time_end")
             bad += [name for name in times if not _is_time(row[name])]
         wrong += [f"line {line}: {n} is {short(row[n])}" for n in bad[:1]]
-    _refuse_lines(
+    refuse(
         path,
         wrong,
-        "do not name a video",
+        "of its lines do not name a video",
         f"Each needs {', '.join(names)}; times are in seconds, from 0 on.",
     )
 
@@ -236,25 +209,19 @@ def _is_time(value):
         return False
 
 
-def _numbered(path, rows):
-    """Classes of labels that are numbers already, and stay what they are."""
-    numbers = [int(row["label"][-_DIGITS:]) for _, row in rows]
+def _check_numbers(path, rows):
+    """Refuses numbers as labels that are too long for those of classes."""
     wrong = [
         f"line {line}: {short(row['label'])}"
         for line, row in rows
         if len(row["label"].lstrip("0")) >= _DIGITS
     ]
-    _refuse_lines(
+    refuse(
         path,
         wrong,
-        "have a label that is no number of a class",
+        "of its lines have a label that is no number of a class",
         f"Numbers of classes are below {10 ** (_DIGITS - 1):,}; or give names.",
     )
-    rows = [
-        (line, {**row, "label": str(number)})
-        for (line, row), number in zip(rows, numbers)
-    ]
-    return [str(number) for number in range(max(numbers) + 1)], rows
 
 
 def _check_repeated(path, rows):
@@ -268,28 +235,29 @@ def _check_repeated(path, rows):
                 f"{short(name)} is {short(label)} in line {first} and "
                 f"{short(row['label'])} in line {line}"
             )
-    _refuse_lines(
+    refuse(
         path,
         wrong,
-        "give a video another label than before",
+        "of its lines give a video another label than before",
         "A video has one class.",
     )
 
 
 def _csv_set(path, split, root):
-    root = path.parent if root is None else pathlib.Path(root)
     columns, rows = _csv_rows(path)
     _check_columns(path, columns)
     _check_rows(path, rows, columns)
     classes = sorted({row["label"] for _, row in rows})
+    # Numbers are classes already, and stay what they are.
     if classes and all(x.isascii() and x.isdigit() for x in classes):
-        classes, rows = _numbered(path, rows)
+        _check_numbers(path, rows)
+        for _, row in rows:
+            row["label"] = str(int(row["label"]))
+        most = max(int(row["label"]) for _, row in rows)
+        classes = [str(number) for number in range(most + 1)]
     if "split" in columns:
-        # Kinetics' own word for it.
-        rows = [
-            (line, {**row, "split": _SPLITS.get(row["split"], row["split"])})
-            for line, row in rows
-        ]
+        for _, row in rows:
+            row["split"] = _SPLITS.get(row["split"], row["split"])
         known = sorted({row["split"] for _, row in rows})
         split = split_named(split, known, path)
         rows = [(line, row) for line, row in rows if row["split"] == split]
@@ -320,28 +288,13 @@ def _tfds_set(builder, split):
             f"{name!r} is no set of videos: its {video!r} is a "
             f"{type(features[video]).__name__}."
         )
-    split = tfds_split(builder, split)
 
-    def read(dataset):
-        return dataset.map(
-            lambda example: {
-                "video": example[video],
-                "label": example[label],
-                "name": example["tfds_id"],
-            }
-        )
+    def columns(_, example):
+        return {"video": example[video], "label": example[label]}
 
     # Frames stay encoded: only those of a clip are decoded.
-    examples = tfds_examples(builder, split, [video], read)
-    classes = tuple(features[label].names)
-    count = len(examples())
-    return VideoSet(
-        f"{name}, {split}",
-        classes,
-        count,
-        examples=examples,
-        digest=tfds_digest(builder, split),
-    )
+    classes = features[label].names
+    return tfds_set(VideoSet, builder, split, [video], columns, classes)
 
 
 def _keys(name, features):
@@ -350,9 +303,9 @@ def _keys(name, features):
 
     kinds = (tfds.features.Video, tfds.features.ClassLabel)
     found = [
-        [key for key, feature in features.items() if isinstance(feature, kind)]
+        next((n for n, one in features.items() if isinstance(one, kind)), None)
         for kind in kinds
     ]
-    if not all(found):
+    if None in found:
         raise ValueError(f"{name!r} has no feature of videos with a label.")
-    return found[0][0], found[1][0]
+    return found

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_pyconv.datasets.class_folders import split_class_folder
+from keras_pyconv.datasets.picture_sets import split_class_folder
 
 
 def fill(root, counts):

@@ -8,13 +8,13 @@ import pytest
 import tensorflow as tf
 
 from keras_pyconv.datasets import detection_augmentation as augmentation
-from keras_pyconv.datasets.coco_files import coco_files
 from keras_pyconv.datasets.detection import (
     augmented,
     evaluation_scenes,
     training_scenes,
     usable_objects,
 )
+from keras_pyconv.datasets.detection_sets import coco_files
 from keras_pyconv.tasks.detection import decode, default_boxes
 from keras_pyconv.tasks.preprocessing import Preprocessing
 from tests.datasets import scenes

@@ -9,7 +9,7 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 
 from keras_pyconv import datasets  # noqa: E402
-from keras_pyconv.datasets.fingerprints import digest  # noqa: E402
+from keras_pyconv.datasets.sets import digest  # noqa: E402
 from tests.datasets import mask_folders, scenes  # noqa: E402
 
 OPTIONS = {"batch_size": 1, "seed": 1}

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from keras_pyconv.datasets.broken import BrokenVideos
-from keras_pyconv.datasets.video_clips import training_clips
-from keras_pyconv.datasets.video_evaluation import (
+from keras_pyconv.datasets.video_clips import (
     decoded_frames,
     evaluation_clips,
+    training_clips,
     video_views,
 )
 from keras_pyconv.datasets.video_sets import VideoSet
@@ -34,7 +34,7 @@ def videos_of(film_folder, names):
     paths = tuple(str(film_folder / name) for name in names)
     labels = tuple(range(len(names)))
     classes = tuple(f"class {label}" for label in labels)
-    return VideoSet("films", classes, len(names), paths, labels)
+    return VideoSet("films", classes, len(names), paths=paths, labels=labels)
 
 
 def first(batches, number, start=0):

@@ -1,0 +1,290 @@
+"""What the sets of all tasks share: the record, lists, digests and TFDS.
+
+The fact a reader would get wrong: an order is a number, such as an epoch, and
+the same number is the same order in every process; TFDS's own cache would keep
+the order of the first one.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import logging
+import os
+import pathlib
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from keras_pyconv import arguments
+from keras_pyconv.datasets.splits import split_named
+from keras_pyconv.tasks.orientation import headers, orientations
+
+log = logging.getLogger(__name__)
+
+SHOWN = 3  # files or lines that a message names
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ExampleSet:
+    """One split of a data set.
+
+    Attributes:
+        name: of the data set and split, for messages.
+        classes: names of the classes in the order of the labels.
+        count: how many examples there are.
+        examples: function of an order to a `tf.data.Dataset` of dicts. The
+            order is an int64 scalar tensor, such as an epoch, or None for the
+            order of the files.
+        are_files: whether examples hold paths; else encoded images.
+        digest: text that is another where names or labels are; see
+            `training_stream`.
+        problems: how many files or rows were left out or changed, by reason.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    count: int
+    examples: Callable | None = None
+    are_files: bool = False
+    digest: str | None = None
+    problems: Mapping = dataclasses.field(default_factory=dict)
+
+    def encoded(self, example, key="picture"):
+        """The bytes of an example's file, a string scalar."""
+        value = example[key]
+        return tf.io.read_file(value) if self.are_files else value
+
+
+def in_order(columns):
+    """The `examples` of an `ExampleSet` of columns, lists of one length."""
+    count = len(next(iter(columns.values())))
+
+    def examples(order=None):
+        dataset = tf.data.Dataset.from_tensor_slices(columns)
+        if order is None:
+            return dataset
+        return dataset.shuffle(count, order, reshuffle_each_iteration=False)
+
+    return examples
+
+
+def opened(
+    name,
+    split,
+    data_dir,
+    of_folder,
+    of_builder,
+    of_csv=None,
+    builder_of=None,
+):
+    """A set by its name, as all tasks take it.
+
+    Args:
+        name: an existing folder, the name of a TFDS data set, or a prepared
+            builder of TFDS.
+        split: as the user says it.
+        data_dir: where TFDS keeps its data sets.
+        of_folder: function of the folder's path and the split to the set.
+        of_builder: function of the builder and the split to the set.
+        of_csv: likewise of the path of a CSV file, where there are such sets.
+        builder_of: function as `tfds_builder`, the default.
+
+    Raises:
+        ValueError: nothing has this name.
+    """
+    is_builder = hasattr(name, "as_dataset")
+    if not is_builder:
+        rule = "a folder, a name of TFDS or its builder"
+        arguments.instance("name", name, (str, os.PathLike), rule)
+        arguments.path("name", name)
+    arguments.text("split", split)
+    if data_dir is not None:
+        data_dir = os.fspath(arguments.path("data_dir", data_dir))
+    if is_builder:
+        return of_builder(name, split)
+    if os.path.isdir(name):
+        return of_folder(pathlib.Path(name), split)
+    if of_csv and str(name).lower().endswith(".csv"):
+        return of_csv(pathlib.Path(name), split)
+    if os.path.isabs(name):
+        raise ValueError(f"There is no folder {os.fspath(name)!r}.")
+    builder = (builder_of or tfds_builder)(str(name), data_dir)
+    return of_builder(builder, split)
+
+
+def refuse(where, wrong, what, advice):
+    """Refuses a set if anything is wrong, and names the first of it."""
+    if wrong:
+        named = "; ".join(wrong[:SHOWN])
+        raise ValueError(f"{where}: {len(wrong)} {what}: {named}. {advice}")
+
+
+def orientations_for(where, names, paths, sizes, what, advice):
+    """How image files lie that must be turned for their boxes or masks.
+
+    Args:
+        where: the set, for messages.
+        names: of the images, for messages.
+        paths: of the images.
+        sizes: height and width of each as its boxes or mask say; None where
+            they are not known.
+        what: is wrong of an image of neither size.
+        advice: what to do then.
+
+    Returns:
+        As `orientations`.
+    """
+    found = headers(paths)
+    wrong = [
+        f"{name} is {header}, and not {size[0]} x {size[1]}"
+        for name, header, size in zip(names, found, sizes)
+        # What cannot be read is named where it is decoded.
+        if header and size and size not in (header.stored, header.turned)
+    ]
+    refuse(where, wrong, what, advice)
+    chosen, problems = orientations(found, sizes)
+    for reason, count in problems.items():
+        log.warning("%s: %d %s", where, count, reason)
+    return chosen, problems
+
+
+# Fingerprints ----------------------------------------------------------------
+#
+# A run keeps the digest of its training data, so that it does not go on with
+# other data unnoticed. It follows from names and labels, not from pixels; nor
+# from where a folder lies, so that data may be moved.
+
+
+def digest(*columns) -> str:
+    """SHA-256, in hexadecimal, of columns: lists or arrays."""
+    found = hashlib.sha256()
+    for column in columns:
+        if isinstance(column, np.ndarray):
+            content = column.tobytes()
+        else:
+            # No name of a file holds the byte 0.
+            content = b"".join(os.fsencode(str(v)) + b"\0" for v in column)
+        found.update(len(content).to_bytes(8, "little") + content)
+    return found.hexdigest()
+
+
+def below(root, paths):
+    """The paths as they are named from a folder on."""
+    start = os.path.join(root, "")
+    return [path.removeprefix(start) for path in paths]
+
+
+def _tfds_digest(builder, split):
+    """Digest of what TFDS says of the files and examples of a split.
+
+    TFDS names an example by its file and place, so that this stands for the
+    names; the bytes in all files tell apart what was prepared of other data.
+    None where a builder that was made by hand does not say what it has.
+    """
+    splits = builder.info.splits
+    base = split.partition("[")[0]
+    if base not in splits:
+        return None
+    files = [
+        f"{os.path.basename(file.filename)} {file.skip} {file.take}"
+        for file in splits[split].file_instructions
+    ]
+    return digest([builder.info.full_name, splits[base].num_bytes], files)
+
+
+# TFDS ------------------------------------------------------------------------
+
+
+@functools.cache
+def tfds_builder(name, data_dir):
+    """The prepared builder of TFDS; asked for once for all splits.
+
+    Args:
+        name: of the data set, also with its config.
+        data_dir: where TFDS keeps its data sets, a string or None.
+
+    Raises:
+        ValueError: TFDS has no such data set.
+        FileNotFoundError: its archives are to be fetched by hand.
+    """
+    import tensorflow_datasets as tfds
+
+    if name.partition("/")[0] == "digits_in_photos":
+        from keras_pyconv.datasets.digits import builder_module
+
+        builder_module()
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError as error:
+        raise ValueError(
+            f"{name!r} is neither an existing folder nor a data set of TFDS: "
+            f"{str(error).splitlines()[0]}"
+        ) from None
+    try:
+        builder.download_and_prepare()
+    except AssertionError as error:
+        if not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+            raise
+        raise FileNotFoundError(" ".join(str(error).split())) from error
+    return builder
+
+
+def _tfds_split(builder, split):
+    """The name by which TFDS knows a split or a part, such as "train[:9]"."""
+    base, bracket, part = split.partition("[")
+    known = list(builder.info.splits)
+    if not known:
+        # A builder that was made by hand may not say what it has.
+        return split
+    return split_named(base, known, builder.info.full_name) + bracket + part
+
+
+def tfds_set(kind, builder, split, stored, columns, classes, **fields):
+    """A split of TFDS as a set of ours.
+
+    Args:
+        kind: `ExampleSet` or a class of it.
+        builder: of TFDS, prepared.
+        split: as the user says it.
+        stored: names of the features that stay as they are stored.
+        columns: function of the number and the dict of an example of TFDS to
+            ours, which gets the example's own `name` besides.
+        classes: names of the classes.
+        **fields: others of the set.
+    """
+    import tensorflow_datasets as tfds
+
+    split = _tfds_split(builder, split)
+    known = ("file_name", "image/filename")
+    own = [name for name in known if name in builder.info.features]
+    own_name = (*own, "tfds_id")[0]
+
+    @tf.autograph.experimental.do_not_convert
+    def examples(order=None):
+        dataset = builder.as_dataset(
+            split=split,
+            decoders={name: tfds.decode.SkipDecoding() for name in stored},
+            shuffle_files=order is not None,
+            read_config=tfds.ReadConfig(
+                shuffle_seed=order,
+                shuffle_reshuffle_each_iteration=False,
+                add_tfds_id=own_name == "tfds_id",
+                try_autocache=False,
+            ),
+        )
+        return dataset.enumerate().map(
+            lambda number, example: {
+                **columns(number, example),
+                "name": example[own_name],
+            }
+        )
+
+    return kind(
+        f"{builder.info.full_name}, {split}",
+        tuple(classes),
+        len(examples()),
+        examples,
+        digest=_tfds_digest(builder, split),
+        **fields,
+    )
