@@ -1,18 +1,17 @@
 """Real handwritten digits of many sizes, composed onto real photographs.
 
-Pictures and clips are made from two things that come with scikit-learn: the
-1,797 handwritten digits of 8 x 8 pixels, and the photographs of
-`sklearn.datasets.load_sample_images`. This file knows arrays and random
-generators only; `digits_in_photos.py` stores what it makes.
+Images and clips are made from what comes with scikit-learn: the 1,797
+handwritten digits of 8 x 8 pixels, and the photographs of
+`load_sample_images`. `digits_in_photos.py` stores what this makes.
 
 Every length is in pixels, every box is (ymin, xmin, ymax, xmax) with
 exclusive ends, and a digit's size is the height of its box: the box is drawn
 around the pixels that ink covers by half or more, not around the faint edge.
 """
 
-import dataclasses
 import functools
 import math
+import typing
 
 import numpy as np
 
@@ -40,7 +39,15 @@ MAX_STRETCH = 1.15  # of the width, either way
 PHOTO_LIGHT = 0.4  # of the photograph's own: the digit is always lighter
 MIN_CONTRAST = 0.35  # of the luminance range, above the mean beneath
 
-MOTIONS = ("up", "down", "sideways", "grow", "shrink", "still")
+# Steps down, to a side, and in size.
+MOTIONS = {
+    "up": (-1, 0, 0),
+    "down": (1, 0, 0),
+    "sideways": (0, 1, 0),
+    "grow": (0, 0, 1),
+    "shrink": (0, 0, -1),
+    "still": (0, 0, 0),
+}
 TRAVEL = (0.4, 0.8)  # of the frame, or of the range of sizes, in one clip
 
 SIZE_CLASSES = ("small", "medium", "large")
@@ -55,8 +62,7 @@ _INK = np.clip((np.arange(256) - 72) / 80, 0, 1)
 _INK = np.round(255 * _INK).astype("uint8")
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Sources:
+class Sources(typing.NamedTuple):
     """The digits and photographs of one split, and nothing of the other.
 
     Args:
@@ -74,9 +80,8 @@ class Sources:
     lefts: tuple
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Digit:
-    """One digit in a picture: what it is, and where."""
+class Digit(typing.NamedTuple):
+    """One digit in an image: what it is, and where."""
 
     label: int
     digit_id: int
@@ -89,25 +94,19 @@ class Digit:
         return self.box[2] - self.box[0]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Backdrop:
-    """A square of a photograph at the picture's size, float in [0, 1]."""
+class Backdrop(typing.NamedTuple):
+    """A square of a photograph at the image's size, float in [0, 1]."""
 
     pixels: np.ndarray
     photo: int
     crop: tuple
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Scene:
-    """A picture, its digits, and which pixel belongs to which.
+class Scene(typing.NamedTuple):
+    """An image uint8 (size, size, 3), and its digits, the largest first.
 
-    Args:
-        image: uint8 (size, size, 3).
-        digits: tuple of `Digit`, the largest first.
-        instances: uint8 (size, size), 0 for the photograph and k for the
-            k-th digit, counted from one.
-        backdrop: what lies beneath.
+    In `instances`, uint8 (size, size), the photograph is 0 and the k-th digit,
+    counted from one, is k.
     """
 
     image: np.ndarray
@@ -116,8 +115,7 @@ class Scene:
     backdrop: Backdrop
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Clip:
+class Clip(typing.NamedTuple):
     """Frames uint8 (frames, size, size, 3), and the digit's size in each."""
 
     frames: np.ndarray
@@ -131,8 +129,7 @@ class Clip:
 @functools.lru_cache(maxsize=None)
 def sources(split: str) -> Sources:
     """The digits and photographs that a split may use."""
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {SPLITS}. Received: {split!r}")
+    arguments.one_of("split", split, SPLITS)
     from PIL import Image
     from sklearn.datasets import load_digits, load_sample_images
 
@@ -204,10 +201,7 @@ def random_scene(
         place = _free_place(rng, taken, cover.shape)
         if place is None:
             continue
-        window = tuple(
-            slice(start, start + length)
-            for start, length in zip(place, cover.shape)
-        )
+        window = tuple(map(slice, place, np.add(place, cover.shape)))
         taken[window] = True
         color = _lighter_color(rng, backdrop.pixels[window])
         canvas[window] += cover[..., None] * (color - canvas[window])
@@ -215,11 +209,11 @@ def random_scene(
         instances[window][inside] = len(digits) + 1
         digits.append(
             Digit(
-                label=int(label),
-                digit_id=int(source.digit_ids[row]),
-                box=_box(inside, place),
-                area=int(inside.sum()),
-                color=color,
+                int(label),
+                int(source.digit_ids[row]),
+                _box(inside, place),
+                int(inside.sum()),
+                color,
             )
         )
     return Scene(_to_bytes(canvas), tuple(digits), instances, backdrop)
@@ -258,22 +252,14 @@ def random_clip(
     start = rng.random(3)
     path = rng.uniform(*TRAVEL) * np.linspace(0, 1, frames)
     side = 1 if rng.random() < 0.5 else -1
-    steps = {
-        "up": (-1, 0, 0),
-        "down": (1, 0, 0),
-        "sideways": (0, side, 0),
-        "grow": (0, 0, 1),
-        "shrink": (0, 0, -1),
-        "still": (0, 0, 0),
-    }[MOTIONS[motion]]
+    steps = np.multiply([*MOTIONS.values()][motion], (1, side, 1))
     track = (start + path[:, None] * steps) % 1.0
     pictures, sizes = [], []
     for y, x, scale in track:
         low, high = size_range
         height = image_size * low * (high / low) ** scale
         cover = _cover(ink, height, image_size)
-        inside = cover >= 0.5
-        sizes.append(np.ptp(np.flatnonzero(inside.any(1))) + 1)
+        sizes.append(_height(cover >= 0.5))
         spread = _around(cover, y * image_size, x * image_size, image_size)
         pictures.append(_to_bytes(still + spread[..., None] * (color - still)))
     return Clip(
@@ -334,7 +320,7 @@ def _cover(ink, height, image_size):
         width = max(2, round(grown * aspect))
         cover = ink.resize((width, grown), Image.Resampling.HAMMING)
         cover = _from_bytes(cover)
-        if np.ptp(np.flatnonzero((cover >= 0.5).any(1))) + 1 >= height:
+        if _height(cover >= 0.5) >= height:
             break
     return cover
 
@@ -349,14 +335,8 @@ def _free_place(rng, taken, shape):
 
 
 def _box(inside, place=(0, 0)):
-    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
-    top, left = place
-    return (
-        int(top + rows[0]),
-        int(left + columns[0]),
-        int(top + rows[-1] + 1),
-        int(left + columns[-1] + 1),
-    )
+    places = np.argwhere(inside) + place
+    return (*places.min(0).tolist(), *(places.max(0) + 1).tolist())
 
 
 def _around(cover, center_y, center_x, image_size):
@@ -375,6 +355,11 @@ def _lighter_color(rng, beneath):
     colors = np.concatenate([rng.random((32, 3), dtype="float32"), _WHITE])
     mean = (beneath * _LUMA).sum(-1).mean()
     return colors[((colors * _LUMA).sum(1) >= mean + MIN_CONTRAST).argmax()]
+
+
+def _height(inside):
+    """The rows from the first to the last of which any pixel is inside."""
+    return np.ptp(np.flatnonzero(inside.any(1))) + 1
 
 
 def _from_bytes(pixels):

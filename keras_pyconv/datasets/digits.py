@@ -1,8 +1,4 @@
-"""Prepares and loads `digits_in_photos` in one call, and nothing else.
-
-What TFDS does, it does here too: the set is written once, in a temporary
-folder that is renamed when complete, and found again by the next call.
-"""
+"""Prepares and loads `digits_in_photos` in one call."""
 
 import dataclasses
 
@@ -66,7 +62,7 @@ def load_digits_in_photos(
             these, or None for a dict of both.
         data_dir: as in `prepare_digits_in_photos`.
         batch_size: examples in a batch; None gives single examples.
-        shuffle_files: passed on to TFDS.
+        shuffle_files: as in TFDS's `as_dataset`.
         as_supervised: give pairs instead of dicts: image and label, image and
             objects, image and mask, or video and motion.
         with_info: also return the `tfds.core.DatasetInfo`.
@@ -93,7 +89,7 @@ def load_digits_in_photos(
 
 
 def builder_module():
-    """The file of the builder, which TFDS registers when imported."""
+    """The file of the builder, which TFDS knows once it is imported."""
     try:
         import sklearn.datasets  # noqa: F401
 
@@ -110,15 +106,10 @@ def builder_module():
 def _config(module, config):
     if isinstance(config, module.DigitsInPhotosConfig):
         return config
-    arguments.text("config", config)
-    known = {
-        known.name: known for known in module.DigitsInPhotos.BUILDER_CONFIGS
-    }
-    if config not in known:
-        raise ValueError(
-            f"config must be one of {sorted(known)} or a "
-            f"DigitsInPhotosConfig. Received: {config!r}"
-        )
+    known = {one.name: one for one in module.DigitsInPhotos.BUILDER_CONFIGS}
+    if not isinstance(config, str) or config not in known:
+        rule = f"one of {sorted(known)} or a DigitsInPhotosConfig"
+        arguments.refuse("config", config, rule)
     return known[config]
 
 
@@ -128,12 +119,11 @@ def _changed(config, changes):
         for field in dataclasses.fields(config)
         if isinstance(getattr(config, field.name), (int, float))
     )
-    for name in changes:
-        if name not in fields:
-            raise ValueError(
-                f"a config has no number called {name!r} to change. "
-                f"Known: {fields}"
-            )
+    unknown = sorted({*changes} - {*fields})
+    if unknown:
+        raise ValueError(
+            f"a config has no numbers {unknown} to change. Known: {fields}"
+        )
     parts = [
         f"{name}_{value}"
         for name, value in sorted(changes.items())

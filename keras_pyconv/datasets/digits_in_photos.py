@@ -1,12 +1,10 @@
 """The `digits_in_photos` TFDS builder: a data set that needs no download.
 
 Importing this file registers the builder, so that
-`tfds.load("digits_in_photos/classification")` finds it. Four configs serve
-four tasks; `digit_scenes.py` makes the pictures. Each example is drawn from
-a generator of its own, seeded with the config's seed and task, the split and
-the example's number. So the files are the same to the byte however and
-wherever they are prepared with the same libraries, and a set of more examples
-holds those of a smaller one.
+`tfds.load("digits_in_photos/classification")` finds it; `digit_scenes.py`
+makes the images. Each example is drawn from a generator of its own, seeded
+with the config's seed and task, the split and the example's number: the same
+wherever it is prepared, and a set of more examples holds those of a smaller.
 
 The size of an object is what the set is about: heights are log-uniform from
 an eighth to seven eighths of the frame, and every example tells them.
@@ -14,15 +12,21 @@ an eighth to seven eighths of the frame, and every example tells them.
 
 import dataclasses
 import io
-import numbers
 import zlib
 
 import numpy as np
 import tensorflow_datasets as tfds
 
+from keras_pyconv import arguments
 from keras_pyconv.datasets import digit_scenes as scenes
 
-TASKS = ("classification", "detection", "segmentation", "video")
+# The tasks, and the features of each that a network learns from.
+_SUPERVISED = {
+    "classification": ("image", "label"),
+    "detection": ("image", "objects"),
+    "segmentation": ("image", "segmentation_mask"),
+    "video": ("video", "label"),
+}
 DIGIT_NAMES = [str(digit) for digit in range(10)]
 
 _RANGES = {
@@ -72,11 +76,11 @@ class DigitsInPhotosConfig(tfds.core.BuilderConfig):
     """What to make, how large and how many.
 
     Args:
-        task: one of `TASKS`; decides the features.
+        task: "classification", "detection", "segmentation" or "video".
         image_size: height and width in pixels.
-        train_examples: how many pictures or clips to train on.
+        train_examples: how many images or clips to train on.
         test_examples: how many to test on.
-        seed: another seed gives other pictures from the same sources.
+        seed: another seed gives other images from the same sources.
         smallest: smallest height of a digit, as a fraction of the frame.
         largest: largest height of a digit, as a fraction of the frame.
         max_objects: at most this many digits where there are several.
@@ -94,27 +98,12 @@ class DigitsInPhotosConfig(tfds.core.BuilderConfig):
     frames: int = 16
 
     def __post_init__(self):
-        if self.task not in TASKS:
-            raise ValueError(
-                f"task must be one of {TASKS}. Received: {self.task!r}"
-            )
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            whole = isinstance(value, numbers.Integral)
-            if not whole or not low <= value <= high:
-                raise ValueError(
-                    f"{name} must be an integer from {low} to {high}. "
-                    f"Received: {value!r}"
-                )
-            setattr(self, name, int(value))
+        arguments.one_of("task", self.task, _SUPERVISED)
+        for name, bounds in _RANGES.items():
+            value = arguments.integer(name, getattr(self, name), *bounds)
+            setattr(self, name, value)
         for name in ("smallest", "largest"):
-            value = getattr(self, name)
-            if not isinstance(value, numbers.Real):
-                raise ValueError(
-                    f"{name} must be a number, the fraction of the frame. "
-                    f"Received: {value!r}"
-                )
-            setattr(self, name, float(value))
+            setattr(self, name, arguments.number(name, getattr(self, name)))
         if not 0 < self.smallest <= self.largest <= scenes.LARGEST:
             raise ValueError(
                 "sizes must satisfy 0 < smallest <= largest <= "
@@ -139,7 +128,7 @@ class DigitsInPhotos(tfds.core.GeneratorBasedBuilder):
     - `detection`: one to five digits that do not touch; the features of
       `coco/2017`, with boxes as (ymin, xmin, ymax, xmax) in [0, 1] and
       `area` counted in pixels of ink, plus `size` and `size_class`.
-    - `segmentation`: the same pictures at 96 x 96; `segmentation_mask`
+    - `segmentation`: the same images at 96 x 96; `segmentation_mask`
       (96, 96, 1) uint8 is 0 on the photograph and 1 + d on the digit d, no
       pixel is unlabelled. ADE20K's rule, where 0 is "other", gives labels
       0 to 9 with the photograph ignored. `instance_mask` is k on the k-th of
@@ -148,8 +137,7 @@ class DigitsInPhotos(tfds.core.GeneratorBasedBuilder):
       no frame alone tells; `digit`, and `size` in each frame.
 
     `source` says which digits, photograph and crop of it, in its pixels as
-    (ymin, xmin, ymax, xmax), an example is made of. Other sizes and counts:
-    pass a `DigitsInPhotosConfig` of another name as `config`.
+    (ymin, xmin, ymax, xmax), an example is made of.
 
     Example:
 
@@ -180,7 +168,6 @@ class DigitsInPhotos(tfds.core.GeneratorBasedBuilder):
 
     def _info(self):
         config = self.builder_config
-        features, supervised = _FEATURES[config.task](config)
         source = {
             "photo": tfds.features.ClassLabel(names=["china", "flower"]),
             "crop": tfds.features.Tensor(shape=(4,), dtype=np.int32),
@@ -189,8 +176,10 @@ class DigitsInPhotos(tfds.core.GeneratorBasedBuilder):
         return tfds.core.DatasetInfo(
             builder=self,
             description=_DESCRIPTION,
-            features=tfds.features.FeaturesDict({**features, "source": source}),
-            supervised_keys=supervised,
+            features=tfds.features.FeaturesDict(
+                {**_features(config), "source": source}
+            ),
+            supervised_keys=_SUPERVISED[config.task],
             homepage="https://archive.ics.uci.edu/dataset/80",
             citation=_CITATION,
             license="CC BY 4.0 (digits), CC BY 2.0 (photographs)",
@@ -211,7 +200,7 @@ class DigitsInPhotos(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self, split):
         config = self.builder_config
         for index in range(getattr(config, f"{split}_examples")):
-            yield index, _EXAMPLES[config.task](config, split, index)
+            yield index, _example(config, split, index)
 
 
 def example_rng(config, split: str, index: int) -> np.random.Generator:
@@ -220,158 +209,95 @@ def example_rng(config, split: str, index: int) -> np.random.Generator:
     return np.random.default_rng((config.seed, task, index))
 
 
-def _classification_features(config):
-    shape = (config.image_size, config.image_size, 3)
-    features = {
-        "image": tfds.features.Image(shape=shape, encoding_format="png"),
-        "label": tfds.features.ClassLabel(names=DIGIT_NAMES),
+def _features(config):
+    square = (config.image_size, config.image_size)
+    label = tfds.features.ClassLabel(names=DIGIT_NAMES)
+    if config.task == "video":
+        shape = (config.frames, *square, 3)
+        return {
+            "video": tfds.features.Video(shape=shape, encoding_format="jpeg"),
+            "label": tfds.features.ClassLabel(names=list(scenes.MOTIONS)),
+            "digit": label,
+            "size": tfds.features.Tensor(
+                shape=(config.frames,), dtype=np.float32
+            ),
+        }
+    png = {"encoding_format": "png"}
+    image = tfds.features.Image(shape=(*square, 3), **png)
+    digit = {
         "bbox": tfds.features.BBoxFeature(),
-        **_size_features(),
-    }
-    return features, ("image", "label")
-
-
-def _detection_features(config):
-    shape = (config.image_size, config.image_size, 3)
-    features = {
-        "image": tfds.features.Image(shape=shape, encoding_format="png"),
-        "image/filename": tfds.features.Text(),
-        "image/id": np.int64,
-        "objects": tfds.features.Sequence(
-            {
-                "area": np.int64,
-                "bbox": tfds.features.BBoxFeature(),
-                "id": np.int64,
-                "is_crowd": np.bool_,
-                "label": tfds.features.ClassLabel(names=DIGIT_NAMES),
-                **_size_features(),
-            }
-        ),
-    }
-    return features, ("image", "objects")
-
-
-def _segmentation_features(config):
-    features, _ = _detection_features(config)
-    shape = (config.image_size, config.image_size, 1)
-    features["segmentation_mask"] = tfds.features.LabeledImage(
-        labels=["background", *DIGIT_NAMES], shape=shape, encoding_format="png"
-    )
-    features["instance_mask"] = tfds.features.Image(
-        shape=shape, encoding_format="png", use_colormap=True
-    )
-    return features, ("image", "segmentation_mask")
-
-
-def _video_features(config):
-    shape = (config.frames, config.image_size, config.image_size, 3)
-    features = {
-        "video": tfds.features.Video(shape=shape, encoding_format="jpeg"),
-        "label": tfds.features.ClassLabel(names=list(scenes.MOTIONS)),
-        "digit": tfds.features.ClassLabel(names=DIGIT_NAMES),
-        "size": tfds.features.Tensor(shape=(config.frames,), dtype=np.float32),
-    }
-    return features, ("video", "label")
-
-
-def _size_features():
-    return {
+        "label": label,
         "size": np.float32,
         "size_class": tfds.features.ClassLabel(names=list(scenes.SIZE_CLASSES)),
     }
-
-
-def _classification_example(config, split, index):
-    scene = _scene(config, split, index, [index % 10])
-    digit = scene.digits[0]
-    return {
-        "image": _encoded(scene.image, "PNG"),
-        "label": digit.label,
-        "bbox": _bbox(digit, config),
-        **_size(digit, config),
-        "source": _source(scene.backdrop, [digit.digit_id]),
+    if config.task == "classification":
+        return {"image": image, **digit}
+    one = {"area": np.int64, "id": np.int64, "is_crowd": np.bool_, **digit}
+    features = {
+        "image": image,
+        "image/filename": tfds.features.Text(),
+        "image/id": np.int64,
+        "objects": tfds.features.Sequence(one),
     }
+    if config.task == "segmentation":
+        names = ["background", *DIGIT_NAMES]
+        features["segmentation_mask"] = tfds.features.LabeledImage(
+            labels=names, shape=(*square, 1), **png
+        )
+        features["instance_mask"] = tfds.features.Image(
+            shape=(*square, 1), use_colormap=True, **png
+        )
+    return features
 
 
-def _detection_example(config, split, index, scene=None):
-    scene = scene or _several(config, split, index)
-    first = index * config.max_objects
-    return {
-        "image": _encoded(scene.image, "PNG"),
-        "image/filename": f"{split}_{index:06d}.png",
-        "image/id": index,
-        "objects": [
-            {
-                "area": digit.area,
-                "bbox": _bbox(digit, config),
-                "id": first + place,
-                "is_crowd": False,
-                "label": digit.label,
-                **_size(digit, config),
-            }
-            for place, digit in enumerate(scene.digits)
-        ],
-        "source": _source(
-            scene.backdrop, [digit.digit_id for digit in scene.digits]
-        ),
-    }
-
-
-def _segmentation_example(config, split, index):
-    scene = _several(config, split, index)
-    # The photograph, which is instance 0, gets label 0.
-    labels = np.array([0] + [1 + digit.label for digit in scene.digits])
-    mask = labels.astype("uint8")[scene.instances]
-    return {
-        **_detection_example(config, split, index, scene),
-        "segmentation_mask": _encoded(mask, "PNG"),
-        "instance_mask": _encoded(scene.instances, "PNG"),
-    }
-
-
-def _video_example(config, split, index):
-    clip = scenes.random_clip(
-        example_rng(config, split, index),
-        scenes.sources(split),
-        config.image_size,
-        config.frames,
-        index % len(scenes.MOTIONS),
-        (config.smallest, config.largest),
-    )
-    return {
-        "video": [_encoded(frame, "JPEG") for frame in clip.frames],
-        "label": clip.motion,
-        "digit": clip.label,
-        "size": clip.sizes,
-        "source": _source(clip.backdrop, [clip.digit_id]),
-    }
-
-
-def _several(config, split, index):
+def _example(config, split, index):
     rng = example_rng(config, split, index)
-    labels = rng.integers(10, size=rng.integers(1, config.max_objects + 1))
-    return _scene(config, split, index, list(labels), rng)
-
-
-def _scene(config, split, index, labels, rng=None):
-    return scenes.random_scene(
-        rng or example_rng(config, split, index),
-        scenes.sources(split),
-        config.image_size,
-        labels,
-        (config.smallest, config.largest),
-    )
-
-
-def _size(digit, config):
-    return {
-        "size": float(digit.size),
-        "size_class": int(scenes.size_class(digit.size, config.image_size)),
+    given = (rng, scenes.sources(split), config.image_size)
+    sizes = (config.smallest, config.largest)
+    if config.task == "video":
+        motion = index % len(scenes.MOTIONS)
+        clip = scenes.random_clip(*given, config.frames, motion, sizes)
+        return {
+            "video": [_encoded(frame, "JPEG") for frame in clip.frames],
+            "label": clip.motion,
+            "digit": clip.label,
+            "size": clip.sizes,
+            "source": _source(clip.backdrop, [clip.digit_id]),
+        }
+    if config.task == "classification":
+        labels = [index % 10]
+    else:
+        count = rng.integers(1, config.max_objects + 1)
+        labels = list(rng.integers(10, size=count))
+    scene = scenes.random_scene(*given, labels, sizes)
+    digits = [_digit(digit, config.image_size) for digit in scene.digits]
+    example = {
+        "image": _encoded(scene.image, "PNG"),
+        "source": _source(scene.backdrop, [d.digit_id for d in scene.digits]),
     }
+    if config.task == "classification":
+        return {**example, **digits[0]}
+    for place, (digit, known) in enumerate(zip(scene.digits, digits)):
+        known["area"], known["is_crowd"] = digit.area, False
+        known["id"] = index * config.max_objects + place
+    example["image/filename"] = f"{split}_{index:06d}.png"
+    example["image/id"], example["objects"] = index, digits
+    if config.task == "segmentation":
+        # The photograph, which is instance 0, gets label 0.
+        labels = np.array([0] + [1 + digit.label for digit in scene.digits])
+        mask = labels.astype("uint8")[scene.instances]
+        example["segmentation_mask"] = _encoded(mask, "PNG")
+        example["instance_mask"] = _encoded(scene.instances, "PNG")
+    return example
 
 
-def _bbox(digit, config):
-    return tfds.features.BBox(*(side / config.image_size for side in digit.box))
+def _digit(digit, image_size):
+    return {
+        "label": digit.label,
+        "bbox": tfds.features.BBox(*(side / image_size for side in digit.box)),
+        "size": float(digit.size),
+        "size_class": int(scenes.size_class(digit.size, image_size)),
+    }
 
 
 def _source(backdrop, digit_ids):
@@ -388,17 +314,3 @@ def _encoded(pixels, encoding):
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, encoding, **_ENCODINGS[encoding])
     return stream.getvalue()
-
-
-_FEATURES = {
-    "classification": _classification_features,
-    "detection": _detection_features,
-    "segmentation": _segmentation_features,
-    "video": _video_features,
-}
-_EXAMPLES = {
-    "classification": _classification_example,
-    "detection": _detection_example,
-    "segmentation": _segmentation_example,
-    "video": _video_example,
-}

@@ -125,6 +125,10 @@ def test_size_classes_part_at_a_quarter_and_a_half():
     assert len(scenes.SIZE_CLASSES) == len(scenes.SIZE_EDGES) + 1
 
 
+def motion_index(name):
+    return list(scenes.MOTIONS).index(name)
+
+
 def clip(motion, seed=0, frames=16):
     return scenes.random_clip(
         np.random.default_rng(seed), scenes.sources("train"), 64, frames, motion
@@ -141,7 +145,7 @@ def test_the_first_frame_is_the_same_whatever_the_motion(seed):
 def test_a_later_frame_is_the_first_of_some_other_clip_as_likely():
     # Places and sizes run around loops, where an even draw stays even
     # however far it is moved: so the last frame's sizes spread as the first's.
-    for motion in (scenes.MOTIONS.index(m) for m in ("grow", "shrink")):
+    for motion in (motion_index(m) for m in ("grow", "shrink")):
         clips = [clip(motion, seed, 2) for seed in range(120)]
         first, last = np.log([c.sizes for c in clips]).T
         assert abs(first.mean() - last.mean()) < 0.25
@@ -151,7 +155,7 @@ def test_a_later_frame_is_the_first_of_some_other_clip_as_likely():
 @pytest.mark.parametrize("motion, sign", [("grow", 1), ("shrink", -1)])
 def test_sizes_follow_the_motion_but_for_one_restart(motion, sign):
     for seed in range(10):
-        sizes = clip(scenes.MOTIONS.index(motion), seed).sizes
+        sizes = clip(motion_index(motion), seed).sizes
         assert (sign * np.diff(sizes) < 0).sum() <= 1
         assert np.ptp(sizes) > 5
 
@@ -163,7 +167,7 @@ def test_sizes_follow_the_motion_but_for_one_restart(motion, sign):
 def test_a_digit_moves_the_way_its_label_says(motion, axis, steps):
     found = set()
     for seed in range(8):
-        frames = clip(scenes.MOTIONS.index(motion), seed, 33).frames / 255
+        frames = clip(motion_index(motion), seed, 33).frames / 255
         still = np.median(frames, axis=0)
         weight = abs(frames - still).sum(-1).sum(2 - axis)
         loop = np.exp(2j * np.pi * np.arange(64) / 64)
