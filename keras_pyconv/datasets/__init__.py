@@ -1,10 +1,8 @@
 """Data sets that the recipes and their users read.
 
-tensorflow-datasets and scikit-learn are imported where they are used, so
-that the layers and networks do not need them; asking this module for the
-builder, `DigitsInPhotos`, or its `DigitsInPhotosConfig` imports and registers
-it with TFDS. What makes batches is imported with TensorFlow when it is asked
-for.
+TensorFlow, tensorflow-datasets and scikit-learn are imported where they are
+used. Asking this module for `DigitsInPhotos` or its config registers it with
+TFDS.
 """
 
 import importlib
@@ -33,35 +31,28 @@ __all__ = [
 
 
 _WITH_TENSORFLOW = {
-    "BrokenPictures": "broken",
-    "LABEL_RULES": "masks",
-    "DetectionSet": "detection_sets",
-    "BrokenVideos": "broken",
-    "central_crops": "segmentation",
-    "coco_files": "detection_sets",
-    "cutmix": "classification",
-    "detection_set": "detection_sets",
-    "evaluation_clips": "video_clips",
-    "evaluation_pictures": "classification",
-    "evaluation_scenes": "detection",
-    "mask_set": "mask_sets",
-    "picture_set": "picture_sets",
-    "split_class_folder": "picture_sets",
-    "training_clips": "video_clips",
-    "training_masks": "segmentation",
-    "training_pictures": "classification",
-    "training_scenes": "detection",
-    "training_stream": "stream",
-    "video_set": "video_sets",
-    "video_views": "video_clips",
-    "whole_pictures": "segmentation",
+    "broken": "BrokenPictures BrokenVideos",
+    "classification": "cutmix evaluation_pictures training_pictures",
+    "detection": "evaluation_scenes training_scenes",
+    "detection_sets": "DetectionSet coco_files detection_set",
+    "mask_sets": "mask_set",
+    "masks": "LABEL_RULES",
+    "picture_sets": "picture_set split_class_folder",
+    "segmentation": "central_crops training_masks whole_pictures",
+    "stream": "training_stream",
+    "video_clips": "evaluation_clips training_clips video_views",
+    "video_sets": "video_set",
+}
+_WITH_TENSORFLOW = {
+    name: f"{__name__}.{module}"
+    for module, names in _WITH_TENSORFLOW.items()
+    for name in names.split()
 }
 
 
 def __getattr__(name):
     if name in _WITH_TENSORFLOW:
-        module = f"{__name__}.{_WITH_TENSORFLOW[name]}"
-        return getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(_WITH_TENSORFLOW[name]), name)
     if name in ("DigitsInPhotos", "DigitsInPhotosConfig"):
         return getattr(builder_module(), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

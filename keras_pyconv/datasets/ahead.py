@@ -5,16 +5,10 @@ import concurrent.futures
 
 
 def ahead(function, items, number):
-    """`function` of every item in their order, `number` of them at a time.
+    """Yields `function` of every item in their order, on `number` threads.
 
-    Args:
-        function: of an item.
-        items: an iterable; no more than `number` are taken ahead, so that
-            what waits stays bounded.
-        number: of threads.
-
-    Yields:
-        The results. An error of `function` is raised in its place.
+    No more than `number` items are taken ahead, so that what waits stays
+    bounded. An error of `function` is raised in its place.
     """
     with concurrent.futures.ThreadPoolExecutor(number) as threads:
         waiting = collections.deque()

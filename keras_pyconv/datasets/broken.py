@@ -1,11 +1,9 @@
 """What becomes of images and videos that cannot be read: counted and named.
 
-An image stands as one pixel of the mean colour, so that no other image moves
-in the order; for a video comes another. Past a limit training stops.
-
-The fact a reader would get wrong: a clip that was given up and drawn again
-from another place of the same file is no broken video; both are in the
-report, in different columns.
+An image stands as one pixel of the mean colour, so that no other moves in the
+order; for a video comes another. Past a limit training stops, so that a wrong
+folder does not train on what little is left. A clip that was drawn again from
+another place of its file is no broken video, but is in the report too.
 """
 
 import csv
@@ -27,14 +25,6 @@ NAMED = 5  # files that the message of the error names
 
 
 class _Broken:
-    """Counts and names files of a set that cannot be read.
-
-    Args:
-        limit: how many different files may be broken; one more is an error,
-            raised where the batches are read. Without it a wrong folder would
-            train on what little is left.
-    """
-
     what, report = "files", None
 
     def __init__(self, limit):
@@ -73,8 +63,8 @@ class BrokenPictures(_Broken):
     """Counts and names the images that nothing can decode.
 
     Args:
-        limit: how many different images may be broken; one more is an error,
-            raised where the batches are read.
+        limit: how many different images may be broken; one more is an error
+            where the batches are read.
 
     Attributes:
         reasons: why each one is broken, by its name.
@@ -98,7 +88,7 @@ class BrokenPictures(_Broken):
         return cls(max(1, floor, int(cls.share * pictures.count)))
 
     def decode(self, pictures, example, preprocessing, exif=False):
-        """The image by `read_image`, or one pixel of the mean colour.
+        """The image of an example by `read_image`, or one pixel of the mean.
 
         Args:
             pictures: the `PictureSet` or `DetectionSet`.
@@ -131,8 +121,8 @@ class BrokenVideos(_Broken):
     """Counts and names the videos of a set that cannot be read.
 
     Args:
-        limit: how many different videos may be broken; one more is an error,
-            raised where the clips are read.
+        limit: how many different videos may be broken; one more is an error
+            where the clips are read.
         report: path of a CSV that is written whenever there is something new
             to tell; None for none.
 
@@ -167,16 +157,10 @@ class BrokenVideos(_Broken):
         """Notes that a clip did not decode and another was drawn."""
         self._note(self.retried, name, reason)
 
-    def skip(self, name, reason):
-        """Notes a video that cannot be read, or raises if too many."""
-        self.count(name, reason)
+    skip = _Broken.count
 
     def write(self, path):
-        """Writes the report: a CSV of video, what was done, and why.
-
-        Args:
-            path: of the file; its folder is made where there is none.
-        """
+        """Writes a CSV of video, what was done, and why; and its folder."""
         path = arguments.new_file("path", path)
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")

@@ -43,8 +43,7 @@ def random_crop_box(height, width, seed, area=AREA, aspect=ASPECT):
     fits is taken, else the largest central crop whose aspect is allowed.
 
     Args:
-        height: of the image in pixels, an int32 scalar.
-        width: likewise.
+        height, width: of the image in pixels, int32 scalars.
         seed: int64 tensor of shape `(2,)`.
         area: least and greatest share of the image's area.
         aspect: least and greatest width by height.
@@ -132,14 +131,12 @@ def training_pictures(
     Args:
         pictures: the `PictureSet`.
         preprocessing: its `size`, mean, deviation and `exif` are taken.
-        batch_size: images in a batch of all workers together.
-        seed: see `training_stream`, as of `batch_map` and `shard`.
+        batch_size, seed, shard: as in `training_stream`.
         one_hot: give targets as one row of float32 an image.
-        batch_map: such as `cutmix(...)`.
+        batch_map: as in `training_stream`, such as `cutmix(...)`.
         broken: a `BrokenPictures`; None makes one for this set.
         shuffle_buffer: how many encoded images to shuffle among; of ImageNet
             16,384 are about 1.8 GB.
-        shard: `(index, workers)`.
         area: least and greatest share of an image's area that is cropped.
         flip: whether half of the images are turned left to right.
 
@@ -201,8 +198,7 @@ def evaluation_pictures(
 ):
     """All images once, in their order, for counting errors.
 
-    The last batch is filled up with images of weight 0, so that batches are
-    equal in size and in number for all workers.
+    Batches are equal in size and in number for all workers.
 
     Args:
         pictures: the `PictureSet`.
@@ -273,19 +269,17 @@ def cutmix(alpha=1.0, probability=1.0):
         gammas = tf.random.stateless_gamma([2], apart(seed, 1), alpha)
         cut = tf.sqrt(gammas[1] / tf.reduce_sum(gammas)) * sides
         cut = tf.where(draws[2] < probability, tf.floor(cut), 0.0)
-        centre = tf.floor(draws[:2] * sides)
-        low = tf.maximum(centre - tf.floor(cut / 2.0), 0.0)
-        high = tf.minimum(centre - tf.floor(cut / 2.0) + cut, sides)
+        start = tf.floor(draws[:2] * sides) - tf.floor(cut / 2.0)
+        low, high = tf.maximum(start, 0.0), tf.minimum(start + cut, sides)
         rows, columns = [
             (tf.range(sides[axis]) >= low[axis])
             & (tf.range(sides[axis]) < high[axis])
             for axis in range(2)
         ]
         box = rows[:, tf.newaxis, tf.newaxis] & columns[:, tf.newaxis]
-        others = tf.where(box, _neighbours(pictures), pictures)
         share = tf.reduce_mean(tf.cast(box, tf.float32))
         mixed = (1.0 - share) * targets + share * _neighbours(targets)
-        return others, mixed
+        return tf.where(box, _neighbours(pictures), pictures), mixed
 
     return mix
 

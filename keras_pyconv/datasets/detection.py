@@ -1,13 +1,13 @@
 """Batches of images with boxes, for detectors to learn from and be judged.
 
 Training: SSD's random crop, stretched to the network's size, colours, a flip,
-and the default boxes that answer for each object. Evaluation: the whole
-picture, stretched.
+and the default boxes that answer for each object. Evaluation: the whole image,
+stretched.
 
 The facts a reader would get wrong: crowds teach nothing, so that what they
 cover counts as background, and the evaluator leaves them out of account. And
-a picture without objects has no loss; the reference leaves them out of
-training, which is done where a file of annotations says which they are.
+an image without objects has no loss; `with_objects_only` of `detection_set`
+leaves it out, as the reference does.
 """
 
 import tensorflow as tf
@@ -35,23 +35,17 @@ _CROP, _COLOUR, _FLIP = range(3)
 
 
 def usable_objects(example):
-    """Boxes and labels of an example that a network learns from.
-
-    Neither crowds, nor boxes without area.
-    """
+    """Boxes and labels of an example, without crowds and boxes of no area."""
     boxes = example["boxes"]
     sides = boxes[:, 2:] - boxes[:, :2]
     used = tf.reduce_all(sides > 0, axis=1) & ~example["crowds"]
-    return (
-        tf.boolean_mask(boxes, used),
-        tf.boolean_mask(example["labels"], used),
-    )
+    labels = tf.boolean_mask(example["labels"], used)
+    return tf.boolean_mask(boxes, used), labels
 
 
 def _crop_of_file(encoded, boxes, labels, seed, orientation):
     """Decodes a random window; of a JPEG nothing but that window."""
     window = random_window(boxes, seed)
-
     picture, cut, sides = decode_window(
         encoded,
         lambda height, width: in_pixels(window, height, width),
@@ -66,7 +60,7 @@ def _crop_of_file(encoded, boxes, labels, seed, orientation):
 def augmented(
     encoded, boxes, labels, seed, shape, preprocessing, orientation=None
 ):
-    """A random view of one picture, and the boxes where its objects are.
+    """A random view of one image, and the boxes where its objects are.
 
     Args:
         encoded: string scalar, a JPEG or PNG file.
@@ -76,11 +70,10 @@ def augmented(
         shape: height and width of the result.
         preprocessing: whose mean and deviation are taken.
         orientation: int32 scalar from 1 to 8, as EXIF counts them, by which
-            the picture is turned for its boxes; None is 1.
+            the image is turned for its boxes; None is 1.
 
     Returns:
-        float32 picture `(*shape, 3)` and its boxes and labels, of the
-        objects that are left.
+        float32 image `(*shape, 3)`, boxes and labels of what is left.
     """
     picture, boxes, labels = _crop_of_file(
         encoded, boxes, labels, apart(seed, _CROP), orientation
@@ -107,7 +100,7 @@ def training_scenes(
 ):
     """Batches to train a detector on, which can begin at any step.
 
-    A picture that TensorFlow does not decode is decoded by Pillow and taken
+    An image that TensorFlow does not decode is decoded by Pillow and taken
     as it is. One that nothing decodes keeps its place as the mean colour
     without objects, and is counted and named by `broken`.
 
@@ -117,17 +110,15 @@ def training_scenes(
         shape: height and width of the network's images.
         preprocessing: a `Preprocessing` whose mean and deviation are taken;
             by default ImageNet's.
-        batch_size: pictures in a batch of all workers together.
-        seed: see `training_stream`, as of the arguments below.
+        batch_size, seed, shard: as in `training_stream`.
         augment: whether to crop, flip and change colours.
         broken: a `BrokenPictures`; None makes one for this set.
-        shuffle_buffer: how many encoded pictures to shuffle among; files are
-            shuffled whatever it is.
-        shard: `(index, workers)`.
+        shuffle_buffer: how many encoded images of TFDS to shuffle among;
+            files are shuffled all.
 
     Returns:
         A function `batches(first_step=0)` to a `tf.data.Dataset` of float32
-        pictures `(batch, *shape, 3)` and targets as `encode_targets` gives
+        images `(batch, *shape, 3)` and targets as `encode_targets` gives
         them, each with the batch in front; see `training_stream`.
     """
     preprocessing = preprocessing or Preprocessing()
@@ -153,7 +144,7 @@ def training_scenes(
         decoded = broken.decode(scenes, example, preprocessing)
         decoded = scenes.turned(decoded, example)
         boxes, labels = usable_objects(example)
-        # One pixel is what stands for a picture that nothing decodes.
+        # One pixel stands for an image that nothing decodes.
         there = tf.fill(tf.shape(labels), tf.size(decoded) > 3)
         picture = stretch(decoded, *shape, preprocessing)
         return picture, encode_targets(
@@ -179,17 +170,14 @@ def training_scenes(
 def evaluation_scenes(
     scenes, shape, preprocessing=None, *, batch_size, broken=None
 ):
-    """All pictures once, in their order, for `evaluate_detector`.
+    """All images once, in their order, for `evaluate_detector`.
 
     Args:
-        scenes: the `DetectionSet`.
-        shape: height and width of the network's images.
-        preprocessing: as in `training_scenes`.
-        batch_size: pictures in a batch; the last one may be smaller.
-        broken: a `BrokenPictures`; None makes one for this set.
+        scenes, shape, preprocessing, broken: as in `training_scenes`.
+        batch_size: images in a batch; the last one may be smaller.
 
     Returns:
-        `tf.data.Dataset` of float32 pictures `(batch, *shape, 3)`, int64 ids
+        `tf.data.Dataset` of float32 images `(batch, *shape, 3)`, int64 ids
         `(batch,)`, of strings where a file's are text, and int32 heights and
         widths `(batch, 2)` in pixels.
     """

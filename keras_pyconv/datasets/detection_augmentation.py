@@ -1,10 +1,12 @@
-"""Random crops, colours and flips of pictures with boxes, as SSD has them.
+"""Random crops, colours and flips of images with boxes, as SSD has them.
 
-The crop is that of SSD's paper in the form of the reference: an overlap is
-chosen first, and windows are drawn until all objects overlap with it enough.
+The crop is that of SSD's paper in the form of the reference. The fact a reader
+would get wrong: the overlap that all objects must have with a window is drawn
+anew with every window, so that an image whose objects fit badly is left whole
+more often.
 
-The fact a reader would get wrong: the choice is drawn anew with every window,
-so that a picture whose objects fit badly is left whole more often.
+Boxes and windows are float32 `(..., 4)` ymin, xmin, ymax, xmax as fractions of
+the image; seeds are int64 tensors of shape `(2,)`.
 """
 
 import tensorflow as tf
@@ -12,12 +14,12 @@ import tensorflow as tf
 from keras_pyconv.datasets.stream import apart
 
 # The overlap that every object must exceed; None is any, and "whole" leaves
-# the picture as it is.
+# the image as it is.
 CHOICES = ("whole", 0.1, 0.3, 0.5, 0.7, 0.9, None)
-SIDES = (0.3, 1.0)  # of a window, as fractions of the picture's
+SIDES = (0.3, 1.0)  # of a window, as fractions of the image's
 ASPECT = (0.5, 2.0)  # of a window's fractions, width by height
-# All windows are drawn at once. One in seven is the whole picture, so that
-# more would be wanted once in 20,000 pictures.
+# All windows are drawn at once. One in seven is the whole image, so that more
+# would be wanted once in 20,000 images.
 ATTEMPTS = 64
 BRIGHTNESS = (0.875, 1.125)
 CONTRAST = (0.5, 1.5)
@@ -27,12 +29,7 @@ _CHOICE, _WINDOW = range(2)
 
 
 def overlaps(windows, boxes):
-    """Intersection over union, `(windows, boxes)`.
-
-    Args:
-        windows: `(windows, 4)` ymin, xmin, ymax, xmax.
-        boxes: `(boxes, 4)` likewise.
-    """
+    """Intersection over union, `(windows, boxes)`."""
     first, second = windows[:, tf.newaxis], boxes[tf.newaxis]
     low = tf.maximum(first[..., :2], second[..., :2])
     high = tf.minimum(first[..., 2:], second[..., 2:])
@@ -53,16 +50,7 @@ def centres_inside(windows, boxes):
 
 
 def random_window(boxes, seed):
-    """The window that a picture is cropped to.
-
-    Args:
-        boxes: float32 `(objects, 4)` ymin, xmin, ymax, xmax as fractions.
-        seed: int64 tensor of shape `(2,)`.
-
-    Returns:
-        float32 `(4,)` ymin, xmin, ymax, xmax as fractions; that of the whole
-        picture if nothing fits.
-    """
+    """The window `(4,)` that an image is cropped to, whole if nothing fits."""
     choice = tf.random.stateless_uniform(
         [ATTEMPTS], apart(seed, _CHOICE), 0, len(CHOICES), tf.int32
     )
@@ -73,30 +61,18 @@ def random_window(boxes, seed):
     least = [x if isinstance(x, float) else -1.0 for x in CHOICES]
     least = tf.gather(tf.constant(least), choice)
     aspect = sides[:, 1] / sides[:, 0]
-    is_whole = choice == CHOICES.index("whole")
-    fits = (
-        (aspect >= ASPECT[0])
-        & (aspect <= ASPECT[1])
-        & tf.reduce_all(overlaps(windows, boxes) > least[:, None], axis=1)
-        & tf.reduce_any(centres_inside(windows, boxes), axis=1)
-    ) | is_whole
-    first = tf.argmax(fits)
-    whole = tf.constant([0.0, 0.0, 1.0, 1.0])
-    is_whole = is_whole[first] | ~tf.reduce_any(fits)
-    return tf.where(is_whole, whole, windows[first])
+    fits = (aspect >= ASPECT[0]) & (aspect <= ASPECT[1])
+    fits &= tf.reduce_all(overlaps(windows, boxes) > least[:, None], axis=1)
+    fits &= tf.reduce_any(centres_inside(windows, boxes), axis=1)
+    whole = [0.0, 0.0, 1.0, 1.0]
+    is_whole = (choice == CHOICES.index("whole"))[:, tf.newaxis]
+    windows = tf.where(is_whole, whole, windows)
+    fits |= is_whole[:, 0]
+    return tf.where(tf.reduce_any(fits), windows[tf.argmax(fits)], whole)
 
 
 def in_pixels(window, height, width):
-    """A window that ends between pixels, in which at least one is left.
-
-    Args:
-        window: float32 `(4,)` as fractions.
-        height: of the picture in pixels, an int32 scalar.
-        width: likewise.
-
-    Returns:
-        int32 `(4,)` ymin, xmin, ymax, xmax in pixels.
-    """
+    """A window as int32 pixels of an image, of which at least one is left."""
     limits = tf.cast(tf.stack([height, width]), tf.float32)
     low = tf.minimum(tf.round(window[:2] * limits), limits - 1.0)
     high = tf.maximum(tf.round(window[2:] * limits), low + 1.0)
@@ -104,16 +80,9 @@ def in_pixels(window, height, width):
 
 
 def crop_boxes(boxes, labels, window):
-    """Boxes as fractions of a window, without those that are left behind.
+    """Boxes and labels of the objects whose centre lies in a window.
 
-    Args:
-        boxes: `(objects, 4)` ymin, xmin, ymax, xmax as fractions.
-        labels: `(objects,)`.
-        window: `(4,)` in the units of the boxes.
-
-    Returns:
-        Boxes and labels of the objects whose centre lies in the window; the
-        boxes are clipped to it.
+    The boxes become fractions of the window, clipped to it.
     """
     kept = centres_inside(window[tf.newaxis], boxes)[0]
     boxes, labels = tf.boolean_mask(boxes, kept), tf.boolean_mask(labels, kept)
@@ -135,25 +104,17 @@ def random_flip(picture, boxes, seed):
 def colour_jitter(picture, seed):
     """Random brightness, contrast, saturation and hue.
 
-    Args:
-        picture: float32 `(height, width, 3)` in [0, 255].
-        seed: int64 tensor of shape `(2,)`.
-
-    Returns:
-        The same, clipped to [0, 255].
+    Of float32 `(height, width, 3)` in [0, 255], clipped to that.
     """
-    draws = tf.random.stateless_uniform([4], seed)
-    factors = [
-        low + (high - low) * draw
-        for (low, high), draw in zip(
-            (BRIGHTNESS, CONTRAST, SATURATION, (-HUE, HUE)), tf.unstack(draws)
-        )
+    draws = tf.unstack(tf.random.stateless_uniform([4], seed))
+    ranges = (BRIGHTNESS, CONTRAST, SATURATION, (-HUE, HUE))
+    brightness, contrast, saturation, hue = [
+        low + (high - low) * draw for (low, high), draw in zip(ranges, draws)
     ]
     middle = 127.5
-    picture = (picture * factors[0] - middle) * factors[1] + middle
+    picture = (picture * brightness - middle) * contrast + middle
     # Saturation and hue are defined for colours that exist.
     picture = tf.clip_by_value(picture, 0.0, 255.0) / 255.0
-    picture = tf.image.adjust_hue(
-        tf.image.adjust_saturation(picture, factors[2]), factors[3]
-    )
+    picture = tf.image.adjust_saturation(picture, saturation)
+    picture = tf.image.adjust_hue(picture, hue)
     return tf.clip_by_value(picture, 0.0, 1.0) * 255.0

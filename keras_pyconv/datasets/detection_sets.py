@@ -1,11 +1,10 @@
 """Images with boxes: COCO's JSON beside a folder, or a set of TFDS.
 
-The facts a reader would get wrong: what says that a file of annotations does
-not belong to the images (a missing file, another size, a class that it does
-not have) is refused, and a box that cannot be one is skipped and counted. And
-labels of TFDS and of COCO's files are the same only if both count the same
-categories; a validation file without some of the training file's would count
-others, so it gets theirs.
+What says that a file of annotations does not belong to the images is refused;
+a box that cannot be one is skipped and counted. The fact a reader would get
+wrong: labels of TFDS and of COCO's files are the same only if both count the
+same categories; a validation file without some of the training file's would
+count others, so it gets theirs.
 """
 
 import dataclasses
@@ -330,9 +329,8 @@ def tfds_objects(name, split="train", data_dir=None) -> DetectionSet:
     Crowds and areas may be missing. The categories of COCO get their ids.
 
     Args:
-        name: such as "coco/2017", "digits_in_photos/detection" or
-            "voc/2007", or a prepared builder.
-        split: "train", "validation", or as the data set calls its splits.
+        name: such as "coco/2017" or "voc/2007", or a prepared builder.
+        split: as in `detection_set`.
         data_dir: where TFDS keeps its data sets.
 
     Returns:
@@ -353,15 +351,8 @@ def tfds_objects(name, split="train", data_dir=None) -> DetectionSet:
     names = inner["label"].names
     is_coco = builder.name == "coco" and len(names) == len(COCO_IDS)
     ids = COCO_IDS if is_coco else tuple(range(len(names)))
-    return tfds_set(
-        DetectionSet,
-        builder,
-        split,
-        ["image"],
-        _standard,
-        names,
-        categories=ids,
-    )
+    options = {"stored": ["image"], "classes": names, "categories": ids}
+    return tfds_set(DetectionSet, builder, split, columns=_standard, **options)
 
 
 def _standard(number, example):

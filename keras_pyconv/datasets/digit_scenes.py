@@ -63,21 +63,13 @@ _INK = np.round(255 * _INK).astype("uint8")
 
 
 class Sources(typing.NamedTuple):
-    """The digits and photographs of one split, and nothing of the other.
+    """The digits and photographs of one split, and nothing of the other."""
 
-    Args:
-        digits: uint8 (count, 8, 8), ink from 0 to 255.
-        digit_ids: int (count,), positions in scikit-learn's file.
-        labels: int (count,), 0 to 9.
-        photos: the split's columns of each photograph, as PIL images.
-        lefts: the first of these columns in each whole photograph.
-    """
-
-    digits: np.ndarray
-    digit_ids: np.ndarray
+    digits: np.ndarray  # uint8 (count, 8, 8), ink from 0 to 255
+    digit_ids: np.ndarray  # positions in scikit-learn's file
     labels: np.ndarray
-    photos: tuple
-    lefts: tuple
+    photos: tuple  # the split's columns of each, as PIL images
+    lefts: tuple  # the first of these columns in each whole photograph
 
 
 class Digit(typing.NamedTuple):
@@ -153,14 +145,9 @@ def sources(split: str) -> Sources:
 
 
 def size_class(size, image_size: int):
-    """The index into `SIZE_CLASSES` of a size, or of an array of sizes.
+    """Indices into `SIZE_CLASSES` of heights in a frame, all in pixels.
 
-    Args:
-        size: digit height in pixels.
-        image_size: height of the frame in pixels.
-
-    Returns:
-        0 below a quarter of the frame, 1 below a half, and 2 from there on.
+    0 is below a quarter of the frame, 1 below a half, and 2 from there on.
     """
     size = arguments.array("size", size)
     arguments.integer("image_size", image_size)
@@ -178,14 +165,8 @@ def random_scene(
 
     Sizes are log-uniform over `size_range`, as fractions of the frame; with n
     digits the upper end is divided by sqrt(n), so that they find room. A
-    digit that finds none in 50 tries is left out; the first never is.
-
-    Args:
-        rng: decides everything that is not given.
-        source: the digits and photographs to draw from.
-        image_size: height and width of the picture in pixels.
-        labels: one of 0 to 9 for each digit.
-        size_range: smallest and largest height as fractions of the frame.
+    digit that finds none in 50 tries is left out; the first never is. `rng`
+    decides everything that is not given.
     """
     backdrop = _random_backdrop(rng, source, image_size)
     canvas = backdrop.pixels.copy()
@@ -235,14 +216,7 @@ def random_clip(
     these loops, so in every frame they are as likely under one motion as
     under another, and the draws themselves do not depend on the motion.
     "sideways" goes either way, so mirroring a clip does not change its label.
-
-    Args:
-        rng: decides everything that is not given.
-        source: the digits and photographs to draw from.
-        image_size: height and width of the frames in pixels.
-        frames: how many.
-        motion: index into `MOTIONS`.
-        size_range: smallest and largest height as fractions of the frame.
+    `motion` is an index into `MOTIONS`; the rest is as in `random_scene`.
     """
     backdrop = _random_backdrop(rng, source, image_size)
     still = backdrop.pixels
@@ -255,8 +229,8 @@ def random_clip(
     steps = np.multiply([*MOTIONS.values()][motion], (1, side, 1))
     track = (start + path[:, None] * steps) % 1.0
     pictures, sizes = [], []
+    low, high = size_range
     for y, x, scale in track:
-        low, high = size_range
         height = image_size * low * (high / low) ** scale
         cover = _cover(ink, height, image_size)
         sizes.append(_height(cover >= 0.5))

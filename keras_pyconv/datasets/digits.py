@@ -13,15 +13,13 @@ def prepare_digits_in_photos(
     Args:
         config: "classification", "detection", "segmentation", "video", or a
             `DigitsInPhotosConfig`.
-        data_dir: where to keep data sets; None is TFDS's own default, the
-            folder `tensorflow_datasets` in the user's home.
+        data_dir: where to keep data sets; None is TFDS's own default.
         **changes: fields of `DigitsInPhotosConfig` to set otherwise, such as
-            `image_size=96` or `train_examples=500`. They become part of the
-            config's name, so that each variant has files of its own.
+            `image_size=96`. They become part of the config's name, so that
+            each variant has files of its own.
 
     Returns:
-        The prepared `DigitsInPhotos` builder: `builder.as_dataset(...)`,
-        `builder.info`.
+        The prepared `DigitsInPhotos` builder of TFDS.
 
     Raises:
         ImportError: tensorflow-datasets or scikit-learn is not installed.
@@ -57,16 +55,14 @@ def load_digits_in_photos(
     """Loads one config as `tf.data`, making its files at the first call.
 
     Args:
-        config: as in `prepare_digits_in_photos`.
+        config, data_dir, **changes: as in `prepare_digits_in_photos`.
         split: "train", "test", a part such as "train[:10%]", a list of
             these, or None for a dict of both.
-        data_dir: as in `prepare_digits_in_photos`.
         batch_size: examples in a batch; None gives single examples.
         shuffle_files: as in TFDS's `as_dataset`.
         as_supervised: give pairs instead of dicts: image and label, image and
             objects, image and mask, or video and motion.
         with_info: also return the `tfds.core.DatasetInfo`.
-        **changes: as in `prepare_digits_in_photos`.
 
     Returns:
         A `tf.data.Dataset`, or a list or dict of them as `split` has it; with
@@ -124,12 +120,8 @@ def _changed(config, changes):
         raise ValueError(
             f"a config has no numbers {unknown} to change. Known: {fields}"
         )
-    parts = [
-        f"{name}_{value}"
-        for name, value in sorted(changes.items())
-        if value != getattr(config, name)
-    ]
-    if not parts:
+    changed = sorted(n for n in changes if changes[n] != getattr(config, n))
+    if not changed:
         return config
-    name = "-".join([config.name, *parts])
+    name = "-".join([config.name, *(f"{n}_{changes[n]}" for n in changed)])
     return dataclasses.replace(config, name=name, **changes)

@@ -1,12 +1,9 @@
 """The `kinetics` TFDS builder: what TFDS itself has no builder of.
 
 Importing this file registers it. It reads the videos of a folder, which
-whoever has them has to bring, and stores their frames as JPEG with a short
-side of at most 320 pixels, so that training decodes the frames of a clip and
-no other.
-
-The fact a reader would get wrong: of Kinetics' lists some per cent of the
-videos are gone from the web or broken. Those are left out, and
+whoever has them has to bring, and stores their frames as JPEG, so that
+training decodes the frames of a clip and no other. Of Kinetics' lists some per
+cent of the videos are gone from the web or broken: these are left out, and
 `skipped_videos.csv` beside the data set names them with the reason.
 """
 
@@ -92,36 +89,26 @@ class Kinetics(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager):
         root = dl_manager.manual_dir
-        splits = {
-            "train": _opened(root, TRAINING),
-            "validation": _opened(root, VALIDATION),
-        }
-        classes = splits["train"].classes
-        if splits["validation"].classes != classes:
+        train, validation = _opened(root, TRAINING), _opened(root, VALIDATION)
+        if train.classes != validation.classes:
             raise ValueError(
                 f"train and validation of {root} must have the same classes."
             )
-        self.info.features["label"].names = list(classes)
+        self.info.features["label"].names = list(train.classes)
         return {
-            name: self._generate_examples(videos, root)
-            for name, videos in splits.items()
+            "train": self._generate_examples(train, root),
+            "validation": self._generate_examples(validation, root),
         }
 
     def _generate_examples(self, videos, root):
         decoders = Decoders(self._processes)
 
         def read(row):
-            path, label = row
+            options = {"short_side": SHORT_SIDE, "most": MOST_FRAMES}
             try:
-                frames, notes = decoders(
-                    "jpeg_frames",
-                    path,
-                    short_side=SHORT_SIDE,
-                    most=MOST_FRAMES,
-                )
+                return *row, *decoders("jpeg_frames", row[0], **options)
             except UnreadableVideo as error:
-                return path, label, None, [str(error)]
-            return path, label, frames, notes
+                return *row, None, [str(error)]
 
         rows = zip(videos.paths, videos.labels)
         for path, label, frames, notes in ahead(read, rows, decoders.processes):

@@ -9,6 +9,7 @@ instances, not of ADE20K's 150 classes. `ade20k` of this package has those.
 
 import collections
 import dataclasses
+import functools
 import os
 
 import numpy as np
@@ -67,15 +68,13 @@ class MaskSet(ExampleSet):
         return image, self._labels(example, image)
 
     def decoded_in_python(self, example):
-        """As `decoded`, for an example on which that failed in a graph.
-
-        Whatever fails again is an error of the graph that names the file. It
-        is slow, so that it is for `map_or_substitute`.
-        """
+        """As `decoded`, slowly, where that failed: its errors name the file."""
 
         @tf.autograph.experimental.do_not_convert
         def decoded(*values):
-            found = self._named(dict(zip(example, values)))
+            # Outside of a graph, TensorFlow hands over arrays of one value.
+            plain = [np.asarray(value, object).item() for value in values]
+            found = self._named(dict(zip(example, plain)))
             return [np.asarray(part) for part in found]
 
         image, labels = tf.numpy_function(
@@ -85,20 +84,19 @@ class MaskSet(ExampleSet):
         return image, tf.ensure_shape(labels, (None, None))
 
     def check(self, count=None):
-        """Decodes some images and masks, or all.
+        """Decodes about so many images and masks, or all.
 
-        Args:
-            count: about how many; of files these lie evenly over the set, for
-                names may be sorted by class. None decodes all.
+        Of files these lie evenly over the set, for names may be sorted by
+        class.
 
         Raises:
-            ValueError: a file cannot be read, or a mask cannot be one of this
-                set; the message says which, and what was found. Also where
-                the masks have two values, of which the rule would lose one.
+            ValueError: a file cannot be read, a mask cannot be one of this
+                set, or all have two values, of which the rule would lose one.
         """
         count, labels = count or self.count, set()
         step = max(1, self.count // count) if self.are_files else 1
-        for example in self.examples(None).shard(step, 0).take(count):
+        examples = self.examples(None).shard(step, 0).take(count)
+        for example in examples.as_numpy_iterator():
             labels.update(np.unique(self._named(example)[1]).tolist())
         if len(self.classes) > 1 and labels == {0, IGNORED}:
             values = (0, 1) if self.rule == "from_one" else (0, 255)
@@ -123,22 +121,26 @@ class MaskSet(ExampleSet):
 
     def _named(self, example):
         """As `decoded`, outside of graphs, with errors that name the file."""
-        name, source = _text(example["name"]), _value(example["picture"])
+        name, source = (
+            example["name"].decode(errors="replace"),
+            example["picture"],
+        )
         try:
             source = os.fsdecode(source) if self.are_files else source
             image = read_image(source, exif=False)
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
             said = f"The picture {name} cannot be read: {reason}"
-            raise self._error(example, "picture", said) from None
-        image = turn(image, example.get("orientation"))
+            raise self._error(example["picture"], said) from None
+        if "orientation" in example:
+            image = turn(image, tf.constant(example["orientation"]))
         try:
             return image, self._labels(example, image)
         except (tf.errors.OpError, UnicodeDecodeError) as error:
-            raise self._error(example, "mask", fault(error, name)) from None
+            raise self._error(example["mask"], fault(error, name)) from None
 
-    def _error(self, example, key, said):
-        where = _text(example[key]) if self.are_files else self.name
+    def _error(self, source, said):
+        where = source.decode(errors="replace") if self.are_files else self.name
         return ValueError(f"{where}: {said}")
 
 
@@ -174,25 +176,15 @@ def mask_set(
         arguments.texts("classes", classes)
     if rule is not None:
         check_rule(rule)
+    options = {"classes": classes, "rule": rule}
+    of_folder, of_builder = [
+        functools.partial(function, **options)
+        for function in (_folder_set, _tfds_set)
+    ]
     found = opened(
-        name,
-        split,
-        data_dir,
-        lambda root, split: _folder_set(root, split, classes, rule),
-        lambda builder, split: _tfds_set(builder, split, classes, rule),
-        builder_of=_builder,
+        name, split, data_dir, of_folder, of_builder, builder_of=_builder
     )
     return found.check(LOOKED_AT) if LOOKED_AT else found
-
-
-def _value(value):
-    """What a tensor holds, or what a graph hands over, which is no tensor."""
-    value = value.numpy() if tf.is_tensor(value) else value
-    return value.item() if isinstance(value, np.ndarray) else value
-
-
-def _text(value):
-    return _value(value).decode(errors="replace")
 
 
 def _names(classes, rule):
@@ -357,15 +349,10 @@ def _tfds_set(builder, split, classes, rule):
         rule = rule or "from_zero"
         # The first name is then that of what is no class.
         classes = feature.names[rule == "from_one" :]
-    return tfds_set(
-        MaskSet,
-        builder,
-        split,
-        ["image", FEATURE],
-        lambda _, example: {
-            "picture": example["image"],
-            "mask": example[FEATURE],
-        },
-        _names(classes, rule),
-        rule=rule or "from_one",
-    )
+
+    def columns(_, example):
+        return {"picture": example["image"], "mask": example[FEATURE]}
+
+    stored, names = ["image", FEATURE], _names(classes, rule)
+    rule = rule or "from_one"
+    return tfds_set(MaskSet, builder, split, stored, columns, names, rule=rule)

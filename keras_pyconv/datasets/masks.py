@@ -6,8 +6,7 @@ class; under "binary" 0 is the background and 1 or 255 the object. Afterwards
 classes are 0, 1, ... and 255 is ignored.
 
 The fact a reader would get wrong: a decoder never complains. It makes colours
-of a palette, drops half of 16 bits, and a mask of instances looks like one of
-classes; so what cannot be a mask of this set is refused by name.
+of a palette and drops half of 16 bits; so a file's header is checked too.
 """
 
 import re

@@ -2,19 +2,19 @@
 
 The authors' training script, in its order: a random scale of 0.5 to 2; half of
 the time a rotation of up to 10 degrees; half of the time a Gaussian blur of 5
-x 5 pixels; a mirror image half of the time; a random crop of 473 x 473, padded
+x 5 pixels; half of the time a mirror image; a random crop of 473 x 473, padded
 where the image is smaller; ImageNet's mean and deviation. What comes in at
 the borders has the mean colour, and no class.
 
-The facts a reader would get wrong: labels are never mixed, so they take the
-nearest pixel of the same geometry; and the nearest pixel of OpenCV, which the
-authors use, is up to half a pixel off its bilinear one. Here the two agree.
-keras-cv's layers do not serve: they fill masks with 0, turn 255 into a class,
-and cannot crop masks.
+The fact a reader would get wrong: the nearest pixel of OpenCV, which the
+authors use for labels, is up to half a pixel off its bilinear one; here the
+two agree. keras-cv's layers do not serve: they fill masks with 0, turn 255
+into a class, and cannot crop masks.
 """
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from keras_pyconv import arguments
@@ -35,8 +35,7 @@ SIDE = 473
 SCALES = (0.5, 2.0)
 TURN = 10.0  # degrees, to either side
 BLUR = 5  # pixels, the side of the kernel
-# What OpenCV derives for 5 pixels.
-BLUR_DEVIATION = 0.3 * ((BLUR - 1) * 0.5 - 1) + 0.8
+BLUR_DEVIATION = 1.1  # pixels, as OpenCV derives it for 5
 HALF = 0.5
 # What the seed of an example is for.
 _SCALE, _TURN, _BLUR, _FLIP, _CROP = range(5)
@@ -123,7 +122,7 @@ def random_flip(image, labels, seed):
 
 
 def crop(image, labels, side, mean, draws=(0.5, 0.5)):
-    """Cuts a square out, padded evenly where the image is smaller.
+    """Cuts a square out, padded with the mean where the image is smaller.
 
     Args:
         image: float32 `(height, width, 3)`.
@@ -131,9 +130,6 @@ def crop(image, labels, side, mean, draws=(0.5, 0.5)):
         side: of the square, in pixels.
         mean: the colour to pad with.
         draws: numbers in [0, 1) that decide the place; 0.5 is the middle.
-
-    Returns:
-        The image and its labels, of `side` x `side`.
     """
     missing = tf.maximum(side - tf.shape(labels), 0)
     pads = tf.stack([missing // 2, missing - missing // 2], axis=1)
@@ -142,16 +138,13 @@ def crop(image, labels, side, mean, draws=(0.5, 0.5)):
     image = tf.pad(image - mean, pads) + mean
     room = tf.cast(tf.shape(labels) - side, tf.float32)
     # The middle of an odd room is rounded down, as in the authors' code.
-    places = tf.floor(tf.stack(draws) * (room + 1.0))
-    middle = tf.floor(room / 2.0)
-    places = tf.where(tf.stack(draws) == 0.5, middle, places)
+    draws = tf.stack(draws)
+    places = tf.floor(draws * (room + 1.0))
+    places = tf.where(draws == 0.5, tf.floor(room / 2.0), places)
     top, left = tf.unstack(tf.cast(tf.minimum(places, room), tf.int32))
-    image = image[top : top + side, left : left + side]
-    labels = labels[top : top + side, left : left + side]
-    return (
-        tf.ensure_shape(image, (side, side, 3)),
-        tf.ensure_shape(labels, (side, side)),
-    )
+    window = np.s_[top : top + side, left : left + side]
+    image = tf.ensure_shape(image[window], (side, side, 3))
+    return image, tf.ensure_shape(labels[window], (side, side))
 
 
 def augment(
@@ -170,7 +163,7 @@ def augment(
     Args:
         image: uint8 or float32 `(height, width, 3)`, pixels in [0, 255].
         labels: uint8 `(height, width)`, 255 where there is no class.
-        seed: int64 tensor of shape `(2,)`; the result follows from it.
+        seed: int64 tensor of shape `(2,)`.
         side: of the crop, in pixels.
         preprocessing: whose mean and deviation are taken.
         scales: least and greatest factor of the size.
@@ -210,10 +203,7 @@ def training_masks(
         masks: the `MaskSet`.
         side: of the crops, in pixels.
         preprocessing: whose mean and deviation are taken.
-        batch_size: images in a batch of all workers together.
-        seed: see `training_stream`, as of the two arguments below.
-        shuffle_buffer: how many encoded images to shuffle among.
-        shard: `(index, workers)`.
+        batch_size, seed, shuffle_buffer, shard: as in `training_stream`.
         **augmentation: `scales`, `turn` and `flip` of `augment`.
 
     Returns:
@@ -224,12 +214,9 @@ def training_masks(
     _check(masks, side, preprocessing)
 
     def prepared(decoded):
-        def of_example(example, seed):
-            return augment(
-                *decoded(example), seed, side, preprocessing, **augmentation
-            )
-
-        return of_example
+        return lambda example, seed: augment(
+            *decoded(example), seed, side, preprocessing, **augmentation
+        )
 
     return training_stream(
         masks.examples,
@@ -268,13 +255,11 @@ def central_crops(
 ):
     """The middle of every image, for the validation between epochs.
 
-    The last batch is filled up with images of which every pixel is ignored,
-    so that batches are equal in size and in number for all workers.
+    Batches are equal in size and in number for all workers: the last one is
+    filled up with images of which every pixel is ignored.
 
     Args:
-        masks: the `MaskSet`.
-        side: of the crops, in pixels.
-        preprocessing: whose mean and deviation are taken.
+        masks, side, preprocessing: as in `training_masks`.
         batch_size: images in a batch of this worker.
         shard: `(index, workers)`; worker `index` gets every `workers`-th.
 

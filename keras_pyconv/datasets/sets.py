@@ -86,12 +86,9 @@ def opened(
         split: as the user says it.
         data_dir: where TFDS keeps its data sets.
         of_folder: function of the folder's path and the split to the set.
-        of_builder: function of the builder and the split to the set.
+        of_builder: likewise of the builder.
         of_csv: likewise of the path of a CSV file, where there are such sets.
         builder_of: function as `tfds_builder`, the default.
-
-    Raises:
-        ValueError: nothing has this name.
     """
     is_builder = hasattr(name, "as_dataset")
     if not is_builder:
@@ -121,19 +118,10 @@ def refuse(where, wrong, what, advice):
 
 
 def orientations_for(where, names, paths, sizes, what, advice):
-    """How image files lie that must be turned for their boxes or masks.
+    """How image files lie that must be turned for boxes or masks of some sizes.
 
-    Args:
-        where: the set, for messages.
-        names: of the images, for messages.
-        paths: of the images.
-        sizes: height and width of each as its boxes or mask say; None where
-            they are not known.
-        what: is wrong of an image of neither size.
-        advice: what to do then.
-
-    Returns:
-        As `orientations`.
+    Sizes may be None. `what` is wrong of an image of another size, and `advice`
+    says what to do then. Gives what `orientations` gives.
     """
     found = headers(paths)
     wrong = [
@@ -176,11 +164,10 @@ def below(root, paths):
 
 
 def _tfds_digest(builder, split):
-    """Digest of what TFDS says of the files and examples of a split.
+    """Digest of what TFDS says of a split's files; None if it says nothing.
 
     TFDS names an example by its file and place, so that this stands for the
     names; the bytes in all files tell apart what was prepared of other data.
-    None where a builder that was made by hand does not say what it has.
     """
     splits = builder.info.splits
     base = split.partition("[")[0]
@@ -199,10 +186,6 @@ def _tfds_digest(builder, split):
 @functools.cache
 def tfds_builder(name, data_dir):
     """The prepared builder of TFDS; asked for once for all splits.
-
-    Args:
-        name: of the data set, also with its config.
-        data_dir: where TFDS keeps its data sets, a string or None.
 
     Raises:
         ValueError: TFDS has no such data set.
@@ -244,7 +227,7 @@ def tfds_set(kind, builder, split, stored, columns, classes, **fields):
     """A split of TFDS as a set of ours.
 
     Args:
-        kind: `ExampleSet` or a class of it.
+        kind: a class of `ExampleSet`.
         builder: of TFDS, prepared.
         split: as the user says it.
         stored: names of the features that stay as they are stored.

@@ -9,16 +9,7 @@ VALIDATION = ("val", "validation", "valid", "test")
 
 
 def split_named(split, known, where):
-    """The split of that name, or the one that stands for it.
-
-    Args:
-        split: as the user says it.
-        known: names of the splits that there are.
-        where: what they are splits of, for the message.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """The name of a split among the known ones of `where`, or its like."""
     alike = next((g for g in (TRAINING, VALIDATION) if split in g), ())
     for name in (split, *alike):
         if name in known:
@@ -29,14 +20,9 @@ def split_named(split, known, where):
 def class_folders(root, split, *kinds):
     """The folder of a split, in which each class has a folder.
 
-    Args:
-        root: folder that has a folder for each split.
-        split: as the user says it.
-        *kinds: of the files, as `Listing` takes them.
-
     Returns:
-        The `Listing` of the split's folder, and the classes of the training
-        split, sorted.
+        The `Listing` of the split's folder, of files of some `kinds`, and the
+        classes of the training split, sorted.
 
     Raises:
         ValueError: no such split, no classes, or some of which the training

@@ -1,11 +1,10 @@
 """Batches whose every element follows from a seed and a number.
 
 Batch n depends on (seed, n) alone: neither on what was read before it, nor on
-the number of threads or workers, nor on `tf.random.set_seed`. So a run that is
-resumed at step n, or split over more workers, sees the same images. The fact
-a reader would get wrong: an example is skipped, and left to the other workers,
-before it is decoded; keep what is expensive in `prepare`, and let `examples`
-read as little as it can.
+threads or workers, nor on `tf.random.set_seed`. So a run that is resumed at
+step n, or split over more workers, sees the same images. The fact a reader
+would get wrong: an example is skipped, and left to the other workers, before
+it is decoded; keep what is expensive in `prepare`, not in `examples`.
 """
 
 import math
@@ -43,9 +42,8 @@ def training_stream(
 
     Args:
         examples: function of the epoch, an int64 scalar tensor (it is traced
-            once), to a `tf.data.Dataset` of undecoded examples. Its order
-            must follow from the epoch alone; random operations with a fixed
-            or an epoch's seed do.
+            once), to a `tf.data.Dataset` of undecoded examples, whose order
+            must follow from the epoch alone.
         count: how many examples an epoch has. Fewer is an error when the
             stream gets there.
         prepare: function (example, seed) to (inputs, targets), of fixed
@@ -60,28 +58,27 @@ def training_stream(
         shard: `(index, workers)`. Worker `index` gets the part of every batch
             that begins at `index * batch_size / workers`.
         batch_map: function (inputs, targets, seed) to the same, on this
-            worker's part of a batch, with one seed for the whole batch. To
-            leave the result independent of the workers it must mix
-            neighbours only, as `classification.cutmix` does.
+            worker's part of a batch, with one seed for the whole batch. The
+            result depends on the workers unless it mixes neighbours only, as
+            `classification.cutmix` does.
         substitute: function (example, seed) to (inputs, targets), called
-            where `prepare` fails on an example, so that the example keeps its
-            place and no other moves. It costs about 0.2 ms an example
-            everywhere. None lets the failure end the stream.
+            where `prepare` fails, so that the example keeps its place. It
+            costs about 0.2 ms an example. None lets the failure end the
+            stream.
         digest: text that is another for other examples, such as a hash of
-            their names; None where there is none.
+            their names; or None.
         recorded: dictionary of what else makes other examples of the same
             files, for `fingerprint`.
 
     Returns:
         A function `batches(first_step=0)` to an endless `tf.data.Dataset`
         whose element n is the batch of step `first_step + n`. Its attributes
-        `steps_per_epoch` and `batch_size` (that of all workers) are integers;
-        `fingerprint` is a dictionary of what tells that examples are others,
-        their number and the digest, which a run keeps among its constants.
+        are the integers `steps_per_epoch` and `batch_size`, and `fingerprint`,
+        a dictionary of what tells that examples are others, which a run keeps
+        among its constants.
 
     Raises:
-        ValueError: an argument that no batch can be made with, also of
-            `batches`.
+        ValueError: no batch can be made with an argument, also of `batches`.
     """
     arguments.integer("shuffle_buffer", shuffle_buffer, 1, _MOST, True)
     arguments.function("examples", examples)
@@ -181,7 +178,7 @@ def apart(seed, use):
 
 
 def evaluation_batches(dataset, filling, count, batch_size, shard):
-    """Batches of one size, of which every worker has as many.
+    """Batches of one size, as many for every worker.
 
     Args:
         dataset: of this worker's examples.
@@ -211,16 +208,9 @@ def _sharded_already(dataset):
 
 
 def map_or_substitute(dataset, function, substitute=None):
-    """`function` of every element; where it fails, `substitute` of it.
+    """`dataset.map(function)`; where that fails on an element, `substitute`.
 
-    Args:
-        dataset: a `tf.data.Dataset`.
-        function: of an element's components, as `Dataset.map` takes it.
-        substitute: the same, to an element of the same structure and types;
-            None lets the failure end the data set.
-
-    Returns:
-        A data set of as many elements, in the same order.
+    None for `substitute` lets the failure end the data set.
     """
     if substitute is None:
         return dataset.map(function, **_PARALLEL)
@@ -251,8 +241,8 @@ def _batched_groups(dataset, part, function, substitute=None):
     """Batches of `map_or_substitute` of an endless data set.
 
     To try an element and to catch its failure costs as much as a third of an
-    image. So groups are tried at once, and only the elements of a group that
-    fails each by itself. Examples of different shapes make no groups.
+    image. So groups are tried at once, and only the elements of one that fails
+    each by itself. Examples of different shapes make no groups.
     """
     specs = tf.nest.flatten(dataset.element_spec)
     even = all(spec.shape.is_fully_defined() for spec in specs)

@@ -1,11 +1,10 @@
 """Clips to train on and views to test with, from files and sets of TFDS.
 
-Files are decoded in other processes (`tasks.video.processes`), only the frames
-of a clip and those since the key frame before it; of a set of TFDS, which
-stores frames as JPEG, only those of a clip. In training both draw a place in
-the video, a short side, a square and a flip, once for all frames. In testing
-at most ten clips lie evenly over a video, in three squares each (supplement,
-section 2).
+Of files, other processes decode the frames of a clip and those since the key
+frame before it; of TFDS, which stores frames as JPEG, those of a clip alone.
+In training both draw a place in the video, a short side, a square and a flip,
+once for all frames. In testing at most ten clips lie evenly over a video, in
+three squares each (supplement, section 2).
 
 The fact a reader would get wrong: no video that cannot be read is left out in
 silence. In training another one, drawn by the same seed, replaces it with its
@@ -59,8 +58,7 @@ def training_clips(
     Args:
         videos: the `VideoSet`.
         clips: the `Clips`.
-        batch_size: clips in a batch of all workers together.
-        seed: see `training_stream`, as of `shard`.
+        batch_size, seed, shard: as in `training_stream`.
         decoders: the `Decoders`; None makes one a processor.
         broken: a `BrokenVideos`; None makes one for this set.
         shuffle_buffer: of a set of TFDS, how many encoded videos to shuffle
@@ -114,7 +112,8 @@ def _reader(videos, clips, decoders, broken):
             draws[_FLIP_DRAW] = 1.0
         low, high = clips.short_sides
         side = int(random.integers(low, high + 1))
-        for other in [index, *random.integers(videos.count, size=SUBSTITUTES)]:
+        others = random.integers(videos.count, size=SUBSTITUTES)
+        for other in (index, *others):
             path = videos.paths[other]
             if path in broken.skipped:
                 continue
@@ -245,12 +244,8 @@ def evaluation_clips(
     video that cannot be read is a clip of zeros: both have weight 0.
 
     Args:
-        videos: the `VideoSet`.
-        clips: the `Clips`.
+        videos, clips, shard, decoders, broken: as in `video_views`.
         batch_size: clips in a batch of this worker.
-        shard: `(index, workers)`; worker `index` gets every `workers`-th.
-        decoders: the `Decoders`; None makes one a processor.
-        broken: a `BrokenVideos`; None makes one for this set.
 
     Returns:
         `tf.data.Dataset` of float32 clips
@@ -382,14 +377,9 @@ def _views_of_frames(encoded, *, clips, crops, frames, stride, size):
 
 
 def decoded_frames(frames, numbers):
-    """Pixels of encoded frames; of a damaged one its nearest neighbour's.
+    """uint8 array `(numbers, height, width, 3)` of some of encoded frames.
 
-    Args:
-        frames: sequence of bytes.
-        numbers: which of them.
-
-    Returns:
-        uint8 array `(numbers, height, width, 3)`; None where nothing decodes.
+    For a damaged one its nearest neighbour; None where nothing decodes.
     """
 
     @functools.cache

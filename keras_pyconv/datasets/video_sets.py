@@ -61,8 +61,7 @@ def video_set(name, split="train", data_dir=None, root=None) -> VideoSet:
             a CSV file with a header of `path` and `label` (and `split`, if
             it has several), or one of the lists that Kinetics comes with
             (`label,youtube_id,time_start,time_end,split`); else the name of
-            a TFDS set with a video feature, such as "ucf101", or a prepared
-            builder of TFDS.
+            a TFDS set of videos, such as "ucf101", or its prepared builder.
         split: "train", "validation", or as the data set calls its splits;
             "validation" finds "val" and "test" too. A CSV without a column
             `split` is one split, whatever it is called.
@@ -148,27 +147,25 @@ def _csv_rows(path):
     # A video's name may hold what `str.splitlines` takes for an end of line.
     text = io.StringIO(read_text(path), newline="")
     reader = csv.reader(text, skipinitialspace=True, strict=True)
-    columns, rows, wrong = None, [], []
+    columns, rows, wrong = [], [], []
     try:
-        for line in reader:
+        columns = [name.strip() for name in next(reader, [])]
+        for line in filter(None, reader):
             # A space at the end would make another class.
             values = [value.strip() for value in line]
-            if columns is None:
-                columns = values
-            elif len(values) == len(columns):
-                rows.append((reader.line_num, dict(zip(columns, values))))
-            elif values:
+            rows.append((reader.line_num, dict(zip(columns, values))))
+            if len(values) != len(columns):
                 wrong.append(f"line {reader.line_num} has {len(values)}")
     except csv.Error as error:
         wrong.append(f"line {reader.line_num}: {error}")
     refuse(
         path,
         wrong,
-        f"of its lines cannot be read as the {len(columns or ())} columns of "
+        f"of its lines cannot be read as the {len(columns)} columns of "
         "the first",
         "Put values that hold a comma or a quote in quotes.",
     )
-    return columns or [], rows
+    return columns, rows
 
 
 def _check_columns(path, columns):
