@@ -1,8 +1,7 @@
 """The `ade20k` TFDS builder: ADEChallengeData2016, the paper's data set.
 
-Importing this file registers the builder, so that `tfds.load("ade20k")` finds
-it. The archive is downloaded by hand (its terms of use want that); masks are
-stored as they are and checked while the files are written.
+Importing this file registers it. The archive is downloaded by hand (its terms
+of use want that); masks are checked and stored as they are.
 
 The fact a reader would get wrong: in the files 0 is "other" and classes count
 from 1. `mask_set("ade20k")` shifts them; `tfds.load` does not.
@@ -81,16 +80,14 @@ class Ade20k(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, root, folder):
         scenes = _scenes(root / "sceneCategories.txt")
-        images = {
-            path.name: path for path in (root / "images" / folder).iterdir()
-        }
-        for name in sorted(images):
-            stem, ending = name.rsplit(".", 1)
-            if ending != "jpg" or name.startswith("."):
+        images, masks = root / "images" / folder, root / "annotations" / folder
+        names = sorted(path.name for path in images.iterdir())
+        for name in names:
+            if not name.endswith(".jpg") or name.startswith("."):
                 continue
-            image = images[name].read_bytes()
-            mask = root / "annotations" / folder / f"{stem}.png"
-            mask = mask.read_bytes()
+            stem = name.removesuffix(".jpg")
+            image = (images / name).read_bytes()
+            mask = (masks / f"{stem}.png").read_bytes()
             _check(image, mask, name)
             yield stem, {
                 "image": image,

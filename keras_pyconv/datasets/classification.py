@@ -39,17 +39,9 @@ _CROP, _FLIP = range(2)
 def random_crop_box(height, width, seed, area=AREA, aspect=ASPECT):
     """A random crop by torchvision's rule, which the authors use.
 
-    Area and logarithm of the aspect are uniform; of ten draws the first that
-    fits is taken, else the largest central crop whose aspect is allowed.
-
-    Args:
-        height, width: of the image in pixels, int32 scalars.
-        seed: int64 tensor of shape `(2,)`.
-        area: least and greatest share of the image's area.
-        aspect: least and greatest width by height.
-
-    Returns:
-        int32 tensor `(top, left, height, width)`, in pixels.
+    Area and logarithm of the aspect (width by height) are uniform; of ten
+    draws the first that fits is taken, else the largest central crop whose
+    aspect is allowed. Gives int32 `(top, left, height, width)`, in pixels.
     """
     draws = tf.random.stateless_uniform([ATTEMPTS, 4], seed)
     sides = tf.cast(tf.stack([height, width]), tf.float32)
@@ -71,17 +63,7 @@ def random_crop_box(height, width, seed, area=AREA, aspect=ASPECT):
 
 
 def decode_crop(encoded, seed, area=AREA, exif=False):
-    """Decodes a random crop; of a JPEG nothing but that crop.
-
-    Args:
-        encoded: string scalar, a JPEG or PNG file.
-        seed: int64 tensor of shape `(2,)`.
-        area: least and greatest share of the image's area.
-        exif: whether the image is turned as viewers show it.
-
-    Returns:
-        uint8 tensor of shape `(height, width, 3)`.
-    """
+    """Decodes a random crop as uint8 RGB; of a JPEG nothing but that crop."""
 
     def window_of(height, width):
         box = random_crop_box(height, width, seed, area)

@@ -62,18 +62,8 @@ def augmented(
 ):
     """A random view of one image, and the boxes where its objects are.
 
-    Args:
-        encoded: string scalar, a JPEG or PNG file.
-        boxes: float32 `(objects, 4)` ymin, xmin, ymax, xmax as fractions.
-        labels: int64 `(objects,)`.
-        seed: int64 tensor of shape `(2,)`.
-        shape: height and width of the result.
-        preprocessing: whose mean and deviation are taken.
-        orientation: int32 scalar from 1 to 8, as EXIF counts them, by which
-            the image is turned for its boxes; None is 1.
-
-    Returns:
-        float32 image `(*shape, 3)`, boxes and labels of what is left.
+    The image is turned for its boxes by the orientation. Gives float32
+    `(*shape, 3)`, boxes and labels of the objects that are left.
     """
     picture, boxes, labels = _crop_of_file(
         encoded, boxes, labels, apart(seed, _CROP), orientation

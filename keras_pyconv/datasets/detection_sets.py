@@ -68,11 +68,9 @@ class DetectionSet(ExampleSet):
     def truth(self, box_areas: bool = False) -> GroundTruth:
         """What a detector is judged by: the rows of the file, if there is one.
 
-        Else all examples are read, and their images' sizes with them; boxes
-        without height or width are left out, as in training.
-
-        Args:
-            box_areas: take the boxes' areas for those of the objects.
+        Else all examples are read; boxes without height or width are left
+        out, as in training. `box_areas` takes the boxes' areas for those of
+        the objects.
         """
         if self.annotations is not None:
             return GroundTruth.of_annotations(
@@ -160,11 +158,11 @@ def coco_files(
 ) -> DetectionSet:
     """Opens a JSON file of COCO's format and its folder of images.
 
-    Every row is checked, and the size that it says is compared with that in
-    the header of the image's file. An image that a camera stored turned
-    (EXIF) is turned as a viewer does where the rows say the turned size; where
-    the size cannot tell, it is turned, unless rows of other such images all
-    say the stored size. `problems` counts the latter.
+    Every row is checked, also against the size in the header of the image's
+    file. An image that a camera stored turned (EXIF) is turned as a viewer
+    does where the rows say the turned size; where the size cannot tell, it is
+    turned, unless rows of other such images all say the stored size.
+    `problems` counts the latter.
 
     Args:
         annotations: path of the JSON file, such as instances_val2017.json.

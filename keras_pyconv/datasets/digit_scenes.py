@@ -174,7 +174,8 @@ def random_scene(
     digits = []
     smallest, largest = size_range
     largest = max(smallest, largest / math.sqrt(max(len(labels), 1)))
-    heights = [_log_uniform(rng, smallest, largest) for _ in labels]
+    growth = largest / smallest
+    heights = [smallest * growth ** rng.random() for _ in labels]
     taken = np.zeros((image_size, image_size), bool)
     for height, label in sorted(zip(heights, labels), reverse=True):
         row, ink = _random_ink(rng, source, label)
@@ -244,10 +245,6 @@ def random_clip(
         np.array(sizes, "float32"),
         backdrop,
     )
-
-
-def _log_uniform(rng, low, high):
-    return low * (high / low) ** rng.random()
 
 
 def _random_backdrop(rng, source, image_size):

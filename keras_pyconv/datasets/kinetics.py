@@ -46,11 +46,8 @@ class Kinetics(tfds.core.GeneratorBasedBuilder):
 
     Features are `video`, uint8 `(frames, height, width, 3)`, `label`, and
     `name`, the path below the folder. `keras_pyconv.datasets.video_set` opens
-    the set without decoding it.
-
-    Args:
-        data_dir: where TFDS keeps its data sets.
-        processes: of decoding; None for the number of processors.
+    the set without decoding it. `processes` decode; by default one a
+    processor.
 
     Example:
 

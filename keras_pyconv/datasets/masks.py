@@ -98,21 +98,14 @@ def _labels(pixels, classes, rule, name):
 
 
 def decode_mask(encoded, classes, rule, name="a picture", size=None):
-    """Decodes and checks a mask file.
+    """Decodes and checks a mask, a string scalar of PNG, in a graph or outside.
 
-    Args:
-        encoded: string scalar, a PNG file.
-        classes: how many there are.
-        rule: one of `LABEL_RULES`.
-        name: of the image, a string scalar, for the messages.
-        size: `(height, width)` of its image, or None not to compare.
-
-    Returns:
-        uint8 tensor `(height, width)` of labels from 0, 255 for no class.
+    Gives uint8 `(height, width)` of labels from 0, 255 for no class.
 
     Raises:
-        tf.errors.InvalidArgumentError: the file is no mask of this set; the
-            message has the image's name and what was found.
+        tf.errors.InvalidArgumentError: the file is no mask of that many
+            classes, or not of its image's size, if that is given; the message
+            has the image's name and what was found.
     """
     with tf.control_dependencies(_check_header(encoded, name)):
         pixels = tf.io.decode_png(encoded, channels=1)[..., 0]

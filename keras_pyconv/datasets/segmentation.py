@@ -124,12 +124,7 @@ def random_flip(image, labels, seed):
 def crop(image, labels, side, mean, draws=(0.5, 0.5)):
     """Cuts a square out, padded with the mean where the image is smaller.
 
-    Args:
-        image: float32 `(height, width, 3)`.
-        labels: uint8 `(height, width)`.
-        side: of the square, in pixels.
-        mean: the colour to pad with.
-        draws: numbers in [0, 1) that decide the place; 0.5 is the middle.
+    The draws, in [0, 1), decide the place; 0.5 is the middle.
     """
     missing = tf.maximum(side - tf.shape(labels), 0)
     pads = tf.stack([missing // 2, missing - missing // 2], axis=1)

@@ -80,15 +80,9 @@ def opened(
 ):
     """A set by its name, as all tasks take it.
 
-    Args:
-        name: an existing folder, the name of a TFDS data set, or a prepared
-            builder of TFDS.
-        split: as the user says it.
-        data_dir: where TFDS keeps its data sets.
-        of_folder: function of the folder's path and the split to the set.
-        of_builder: likewise of the builder.
-        of_csv: likewise of the path of a CSV file, where there are such sets.
-        builder_of: function as `tfds_builder`, the default.
+    A folder's path goes to `of_folder` and a CSV file's to `of_csv`, where
+    there is one; the builder that is given, or that `builder_of` makes of the
+    name and `data_dir`, goes to `of_builder`; each with the split.
     """
     is_builder = hasattr(name, "as_dataset")
     if not is_builder:
@@ -224,17 +218,10 @@ def _tfds_split(builder, split):
 
 
 def tfds_set(kind, builder, split, stored, columns, classes, **fields):
-    """A split of TFDS as a set of ours.
+    """A split of TFDS as a set of ours of some kind.
 
-    Args:
-        kind: a class of `ExampleSet`.
-        builder: of TFDS, prepared.
-        split: as the user says it.
-        stored: names of the features that stay as they are stored.
-        columns: function of the number and the dict of an example of TFDS to
-            ours, which gets the example's own `name` besides.
-        classes: names of the classes.
-        **fields: others of the set.
+    The features that are `stored` stay encoded; `columns` makes of the number
+    and the dict of an example of TFDS one of ours, without its `name`.
     """
     import tensorflow_datasets as tfds
 

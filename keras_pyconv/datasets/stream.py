@@ -58,9 +58,8 @@ def training_stream(
         shard: `(index, workers)`. Worker `index` gets the part of every batch
             that begins at `index * batch_size / workers`.
         batch_map: function (inputs, targets, seed) to the same, on this
-            worker's part of a batch, with one seed for the whole batch. The
-            result depends on the workers unless it mixes neighbours only, as
-            `classification.cutmix` does.
+            worker's part of a batch, with one seed for the whole batch. So
+            that workers do not matter it must mix neighbours only.
         substitute: function (example, seed) to (inputs, targets), called
             where `prepare` fails, so that the example keeps its place. It
             costs about 0.2 ms an example. None lets the failure end the
@@ -178,10 +177,10 @@ def apart(seed, use):
 
 
 def evaluation_batches(dataset, filling, count, batch_size, shard):
-    """Batches of one size, as many for every worker.
+    """Batches of one size of this worker's examples, as many for every worker.
 
     Args:
-        dataset: of this worker's examples.
+        dataset: of the examples.
         filling: an example that fills the last batch up.
         count: examples of all workers.
         batch_size: examples in a batch of this worker.

@@ -21,18 +21,14 @@ from keras_pyconv.datasets.sets import (
     refuse,
     tfds_set,
 )
-from keras_pyconv.datasets.splits import (
-    VALIDATION,
-    class_folders,
-    split_named,
-)
+from keras_pyconv.datasets.splits import class_folders, split_named
 from keras_pyconv.listing import IMAGES, VIDEOS, Listing
 from keras_pyconv.reading import is_text, read_text, short
 
 KINDS = (VIDEOS, IMAGES)
 # Columns of the lists that Kinetics comes with, beside "label" and "split".
 _KINETICS = ("youtube_id", "time_start", "time_end")
-_SPLITS = {"validate": VALIDATION[1]}  # Kinetics' own word for it
+_SPLITS = {"validate": "validation"}  # Kinetics' own word for it
 _DIGITS = 7  # too many for the number of a class
 
 
@@ -99,10 +95,8 @@ def _folder_set(root, split):
 def videos_of(folder, listing=None):
     """Paths of the videos of a folder, sorted, however deep they lie.
 
-    Args:
-        folder: a path. A folder in it that holds images is one video.
-        listing: the `Listing` that counts what is left out; by default one
-            that says so.
+    A folder in it that holds images is one video. What is left out is counted
+    by the `Listing`, or said where none is given.
     """
     found, counted = [], listing or Listing(folder, *KINDS)
     for place, files in counted.walk(folder):
