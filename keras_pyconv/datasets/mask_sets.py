@@ -101,12 +101,11 @@ class MaskSet(ExampleSet):
         if len(self.classes) > 1 and labels == {0, IGNORED}:
             values = (0, 1) if self.rule == "from_one" else (0, 255)
             raise ValueError(
-                f"{self.name}: the masks that were looked at hold only the "
-                f"values {values[0]} and {values[1]}, and under the rule "
+                f"{self.name}: the masks that were looked at hold only "
+                f"{values[0]} and {values[1]}, and under the rule "
                 f"{self.rule!r} {values[self.rule == 'from_zero']} is no "
-                "class, so that one class would be left. Give "
-                '`rule="binary"` and two `classes` where 0 is the background '
-                "and any 1 or 255 the object, or `classes=1` for the one class."
+                'class. Give `rule="binary"` and two `classes` where 0 is the '
+                "background and any 1 or 255 the object, or `classes=1`."
             )
         return self
 
@@ -121,11 +120,9 @@ class MaskSet(ExampleSet):
 
     def _named(self, example):
         """As `decoded`, outside of graphs, with errors that name the file."""
-        name, source = (
-            example["name"].decode(errors="replace"),
-            example["picture"],
-        )
+        name = example["name"].decode(errors="replace")
         try:
+            source = example["picture"]
             source = os.fsdecode(source) if self.are_files else source
             image = read_image(source, exif=False)
         except (OSError, ValueError) as error:
@@ -177,10 +174,8 @@ def mask_set(
     if rule is not None:
         check_rule(rule)
     options = {"classes": classes, "rule": rule}
-    of_folder, of_builder = [
-        functools.partial(function, **options)
-        for function in (_folder_set, _tfds_set)
-    ]
+    of_folder = functools.partial(_folder_set, **options)
+    of_builder = functools.partial(_tfds_set, **options)
     found = opened(
         name, split, data_dir, of_folder, of_builder, builder_of=_builder
     )

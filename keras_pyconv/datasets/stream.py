@@ -92,23 +92,18 @@ def training_stream(
     part = batch_size // workers
 
     def epoch_of(epoch, first_step):
-        # Datasets mix their seed with that of the graph in which they are
-        # made; without one they would take `tf.random.set_seed`'s.
-        tf.compat.v1.set_random_seed(1)
-        dataset = examples(epoch)
-        if shuffle_buffer is not None:
-            order = _drawn(seed, epoch, _ORDER)
-            dataset = dataset.shuffle(min(shuffle_buffer, count), order, False)
+        order = _drawn(seed, epoch, _ORDER)
+        dataset = _shuffled(examples, epoch, order, shuffle_buffer, count)
         used = steps_per_epoch * batch_size
         dataset = dataset.take(used).enumerate()
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(used))
         begun = epoch == first_step // steps_per_epoch
         skipped = tf.where(begun, first_step % steps_per_epoch, 0)
-        dataset = dataset.skip(skipped * batch_size)
-        dataset = dataset.filter(
-            lambda index, _: index % batch_size // part == worker
+        return (
+            dataset.skip(skipped * batch_size)
+            .filter(lambda index, _: index % batch_size // part == worker)
+            .map(lambda *element: (epoch, *element))
         )
-        return dataset.map(lambda *element: (epoch, *element))
 
     def prepared(function):
         def of_element(epoch, index, example):
@@ -160,6 +155,16 @@ def _checked_shard(count, batch_size, seed, shard):
             f"{batch_size // workers * workers}"
         )
     return worker, workers
+
+
+def _shuffled(examples, epoch, order, buffer, count):
+    # Datasets mix their seed with that of the graph in which they are made;
+    # without one they would take `tf.random.set_seed`'s.
+    tf.compat.v1.set_random_seed(1)
+    dataset = examples(epoch)
+    if buffer is None:
+        return dataset
+    return dataset.shuffle(min(buffer, count), order, False)
 
 
 def _drawn(seed, epoch, use):
