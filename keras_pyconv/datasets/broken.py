@@ -42,11 +42,13 @@ class _Broken:
         """Notes a broken file, or raises if they are too many."""
         if self._note(self.reasons, name, reason):
             log.warning("Cannot read %s (%s)", name, reason)
-        if len(self.reasons) > self.limit:
-            named = "; ".join(list(self.reasons)[-NAMED:])
+        # Other threads may note files meanwhile.
+        names = list(self.reasons)
+        if len(names) > self.limit:
             raise RuntimeError(
-                f"{len(self.reasons)} {self.what} cannot be read, and at most "
-                f"{self.limit} may be. The last ones: {named}"
+                f"{len(names)} {self.what} cannot be read, and at most "
+                f"{self.limit} may be. The last ones: "
+                f"{'; '.join(names[-NAMED:])}"
             )
 
     def _note(self, reasons, name, reason):
