@@ -45,9 +45,9 @@ PRESETS = (groups.smoke(network={"side": 64}),)
 
 def paper_numbers(model):
     """The paper's row for this network in per cent; None if it has none."""
-    from keras_pyconv.tables.supplement import TABLE_S1
+    from keras_pyconv.tables import TABLES
 
-    for row in TABLE_S1.rows:
+    for row in TABLES["s1"].rows:
         if row.network.lower() == model.name.replace("-", "").lower():
             return [float(number) for number in row.accuracy]
     return None

@@ -1,10 +1,7 @@
-"""How fast a network runs on this machine, and how much memory it takes.
+"""How fast networks run on this machine, and how much memory they take.
 
-Each network is measured in a process of its own, so that one's memory is not
-another's.
-
-Without a GPU the peak is that of the whole
-process, TensorFlow included, and not of the network alone.
+Each is measured in a process of its own. Without a GPU the peak of memory is
+that of the whole process, TensorFlow included.
 """
 
 import os
@@ -22,19 +19,6 @@ from keras_pyconv.tables.records import Row
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 MIB = 2**20
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
-
-
-def has_builder(name: str) -> bool:
-    """Whether the network of that name can be built, and so measured."""
-    return name in ARCHITECTURES or name in INCEPTIONS
-
-
-def _build(name, size):
-    from keras_pyconv import models
-
-    inception = name in INCEPTIONS
-    build = models.build_inception if inception else models.build_classifier
-    return build(name, input_shape=(size, size, 3))
 
 
 def _gpu():
@@ -63,13 +47,17 @@ def _process_peak():
     return usage.ru_maxrss * PEAK_UNIT
 
 
-def run(name: str, size: int, batch: int, seconds: float) -> dict:
+def run(name: str, size: int, batch: int, seconds: float) -> tuple:
     """Images per second at inference, peak memory in MiB, and the device."""
     import keras
     import numpy as np
 
+    from keras_pyconv import models
+
     keras.utils.set_random_seed(1)
-    model = _build(name, size)
+    inception = name in INCEPTIONS
+    build = models.build_inception if inception else models.build_classifier
+    model = build(name, input_shape=(size, size, 3))
     images = np.random.default_rng(1).normal(size=(batch, size, size, 3))
     images = keras.ops.convert_to_tensor(images.astype("float32"))
     # Tracing and the first allocations are not what is asked for.
@@ -82,27 +70,14 @@ def run(name: str, size: int, batch: int, seconds: float) -> dict:
     backend = keras.backend.backend()
     host = "CPU" if backend == "tensorflow" else f"default of {backend}"
     device, peak = _gpu() or (host, _process_peak())
-    return {
-        "images_per_second": batch / statistics.median(times),
-        "peak_mib": None if peak is None else peak / MIB,
-        "device": device,
-    }
+    speed = batch / statistics.median(times)
+    return speed, None if peak is None else peak / MIB, device
 
 
-def _in_a_process(name, size, batch, seconds):
-    try:
-        found = call(
-            f"{__name__}:run",
-            *(name, size, batch, seconds),
-            # TensorFlow leaves it off on some processors that it is faster on.
-            environment={ONEDNN: os.environ.get(ONEDNN, "1")},
-        )
-    except ChildEnded as ended:
-        message = f"{name} could not be measured: {ended}"
-        raise RuntimeError(message) from None
-    return tuple(
-        found[key] for key in ("images_per_second", "peak_mib", "device")
-    )
+def _in_a_process(*case):
+    # TensorFlow leaves it off on some processors that it is faster on.
+    environment = {ONEDNN: os.environ.get(ONEDNN, "1")}
+    return call(f"{__name__}:run", *case, environment=environment)
 
 
 def measure(
@@ -125,15 +100,17 @@ def measure(
     """
     from keras_pyconv.progress import Bar
 
-    keys = [(row.network, row.size) for row in rows]
-    keys = [key for key in dict.fromkeys(keys) if has_builder(key[0])]
+    built = ARCHITECTURES | INCEPTIONS
+    keys = [(row.network, row.size) for row in rows if row.network in built]
+    keys = list(dict.fromkeys(keys))
     found = {}
     bar = Bar(len(keys), unit_name="network")
     for key in keys:
         try:
             found[key] = one(*key, batch, seconds)
-        except RuntimeError as error:
-            print(f"\n{error}", file=sys.stderr)
+        except ChildEnded as ended:
+            message = f"\n{key[0]} could not be measured: {ended}"
+            print(message, file=sys.stderr)
         bar.add(1)
     return found
 
@@ -144,13 +121,12 @@ def conditions(batch: int, seconds: float) -> str:
         f"{name} {provenance.version(name, 'missing')}"
         for name in ("tensorflow", "keras")
     )
-    return ", ".join(
-        [
-            f"batch {batch}",
-            f"{seconds:g} s each",
-            f"{provenance.processor()} with {provenance.cores()} cores",
-            *versions,
-            f"{ONEDNN}={os.environ.get(ONEDNN, '1')}",
-            provenance.today(),
-        ]
+    parts = (
+        f"batch {batch}",
+        f"{seconds:g} s each",
+        f"{provenance.processor()} with {provenance.cores()} cores",
+        *versions,
+        f"{ONEDNN}={os.environ.get(ONEDNN, '1')}",
+        provenance.today(),
     )
+    return ", ".join(parts)

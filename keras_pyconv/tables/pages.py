@@ -54,11 +54,7 @@ PAGES = {
 
 
 def current(page) -> str:
-    """The text that a page should have.
-
-    Raises:
-        ValueError: the page has no table, or lacks the lines around it.
-    """
+    """The text that a page should have."""
     page = pathlib.Path(page)
     if page.name not in PAGES:
         known = ", ".join(PAGES)

@@ -1,14 +1,13 @@
 """Rows and tables, and what a network of any task costs.
 
-A printed figure is what the paper says,
-never what we make of it. What we make of it is counted anew at each call.
+A printed figure is what the paper says; ours is counted anew.
 """
 
 from dataclasses import dataclass
 from functools import cache
 
 from keras_pyconv.architectures import RECORDS
-from keras_pyconv.architectures.levels import check_fields
+from keras_pyconv.architectures.levels import check, check_fields
 from keras_pyconv.arguments import instance
 from keras_pyconv.complexity import Complexity, complexity
 
@@ -72,30 +71,34 @@ class Table:
             self._check(row)
 
     def _check(self, row):
-        where = f"Table {self.key}, {row.label}:"
-        if len(row.accuracy) != len(self.metrics):
-            raise ValueError(
-                f"{where} {len(self.metrics)} metrics, but "
-                f"accuracy={row.accuracy}"
-            )
-        if row.code and len(row.code) != len(self.code_metrics):
-            raise ValueError(
-                f"{where} {len(self.code_metrics)} metrics of the authors' "
-                f"code, but code={row.code}"
-            )
-        if not row.in_paper and any((*row.accuracy, *row.code)):
-            raise ValueError(
-                f"{where} not in the paper, but accuracy={row.accuracy}, "
-                f"code={row.code}"
-            )
-        if row.here and not row.note:
-            raise ValueError(
-                f"{where} `note` must say how here={row.here!r} was measured"
-            )
-        if not row.in_paper and not row.note:
-            raise ValueError(
-                f"{where} not in the paper, and `note` does not say what it is"
-            )
+        where = f"Table {self.key}, {row.label}"
+        known, code_known = len(self.metrics), len(self.code_metrics)
+        accuracy, code = f"accuracy={row.accuracy}", f"code={row.code}"
+        check(
+            len(row.accuracy) == known,
+            where,
+            f"{known} metrics, but {accuracy}",
+        )
+        check(
+            len(row.code) in (0, code_known),
+            where,
+            f"{code_known} metrics of the authors' code, but {code}",
+        )
+        check(
+            row.in_paper or not any((*row.accuracy, *row.code)),
+            where,
+            f"not in the paper, but {accuracy}, {code}",
+        )
+        check(
+            row.note or not row.here,
+            where,
+            f"`note` must say how here={row.here!r} was measured",
+        )
+        check(
+            row.note or row.in_paper,
+            where,
+            "not in the paper, and `note` does not say what it is",
+        )
 
 
 def count(row: Row) -> Complexity | None:
@@ -111,6 +114,9 @@ def count(row: Row) -> Complexity | None:
 def _counted(row):
     if not row.network:
         return None
-    if row.network not in RECORDS:
-        raise ValueError(f"{row.label}: no record is named {row.network!r}")
+    check(
+        row.network in RECORDS,
+        row.label,
+        f"no record is named {row.network!r}",
+    )
     return complexity(row.network, row.size, row.classes)

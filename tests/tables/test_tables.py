@@ -14,9 +14,8 @@ import pytest
 from keras_pyconv.children import ChildEnded
 from keras_pyconv.tables import TABLES, cells, count, render
 from keras_pyconv.tables.__main__ import main
-from keras_pyconv.tables.layout import layout
 from keras_pyconv.tables.measure import conditions, measure
-from keras_pyconv.tables.render import FORMATS
+from keras_pyconv.tables.render import FORMATS, layout
 
 ROWS = [
     pytest.param(row, id=f"{key}: {row.label} at {row.size}")
@@ -155,7 +154,7 @@ def test_an_accuracy_that_was_measured_here_is_shown_with_its_note():
 
 
 def test_an_unknown_format_is_refused():
-    with pytest.raises(ValueError, match="got 'html'"):
+    with pytest.raises(ValueError, match="style='html'"):
         render([TABLES["1"]], "html")
 
 
@@ -230,7 +229,7 @@ def test_what_cannot_be_run_is_left_empty_and_said(monkeypatch, capsys):
         assert environment["TF_ENABLE_ONEDNN_OPTS"]
         if name == "ResNet50":
             raise ChildEnded(-9, "")
-        return {"images_per_second": 1.0, "peak_mib": None, "device": "CPU"}
+        return 1.0, None, "CPU"
 
     monkeypatch.setattr("keras_pyconv.tables.measure.call", call)
     found = measure(TABLES["1"].rows)
