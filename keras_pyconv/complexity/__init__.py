@@ -13,8 +13,12 @@ from keras_pyconv.complexity.counter import (
     LevelCost,
     PartCost,
 )
-from keras_pyconv.complexity.network import Complexity, complexity
-from keras_pyconv.complexity.tables import COUNTING_RULE, networks_table
+from keras_pyconv.complexity.network import (
+    COUNTING_RULE,
+    Complexity,
+    complexity,
+    networks_table,
+)
 from keras_pyconv.renamed import former
 
 __all__ = [
@@ -41,16 +45,14 @@ def _detection(row, classes=None):
     return complexity(row, classes=classes)
 
 
+_FORMER = {
+    "comparison_complexity": complexity,
+    "detection_complexity": _detection,
+    "inception_complexity": complexity,
+    "segmentation_complexity": _segmentation,
+    "video_complexity": complexity,
+}
 __getattr__ = former(
     __name__,
-    {
-        f"{kind}_complexity": ("`complexity`", lambda count=count: count)
-        for kind, count in {
-            "comparison": complexity,
-            "detection": _detection,
-            "inception": complexity,
-            "segmentation": _segmentation,
-            "video": complexity,
-        }.items()
-    },
+    {n: ("`complexity`", lambda count=c: count) for n, c in _FORMER.items()},
 )

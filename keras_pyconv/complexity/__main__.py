@@ -4,8 +4,11 @@ import argparse
 
 from keras_pyconv.architectures import ARCHITECTURES
 from keras_pyconv.complexity.grid import STYLES
-from keras_pyconv.complexity.network import complexity
-from keras_pyconv.complexity.tables import COUNTING_RULE, networks_table
+from keras_pyconv.complexity.network import (
+    COUNTING_RULE,
+    complexity,
+    networks_table,
+)
 
 
 def main(argv=None):

@@ -3,7 +3,7 @@
 `multiply_adds` is the plain count: the products of convolutions and dense
 layers, each taken together with its addition as one. `paper_ops` is the count
 behind the GFLOPs that the paper prints: the tool thop (pytorch-OpCounter) as
-it stood between April and July 2019, whose rules are kept here as they were.
+it stood between April and July 2019.
 
 The fact a reader would get wrong: the two differ by more than rounding. thop
 also counts normalization, activation and pooling, and multiplies the bias of a
@@ -146,20 +146,13 @@ def pyconv_cost(
 def dense_cost(inputs: int, outputs: int, use_bias: bool = True) -> Cost:
     """A dense layer. thop: (2 x inputs - 1) x outputs, bias or not."""
     weights = inputs * outputs
-    return Cost(
-        parameters=weights + (outputs if use_bias else 0),
-        multiply_adds=weights,
-        paper_ops=(2 * inputs - 1) * outputs,
-    )
+    parameters = weights + (outputs if use_bias else 0)
+    return Cost(parameters, 0, weights, (2 * inputs - 1) * outputs)
 
 
 def batch_norm_cost(channels: int, positions: int) -> Cost:
     """Batch normalization. thop: 4 x elements."""
-    return Cost(
-        parameters=2 * channels,
-        non_trainable=2 * channels,
-        paper_ops=4 * channels * positions,
-    )
+    return Cost(2 * channels, 2 * channels, 0, 4 * channels * positions)
 
 
 def relu_cost(elements: int) -> Cost:
@@ -189,8 +182,7 @@ def adaptive_pool_cost(
 ) -> Cost:
     """Average pooling from `sizes` to `outputs` positions along each axis.
 
-    thop: output elements x (product of sizes // outputs, plus one). Global
-    pooling is the case of one output along every axis.
+    thop: output elements x (product of sizes // outputs, plus one).
     """
     window = tuple(size // output for size, output in zip(sizes, outputs))
     return average_pool_cost(channels * prod(outputs), window)

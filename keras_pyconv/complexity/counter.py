@@ -6,6 +6,7 @@ it, as a `LayerCost`.
 
 from dataclasses import dataclass
 from math import prod
+from operator import attrgetter
 
 from keras_pyconv.arguments import integers
 from keras_pyconv.complexity.cost import (
@@ -25,32 +26,13 @@ Shape = tuple[int, ...]
 
 
 class Counted:
-    """Anything with a `cost`; its figures can be read directly."""
+    """Anything with a `cost`; the figures of `Cost` can be read directly."""
 
-    @property
-    def parameters(self) -> int:
-        """Trainable scalars."""
-        return self.cost.parameters
-
-    @property
-    def non_trainable(self) -> int:
-        """Moving statistics of batch normalization."""
-        return self.cost.non_trainable
-
-    @property
-    def total_parameters(self) -> int:
-        """What `count_params()` of a Keras model says."""
-        return self.cost.total_parameters
-
-    @property
-    def multiply_adds(self) -> int:
-        """Of convolutions and dense layers, for one input."""
-        return self.cost.multiply_adds
-
-    @property
-    def paper_ops(self) -> int:
-        """For one input, by the paper's convention."""
-        return self.cost.paper_ops
+    parameters = property(attrgetter("cost.parameters"))
+    non_trainable = property(attrgetter("cost.non_trainable"))
+    total_parameters = property(attrgetter("cost.total_parameters"))
+    multiply_adds = property(attrgetter("cost.multiply_adds"))
+    paper_ops = property(attrgetter("cost.paper_ops"))
 
 
 @dataclass(frozen=True)
@@ -78,15 +60,9 @@ class LayerCost(Counted):
     levels: tuple[LevelCost, ...] = ()
     variables: tuple[tuple[str, Shape], ...] = ()
 
-    @property
-    def channels(self) -> int:
-        """Channels of the output."""
-        return self.output_shape[-1]
-
-    @property
-    def sizes(self) -> Shape:
-        """Spatial sizes of the output."""
-        return self.output_shape[:-1]
+    # Of the output.
+    channels = property(lambda self: self.output_shape[-1])
+    sizes = property(lambda self: self.output_shape[:-1])
 
 
 @dataclass(frozen=True)
@@ -170,24 +146,22 @@ class Counter(Net):
         rows = self.levels(filters, kernels, groups)
         largest = [max(sizes) for sizes in zip(*(row[0] for row in rows))]
         sizes = self._slide(x, largest, strides, padding)
-        levels = tuple(
-            LevelCost(*row, _level_cost(x, *row, prod(sizes), use_bias))
-            for row in rows
-        )
+        positions, levels, variables = prod(sizes), [], []
+        for number, (kernel, count, groups) in enumerate(rows, 1):
+            problem = x.channels, count, kernel, positions, groups, use_bias
+            levels.append(LevelCost(kernel, count, groups, conv_cost(*problem)))
+            shape = (*kernel, x.channels // groups, count)
+            variables.append((f"kernel_{number}", shape))
         shape = (*sizes, sum(level.filters for level in levels))
-        variables = [
-            (f"kernel_{number}", (*kernel, x.channels // divisor, count))
-            for number, (kernel, count, divisor) in enumerate(rows, 1)
-        ]
         variables += [("bias", shape[-1:])] * use_bias
         cost = sum((level.cost for level in levels), Cost())
-        listed = levels if isinstance(filters, tuple) else ()
+        listed = tuple(levels) if isinstance(filters, tuple) else ()
         return self._note(name, shape, cost, listed, tuple(variables))
 
     def norm(self, x, *, name, epsilon=1e-5, start=1.0):
         cost = batch_norm_cost(x.channels, prod(x.sizes))
         names = ("gamma", "beta", "moving_mean", "moving_variance")
-        variables = tuple((one, (x.channels,)) for one in names)
+        variables = tuple((variable, (x.channels,)) for variable in names)
         return self._note(name, x.output_shape, cost, variables=variables)
 
     def relu(self, x, *, name, shared=False):
@@ -250,7 +224,3 @@ class Counter(Net):
     def _slide(self, x, window, strides, padding):
         axes = zip(x.sizes, self.axes(window), self.axes(strides))
         return tuple(output_size(*axis, padding) for axis in axes)
-
-
-def _level_cost(x, kernel, filters, groups, positions, use_bias):
-    return conv_cost(x.channels, filters, kernel, positions, groups, use_bias)

@@ -1,6 +1,6 @@
 """Rows of strings as a text or a Markdown table."""
 
-from keras_pyconv.arguments import is_one_of, shown
+from keras_pyconv.arguments import one_of
 
 STYLES = ("text", "markdown")
 
@@ -18,24 +18,18 @@ def grid(
         rows: one list of strings a row, as long as the header.
         style: `"text"` (aligned by spaces) or `"markdown"`.
         words: titles of the columns of words, which align to the left.
-
-    Raises:
-        ValueError: if `style` is unknown.
     """
-    if not is_one_of(style, STYLES):
-        message = f"`style` must be one of {STYLES}; got {shown(style)}"
-        raise ValueError(message)
-    left = [title in words for title in header]
+    one_of("style", style, STYLES)
+    columns = zip(header, *rows)
     columns = [
-        _align(column, is_left, style)
-        for column, is_left in zip(zip(header, *rows), left)
+        _aligned(column, column[0] in words, style) for column in columns
     ]
     if style == "text":
         return "\n".join("  ".join(line).rstrip() for line in zip(*columns))
     return "\n".join(f"| {' | '.join(line)} |" for line in zip(*columns))
 
 
-def _align(column, left, style):
+def _aligned(column, left, style):
     """Cells of one width, with the rule below the first."""
     width = max(map(len, column))
     cells = [c.ljust(width) if left else c.rjust(width) for c in column]

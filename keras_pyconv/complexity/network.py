@@ -1,17 +1,18 @@
 """The cost of networks, in closed form from their records.
 
 Every layer is counted under the name it has in the Keras model, and every
-level of every pyramid on its own (paper, section 4, Table 1).
-
-Max pooling on the shortcuts costs no
-multiply-adds, yet the paper's GFLOPs contain it, three operations an output.
+level of every pyramid on its own (paper, section 4, Table 1). Max pooling on
+the shortcuts costs no multiply-adds, yet the paper's GFLOPs contain it, three
+operations an output.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from keras_pyconv import networks
 from keras_pyconv.architectures import (
+    ARCHITECTURES,
     RECORDS,
     Architecture,
     Detector,
@@ -20,13 +21,14 @@ from keras_pyconv.architectures import (
     VideoArchitecture,
 )
 from keras_pyconv.architectures.lookup import find
+from keras_pyconv.architectures.published import COSTS
 from keras_pyconv.arguments import (
     flag,
     integer,
+    integers,
     is_integer,
-    is_one_of,
-    plain,
-    shown,
+    iterable,
+    one_of,
 )
 from keras_pyconv.complexity.cost import Cost
 from keras_pyconv.complexity.counter import (
@@ -37,6 +39,20 @@ from keras_pyconv.complexity.counter import (
     Shape,
 )
 from keras_pyconv.complexity.grid import grid
+
+COUNTING_RULE = (
+    "Parameters: trainable scalars, without the moving statistics of batch "
+    "normalization. Multiply-adds: convolutions and dense layers, a product "
+    "and its addition as one. Paper's convention: operations as thop counted "
+    "them in mid-2019, normalization, activation and pooling included. "
+    "Printed: by the source, in the paper's convention."
+)
+FIGURES = (
+    "Parameters",
+    "Non-trainable",
+    "Multiply-adds (conv + dense)",
+    "Operations (paper's convention)",
+)
 
 
 @dataclass(frozen=True)
@@ -77,35 +93,37 @@ class Complexity(Counted):
             rows: `"parts"` or `"layers"`.
             style: `"text"` or `"markdown"`.
             levels: whether to list the pyramid levels below their row.
-
-        Raises:
-            ValueError: if `rows` or `style` is unknown.
         """
-        if not is_one_of(rows, ("parts", "layers")):
-            raise ValueError(
-                f"`rows` must be 'parts' or 'layers'; got {shown(rows)}"
-            )
+        one_of("rows", rows, ("parts", "layers"))
         flag("levels", levels)
-        size = "x".join(map(str, self.input_shape))
-        header = [
-            f"{self.architecture.name} at {size}",
-            "Output",
-            "Parameters",
-            "Non-trainable",
-            "Multiply-adds (conv + dense)",
-            "Operations (paper's convention)",
-        ]
+        title = f"{self.architecture.name} at {_sides(self.input_shape)}"
         lines = []
         for row in getattr(self, rows):
-            shape = "x".join(map(str, row.output_shape))
+            shape = _sides(row.output_shape)
             lines.append([row.name, shape, *_figures(row)])
             for level in row.levels if levels else ():
-                lines.append([_describe(level), "", *_figures(level)])
+                size, count = _sides(level.kernel), level.filters
+                words = f"  {size}, G={level.groups}, {count} filters"
+                lines.append([words, "", *_figures(level)])
         lines.append(["in all", "", *_figures(self)])
-        return grid(header, lines, style, words=header[:1])
+        return grid([title, "Output", *FIGURES], lines, style, words=(title,))
 
     def __str__(self):
         return self.table()
+
+
+def _sides(shape):
+    return "x".join(map(str, shape))
+
+
+def _figures(counted):
+    figures = (
+        counted.parameters,
+        counted.non_trainable,
+        counted.multiply_adds,
+        counted.paper_ops,
+    )
+    return [f"{figure:,}" for figure in figures]
 
 
 # By the kind of a record: its description, the shape of an input, the classes.
@@ -122,8 +140,6 @@ def complexity(
     architecture, input_shape=None, classes=None, **options
 ) -> Complexity:
     """Parameters and operations of a network of any kind, for one input.
-
-    In closed form, without making it.
 
     Args:
         architecture: a record of `keras_pyconv.architectures`, or its name.
@@ -143,10 +159,6 @@ def complexity(
         `.paper_ops` in all, and again in each of `.stages` and `.layers`, and
         in each of a layer's `.levels`.
 
-    Raises:
-        ValueError: if the name, the shape or the output stride is none that
-            can be counted.
-
     Example:
 
     >>> count = complexity("PyConvResNet50")
@@ -160,8 +172,7 @@ def complexity(
     row = find("architecture", architecture, tuple(_KINDS), RECORDS)
     kind = next(kind for kind in _KINDS if isinstance(row, kind))
     describe, shape, usual_classes = _KINDS[kind]
-    if classes is not None:
-        integer("classes", classes)
+    classes = integer("classes", classes, optional=True) or usual_classes
     for name, value in options.items():
         if name != "output_stride":
             flag(name, value)
@@ -170,35 +181,51 @@ def complexity(
         side, input_shape = input_shape, None
     if input_shape is None:
         input_shape = (*shape[:-3], side, side, shape[-1])
-    net = _counter(input_shape, shape)
-    classes = usual_classes if classes is None else classes
+    net = Counter(integers("input_shape", input_shape, len(shape)))
     describe(net, net.input, row, classes, **options)
     return Complexity(row, net.input.output_shape, tuple(net.parts))
 
 
-def _counter(input_shape, example):
-    """A `Counter` of an input without unknown sizes."""
-    shape = plain(input_shape)
-    known = isinstance(shape, tuple) and len(shape) == len(example)
-    if not known or not all(map(is_integer, shape)):
-        numbers = {3: "three", 4: "four"}[len(example)]
-        raise ValueError(
-            f"`input_shape` must be {numbers} positive integers, as "
-            f"{example}; got {shown(input_shape)}"
-        )
-    return Counter(shape)
+def networks_table(
+    names: Iterable[str] | None = None,
+    input_size: int | None = None,
+    style: str = "markdown",
+) -> str:
+    """One network a row: counts by closed form beside the printed figures.
+
+    Print `COUNTING_RULE`, which says how they are counted, beside them.
+
+    Args:
+        names: of records of any kind; by default those of `ARCHITECTURES`.
+        input_size: height and width of the input, in pixels; by default the
+            size at which the paper counts.
+        style: `"text"` or `"markdown"`.
+    """
+    header = [
+        "Network",
+        "Parameters, M",
+        "Multiply-adds (conv + dense), G",
+        "Operations (paper's convention), G",
+        "Printed, M / G",
+        "Source",
+    ]
+    names = iterable("names", list(ARCHITECTURES) if names is None else names)
+    integer("input_size", input_size, optional=True)
+    rows = [_row(name, input_size) for name in names]
+    return grid(header, rows, style, words=("Network", "Source"))
 
 
-def _figures(counted):
-    figures = (
-        counted.parameters,
-        counted.non_trainable,
-        counted.multiply_adds,
-        counted.paper_ops,
-    )
-    return [f"{figure:,}" for figure in figures]
-
-
-def _describe(level):
-    size = "x".join(map(str, level.kernel))
-    return f"  {size}, G={level.groups}, {level.filters} filters"
+def _row(name, size):
+    count = complexity(name, size)
+    printed = COSTS.get((name, count.input_shape[-2]))
+    source = count.architecture.source
+    if printed and count.input_shape[-2] == 320:
+        source = "supplement, Table 4"
+    return [
+        name,
+        f"{count.parameters / 1e6:.2f}",
+        f"{count.multiply_adds / 1e9:.2f}",
+        f"{count.paper_ops / 1e9:.2f}",
+        f"{printed[0]:.2f} / {printed[1]:.2f}" if printed else "",
+        source,
+    ]
