@@ -8,7 +8,6 @@ What was downloaded is not kept. It is a
 pickle; it is read once, by a reader that runs nothing, and only arrays stay.
 """
 
-import contextlib
 import json
 import os
 import pathlib
@@ -26,6 +25,7 @@ from keras_pyconv.weights.sources import (
     checksum_path,
     is_finite,
     is_whole,
+    refused,
     replacing_with_checksum,
 )
 from keras_pyconv.weights.torch_files import read_arrays
@@ -96,12 +96,12 @@ def read_checked(source, variant=None):
     found = []
 
     def check(arrays):
-        with _refused(source):
+        with refused(source):
             found.append(find_variant(arrays, variant))
             _check_numbers(arrays)
 
     arrays = read_arrays(source, check)
-    with _refused(source):
+    with refused(source):
         _check_finite(arrays)
     return found[0], arrays
 
@@ -131,16 +131,6 @@ def convert(source, path, variant=None, **about) -> str:
         **about,
     )
     return variant
-
-
-@contextlib.contextmanager
-def _refused(source):
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(
-            f"{os.fspath(source)!r} is refused: {error}."
-        ) from None
 
 
 def _check_numbers(arrays):

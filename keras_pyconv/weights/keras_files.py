@@ -14,27 +14,27 @@ import itertools
 import math
 import mmap
 import os
-import zipfile
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import keras
 import numpy as np
 
 from keras_pyconv import arguments
-from keras_pyconv.reading import check_file, one_line, plain, short
+from keras_pyconv.reading import check_file, plain, short
 from keras_pyconv.weights.sources import (
     REAL,
+    Archive,
     is_finite,
+    refused,
     replacing_with_checksum,
     verify,
 )
-from keras_pyconv.weights.torch_files import Archive
 
 ENDINGS = (".weights.h5", ".keras", ".h5", ".hdf5")
 _IN_ARCHIVE = "model.weights.h5"
 # Networks in networks, each with its layers, are a few groups deep.
 _MAX_DEPTH = 32
-_MAX_OBJECTS = 100_000
+_MAX_ATTRIBUTES = 100_000
 _LONGEST_NAME = 1024
 # Bytes of a small chunk; a larger one is no larger than its dataset.
 _SMALL = 1 << 20
@@ -45,49 +45,23 @@ _MAX_SWELLING = 64
 def load_keras_weights(model: keras.Model, path) -> keras.Model:
     """`model.load_weights`, after a look at all that the file holds.
 
-    Args:
-        model: made of layers, none of which is a model itself.
-        path: of a `.weights.h5`, `.keras` or an older `.h5` file. Where a
-            `.sha256` stands beside it, it must be the file's.
-
-    Returns:
-        The model.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        OSError: it is a folder, a pipe or the like.
-        ValueError: the file is damaged, is of another kind, holds another
-            network, or what is no finite real number; the message names it
-            and the first difference. The model is as it was.
+    The model is made of layers, none of which is a model itself. Errors are
+    as for `keras_pyconv.weights.load`.
     """
     arguments.model("model", model)
     with _opened(arguments.file("path", path)) as file:
         datasets = _datasets(file)
-        problem = _difference(model, _shapes(datasets))
-        if problem:
-            raise ValueError(problem)
+        _check_layers(model, _shapes(datasets))
         largest = _largest(model)
         for one in datasets:
             _values(one, largest)
-    with _unchanged_on_error(model), _refused(path):
+    with _unchanged_on_error(model), refused(path):
         model.load_weights(os.fspath(path))
     return model
 
 
 def load_layers(model, layers, path):
-    """Loads some layers of a model from a file of Keras, by their names.
-
-    Args:
-        model: which has them.
-        layers: to fill; the file may be of any network that has them.
-        path: as for `load_keras_weights`.
-
-    Returns:
-        The model.
-
-    Raises:
-        as `load_keras_weights`.
-    """
+    """Loads some layers from a file of any network that has their names."""
     layers = [layer for layer in layers if layer.weights]
     own = {layer.name: _own_shapes(layer) for layer in layers}
     found = {name: [] for name in own}
@@ -128,48 +102,30 @@ def save_keras_weights(model: keras.Model, path):
 
 
 @contextlib.contextmanager
-def _refused(path):
-    """HDF5, archives and Keras have many errors; the user needs one line."""
-    try:
-        yield
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise ValueError(
-            f"{os.fspath(path)!r} is refused: {_cause(error)}."
-        ) from error
-
-
-def _cause(error):
-    if isinstance(error, ValueError):
-        # A sentence already, with shapes that may be long.
-        return one_line(error, 1000)
-    return f"it is cut short or damaged ({one_line(error)})"
-
-
-@contextlib.contextmanager
 def _opened(path):
     """The HDF5 file, which in a `.keras` file is a member of an archive."""
     import h5py
 
     name = check_file(path)
     verify(name)
-    with _refused(name):
-        source = _member(name) if name.endswith(".keras") else _hdf5(name)
-        _check_heaps(source)
+    with refused(name):
+        if name.endswith(".keras"):
+            content = _member(name)
+            _check_heaps(content)
+            source = io.BytesIO(content)
+        else:
+            source = _hdf5(name)
         with h5py.File(source, "r") as file:
             yield file
 
 
 def _member(name):
-    if not zipfile.is_zipfile(name):
-        raise ValueError("it is no archive of Keras")
-    with contextlib.closing(Archive(name)) as archive:
+    with Archive(name) as archive:
         info = archive.find(_IN_ARCHIVE)
         if info.file_size > _MAX_SWELLING * archive.size:
             raise ValueError(f"{_IN_ARCHIVE} in it swells to {info.file_size}")
         with archive.open(info) as stream:
-            return io.BytesIO(stream.read())
+            return stream.read()
 
 
 def _hdf5(name):
@@ -177,13 +133,17 @@ def _hdf5(name):
 
     with open(name, "rb") as file:
         begin = file.read(12)
-    if not h5py.is_hdf5(name):
-        raise ValueError(f"it is no HDF5 file, for it begins with {begin!r}")
-    if not name.endswith(ENDINGS):
-        raise ValueError(
-            f"the name of a file of Keras must end in one of "
-            f"{', '.join(ENDINGS)}"
-        )
+        if not h5py.is_hdf5(name):
+            raise ValueError(
+                f"it is no HDF5 file, for it begins with {begin!r}"
+            )
+        if not name.endswith(ENDINGS):
+            raise ValueError(
+                "the name of a file of Keras must end in one of "
+                f"{', '.join(ENDINGS)}"
+            )
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            _check_heaps(content)
     return name
 
 
@@ -200,16 +160,6 @@ _PART = 1 << 24
 _NEAR = 96
 
 
-def _check_heaps(source):
-    """Refuses heaps and references that HDF5 would not end well with."""
-    if isinstance(source, io.BytesIO):
-        _check_heaps_in(source.getvalue())
-        return
-    with open(source, "rb") as file:
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            _check_heaps_in(content)
-
-
 def _number(content, place, size):
     return int.from_bytes(content[place : place + size], "little")
 
@@ -224,7 +174,8 @@ def _places(content, needle):
             place = part.find(needle, place + 1)
 
 
-def _check_heaps_in(content):
+def _check_heaps(content):
+    """Refuses heaps and references that HDF5 would not end well with."""
     heaps, steps = {}, 0
     for begin in _places(content, _HEAP):
         # As a reference has it.
@@ -235,17 +186,15 @@ def _check_heaps_in(content):
             raise ValueError("it is damaged: its heaps of text overlap")
     attributes = (_places(content, name) for name in _ATTRIBUTES)
     for count, begin in enumerate(itertools.chain(*attributes)):
-        if count > _MAX_OBJECTS:
+        if count > _MAX_ATTRIBUTES:
             raise ValueError("it has more attributes than a network has layers")
         for place in range(begin, begin + _NEAR):
-            _check_reference(content, place, heaps)
-
-
-def _check_reference(content, place, heaps):
-    heap = heaps.get(content[place + 4 : place + 12], {})
-    there = heap.get(_number(content, place + 12, 4))
-    if there is not None and _number(content, place, 4) > there:
-        raise ValueError("it is damaged: a text in it is shorter than said")
+            heap = heaps.get(content[place + 4 : place + 12], {})
+            there = heap.get(_number(content, place + 12, 4), math.inf)
+            if _number(content, place, 4) > there:
+                raise ValueError(
+                    "it is damaged: a text in it is shorter than said"
+                )
 
 
 def _heap(content, begin):
@@ -272,8 +221,7 @@ def _heap(content, begin):
 # What is in a file ------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Dataset:
+class _Dataset(NamedTuple):
     """A dataset of a file, and the layer whose variable it is."""
 
     place: str
@@ -286,37 +234,33 @@ def _datasets(file):
     """All datasets, in the order of their layers' variables."""
     import h5py
 
-    found, seen, waiting = [], set(), [("", file, 0)]
-    while waiting:
-        place, group, depth = waiting.pop()
-        if depth > _MAX_DEPTH or len(seen) > _MAX_OBJECTS:
-            raise ValueError("it holds more groups than a network has")
-        layer = _layer_name(group) if place.endswith("/vars") else None
-        for name in group:
-            inner = f"{place}/{name}"
-            item = _own(group, name, inner)
-            address = h5py.h5o.get_info(item.id).addr
-            if address in seen:
-                continue
-            seen.add(address)
-            if isinstance(item, h5py.Group):
-                waiting.append((inner, item, depth + 1))
-            elif isinstance(item, h5py.Dataset):
-                number = (
-                    _variable_number(name, inner) if layer is not None else 0
-                )
-                found.append(_Dataset(inner, layer, number, item))
-                _check_storage(inner, item)
+    # Errors do not come through the visits of HDF5.
+    problem = file.visititems_links(_wrong_link)
+    if problem:
+        raise ValueError(problem)
+    items, found, layers = [], [], {}
+    file.visititems(lambda *item: items.append(item))
+    for place, item in items:
+        group, _, name = place.rpartition("/")
+        if isinstance(item, h5py.Group) and name == "vars":
+            layers[place] = _layer_name(item)
+        if isinstance(item, h5py.Dataset):
+            layer = layers.get(group)
+            number = 0 if layer is None else _variable_number(name, place)
+            found.append(_Dataset(f"/{place}", layer, number, item))
+            _check_storage(f"/{place}", item)
     return sorted(found, key=lambda one: one.number)
 
 
-def _own(group, name, place):
-    """What the file itself holds there; links lead anywhere."""
+def _wrong_link(place, link):
+    """What is wrong with a link, or None."""
     import h5py
 
-    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        raise ValueError(f"{short(place)} in it is a link to somewhere else")
-    return group[name]
+    if place.count("/") > _MAX_DEPTH:
+        return "it holds more groups than a network has"
+    if not isinstance(link, h5py.HardLink):
+        return f"{short(place)} in it is a link to somewhere else"
+    return None
 
 
 def _layer_name(group):
@@ -363,7 +307,7 @@ def _check_storage(place, dataset):
         raise ValueError(f"{place} holds no real numbers but {kind}")
     size = math.prod(dataset.shape or (0,)) * dataset.dtype.itemsize
     there = dataset.id.get_storage_size()
-    whole = _file_size(dataset)
+    whole = dataset.file.id.get_filesize()
     if dataset.chunks:
         chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize
         swells = size > _MAX_SWELLING * there or there > whole
@@ -377,10 +321,6 @@ def _check_storage(place, dataset):
         raise ValueError(
             f"{place} says it has {size} bytes, which are not there"
         )
-
-
-def _file_size(dataset):
-    return dataset.file.id.get_filesize()
 
 
 def _is_bfloat16(dataset):
@@ -421,27 +361,30 @@ def _shapes(datasets):
 # The model --------------------------------------------------------------------
 
 
-def _difference(model, held):
-    """What of the model the file does not hold, in words, or None."""
+def _check_layers(model, held):
+    """Refuses a file of another network than the model."""
     own = {
         layer.name: _own_shapes(layer)
         for layer in model.layers
         if layer.weights and not hasattr(layer, "layers")
     }
-    if not set(own) & set(held):
+    if not held:
         # Keras alone knows what is in files without such names.
-        return None if not held else f"it holds no layer of {model.name!r}"
+        return
+    if not set(own) & set(held):
+        raise ValueError(f"it holds no layer of {model.name!r}")
     for name, shapes in own.items():
         if name not in held:
-            return f"it holds no layer {name!r}, which {model.name!r} has"
+            raise ValueError(
+                f"it holds no layer {name!r}, which {model.name!r} has"
+            )
         if held[name] != shapes:
-            return (
+            raise ValueError(
                 f"its layer {name!r} has variables of shapes "
                 f"{_short(held[name])}; in {model.name!r} they are "
                 f"{_short(shapes)}. With part='backbone' "
                 "`keras_pyconv.weights.load` takes over all but the classifier"
             )
-    return None
 
 
 def _own_shapes(layer):
@@ -455,11 +398,9 @@ def _short(shapes):
 
 def _largest(model):
     """The largest number that all of the model's variables can hold."""
-    precisions = {
-        keras.backend.standardize_dtype(v.dtype) for v in model.weights
-    }
-    narrow = [65504.0] if "float16" in precisions else []
-    return min([*narrow, float(np.finfo("float32").max)])
+    kinds = {keras.backend.standardize_dtype(v.dtype) for v in model.weights}
+    narrowest = "float16" if "float16" in kinds else "float32"
+    return float(np.finfo(narrowest).max)
 
 
 @contextlib.contextmanager

@@ -1,20 +1,16 @@
 """Reads pickles that hold plain containers, numbers, text and known names.
 
-A pickle is a program. Python's own machine for them runs it here, in its form
-that is written in Python, with a few of its instructions, those that PyTorch
-writes. What would name, make or change objects is replaced: nothing is called
-but the functions that are given. And there are bounds for what a program of any
-length could still do with those:
-
-- Keys of dictionaries are text and numbers. A tuple that holds another one
-  twice, and that the next, has 2 ** 60 members where it is hashed.
-- What comes out holds itself nowhere, and is not deep, so that nobody can be
-  led into a recursion without end.
-- Nothing is as long as the file says, only as long as what is there.
+A pickle is a program. Its instructions are looked at first, of which there may
+be those that PyTorch writes, then Python's own machine runs them, in its form
+that is written in Python. What would name, make or change objects is replaced:
+nothing is called but the functions that are given. Keys of dictionaries are
+text and numbers: a tuple that holds another one twice, and that the next, has
+2 ** 60 members where it is hashed. What comes out may hold itself, and be deep.
 """
 
+import io
 import pickle
-import struct
+import pickletools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -23,8 +19,6 @@ from keras_pyconv.reading import one_line, plain
 # A checkpoint of 1,000 tensors takes 40,000 steps and 150,000 bytes.
 MAX_STEPS = 400_000
 MAX_BYTES = 1 << 25
-MAX_DEPTH = 64
-_LONGEST_NAME = 256
 # Integers below it all have different hashes.
 _LARGEST_KEY = 2**60
 _KEYS = (str, int, float, bool, bytes, type(None))
@@ -69,112 +63,12 @@ def check_key(key):
     return key
 
 
-def _height(value, heights, above=0):
-    """How many containers stand in each other at most; few, or refused."""
-    if not isinstance(value, (tuple, list, dict)):
-        return 0
-    if id(value) not in heights:
-        # What holds itself is as high as can be.
-        heights[id(value)] = MAX_DEPTH + 1
-        parts = value.values() if isinstance(value, dict) else value
-        if above <= MAX_DEPTH:
-            inner = (_height(part, heights, above + 1) for part in parts)
-            heights[id(value)] = 1 + max(inner, default=-1)
-    if above + heights[id(value)] > MAX_DEPTH:
-        raise ValueError(
-            f"it holds containers more than {MAX_DEPTH} deep in each other"
-        )
-    return heights[id(value)]
+class _Machine(pickle._Unpickler):
+    """Runs one pickle, whose instructions are known."""
 
-
-class _Program:
-    """The bytes of a pickle, as a file that has an end."""
-
-    def __init__(self, read):
-        self._read, self._left = read, MAX_BYTES
-
-    def read(self, count):
-        self._left -= count
-        if self._left < 0:
-            raise ValueError(
-                f"its pickle has more than {MAX_BYTES:,} bytes; save "
-                "`model.state_dict()` alone"
-            )
-        return self._read(count)
-
-    def readline(self):
-        """A line, of no more than a name has."""
-        found = bytearray()
-        while not found.endswith(b"\n"):
-            found += self.read(1)
-            if len(found) > _LONGEST_NAME:
-                raise ValueError(
-                    "it holds a Python name of more than "
-                    f"{_LONGEST_NAME} characters"
-                )
-        return bytes(found)
-
-
-class _Instructions(dict):
-    """What each instruction does; there is a number of steps to take."""
-
-    left = MAX_STEPS
-
-    def __getitem__(self, code):
-        self.left -= 1
-        if self.left < 0:
-            raise ValueError(
-                f"its pickle takes more than {MAX_STEPS:,} steps; save "
-                "`model.state_dict()` alone"
-            )
-        return super().__getitem__(code)
-
-    def __missing__(self, code):
-        raise ValueError(
-            f"it has the pickle instruction {code:#04x}, which PyTorch does "
-            "not write"
-        )
-
-
-class Machine(pickle._Unpickler):
-    """Runs one pickle.
-
-    Args:
-        read: Function from a count to so many bytes, which raises EOFError
-            where there are fewer.
-        names: From `(module, name)` to functions of plain values; any other
-            name ends the reading.
-        load: Function of a persistent id, a tuple; by default there are none.
-    """
-
-    def __init__(
-        self,
-        read: Callable[[int], bytes],
-        names: Mapping[tuple[str, str], Callable],
-        load: Callable | None = None,
-    ):
-        super().__init__(_Program(read))
+    def __init__(self, file, names, load):
+        super().__init__(file)
         self._names, self._load = names, load
-        self.dispatch = _Instructions(_INSTRUCTIONS)
-
-    def run(self):
-        """The value of the pickle.
-
-        Raises:
-            EOFError: it is cut short.
-            ValueError: it is none, or unsafe; the message has one line.
-        """
-        try:
-            value = self.load()
-        except (EOFError, ValueError, MemoryError):
-            raise
-        # Of a value that is not there, or of another kind than is needed.
-        except Exception as error:
-            raise ValueError(
-                f"its pickle is damaged: {one_line(error)}"
-            ) from None
-        _height(value, {})
-        return value
 
     def find_class(self, module, name):
         call = self._names.get((module, name))
@@ -220,10 +114,6 @@ class Machine(pickle._Unpickler):
                 "values than PyTorch does"
             ) from None
 
-    def _text(self, form):
-        (count,) = struct.unpack(form, self.read(struct.calcsize(form)))
-        self.append(self.read(count).decode())
-
     def _extend(self, items):
         owner = self._top(list)
         if owner is not INERT:
@@ -246,36 +136,79 @@ class Machine(pickle._Unpickler):
         self.pop_mark()
         self._top(Inert)
 
+    dispatch = {
+        **pickle._Unpickler.dispatch,
+        pickle.APPEND[0]: lambda m: m._extend([m.stack.pop()]),
+        pickle.APPENDS[0]: lambda m: m._extend(m.pop_mark()),
+        pickle.SETITEM[0]: lambda m: m._update(
+            [m.stack.pop(), m.stack.pop()][::-1]
+        ),
+        pickle.SETITEMS[0]: lambda m: m._update(m.pop_mark()),
+        # Nothing that is read is a set.
+        pickle.EMPTY_SET[0]: lambda m: m.append(INERT),
+        pickle.ADDITEMS[0]: _drop_members,
+        pickle.REDUCE[0]: _call,
+        pickle.NEWOBJ[0]: _call,
+        pickle.BUILD[0]: _drop_state,
+    }
 
-# Python's own.
-_KEPT = (
-    *("PROTO", "MARK", "STOP", "NONE", "NEWTRUE", "NEWFALSE"),
-    *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
-    *("BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES"),
-    *("EMPTY_TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "TUPLE"),
-    *("EMPTY_LIST", "EMPTY_DICT", "GLOBAL", "STACK_GLOBAL", "BINPERSID"),
-    *("BINPUT", "LONG_BINPUT", "MEMOIZE", "BINGET", "LONG_BINGET"),
+
+# Those of Python's own, and those that are replaced.
+_KNOWN = set(
+    """PROTO FRAME MARK STOP NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1
+    BINFLOAT BINSTRING SHORT_BINSTRING BINUNICODE SHORT_BINUNICODE BINBYTES
+    SHORT_BINBYTES EMPTY_TUPLE TUPLE1 TUPLE2 TUPLE3 TUPLE EMPTY_LIST APPEND
+    APPENDS EMPTY_DICT SETITEM SETITEMS EMPTY_SET ADDITEMS GLOBAL STACK_GLOBAL
+    BINPERSID REDUCE NEWOBJ BUILD BINPUT LONG_BINPUT MEMOIZE BINGET
+    LONG_BINGET""".split()
 )
-_OWN = {
-    # Says how many bytes are read ahead, which nobody does here.
-    pickle.FRAME: lambda m: m.read(8),
-    pickle.BINUNICODE: lambda m: m._text("<I"),
-    pickle.SHORT_BINUNICODE: lambda m: m._text("<B"),
-    pickle.APPEND: lambda m: m._extend([m.stack.pop()]),
-    pickle.APPENDS: lambda m: m._extend(m.pop_mark()),
-    pickle.SETITEM: lambda m: m._update([m.stack.pop(), m.stack.pop()][::-1]),
-    pickle.SETITEMS: lambda m: m._update(m.pop_mark()),
-    # Nothing that is read is a set.
-    pickle.EMPTY_SET: lambda m: m.append(INERT),
-    pickle.ADDITEMS: Machine._drop_members,
-    pickle.REDUCE: Machine._call,
-    pickle.NEWOBJ: Machine._call,
-    pickle.BUILD: Machine._drop_state,
-}
-_INSTRUCTIONS = {
-    **{code[0]: action for code, action in _OWN.items()},
-    **{
-        code[0]: pickle._Unpickler.dispatch[code[0]]
-        for code in (getattr(pickle, name) for name in _KEPT)
-    },
-}
+
+
+def _check_instructions(file):
+    """Refuses a pickle that is long, or does what PyTorch's do not."""
+    for step, (code, _, _) in enumerate(pickletools.genops(file)):
+        if code.name not in _KNOWN:
+            raise ValueError(
+                f"it has the pickle instruction {code.name}, which PyTorch "
+                "does not write"
+            )
+        if step >= MAX_STEPS:
+            raise ValueError(
+                f"its pickle takes more than {MAX_STEPS:,} steps; save "
+                "`model.state_dict()` alone"
+            )
+
+
+def unpickle(
+    file: io.BytesIO,
+    names: Mapping[tuple[str, str], Callable],
+    load: Callable | None = None,
+):
+    """The value of the pickle that begins where the file stands.
+
+    Args:
+        file: bytes in memory, left where the pickle ends.
+        names: From `(module, name)` to functions of plain values; any other
+            name ends the reading.
+        load: Function of a persistent id, a tuple; by default there are none.
+
+    Raises:
+        ValueError: it is none, or unsafe; the message has one line.
+    """
+    begin = file.tell()
+    try:
+        _check_instructions(file)
+    except ValueError as error:
+        if file.read(1):
+            raise
+        raise ValueError(
+            f"it is cut short, or its pickle has more than {MAX_BYTES:,} bytes"
+        ) from error
+    file.seek(begin)
+    try:
+        return _Machine(file, names, load).load()
+    except (ValueError, MemoryError):
+        raise
+    # Of a value that is not there, or of another kind than is needed.
+    except Exception as error:
+        raise ValueError(f"its pickle is damaged: {one_line(error)}") from None

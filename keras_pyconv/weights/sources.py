@@ -1,14 +1,17 @@
-"""What files of weights have in common: real numbers, and checksums beside."""
+"""What files of weights have in common: numbers, archives and checksums."""
 
 import contextlib
 import hashlib
 import os
 import pathlib
 import re
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from keras_pyconv.reading import check_file
+from keras_pyconv.reading import check_file, one_line, plain, short
 from keras_pyconv.writing import replacing, write_atomically
 
 _CHUNK = 1 << 20
@@ -16,6 +19,16 @@ _DIGEST = re.compile(rb"(?<!\w)[0-9a-fA-F]{64}(?!\w)")
 _LONGEST_LIST = 1 << 16
 # Kinds of NumPy's dtypes that weights may have.
 REAL = "fiub"
+SHORT = "it is cut short"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An array of a file, which `read()` gives."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    read: Callable[[], np.ndarray]
 
 
 def is_finite(array, largest=np.finfo("float32").max) -> bool:
@@ -29,6 +42,80 @@ def is_finite(array, largest=np.finfo("float32").max) -> bool:
         return True
     # NaN is neither.
     return bool(-largest <= array.min() and array.max() <= largest)
+
+
+@contextlib.contextmanager
+def refused(path):
+    """Each library has many errors; the user needs one line on the file."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except ValueError as error:
+        # A sentence already, with shapes that may be long.
+        cause = one_line(error, 1000)
+        raise ValueError(f"{os.fspath(path)!r} is refused: {cause}.") from error
+    except Exception as error:
+        raise ValueError(
+            f"{os.fspath(path)!r} is refused: it is cut short or damaged "
+            f"({one_line(error)})."
+        ) from error
+
+
+class Archive:
+    """A zip archive that is asked for no more bytes than it has.
+
+    Attributes:
+        size: in bytes.
+        members: what `zipfile` says of each, by name.
+    """
+
+    def __init__(self, path):
+        if not zipfile.is_zipfile(path):
+            raise ValueError("it is no archive, or cut short")
+        self._archive = zipfile.ZipFile(path)
+        self.open = self._archive.open
+        self.size = os.path.getsize(path)
+        self.members = {}
+        for info in self._archive.infolist():
+            if info.filename in self.members:
+                raise ValueError(f"it holds {short(info.filename)} twice")
+            self.members[info.filename] = info
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._archive.close()
+
+    def find(self, name):
+        """What the archive says of a member, which is in the file whole."""
+        info = self.members.get(name)
+        if info is None:
+            raise ValueError(f"it lacks {plain(name)}")
+        if info.header_offset + info.compress_size > self.size:
+            raise ValueError(SHORT)
+        if info.flag_bits & 1:
+            raise ValueError(f"{plain(name)} in it is encrypted")
+        return info
+
+    def stored(self, name):
+        """`find`, for a member that is not compressed."""
+        info = self.find(name)
+        if info.compress_type != zipfile.ZIP_STORED:
+            raise ValueError(
+                f"{plain(name)} in it is compressed, which PyTorch never is"
+            )
+        if info.compress_size != info.file_size:
+            raise ValueError(f"{plain(name)} in it has two sizes")
+        return info
+
+    def read(self, name):
+        """The bytes of a member that is not compressed; checks its checksum."""
+        content = self._archive.read(self.stored(name))
+        if len(content) != self.members[name].file_size:
+            raise ValueError(f"{plain(name)} in it has another size")
+        return content
 
 
 # Checksums ------------------------------------------------------------------

@@ -1,63 +1,29 @@
 """Reads a checkpoint of the authors' framework into NumPy arrays.
 
 Three kinds of file: `.npz` and `.safetensors`, which hold arrays and nothing
-else, and `.pth` / `.pt`, which are pickles. Each is opened, so that names,
-shapes and kinds of numbers are known; then checked; and only then read.
-
-Unpickling runs code. Here a pickle is read by `torch_pickle` alone, which
-knows tensors and plain containers, refuses everything else, and does without
-PyTorch.
+else, and `.pth` / `.pt`, which are pickles and are read by `torch_pickle`
+alone. Each is opened, so that names, shapes and kinds of numbers are known;
+then checked; and only then read.
 """
 
 import contextlib
 import math
 import os
 import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 
 from keras_pyconv import arguments
 from keras_pyconv.reading import one_line, short
-from keras_pyconv.weights.sources import verify
-from keras_pyconv.weights.torch_pickle import (
-    SHORT,
-    Archive,
-    Tensor,
-    open_torch,
-)
-
-
-@dataclass(frozen=True)
-class Stored:
-    """An array of a file that was not read yet.
-
-    Attributes:
-        shape: its sizes.
-        dtype: of NumPy.
-        read: Function without arguments that gives the array.
-    """
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    read: Callable[[], np.ndarray]
+from keras_pyconv.weights.sources import SHORT, Archive, Stored, verify
+from keras_pyconv.weights.torch_pickle import open_torch
 
 
 def _given(array):
     """An array that is there already."""
     return Stored(array.shape, array.dtype, lambda: array)
-
-
-def _import_or_explain(module, package, path):
-    try:
-        return __import__(module, fromlist=["_"])
-    except ImportError as error:
-        raise ImportError(
-            f"Reading {path!r} needs {package}, which is not installed: "
-            f"pip install {package}"
-        ) from error
 
 
 # Archives of NumPy ------------------------------------------------------------
@@ -74,7 +40,7 @@ _SMALL = 1 << 24
 
 
 def _npy_header(stream):
-    """(dtype, order, shape, bytes of the header) of a member."""
+    """(shape, order, dtype) of a member."""
     version = np.lib.format.read_magic(stream)
     if version not in _HEADERS:
         raise ValueError(f"it is of version {version[0]} of the format")
@@ -87,7 +53,7 @@ def _npy_header(stream):
         raise ValueError("it holds Python objects, and reading could run code")
     if dtype.kind not in _PLAIN:
         raise ValueError(f"it holds {short(dtype)}")
-    return dtype, "F" if is_fortran else "C", shape, stream.tell()
+    return shape, "F" if is_fortran else "C", dtype
 
 
 def _npy(archive, name):
@@ -96,7 +62,8 @@ def _npy(archive, name):
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError("it is compressed in a way that NumPy does not write")
     with archive.open(info) as stream:
-        dtype, order, shape, used = _npy_header(stream)
+        shape, order, dtype = _npy_header(stream)
+        used = stream.tell()
     size = math.prod(shape) * dtype.itemsize
     if info.file_size != used + size:
         raise ValueError(
@@ -106,10 +73,9 @@ def _npy(archive, name):
     def read():
         with archive.open(info) as stream:
             stream.read(used)
-            content = stream.read(size)
-            # Here its checksum is compared.
-            if stream.read(1) or len(content) != size:
-                raise ValueError(f"its member {short(name)} is cut short")
+            content = stream.read()
+        if len(content) != size:
+            raise ValueError(f"its member {short(name)} is cut short")
         return np.frombuffer(content, dtype).reshape(shape, order=order)
 
     return Stored(shape, dtype, read)
@@ -126,9 +92,7 @@ def _check_sizes(archive):
 
 @contextlib.contextmanager
 def _open_npz(path):
-    if not zipfile.is_zipfile(path):
-        raise ValueError("it is no archive of arrays")
-    with contextlib.closing(Archive(path)) as archive:
+    with Archive(path) as archive:
         _check_sizes(archive)
         content = {}
         for name in archive.members:
@@ -140,33 +104,31 @@ def _open_npz(path):
                 ) from error
             if content.setdefault(name.removesuffix(".npy"), array) != array:
                 raise ValueError(f"it holds {short(name)} twice")
-        yield _unwrapped(content)
+        yield content
 
 
 # Safetensors ------------------------------------------------------------------
 
 _SAFETENSORS = {
-    "F64": "f8",
-    "F32": "f4",
-    "F16": "f2",
+    **{f"F{size}": f"f{size // 8}" for size in (16, 32, 64)},
+    **{f"I{size}": f"i{size // 8}" for size in (8, 16, 32, 64)},
+    **{f"U{size}": f"u{size // 8}" for size in (8, 16, 32, 64)},
     "BF16": "f4",
-    "I64": "i8",
-    "I32": "i4",
-    "I16": "i2",
-    "I8": "i1",
-    "U64": "u8",
-    "U32": "u4",
-    "U16": "u2",
-    "U8": "u1",
     "BOOL": "?",
 }
 
 
 @contextlib.contextmanager
 def _open_safetensors(path):
+    try:
+        from safetensors import safe_open
+    except ImportError as error:
+        raise ImportError(
+            f"Reading {path!r} needs safetensors, which is not installed: "
+            "pip install safetensors"
+        ) from error
     # It compares what its header says with the bytes that are there.
-    module = _import_or_explain("safetensors", "safetensors", path)
-    with module.safe_open(path, "np") as file:
+    with safe_open(path, "np") as file:
         content = {}
         for name in file.keys():
             entry = file.get_slice(name)
@@ -176,7 +138,7 @@ def _open_safetensors(path):
             dtype = np.dtype(_SAFETENSORS[kind])
             read = partial(_safetensor, file, name, dtype)
             content[name] = Stored(tuple(entry.get_shape()), dtype, read)
-        yield _unwrapped(content)
+        yield content
 
 
 def _safetensor(file, name, dtype):
@@ -184,38 +146,29 @@ def _safetensor(file, name, dtype):
     return file.get_tensor(name).astype(dtype, copy=False)
 
 
-# PyTorch ----------------------------------------------------------------------
+# All kinds --------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def _open_torch(path):
-    with open_torch(path) as (content, read):
-        content = _unwrapped(content)
-        yield {
-            name: _torch_entry(name, value, read)
-            for name, value in content.items()
-        }
-
-
-def _torch_entry(name, value, read):
-    if isinstance(value, Tensor):
-        return Stored(value.shape, value.dtype, partial(read, value))
-    if type(value) in (int, float, bool):
-        # Larger ones would become Python objects in an array.
-        if not abs(value) < 2**63:
-            raise ValueError(f"its entry {short(name)} holds {short(value)}")
-        return _given(np.asarray(value))
-    raise ValueError(
-        f"its entry {short(name)} is no tensor but {type(value).__name__}"
-    )
+def _entry(name, value):
+    """An entry of a file of PyTorch, which holds numbers beside tensors."""
+    if isinstance(value, Stored):
+        return value
+    if type(value) not in (int, float, bool):
+        raise ValueError(
+            f"its entry {short(name)} is no tensor but {type(value).__name__}"
+        )
+    # Larger ones would become Python objects in an array.
+    if not abs(value) < 2**63:
+        raise ValueError(f"its entry {short(name)} holds {short(value)}")
+    return _given(np.asarray(value))
 
 
 OPENERS = {
     ".npz": _open_npz,
     ".safetensors": _open_safetensors,
-    ".pth": _open_torch,
-    ".pt": _open_torch,
-    ".pth.tar": _open_torch,
+    ".pth": open_torch,
+    ".pt": open_torch,
+    ".pth.tar": open_torch,
 }
 # Endings of what `read_arrays` reads.
 TORCH_FILES = tuple(OPENERS)
@@ -277,10 +230,9 @@ def _unwrapped(content):
     if isinstance(content, Mapping) and "state_dict" in content:
         content = content["state_dict"]
     if not isinstance(content, Mapping):
-        kind = "ndarray" if isinstance(content, Tensor) else type(content)
+        kind = np.ndarray if isinstance(content, Stored) else type(content)
         raise ValueError(
-            "it holds no mapping from names to arrays but "
-            f"{getattr(kind, '__name__', kind)}"
+            f"it holds no mapping from names to arrays but {kind.__name__}"
         )
     prefix = "module."
     names = [str(name) for name in content]
@@ -329,7 +281,8 @@ def read_arrays(source, check=None) -> dict[str, np.ndarray]:
     explained = partial(_explained, path)
     with contextlib.ExitStack() as stack:
         with explained():
-            content = stack.enter_context(opener(path))
+            content = _unwrapped(stack.enter_context(opener(path)))
+            content = {n: _entry(n, value) for n, value in content.items()}
         return _read(content, check, explained)
 
 
