@@ -1,11 +1,9 @@
 """Gradient descent as the authors' framework computes it, and its rates.
 
-The facts a reader would get wrong: weight decay here is added to the gradient,
-before the momentum, while `weight_decay` of Keras's optimizers shrinks the
-weights beside the update; and the rate multiplies the velocity when it is
-applied, not when it is gathered, which differs where the rate changes. A step
-is one update of the weights, however many small batches its gradient was
-accumulated from, and the first step is number 0.
+The facts a reader would get wrong: weight decay is added to the gradient before
+the momentum, while `weight_decay` of Keras shrinks the weights beside the
+update; and the rate multiplies the velocity when it is applied, not when it is
+gathered. A step is one update of the weights, and the first has number 0.
 """
 
 import difflib
@@ -24,16 +22,12 @@ _MOST_STEPS = 2**63 - 1
 def _increasing(boundaries):
     """Numbers of steps or epochs, each above the one before."""
     found = arguments.plain(boundaries)
-    if not isinstance(found, tuple) or not all(
+    good = isinstance(found, tuple) and all(
         arguments.is_number(number, 0) for number in found
-    ):
-        arguments.refuse("boundaries", boundaries, "a list of numbers from 0")
-    if list(found) != sorted(set(found)):
-        raise ValueError(
-            "`boundaries` must increase. "
-            f"Received: boundaries={arguments.shown(boundaries)}"
-        )
-    return found
+    )
+    good = good and list(found) == sorted(set(found))
+    rule = "a list of increasing numbers from 0"
+    return arguments.check("boundaries", found, good, rule)
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
@@ -54,16 +48,11 @@ class SGD(keras.optimizers.SGD):
         nesterov: bool.
         l2: float, the weight decay; the paper has 1e-4 on every weight, the
             parameters of batch normalization included.
-        l2_excludes: what has no decay: a regular expression that is searched
-            for in the variable's path, such as `"gamma|beta|bias"`. None
-            excludes nothing.
+        l2_excludes: regular expression, searched for in a variable's path, of
+            what has no decay, such as `"gamma|beta|bias"`; or None. One that
+            matches nothing is a `ValueError` when the optimizer is built.
         name: string.
-        **kwargs: those of `keras.optimizers.SGD`; its `weight_decay` is
-            refused.
-
-    Raises:
-        ValueError: the pattern matches no variable of the model, found when
-            the optimizer is built.
+        **kwargs: of `keras.optimizers.SGD`, but for `weight_decay`.
 
     Rates per layer are those of several optimizers:
 
@@ -93,9 +82,7 @@ class SGD(keras.optimizers.SGD):
                 "Keras's `weight_decay` does not go through the momentum. "
                 "Give `l2` instead."
             )
-        if not callable(learning_rate) and not isinstance(
-            learning_rate, schedules.LearningRateSchedule
-        ):
+        if not callable(learning_rate):
             arguments.number("learning_rate", learning_rate, 0)
         arguments.number("momentum", momentum, 0, 1)
         nesterov = arguments.flag("nesterov", nesterov)
@@ -105,8 +92,7 @@ class SGD(keras.optimizers.SGD):
         super().__init__(
             learning_rate, float(momentum), nesterov, name=name, **kwargs
         )
-        self.l2 = float(l2)
-        self.l2_excludes = l2_excludes
+        self.l2, self.l2_excludes = float(l2), l2_excludes
 
     def build(self, variables):
         if self.built:
@@ -138,25 +124,22 @@ class SGD(keras.optimizers.SGD):
         self.assign_sub(variable, rate * gradient)
 
     def get_config(self):
-        own = {"l2": self.l2, "l2_excludes": self.l2_excludes}
-        config = super().get_config() | own
+        config = super().get_config()
         del config["weight_decay"]
-        return config
+        return config | {"l2": self.l2, "l2_excludes": self.l2_excludes}
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
 class StepDecay(schedules.LearningRateSchedule):
     """A rate that falls by a factor at given steps, after a linear warm-up.
 
-    Keras's own `PiecewiseConstantDecay` changes the rate one step later, and
-    has no warm-up.
+    Keras's `PiecewiseConstantDecay` changes the rate one step later.
 
     Args:
         rate: float, the rate after the warm-up.
         boundaries: increasing ints, the steps with which a lower rate begins.
         factor: float, what the rate is multiplied by at each boundary.
-        warmup_steps: int, over so many steps the rate grows linearly; the
-            first has `rate / warmup_steps`, the last `rate`.
+        warmup_steps: int; the first has `rate / warmup_steps`, the last `rate`.
     """
 
     def __init__(self, rate, boundaries, factor=0.1, warmup_steps=0):
@@ -218,12 +201,7 @@ def cosine_decay(rate, steps, warmup_steps=0):
     """Keras's cosine from `rate` to 0, of `steps` with those of the warm-up."""
     arguments.number("rate", rate, 0)
     arguments.integer("steps", steps, 1, _MOST_STEPS)
-    if not arguments.is_integer(warmup_steps, 0, steps - 1):
-        raise ValueError(
-            "`warmup_steps` must be at least 0 and below `steps`. "
-            f"Received: warmup_steps={arguments.shown(warmup_steps)}, "
-            f"steps={steps}"
-        )
+    arguments.integer("warmup_steps", warmup_steps, 0, steps - 1)
     if not warmup_steps:
         return schedules.CosineDecay(float(rate), int(steps))
     return schedules.CosineDecay(

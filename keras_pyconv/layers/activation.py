@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_pyconv.arguments import layer_options, number
+from keras_pyconv.arguments import number, told_options
 from keras_pyconv.layers.checked import CheckedCall
 from keras_pyconv.ops.uncut import uncut
 
@@ -23,8 +23,8 @@ class ReLU(CheckedCall, keras.layers.ReLU):
             number("max_value", max_value, 0)
         number("negative_slope", negative_slope, 0)
         number("threshold", threshold, 0)
-        options = layer_options(kwargs)
-        super().__init__(max_value, negative_slope, threshold, **options)
+        with told_options(kwargs) as options:
+            super().__init__(max_value, negative_slope, threshold, **options)
 
     def call(self, inputs):
         return uncut(super().call, inputs)

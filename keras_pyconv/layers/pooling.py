@@ -6,7 +6,7 @@ unevenly at stride 2. Here half the window is padded on both sides.
 
 import keras
 
-from keras_pyconv.arguments import layer_options, one_of, plain
+from keras_pyconv.arguments import one_of, plain, told_options
 from keras_pyconv.layers.checked import CheckedCall, checked_format
 from keras_pyconv.layers.targeted import Targeted
 from keras_pyconv.ops.arguments import axis_sizes
@@ -21,7 +21,8 @@ class SymmetricMaxPoolingND(CheckedCall, Targeted, keras.layers.Layer):
     rank = None
 
     def __init__(self, pool_size, strides=None, data_format=None, **kwargs):
-        super().__init__(**layer_options(kwargs))
+        with told_options(kwargs) as options:
+            super().__init__(**options)
         self.pool_size = axis_sizes("pool_size", plain(pool_size), self.rank)
         if not all(size % 2 for size in self.pool_size):
             raise ValueError(
@@ -136,8 +137,8 @@ class _NeverEmpty(CheckedCall, Targeted):
             strides = axis_sizes("strides", plain(strides), self.rank)
         padding = one_of("padding", padding, ("same", "valid"))
         data_format = checked_format(data_format)
-        options = layer_options(kwargs)
-        super().__init__(sizes, strides, padding, data_format, **options)
+        with told_options(kwargs) as options:
+            super().__init__(sizes, strides, padding, data_format, **options)
 
     def call(self, inputs):
         return never_empty(super().call, inputs, TARGETS[self.target])

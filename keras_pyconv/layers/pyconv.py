@@ -10,13 +10,7 @@ otherwise.
 import keras
 from keras import ops
 
-from keras_pyconv.arguments import (
-    flag,
-    layer_options,
-    of_keras,
-    one_of,
-    plain,
-)
+from keras_pyconv.arguments import flag, of_keras, one_of, plain, told_options
 from keras_pyconv.layers import levels
 from keras_pyconv.layers.checked import CheckedCall, checked_format
 from keras_pyconv.layers.targeted import Targeted
@@ -74,14 +68,9 @@ class PyConvND(CheckedCall, Targeted, keras.layers.Layer):
         way=None,
         **kwargs,
     ):
-        super().__init__(
-            activity_regularizer=of_keras(
-                "activity_regularizer",
-                activity_regularizer,
-                keras.regularizers,
-            ),
-            **layer_options(kwargs),
-        )
+        kwargs["activity_regularizer"] = activity_regularizer
+        with told_options(kwargs) as options:
+            super().__init__(**options)
         self.filters = plain(filters)
         self.kernel_size = plain(kernel_size)
         self.groups = plain(groups)
@@ -95,26 +84,20 @@ class PyConvND(CheckedCall, Targeted, keras.layers.Layer):
         self.padding = one_of("padding", padding, ("same", "valid"))
         self.data_format = checked_format(data_format)
         self.way, self.target = targeted(way, self.target)
-        self.activation = of_keras("activation", activation, keras.activations)
+        self.activation = of_keras("activation", activation)
         self.use_bias = flag("use_bias", use_bias)
         self.kernel_initializer = of_keras(
-            "kernel_initializer", kernel_initializer, keras.initializers
+            "kernel_initializer", kernel_initializer
         )
-        self.bias_initializer = of_keras(
-            "bias_initializer", bias_initializer, keras.initializers
-        )
+        self.bias_initializer = of_keras("bias_initializer", bias_initializer)
         self.kernel_regularizer = of_keras(
-            "kernel_regularizer", kernel_regularizer, keras.regularizers
+            "kernel_regularizer", kernel_regularizer
         )
-        self.bias_regularizer = of_keras(
-            "bias_regularizer", bias_regularizer, keras.regularizers
-        )
+        self.bias_regularizer = of_keras("bias_regularizer", bias_regularizer)
         self.kernel_constraint = of_keras(
-            "kernel_constraint", kernel_constraint, keras.constraints
+            "kernel_constraint", kernel_constraint
         )
-        self.bias_constraint = of_keras(
-            "bias_constraint", bias_constraint, keras.constraints
-        )
+        self.bias_constraint = of_keras("bias_constraint", bias_constraint)
         self.input_spec = keras.InputSpec(ndim=self.rank + 2)
         self.levels = None
         self.kernels = None

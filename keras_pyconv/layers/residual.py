@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_pyconv.arguments import layer_options
+from keras_pyconv.arguments import told_options
 from keras_pyconv.layers.checked import CheckedCall
 from keras_pyconv.ops.graph import barrier, on_tensorflow
 from keras_pyconv.ops.uncut import uncut
@@ -19,7 +19,8 @@ class ResidualAdd(CheckedCall, keras.layers.Add):
     """
 
     def __init__(self, **kwargs):
-        super().__init__(**layer_options(kwargs))
+        with told_options(kwargs) as options:
+            super().__init__(**options)
 
     def call(self, inputs):
         if not on_tensorflow():

@@ -10,7 +10,7 @@ from a second tensor at every call, so that one network serves any picture.
 import keras
 from keras import ops
 
-from keras_pyconv.arguments import layer_options
+from keras_pyconv.arguments import told_options
 from keras_pyconv.layers.checked import CheckedCall, checked_format
 from keras_pyconv.ops.adaptive_pooling import adaptive_average_pool, check_bins
 from keras_pyconv.ops.resize import check_size, resize_align_corners
@@ -23,7 +23,8 @@ class _Spatial(CheckedCall, keras.layers.Layer):
     rank = 2
 
     def __init__(self, data_format=None, **kwargs):
-        super().__init__(**layer_options(kwargs))
+        with told_options(kwargs) as options:
+            super().__init__(**options)
         self.data_format = checked_format(data_format)
         self._axes = spatial_axes(self.data_format)
 

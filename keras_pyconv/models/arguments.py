@@ -54,7 +54,7 @@ def check_arguments(
     one_of("pooling", pooling, POOLINGS)
     if include_top or classes is not None:
         integer("classes", classes)
-    of_keras("classifier_activation", activation, keras.activations)
+    of_keras("classifier_activation", activation)
     rate("dropout", dropout)
     layer_name("name", name)
     check_weights(weights, variant)

@@ -303,7 +303,7 @@ def pyramid_conv(
     instance("kernels", kernels, (list, tuple))
     for kernel in kernels:
         tensor("kernels", kernel, (3, 4, 5))
-    tensor("inputs", inputs, (len(kernels[0].shape),) if kernels else None)
+    tensor("inputs", inputs, (len(kernels[0].shape),) if kernels else ())
     integers("groups", groups)
     way, target = targeted(way, target)
     if way is None and target == "here":

@@ -71,7 +71,8 @@ class DecodeDetections(keras.layers.Layer):
         arguments.integer("max_detections", max_detections)
         # Suppression knows float32 only.
         kwargs["dtype"] = "float32"
-        super().__init__(**arguments.layer_options(kwargs))
+        with arguments.told_options(kwargs) as options:
+            super().__init__(**options)
         self.settings = {
             "box_maps": box_maps,
             "cells": cells,
