@@ -50,17 +50,13 @@ def _arguments(argv):
     return parser, parser.parse_args(argv)
 
 
-def check_videos(paths, decoders, progress=None):
-    """Decodes videos and says what is wrong with them.
+def check_videos(paths, decoders, progress):
+    """Yields rows (path, verdict, remark) of the videos that are not sound.
 
     Args:
         paths: of files or folders of frames.
         decoders: the `Decoders`.
-        progress: called after each video with 1, or None.
-
-    Returns:
-        Rows (path, verdict, remark) of those that are not sound, in the order
-        of `paths`; the verdict is "useless" or "remarkable".
+        progress: called after each video with 1.
     """
 
     def look(path):
@@ -70,13 +66,10 @@ def check_videos(paths, decoders, progress=None):
             return path, "useless", str(error)
         return path, "remarkable", "; ".join(remarks)
 
-    found = []
     for row in ahead(look, paths, decoders.processes):
+        progress(1)
         if row[-1]:
-            found.append(row)
-        if progress:
-            progress(1)
-    return found
+            yield row
 
 
 def main(argv=None):
@@ -97,7 +90,7 @@ def main(argv=None):
     bar = Bar(len(paths), unit_name="video")
     decoders = Decoders(options.processes, options.timeout)
     try:
-        rows = check_videos(paths, decoders, bar.add)
+        rows = list(check_videos(paths, decoders, bar.add))
     finally:
         decoders.close()
     for row in rows:

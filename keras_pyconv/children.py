@@ -3,10 +3,9 @@
     with Child("benchmarks.worker:durations") as child:
         seconds = child.ask(case, timeout=60)
 
-`multiprocessing` has no place here: its workers import the caller's main
-module, and TensorFlow with it, half a gigabyte each, or fork a process with
-threads, which breaks. This file is the program that such a process runs, so it
-imports the standard library alone.
+Workers of `multiprocessing` import the caller's main module, and TensorFlow
+with it, half a gigabyte each, or fork a process with threads, which breaks.
+This file is the program of such a process: it needs Python alone.
 """
 
 import importlib
@@ -32,36 +31,28 @@ _LOOK_SECONDS = 1.0
 
 
 class ChildEnded(Exception):
-    """A process that ended without an answer; the message says how.
-
-    `output` is all that it printed.
-    """
+    """A process ended without an answer; `output` is all that it printed."""
 
     def __init__(self, code, output):
         self.output = output
         lines = [line for line in output.splitlines() if line.strip()]
         telling = [line for line in lines if not _LOG_LINE.match(line)]
         last = (telling or lines or [f"exit status {code}"])[-1].strip()
-        if code < 0:
-            guess = " (out of memory?)" if code == -9 else ""
-            last = f"ended by signal {-code}{guess}"
-        super().__init__(last)
+        signal = f"ended by signal {-code}{' (out of memory?)' * (code == -9)}"
+        super().__init__(signal if code < 0 else last)
 
 
 class Child:
     """A process that answers requests with one function, in their order.
 
-    What the function or a library prints goes to the output that `ChildEnded`
-    has, and nothing can be read there from standard input. An error in the
-    function ends the process. So does the end of the `with` block, or of the
-    object, or of the caller's process.
+    An error in the function ends the process; so does the end of the `with`
+    block, of the object, or of the caller's process.
 
     Args:
         function: `"package.module:function"`.
         environment: variables that differ from those of this process, None
             for one that is to be missing.
-        bare: whether the module is imported without what the packages that it
-            stands in would import.
+        bare: whether its module is imported without the packages above it.
         keep_output: false where a library may print without end.
     """
 
@@ -92,11 +83,6 @@ class Child:
     def __exit__(self, *_):
         self.stop()
 
-    @property
-    def process_id(self):
-        """The number of the process."""
-        return self._process.pid
-
     def is_alive(self):
         """Whether the process runs."""
         return self._process.poll() is None
@@ -109,10 +95,7 @@ class Child:
             pass  # The process has ended, and `receive` says how.
 
     def receive(self, timeout=None):
-        """The next answer.
-
-        Args:
-            timeout: seconds to wait; None for as long as it takes.
+        """The next answer, within so many seconds.
 
         Raises:
             TimeoutError: it took longer, and the process was stopped.
@@ -159,7 +142,7 @@ def call(function, *arguments, environment=None, timeout=None):
 
 def _root(function):
     """The folder that holds the package of a function."""
-    package = function.partition(":")[0].partition(".")[0]
+    package = re.split("[.:]", function)[0]
     spec = importlib.util.find_spec(package)
     return str(pathlib.Path(spec.submodule_search_locations[0]).parent)
 
@@ -181,10 +164,7 @@ def _without_packages(root, module):
 
 
 def _end_with(parent):
-    """Ends this process when the one that started it is gone.
-
-    The end of the requests says so too, but not in the middle of an answer.
-    """
+    """Ends this process with the one that started it, also while it answers."""
     while os.getppid() == parent:
         time.sleep(_LOOK_SECONDS)
     os._exit(1)

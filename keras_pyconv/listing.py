@@ -1,8 +1,7 @@
 """Which files in the folders of a data set are data, decided in one place.
 
-Nothing vanishes in silence: what is left out is counted by its reason, and
-`Listing.say` tells it in one line. It needs nothing beyond Python, so that the
-client of a server and the processes that decode videos can use it alone.
+It needs nothing beyond Python, so that the client of a server and the
+processes that decode videos can use it alone.
 """
 
 import collections
@@ -14,9 +13,9 @@ import re
 log = logging.getLogger(__name__)
 
 # Folders that systems and servers make by themselves, beside hidden ones.
-_OF_SYSTEMS = frozenset(
-    "__MACOSX @eaDir $RECYCLE.BIN lost+found __pycache__".split()
-)
+_OF_SYSTEMS = "__MACOSX @eaDir $RECYCLE.BIN lost+found __pycache__".split()
+# In a name that is not UTF-8 Python puts halves of characters.
+_NOT_UTF8 = re.compile("[\ud800-\udfff]")
 # Reasons that are asked about.
 BESIDE = "beside the folders of the classes"
 NOT_TEXT = "with a name that is not UTF-8"
@@ -64,9 +63,8 @@ IMAGES = Kind(
 )
 VIDEOS = Kind(
     "videos",
-    tuple(
-        ".3gp .avi .flv .m4v .mkv .mov .mp4 .mpeg .mpg .ogv .webm .wmv".split()
-    ),
+    (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg")
+    + (".ogv", ".webm", ".wmv"),
     re.compile(
         rb"....ftyp|RIFF....AVI |\x1aE\xdf\xa3|FLV|\x00\x00\x01[\xba\xb3]|OggS"
         rb"|\x30\x26\xb2\x75",
@@ -75,22 +73,12 @@ VIDEOS = Kind(
 )
 
 
-def printable(path) -> str:
-    """A path as text that can be written anywhere."""
+def _printable(path):
     return os.fspath(path).encode("utf-8", "backslashreplace").decode()
 
 
 def _is_hidden(name):
     return name.startswith(".") or name in _OF_SYSTEMS
-
-
-def _is_text(name):
-    """Whether a name is UTF-8; other bytes become halves of characters."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
-
-
-def _is_within(path, folder):
-    return path == folder or path.startswith(os.path.join(folder, ""))
 
 
 class Listing:
@@ -102,11 +90,14 @@ class Listing:
     Links to other places are followed.
 
     Args:
-        root: the folder of all that is listed.
+        root: the folder of all that is listed, and where listing begins.
         *kinds: the `Kind`s of files that are data.
 
     Attributes:
         left_out: dictionary of reasons to the paths that were left out.
+
+    Raises:
+        PermissionError: this user may not list a folder.
     """
 
     def __init__(self, root, *kinds):
@@ -114,47 +105,33 @@ class Listing:
         self.left_out = collections.defaultdict(list)
         self._listed = [os.path.realpath(root)]
 
-    def folders(self, place=None) -> list[str]:
-        """Names of the folders that lie directly in one, sorted.
-
-        Args:
-            place: a folder; by default the root.
+    def folders(self) -> list[str]:
+        """Names of the folders that lie directly in the root, sorted.
 
         Raises:
-            PermissionError: this user may not list the folder.
             ValueError: a name is not UTF-8, so that it can name no class.
         """
-        files, folders = self._entries(place or self.root)
+        files, folders = self._entries(self.root)
         loose = [file.path for file in files if self._kind(file.path)]
         if loose:
             self.leave_out(BESIDE, *loose)
         for path in filter(os.path.isdir, self.left_out.get(NOT_TEXT, ())):
             raise ValueError(
-                f"The name of the folder {printable(path)} is not UTF-8, and "
+                f"The name of the folder {_printable(path)} is not UTF-8, and "
                 "it would name a class. Rename it."
             )
         return [entry.name for entry in folders]
 
-    def directly(self, place=None) -> list[str]:
-        """Paths of the data files that lie directly in a folder, sorted."""
-        place, found = next(self.walk(place))
-        names = sorted(name for names in found.values() for name in names)
-        return [os.path.join(place, name) for name in names]
+    def directly(self) -> list[str]:
+        """Paths of the data files that lie directly in the root, sorted."""
+        return _paths([next(self.walk())])
 
     def files(self, place=None) -> list[str]:
         """Paths of the data files of a folder, however deep, sorted."""
-        return sorted(
-            os.path.join(folder, name)
-            for folder, found in self.walk(place)
-            for names in found.values()
-            for name in names
-        )
+        return _paths(self.walk(place))
 
     def walk(self, place=None):
         """Yields each folder with what lies directly in it, from the top down.
-
-        Args:
-            place: the folder to begin with; by default the root.
 
         Yields:
             The path of a folder, and a dictionary of the names of its data
@@ -190,13 +167,12 @@ class Listing:
                 entries = sorted(entries, key=lambda entry: entry.name)
         except PermissionError:
             raise PermissionError(
-                f"This user may not list the folder {printable(place)}; give "
+                f"This user may not list the folder {_printable(place)}; give "
                 "it permission to read, or move the folder out of the set."
             ) from None
         files, folders = [], []
         for entry in entries:
-            reason = self._reason(entry)
-            if reason:
+            if reason := self._reason(entry):
                 self.leave_out(reason, entry.path)
             else:
                 (folders if entry.is_dir() else files).append(entry)
@@ -206,7 +182,7 @@ class Listing:
         """Why an entry is not listed; None where it is."""
         if _is_hidden(entry.name):
             return "hidden or of the system"
-        if not _is_text(entry.name):
+        if _NOT_UTF8.search(entry.name):
             return NOT_TEXT
         try:
             is_data = entry.is_file() or entry.is_dir()
@@ -222,11 +198,9 @@ class Listing:
     def _leads_back(self, link):
         target = os.path.realpath(link)
         for folder in self._listed:
-            if _is_within(folder, target):
-                return True
             parts = os.path.relpath(target, folder).split(os.sep)
             # What lies in a hidden folder is listed by links to it alone.
-            if _is_within(target, folder) and not any(map(_is_hidden, parts)):
+            if {*parts} <= {".", ".."} or not any(map(_is_hidden, parts)):
                 return True
         return False
 
@@ -248,20 +222,24 @@ class Listing:
         return f"{count} entries left out: {', '.join(said)}" if said else ""
 
     def _example(self, reason, paths):
-        if reason == OTHER:
-            endings = collections.Counter(
-                os.path.splitext(path)[1].lower() or "no ending"
-                for path in paths
-            )
-            return ", ".join(e for e, _ in endings.most_common(_SHOWN))
-        return f"such as {printable(os.path.relpath(paths[0], self.root))}"
+        if reason != OTHER:
+            return f"such as {_printable(os.path.relpath(paths[0], self.root))}"
+        endings = collections.Counter(
+            os.path.splitext(path)[1].lower() or "no ending" for path in paths
+        )
+        return ", ".join(ending for ending, _ in endings.most_common(_SHOWN))
 
     def say(self, name=None):
-        """Logs what was left out, if anything was.
-
-        Args:
-            name: of what was listed; by default the root.
-        """
+        """Logs what was left out, if anything; `name` is that of the set."""
         if self.left_out:
-            log.warning("%s: %s", printable(name or self.root), self)
+            log.warning("%s: %s", _printable(name or self.root), self)
         return self
+
+
+def _paths(walked):
+    return sorted(
+        os.path.join(folder, name)
+        for folder, found in walked
+        for names in found.values()
+        for name in names
+    )

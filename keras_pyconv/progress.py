@@ -7,14 +7,7 @@ import keras
 
 
 class Bar(keras.utils.Progbar):
-    """How much is done; results may go to standard output meanwhile.
-
-    Into a file it writes a line now and then.
-
-    Args:
-        total: how many there are, or None.
-        **options: of `keras.utils.Progbar`.
-    """
+    """How much is done; into a file it writes a line now and then."""
 
     def __init__(self, total, **options):
         options.setdefault("interval", 0.1 if sys.stderr.isatty() else 30)

@@ -60,7 +60,7 @@ def processor() -> str:
 def instruction_sets() -> list[str]:
     """Those of `INSTRUCTION_SETS` that the processor has, from Linux."""
     fields = _cpuinfo()
-    flags = (fields.get("flags") or fields.get("Features") or "").split()
+    flags = fields.get("flags", fields.get("Features", "")).split()
     return [name for name in INSTRUCTION_SETS if name in flags]
 
 
@@ -70,18 +70,14 @@ def _cpuinfo():
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return {}
-    fields = {}
-    for line in lines:
-        key, _, value = line.partition(":")
-        fields.setdefault(key.strip(), value.strip())
-    return fields
+    pairs = (line.partition(":") for line in reversed(lines))
+    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def commit() -> str:
-    """The commit of the code, with `-dirty` where the code was changed.
+    """The commit, with `-dirty` where code was changed; else `"unknown"`.
 
-    Pages and what benchmarks have measured are no code. `"unknown"` for an
-    installed package, though it may stand inside somebody else's repository.
+    An installed package may stand inside somebody else's repository.
     """
     git = "git", "-C", str(FOLDER)
     if not output(*git, "ls-files", "--error-unmatch", __file__):
@@ -94,8 +90,7 @@ def commit() -> str:
 
 def provenance(packages=PACKAGES) -> dict:
     """Date, commit, machine and the versions of those that are installed."""
-    packages = texts("packages", packages)
-    versions = {name: version(name) for name in packages}
+    versions = {name: version(name) for name in texts("packages", packages)}
     return {
         "date": today(),
         "commit": commit(),

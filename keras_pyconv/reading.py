@@ -31,10 +31,7 @@ def short(value) -> str:
 
 
 def plain(text, most=_LONGEST_TEXT) -> str:
-    """Text of a file without quotes: one line, without escape codes.
-
-    What was made plain before stays as it is.
-    """
+    """Text of a file without quotes: one short line, without controls."""
     text = str(text)
     if len(text) > most:
         text = f"{text[: most - most // 4]}...{text[-(most // 4) :]}"
@@ -50,61 +47,28 @@ def one_line(error, most=_LONGEST_MESSAGE) -> str:
 
 def is_text(value) -> bool:
     """Whether a value is text with something in it, and no control."""
-    return (
-        isinstance(value, str)
-        and bool(value.strip())
-        and _UNPRINTABLE.search(value) is None
-    )
-
-
-def _kind(path):
-    """What stands at a path in a file's place, or None."""
-    if path.is_file() or not path.exists():
-        return None
-    return "a folder" if path.is_dir() else "a device or a pipe"
-
-
-def open_regular(path):
-    """Opens a file for its bytes; what is no file is not waited for.
-
-    Args:
-        path: of a file, or a link to one. To open a pipe would wait for
-            somebody who writes, and a device may have no end.
-
-    Raises:
-        OSError: there is no file, or none that can be read.
-    """
-    path = pathlib.Path(path)
-    if kind := _kind(path):
-        raise OSError(f"{path} is {kind}, no file")
-    return open(path, "rb")
+    good = isinstance(value, str) and bool(value.strip())
+    return good and _UNPRINTABLE.search(value) is None
 
 
 def check_file(path) -> str:
-    """Refuses what is no file that can be read, before it is opened.
+    """The path as text, where it is that of a file that can be read.
 
-    Opening a pipe would wait for its other end for ever.
-
-    Args:
-        path: what the user gave.
-
-    Returns:
-        The path as text.
+    To open a pipe would wait for its other end, and a device may have no end.
 
     Raises:
-        FileNotFoundError: nothing is there, or a link leads nowhere.
-        IsADirectoryError: it is a folder.
-        PermissionError: this user may not read it.
-        OSError: it is a pipe, a device, a loop of links or the like.
+        OSError: nothing is there, or no file, or none that this user may read;
+            of the class that Python has for it.
     """
     path = os.fspath(path)
     try:
         os.stat(path)
     except (OSError, ValueError) as error:
         raise _unreachable(path, error) from None
-    if kind := _kind(pathlib.Path(path)):
-        wrong = IsADirectoryError if os.path.isdir(path) else OSError
-        raise wrong(f"{path!r} is {kind}; a file is needed.")
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{path!r} is a folder; a file is needed.")
+    if not os.path.isfile(path):
+        raise OSError(f"{path!r} is a device or a pipe; a file is needed.")
     if not os.access(path, os.R_OK):
         raise PermissionError(f"This user may not read the file {path!r}.")
     return path
@@ -112,19 +76,16 @@ def check_file(path) -> str:
 
 def _unreachable(path, error):
     """The error for a path at which nothing can be looked at."""
-    number = getattr(error, "errno", None)
-    if number == errno.ELOOP:
-        return OSError(f"{path!r} is a loop of links; a file is needed.")
-    if number == errno.EACCES:
+    if isinstance(error, PermissionError):
         return PermissionError(f"This user may not look at {path!r}.")
-    if number == errno.ENOENT and os.path.islink(path):
-        target = plain(os.readlink(path))
-        return FileNotFoundError(
-            f"There is no file {path!r}: it is a link to {target}, which is "
-            "not there."
-        )
-    if number in (errno.ENOENT, errno.ENOTDIR):
-        return FileNotFoundError(f"There is no file {path!r}.")
+    if getattr(error, "errno", None) == errno.ELOOP:
+        return OSError(f"{path!r} is a loop of links; a file is needed.")
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        why = "."
+        if os.path.islink(path):
+            target = plain(os.readlink(path))
+            why = f": it is a link to {target}, which is not there."
+        return FileNotFoundError(f"There is no file {path!r}{why}")
     cause = getattr(error, "strerror", None) or one_line(error)
     return OSError(f"{short(path)} is no path of a file: {cause}.")
 
@@ -132,38 +93,24 @@ def _unreachable(path, error):
 def read_text(path) -> str:
     """The text of a file in UTF-8, or in what its byte order mark says.
 
-    Args:
-        path: of a file.
-
     Raises:
         FileNotFoundError: nothing is there.
         ValueError: it is a folder or the like, cannot be read, or is no text.
     """
-    path = pathlib.Path(path)
-    if kind := _kind(path):
-        raise ValueError(f"{path} is {kind}; give the path of a file.")
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file {path}.")
     try:
-        return decoded(path.read_bytes(), path)
+        content = pathlib.Path(check_file(path)).read_bytes()
+    except FileNotFoundError:
+        raise
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+        read = error.strerror and f"{path} cannot be read: {error.strerror}"
+        raise ValueError(read or str(error)) from error
+    return decoded(content, path)
 
 
 def decoded(content: bytes, name) -> str:
-    """Text in UTF-8, or in what its byte order mark says.
-
-    Args:
-        content: the bytes of a file.
-        name: of the file, for the message.
-
-    Raises:
-        ValueError: it is no text.
-    """
-    encoding = next(
-        (code for mark, code in _MARKS.items() if content.startswith(mark)),
-        "utf-8-sig",
-    )
+    """Text of a file of that name, as `read_text` gives it."""
+    marked = (code for mark, code in _MARKS.items() if content.startswith(mark))
+    encoding = next(marked, "utf-8-sig")
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -177,9 +124,6 @@ def decoded(content: bytes, name) -> str:
 
 def read_json(path):
     """What a JSON file holds.
-
-    Args:
-        path: of a file.
 
     Raises:
         FileNotFoundError: nothing is there.

@@ -10,11 +10,7 @@ def warn(message):
 
 
 def keywords(**names):
-    """Lets a function take keywords by their old names, with a warning.
-
-    Args:
-        **names: the new name of each old one.
-    """
+    """Lets a function take keywords by old names too: `keywords(old="new")`."""
 
     def decorate(function):
         @functools.wraps(function)
@@ -23,10 +19,7 @@ def keywords(**names):
                 new = names[old]
                 if new in kwargs:
                     raise TypeError(f"`{old}` is the old name of `{new}`.")
-                warn(
-                    f"`{old}` is called `{new}` now, and will be gone in the "
-                    "next version."
-                )
+                warn(f"`{old}` goes with the next version; use `{new}`.")
                 kwargs[new] = kwargs.pop(old)
             return function(*args, **kwargs)
 
@@ -38,10 +31,8 @@ def keywords(**names):
 def former(module, names):
     """The `__getattr__` of a module that had other names before.
 
-    Args:
-        module: its `__name__`.
-        names: from a former name to what to use instead, in words, and a
-            function without arguments that gives what it stood for.
+    `names` has for each of them what to use instead, in words, and a function
+    without arguments that gives what it stood for.
     """
 
     def getattr_of_module(name):

@@ -6,7 +6,7 @@ import os
 import pathlib
 import secrets
 
-from keras_pyconv.reading import open_regular
+from keras_pyconv.reading import check_file
 
 # What a file system without locks answers.
 _LOCKLESS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
@@ -18,9 +18,7 @@ def replacing(path):
 
     Otherwise it is removed, and what stood at `path` stays. What was written is
     on the disk before it is renamed, so a loss of power leaves one of the two.
-
-    Args:
-        path: of a file; its folder is made where it is missing.
+    A missing folder is made.
 
     Raises:
         IsADirectoryError: `path` is a folder.
@@ -55,12 +53,9 @@ def write_atomically(path, content):
 def locked(path, wait=True):
     """Keeps other processes and threads that lock `path` out of the block.
 
-    The system releases the lock of a process that dies. Where the file system
-    has no locks the block runs without one.
-
-    Args:
-        path: of the file to lock; it is made, and stays behind, empty.
-        wait: whether to wait until another's lock is released.
+    The file is made, and stays behind, empty. The system releases the lock of
+    a process that dies. Where the file system has no locks the block runs
+    without one.
 
     Raises:
         BlockingIOError: another holds the lock, and `wait` is false.
@@ -68,8 +63,8 @@ def locked(path, wait=True):
     """
     import filelock
 
-    if pathlib.Path(path).exists():
-        open_regular(path).close()
+    if os.path.exists(path):
+        check_file(path)
     lock = filelock.FileLock(path)
     try:
         lock.acquire(blocking=wait)
@@ -87,12 +82,7 @@ def locked(path, wait=True):
 
 
 def renewed(path, markers, text):
-    """The text of a page with `text` between its two markers.
-
-    Args:
-        path: of the page.
-        markers: the lines before and behind, as they stand in it.
-        text: what is to stand between them, with an empty line on both sides.
+    """The text of a page with `text` between its two lines of `markers`.
 
     Raises:
         ValueError: the page does not hold both, in order.

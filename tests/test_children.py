@@ -105,7 +105,7 @@ def test_what_takes_too_long_is_stopped(package):
 def test_a_process_that_is_killed_from_outside_is_told(package):
     with Child("light:sleep", keep_output=False) as child:
         child.send(60)
-        os.kill(child.process_id, signal.SIGKILL)
+        os.kill(child._process.pid, signal.SIGKILL)
         with pytest.raises(ChildEnded, match="signal 9"):
             child.receive(60)
 
@@ -124,7 +124,7 @@ def test_a_process_ends_with_that_of_the_caller(package, tmp_path):
         "from keras_pyconv.children import Child\n"
         "child = Child('light:double')\n"
         "child.ask(1)\n"
-        "print(child.process_id, flush=True)\n"
+        "print(child._process.pid, flush=True)\n"
         "os._exit(0)\n"
     )
     done = subprocess.run(

@@ -115,7 +115,7 @@ def test_a_lock_that_cannot_be_made_is_an_error(tmp_path):
             pass
     os.mkfifo(tmp_path / "pipe")
     for name in ("pipe", "."):
-        with pytest.raises(OSError, match="is a .*, no file"):
+        with pytest.raises(OSError, match="is a .*; a file is needed"):
             with locked(tmp_path / name):
                 pass
 

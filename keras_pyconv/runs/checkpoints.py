@@ -1,10 +1,9 @@
 """Checkpoints: one file each, whole or not there at all, the last few kept.
 
 A checkpoint is a NumPy `.npz` archive without pickled objects: the arrays of a
-state, and a record of the rest of it in JSON. The checksums of the zip format
-do not cover its directory, nor the headers of its entries. So the archive's
-comment holds the SHA-256 of all bytes before it, and nothing is parsed before
-that is compared.
+state, and a record of the rest of it in JSON. The zip format has no checksums
+of its directory and headers. So the archive's comment holds the SHA-256 of all
+bytes before it, and nothing is parsed before that is compared.
 """
 
 import contextlib
@@ -17,7 +16,7 @@ import shutil
 
 import numpy as np
 
-from keras_pyconv.reading import open_regular
+from keras_pyconv.reading import check_file
 from keras_pyconv.runs.plain import decode, encode
 from keras_pyconv.writing import replacing
 
@@ -66,11 +65,6 @@ def remove_partial(folder):
 def save(folder, state, keep):
     """Writes a checkpoint and removes those before the last `keep`.
 
-    Args:
-        folder: the checkpoints' folder, made where it is missing.
-        state: dictionary of plain data; its `step` names the file.
-        keep: int, how many checkpoints stay.
-
     Raises:
         TypeError: the state holds objects.
         OSError: the file could not be written; the earlier ones stay.
@@ -99,12 +93,14 @@ def save(folder, state, keep):
 def _room(folder, arrays):
     """What a checkpoint needs, what is free, and what is left to go on from."""
     needed = sum(array.nbytes for array in arrays.values()) / 1e6
-    free, good = "the folder is not there", "There is no earlier one."
+    free = "the folder is not there"
     with contextlib.suppress(OSError):
         free = f"{shutil.disk_usage(folder).free / 1e6:.1f} MB are free"
-    for path in found(folder)[:1]:
-        good = f"The last good one is {path.name}; the same command goes on."
-    return f"It needs {needed:.1f} MB and {free} in {folder}. {good}"
+    names = [path.name for path in found(folder)] or ["none"]
+    return (
+        f"It needs {needed:.1f} MB and {free} in {folder}. The last good one, "
+        f"from which the same command goes on, is {names[0]}."
+    )
 
 
 def _seal(file):
@@ -132,13 +128,11 @@ def read(path):
 
     Raises:
         DamagedCheckpoint: it is cut short, altered, or no file.
-        OtherFormat: another version of the package wrote it.
-        PermissionError: it may not be read.
-        MemoryError: it is whole, and does not fit into the memory.
+        OtherFormat, PermissionError, MemoryError: it may be whole.
     """
     path = pathlib.Path(path)
     try:
-        with open_regular(path) as file:
+        with open(check_file(path), "rb") as file:
             return _read(file, path)
     except (DamagedCheckpoint, OtherFormat, PermissionError):
         raise
@@ -180,8 +174,7 @@ def latest(folder, say=print, tidy=False):
             one could be read, so that they are none of the last few.
 
     Raises:
-        DamagedCheckpoint: there are checkpoints and none can be read.
-        OtherFormat, PermissionError, MemoryError: as `read`.
+        DamagedCheckpoint: there are some and none can be read; else as `read`.
     """
     paths = found(folder)
     for number, path in enumerate(paths):
@@ -202,8 +195,7 @@ def latest(folder, say=print, tidy=False):
 
 
 def _set_aside(path):
-    aside, number = path.with_name(f"damaged-{path.name}"), 1
-    while os.path.lexists(aside):
-        number += 1
-        aside = path.with_name(f"damaged-{number}-{path.name}")
-    os.replace(path, aside)
+    name = f"damaged-{path.name}"
+    while os.path.lexists(path.with_name(name)):
+        name = f"damaged-{name}"
+    os.replace(path, path.with_name(name))

@@ -241,7 +241,7 @@ def test_a_file_of_classes_that_is_none_is_refused(folder, content, said):
 
 def test_a_folder_in_the_place_of_the_classes_is_refused(folder):
     (folder / "classes.txt").mkdir()
-    with pytest.raises(ValueError, match="classes.txt is a folder"):
+    with pytest.raises(ValueError, match="classes.txt' is a folder"):
         mask_set(folder)
 
 

@@ -96,7 +96,7 @@ def test_a_folder_without_a_checkpoint_is_begun_anew(tmp_path):
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["FIFO", "folder"])
 def test_what_is_no_lock_is_named_and_not_waited_for(make, tmp_path):
     make(tmp_path / ".lock")
-    with pytest.raises(OSError, match=".lock is a .*, no file"):
+    with pytest.raises(OSError, match=".lock' is a .*; a file is needed"):
         small.run(tmp_path)
 
 
