@@ -7,10 +7,10 @@ from keras_pyconv.export.runtimes.litert import litert
 from keras_pyconv.export.runtimes.onnx import onnx
 from keras_pyconv.export.serving.audit import audit
 from keras_pyconv.export.serving.saved_model import saved_model
+from keras_pyconv.export.signatures.classifier import video_signatures
 from keras_pyconv.export.signatures.detection import detection_signatures
 from keras_pyconv.export.signatures.segmentation import segmentation_signatures
 from keras_pyconv.export.signatures.signature import Signature
-from keras_pyconv.export.signatures.video import video_signatures
 
 __all__ = [
     "Signature",

@@ -29,27 +29,20 @@ class Graph:
         calls: pairs of a layer and the tensors that one call of it reads.
     """
 
-    def __init__(self, model):
-        self.model = model
-        self._inputs = {id(tensor) for tensor in model.inputs}
-        self.calls = list(self._walk())
-
     # Keras tells the same in public by the configuration alone, which fails
     # for layers that have none.
-    def source(self, tensor):
+    def __init__(self, model):
+        self.model = model
+        depths = as_functional(model)._nodes_by_depth.values()
+        nodes = [node for nodes in depths for node in nodes]
+        self.calls = [
+            (n.operation, n.input_tensors) for n in nodes if not n.is_input
+        ]
+
+    @staticmethod
+    def source(tensor):
         """The layer that made a tensor."""
         return tensor._keras_history.operation
-
-    def _walk(self):
-        seen, left = set(), list(self.model.outputs)
-        while left:
-            tensor = left.pop()
-            call = (id(self.source(tensor)), tensor._keras_history.node_index)
-            if id(tensor) not in self._inputs and call not in seen:
-                seen.add(call)
-                nodes = self.source(tensor)._inbound_nodes
-                left += nodes[call[1]].input_tensors
-                yield self.source(tensor), nodes[call[1]].input_tensors
 
     def feeder(self, layer):
         """The layer that feeds another, if that is one and called once."""
@@ -61,8 +54,8 @@ class Graph:
     def chains(self):
         """Pairs of a layer and the only layer that reads it, called once."""
         read = [x for _, given in self.calls for x in given]
-        read = map(self.source, [*read, *self.model.outputs])
-        uses = collections.Counter(map(id, read))
+        sources = map(self.source, [*read, *self.model.outputs])
+        uses = collections.Counter(map(id, sources))
         calls = collections.Counter(id(layer) for layer, _ in self.calls)
         for reader, _ in self.calls:
             layer = self.feeder(reader)
@@ -71,10 +64,11 @@ class Graph:
 
     def readers(self):
         """The layers that read the model's inputs."""
+        inputs = set(map(id, self.model.inputs))
         return [
             layer
             for layer, tensors in self.calls
-            if any(id(tensor) in self._inputs for tensor in tensors)
+            if inputs.intersection(map(id, tensors))
         ]
 
 
@@ -114,10 +108,6 @@ class Inspected:
         return [tuple(tensor.shape) for tensor in self.model.outputs]
 
     @property
-    def parameters(self):
-        return self.model.count_params()
-
-    @property
     def chains(self):
         """Pairs as of `Graph.chains`, of layers that one model alone has."""
         owners = collections.Counter(map(id, self.layers))
@@ -153,11 +143,7 @@ class Inspected:
 
     def inputs(self, batch=2, seed=0, size=UNKNOWN_SIZES[0]):
         """Random arrays, one an input; open axes are `size`."""
-        generator = np.random.default_rng(seed)
-        return [
-            random_array(spec.dtype.name, (batch, *shape), generator, size)
-            for spec, shape in zip(self.specs, self.shapes)
-        ]
+        return random_arrays(self.specs, batch, size, seed)
 
     def __call__(self, flat):
         """The model's flat outputs for its flat inputs, at inference."""
@@ -197,14 +183,19 @@ def is_sound(array):
     return array.size > 0 and (not is_float or bool(np.isfinite(array).all()))
 
 
-def random_array(dtype, shape, generator, size):
-    """Normal numbers, any bytes, or small integers; None is `size`."""
-    shape = [size if n is None else n for n in shape]
-    if "float" in dtype:
-        return generator.normal(size=shape).astype(dtype)
-    if dtype == "uint8":
-        return generator.integers(0, 256, shape).astype(np.uint8)
-    return generator.integers(0, 2, shape).astype(dtype)
+def random_arrays(specs, batch, size, seed=0):
+    """Normal numbers, any bytes, or small integers; open axes are `size`."""
+    generator = np.random.default_rng(seed)
+
+    def one(spec):
+        shape = [size if n is None else n for n in (batch, *spec.shape[1:])]
+        dtype = spec.dtype.as_numpy_dtype
+        if spec.dtype.is_floating:
+            return generator.normal(size=shape).astype(dtype)
+        most = 256 if spec.dtype == tf.uint8 else 2
+        return generator.integers(0, most, shape).astype(dtype)
+
+    return list(map(one, specs))
 
 
 def _check(model):

@@ -12,7 +12,6 @@ import numpy as np
 
 from keras_pyconv.export.inspect import UNKNOWN_SIZES
 from keras_pyconv.export.proof.clean_process import (
-    Setting,
     ask,
     known_signature,
 )
@@ -131,9 +130,9 @@ def bench(
     rows = []
     for count in threads:
         # Some calls are timed in any case.
-        setting = Setting(onednn, count, max(seconds, 1e-9))
+        setting = {"threads": count, "seconds": max(seconds, 1e-9)}
         for batch, arrays in requests.items():
-            answer = ask(path, signature, arrays, setting)
+            answer = ask(path, signature, arrays, onednn=onednn, **setting)
             rows.append(_timing(count, batch, answer.durations))
             if progress:
                 progress(len(rows))

@@ -7,6 +7,7 @@ processors without AVX512_VNNI, AVX_VNNI or AMX, and there TensorFlow
 rewrites some grouped convolutions into one that fails at the first request.
 """
 
+import contextlib
 import dataclasses
 import pathlib
 
@@ -22,7 +23,7 @@ from keras_pyconv.export.proof.claims import (
     session_rows,
     static_rows,
 )
-from keras_pyconv.export.proof.clean_process import Setting, run_jobs
+from keras_pyconv.export.proof.clean_process import Asked
 from keras_pyconv.export.proof.questions import PLAIN, fitting, questions
 from keras_pyconv.export.serving.audit import read_signatures
 from keras_pyconv.export.serving.module import traced_model
@@ -34,7 +35,7 @@ from keras_pyconv.export.signatures.classifier import (
 )
 from keras_pyconv.lazy import tf
 
-SETTINGS = {"oneDNN on": Setting(True), "oneDNN off": Setting(False)}
+SETTINGS = {"oneDNN on": True, "oneDNN off": False}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +86,8 @@ def _keras_answers(candidate, specs, asked):
 
 
 def _is_open(spec):
-    return any(None in (one.shape or ())[1:] for one in spec.inputs.values())
+    shapes = (one.shape for one in spec.inputs.values())
+    return any(shape.rank and None in shape.as_list()[1:] for shape in shapes)
 
 
 class _Examination:
@@ -123,13 +125,10 @@ class _Examination:
         ]
 
     def jobs(self):
-        """The jobs by setting; the warm-up is replayed in the first."""
+        """A job for each setting; the warm-up is replayed in the first."""
         requests = [(name, inputs) for name, _, inputs in self.asked]
-        first, *others = SETTINGS.values()
-        return [
-            (first, (self.path, [*requests, *self._warmup])),
-            *((setting, (self.path, requests)) for setting in others),
-        ]
+        others = [(self.path, requests)] * (len(SETTINGS) - 1)
+        return [(self.path, [*requests, *self._warmup]), *others]
 
     def is_too_small(self, sessions):
         """Whether an answer looks as if the input had shrunk to nothing."""
@@ -177,9 +176,12 @@ class _Examination:
 def _run(examinations):
     """The sessions of each examination, in one process a setting."""
     by_setting = zip(*(each.jobs() for each in examinations))
-    sessions = run_jobs(
-        [(jobs[0][0], [job for _, job in jobs]) for jobs in by_setting]
-    )
+    with contextlib.ExitStack() as stack:
+        running = [
+            stack.enter_context(Asked(jobs, onednn))
+            for onednn, jobs in zip(SETTINGS.values(), by_setting)
+        ]
+        sessions = [process.sessions() for process in running]
     return dict(zip(examinations, zip(*sessions)))
 
 

@@ -50,29 +50,24 @@ def answer(session, signature, inputs):
     return session.run(fetches, feeds)
 
 
-def timed(call, seconds):
-    """What a call returns, and the duration of it and of repetitions."""
-    durations, result = [], None
-    while not durations or (
-        seconds
-        and (
-            sum(durations[1:]) < seconds
-            or (len(durations) <= FEWEST and sum(durations) < MOST_SECONDS)
-        )
-    ):
-        begin = time.perf_counter()
-        result = call()
-        durations.append(time.perf_counter() - begin)
-    return result, durations
+def _is_timed(durations, seconds):
+    """Whether a call was made, and repeated for as long as is wanted."""
+    if not durations or not seconds:
+        return bool(durations)
+    few = len(durations) <= FEWEST and sum(durations) < MOST_SECONDS
+    return not few and sum(durations[1:]) >= seconds
 
 
 def answers(session, signatures, requests, seconds):
-    """Outputs, error and durations of each request, in order."""
+    """Outputs, durations and error of each request, in order."""
     for name, inputs in requests:
+        durations = []
         try:
-            yield *timed(
-                lambda: answer(session, signatures[name], inputs), seconds
-            ), None
+            while not _is_timed(durations, seconds):
+                begin = time.perf_counter()
+                outputs = answer(session, signatures[name], inputs)
+                durations.append(time.perf_counter() - begin)
+            yield outputs, durations, None
         # An error belongs to its request alone.
         except Exception as error:
             yield {}, (), f"{type(error).__name__}: {error}"
@@ -101,12 +96,12 @@ def ask_models(models, threads, seconds):
     Args:
         models: pairs of a path and its requests, which are pairs of a
             signature and arrays by name.
-        threads: of the process, or None.
+        threads: of an operation and of several at once; None for all.
         seconds: for which each request is repeated, 0 for once.
     """
     tf = import_tensorflow()
     is_disabled = disable_xla(tf)
-    return is_disabled, [
-        ask_model(tf, path, requests, threads, seconds)
+    return [
+        (*ask_model(tf, path, requests, threads, seconds), is_disabled)
         for path, requests in models
     ]

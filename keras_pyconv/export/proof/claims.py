@@ -6,11 +6,11 @@ import re
 
 import numpy as np
 
+from keras_pyconv.export.form import TOLERANCE
 from keras_pyconv.export.proof.questions import PLAIN
 from keras_pyconv.export.serving.audit import FILES, audit
 from keras_pyconv.export.signatures.signature import unservable
 
-TOLERANCE = 1e-4  # of the largest value, as in the form that is served
 RUNS = "no operation on files, so that it may be run here"
 UNRANKED = ("scores", "probabilities")  # what `scores` do not sort
 
@@ -46,6 +46,11 @@ class Report:
         if self.passed:
             verdict = f"all {len(self.rows)} checks passed"
         return "\n".join([str(self.path), *map(str, self.rows), verdict])
+
+
+def unless(fault, claim):
+    """The row of a claim that holds unless there is a fault to tell."""
+    return Row(claim, not fault, fault or "")
 
 
 def difference_of(wanted, got):
@@ -87,30 +92,33 @@ def static_rows(path, signatures):
     findings = audit(path)
     refused = [str(each) for each in findings if each.kind != FILES]
     claim = "no must-compile function, Python function or pinned device"
-    yield Row(claim, not refused, "; ".join(refused[:3]))
+    yield unless("; ".join(refused[:3]), claim)
     on_files = [str(each) for each in findings if each.kind == FILES]
-    yield Row(RUNS, not on_files, "; ".join(on_files[:3]))
+    yield unless("; ".join(on_files[:3]), RUNS)
     faults = [
         f"{name}.{output} {fault}"
         for name, signature in signatures.items()
         for output, spec in signature.outputs.items()
-        if (fault := unservable(spec.dtype, spec.shape))
+        if (fault := unservable(spec))
     ]
     claim = "every output can be written as JSON, for a batch of any size"
-    yield Row(claim, not faults, " ".join(faults))
+    yield unless(" ".join(faults), claim)
 
 
 def _infinite(answers):
-    return [
-        key
+    """Names of outputs that hold NaN or infinity."""
+    found = {
+        key: None
         for kind, answer in answers.items()
         if kind not in ("broken", "empty")
         for key, array in answer.outputs.items()
         if array.dtype.kind == "f" and not np.isfinite(array).all()
-    ]
+    }
+    return ", ".join(found)
 
 
-def _batch_row(where, answers):
+def _of_one_by_one(answers):
+    """How the answer to two examples differs from those to each."""
     both, first, second = (
         answers[kind].outputs for kind in ("both", "first", "second")
     )
@@ -118,53 +126,41 @@ def _batch_row(where, answers):
         joined = {
             key: np.concatenate([first[key], second[key]]) for key in both
         }
-        difference = difference_of(both, joined)
+        return difference_of(both, joined)
     except (ValueError, KeyError) as error:
-        difference = str(error)
-    claim = f"{where}: a batch of 2 equals 2 batches of 1"
-    return Row(claim, not difference, difference)
+        return str(error)
 
 
-def _broken_row(where, answers):
-    """The claim about a batch of which some files cannot be read."""
-    claim = f"{where}: a broken picture takes no answer from the others"
-    broken = answers["broken"]
-    if broken.error:
-        return Row(claim, False, broken.error)
-    outputs = broken.outputs
+def _of_broken(answer):
+    """What is wrong with the answer to files of which some are broken."""
+    if answer.error:
+        return answer.error
     first, last = (
-        {name: array[row : row + 1] for name, array in outputs.items()}
+        {name: array[row : row + 1] for name, array in answer.outputs.items()}
         for row in (0, 4)
     )
-    difference = difference_of(first, last)
-    classes, counts = outputs.get("classes"), outputs.get("num_detections")
+    classes, counts = map(answer.outputs.get, ("classes", "num_detections"))
     if counts is not None:
         if np.any(counts[1:4] != -1) or counts[0] < 0:
-            difference = "num_detections does not tell which are broken"
+            return "num_detections does not tell which are broken"
     elif classes is not None and classes.ndim == 2:
         nothing = b"" if classes.dtype == object else -1
-        # A detector has nothing behind its last detection too.
-        lost = "num_detections" not in outputs and classes[0, 0] == nothing
-        if lost or np.any(classes[1:4] != nothing):
-            difference = "classes do not tell which pictures are broken"
-    return Row(claim, not difference, difference)
+        if classes[0, 0] == nothing or np.any(classes[1:4] != nothing):
+            return "classes do not tell which pictures are broken"
+    return difference_of(first, last)
 
 
-def _empty_row(where, answers):
+def _empty_row(claim, answers):
     """The claim about a batch of none.
 
     Exports of older versions may refuse one, where oneDNN is on.
     """
     empty, both, again = (answers[k] for k in ("empty", "both", "again"))
-    detail, passed = "", True
-    if empty.error:
-        detail = "it is refused"
-    elif any(len(array) for array in empty.outputs.values()):
-        passed, detail = False, "it is answered with something"
-    difference = again.error or difference_of(both.outputs, again.outputs)
-    if difference:
-        passed, detail = False, f"the next request: {difference}"
-    return Row(f"{where}: an empty batch does no harm", passed, detail)
+    if fault := again.error or difference_of(both.outputs, again.outputs):
+        return Row(claim, False, f"the next request: {fault}")
+    if any(len(array) for array in empty.outputs.values()):
+        return Row(claim, False, "it is answered with something")
+    return Row(claim, True, "it is refused" * bool(empty.error))
 
 
 def answer_rows(where, answers):
@@ -174,51 +170,43 @@ def answer_rows(where, answers):
         for kind in (*PLAIN, "large")
         if kind in answers and answers[kind].error
     ]
-    error = "".join(errors[:1])
-    yield Row(f"{where}: answers", not error, error)
-    if error:
+    yield unless("".join(errors[:1]), f"{where}: answers")
+    if errors:
         return
-    infinite = ", ".join(dict.fromkeys(_infinite(answers)))
-    yield Row(f"{where}: answers are finite", not infinite, infinite)
+    yield unless(_infinite(answers), f"{where}: answers are finite")
     both = answers["both"].outputs
     if {"scores", "classes", "probabilities"} <= set(both):
         chosen = np.take_along_axis(
             both["probabilities"], both["classes"], axis=-1
         )
-        yield Row(
-            f"{where}: scores are the probabilities of their classes",
-            np.array_equal(chosen, both["scores"]),
-        )
-    yield _batch_row(where, answers)
+        claim = f"{where}: scores are the probabilities of their classes"
+        yield Row(claim, np.array_equal(chosen, both["scores"]))
+    claim = f"{where}: a batch of 2 equals 2 batches of 1"
+    yield unless(_of_one_by_one(answers), claim)
     if "broken" in answers:
-        yield _broken_row(where, answers)
-    yield _empty_row(where, answers)
+        claim = f"{where}: a broken picture takes no answer from the others"
+        yield unless(_of_broken(answers["broken"]), claim)
+    yield _empty_row(f"{where}: an empty batch does no harm", answers)
 
 
 def model_row(where, wanted, asked):
     """The claim that the answers are the Keras model's."""
     differences, compared = [], 0
-    for name, answers in asked.items():
-        for kind in PLAIN:
-            expected = wanted.get((name, kind))
-            if expected is not None and not answers[kind].error:
-                compared += 1
-                found = difference_of(expected, answers[kind].outputs)
-                differences += [f"{name}: {found}"] * bool(found)
-    return Row(
-        f"{where}: answers equal the Keras model's",
-        compared > 0 and not differences,
-        differences[0] if differences else "",
-    )
+    for (name, kind), expected in wanted.items():
+        answer = asked[name][kind]
+        if not answer.error:
+            compared += 1
+            found = difference_of(expected, answer.outputs)
+            differences += [f"{name}: {found}"] * bool(found)
+    claim = f"{where}: answers equal the Keras model's"
+    is_equal = compared > 0 and not differences
+    return Row(claim, is_equal, "".join(differences[:1]))
 
 
 def session_rows(where, session):
     """Claims about the process and the loading."""
-    yield Row(
-        f"{where}: loads without Keras and this package",
-        session.load_error is None,
-        session.load_error or "",
-    )
+    claim = f"{where}: loads without Keras and this package"
+    yield unless(session.load_error, claim)
     if not session.xla_disabled:
         detail = "not possible with this TensorFlow; the file was read instead"
         yield Row(f"{where}: XLA switched off", True, detail)

@@ -6,9 +6,8 @@ The processes see no GPU: the caller may hold its memory, and a model that
 serves on CPU is what is being proved.
 """
 
-import contextlib
-import dataclasses
 import pathlib
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,8 +19,7 @@ PROGRAM = "keras_pyconv.export.proof.child:ask_models"
 TIMEOUT_SECONDS = 600
 
 
-@dataclasses.dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What one request gave: outputs by name, or the error's text.
 
     `durations` are those of the call and of its repetitions, in seconds.
@@ -32,93 +30,63 @@ class Answer:
     error: str | None
 
 
-@dataclasses.dataclass(frozen=True)
-class Session:
+class Session(NamedTuple):
     """What one fresh process reported about a SavedModel."""
 
-    answers: tuple
+    answers: list
     load_error: str | None
     xla_disabled: bool
 
 
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """How a process runs.
+class Asked(Child):
+    """A fresh process that was asked several models.
 
-    Attributes:
+    Args:
+        jobs: pairs of a SavedModel's folder and its requests, a list of
+            `(signature name, {input name: array})`.
         onednn: True or False sets `TF_ENABLE_ONEDNN_OPTS`, None leaves it.
         threads: of an operation and of several at once; None for all.
         seconds: for which each request is repeated; 0 for once.
     """
 
-    onednn: bool | None = None
-    threads: int | None = None
-    seconds: float = 0
+    def __init__(self, jobs, onednn=None, threads=None, seconds=0):
+        environment = {
+            "CUDA_VISIBLE_DEVICES": "-1",
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+            "TF_XLA_FLAGS": None,
+        }
+        if onednn is not None:
+            environment["TF_ENABLE_ONEDNN_OPTS"] = str(int(onednn))
+        super().__init__(PROGRAM, environment, bare=True)
+        models = [(str(pathlib.Path(p).resolve()), asked) for p, asked in jobs]
+        self.send(models, threads, seconds)
+        self.timeout = TIMEOUT_SECONDS + seconds
+
+    def sessions(self):
+        """A `Session` a job, once all are done."""
+        try:
+            found = self.receive(self.timeout)
+        except TimeoutError:
+            failure = f"was not done within {self.timeout} seconds"
+        except ChildEnded as error:
+            end = error.output[-2000:]
+            failure = f"died: {error}; the end of its output:\n{end}"
+        else:
+            return [
+                Session([Answer(*row) for row in rows], *others)
+                for rows, *others in found
+            ]
+        raise RuntimeError(f"The process that loads the SavedModel {failure}")
 
 
-def _start(jobs, setting):
-    """A process that was sent the jobs."""
-    environment = {
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "TF_XLA_FLAGS": None,
-    }
-    if setting.onednn is not None:
-        environment["TF_ENABLE_ONEDNN_OPTS"] = str(int(setting.onednn))
-    process = Child(PROGRAM, environment, bare=True)
-    models = [(str(pathlib.Path(p).resolve()), asked) for p, asked in jobs]
-    process.send(models, setting.threads, setting.seconds)
-    return process
-
-
-def _sessions(process, seconds):
-    """What a process says: a session a job."""
-    try:
-        is_disabled, models = process.receive(seconds)
-    except TimeoutError:
-        failure = f"was not done within {seconds} seconds"
-    except ChildEnded as error:
-        failure = (
-            f"died: {error}; the end of its output:\n{error.output[-2000:]}"
-        )
-    else:
-        return [
-            Session(tuple(Answer(*row) for row in rows), error, is_disabled)
-            for rows, error in models
-        ]
-    raise RuntimeError(f"The process that loads the SavedModel {failure}")
-
-
-def run_jobs(jobs_by_setting):
-    """Asks several models, in one fresh process per setting, all at once.
-
-    Args:
-        jobs_by_setting: list of pairs of a `Setting` and its jobs. A job is a
-            pair of a SavedModel's folder and its requests, which are a list
-            of `(signature name, {input name: array})`.
-
-    Returns:
-        List of one list of `Session` a setting, one a job.
-    """
-    with contextlib.ExitStack() as stack:
-        started = [
-            (stack.enter_context(_start(jobs, setting)), setting.seconds)
-            for setting, jobs in jobs_by_setting
-        ]
-        return [
-            _sessions(process, TIMEOUT_SECONDS + seconds)
-            for process, seconds in started
-        ]
-
-
-def ask(path, signature, arrays, setting):
-    """The `Answer` of one SavedModel to one request.
+def ask(path, signature, arrays, **setting):
+    """The `Answer` of one SavedModel to one request; settings as of `Asked`.
 
     Raises:
         RuntimeError: it did not load, or the request failed.
     """
-    job = path, [(signature, arrays)]
-    ((session,),) = run_jobs([(setting, [job])])
+    with Asked([(path, [(signature, arrays)])], **setting) as process:
+        (session,) = process.sessions()
     error = session.load_error or session.answers[0].error
     if error:
         raise RuntimeError(f"The SavedModel {path} failed: {error}")
@@ -153,7 +121,7 @@ def answer_in_clean_process(path, inputs, signature="serving_default"):
 
     Raises:
         ValueError: no SavedModel at `path`, an unknown signature, or input
-            names that are not the signature's; the known ones are listed.
+            names that are not the signature's.
         RuntimeError: the model did not load, the request failed, or the
             process died or was not done within ten minutes.
 
@@ -175,4 +143,4 @@ def answer_in_clean_process(path, inputs, signature="serving_default"):
             f"{', '.join(names)}. Received: {', '.join(sorted(inputs))}."
         )
     arrays = {name: np.asarray(array) for name, array in inputs.items()}
-    return ask(path, signature, arrays, Setting()).outputs
+    return ask(path, signature, arrays).outputs

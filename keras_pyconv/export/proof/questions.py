@@ -8,7 +8,7 @@ can guess them.
 
 import numpy as np
 
-from keras_pyconv.export.inspect import random_array
+from keras_pyconv.export.inspect import random_arrays
 from keras_pyconv.export.signatures.images import INPUT as FILES
 from keras_pyconv.export.signatures.images import (
     as_objects,
@@ -72,15 +72,13 @@ def example_rows(name, spec, warmup, size, count):
 
     Open axes of numbers are `size`.
     """
-    generator = np.random.default_rng(0)
-    rows = {}
-    for key, tensor in spec.inputs.items():
-        if tensor.shape is None:
-            return None
-        if tensor.dtype != "string":
-            shape = (count, *tensor.shape[1:])
-            rows[key] = random_array(tensor.dtype, shape, generator, size)
-            continue
+    if any(tensor.shape.rank is None for tensor in spec.inputs.values()):
+        return None
+    texts = {k for k, one in spec.inputs.items() if one.dtype == tf.string}
+    numbers = {k: one for k, one in spec.inputs.items() if k not in texts}
+    arrays = random_arrays(numbers.values(), count, size)
+    rows = dict(zip(numbers, arrays))
+    for key in texts:
         rows[key] = _from_warmup(warmup, name, key, count)
         if rows[key] is None and key == FILES:
             rows[key] = example_images(count, 96, 128)

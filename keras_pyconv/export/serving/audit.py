@@ -84,16 +84,8 @@ class Finding:
 
 
 @dataclasses.dataclass(frozen=True)
-class TensorSpec:
-    """Type and shape of one named input or output; None is any size."""
-
-    dtype: str
-    shape: tuple | None
-
-
-@dataclasses.dataclass(frozen=True)
 class SignatureSpec:
-    """The named inputs and outputs of one entry point, and its method."""
+    """The `tf.TensorSpec`s of one entry point by name, and its method."""
 
     inputs: dict
     outputs: dict
@@ -110,17 +102,14 @@ def _meta_graph(path):
             f"There is no SavedModel at {path}: {file.name} is missing. "
             "Give the folder of one version, such as saved_models/net/1."
         )
-    message = saved_model_pb2.SavedModel()
     try:
-        message.ParseFromString(file.read_bytes())
+        message = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     except Exception as error:
         raise ValueError(f"{file} is damaged: {error}") from error
     if not message.meta_graphs:
         raise ValueError(f"{file} holds no graph.")
-    for meta_graph in message.meta_graphs:
-        if "serve" in meta_graph.meta_info_def.tags:
-            return meta_graph
-    return message.meta_graphs[0]
+    graphs = {"serve" in g.meta_info_def.tags: g for g in message.meta_graphs}
+    return graphs.get(True, message.meta_graphs[0])
 
 
 def _called(node):
@@ -143,13 +132,12 @@ def _reached(meta_graph, bodies):
     found = set()
     while left:
         name = left.pop().lstrip("^").split(":")[0]
-        if name in found:
-            continue
-        found.add(name)
-        if name in nodes:
-            left += [*nodes[name].input, *_called(nodes[name])]
-        for node in bodies.get(name, ()):
-            left += [node.op, *_called(node)]
+        if name not in found:
+            found.add(name)
+            if name in nodes:
+                left += [*nodes[name].input, *_called(nodes[name])]
+            for node in bodies.get(name, ()):
+                left += [node.op, *_called(node)]
     return found
 
 
@@ -199,23 +187,17 @@ def _node_findings(node, compiled, touches_files):
 
 
 def read_signatures(path):
-    """The signatures of a SavedModel, without loading it.
-
-    Returns:
-        Dictionary of `SignatureSpec` by name.
+    """Each `SignatureSpec` of a SavedModel by name, without loading it.
 
     Raises:
         ValueError: there is no readable SavedModel at `path`.
     """
 
     def specs(tensors):
-        result = {}
-        for name in sorted(tensors):
-            info = tensors[name]
-            shape = tf.TensorShape(info.tensor_shape)
-            known = None if shape.rank is None else tuple(shape.as_list())
-            result[name] = TensorSpec(tf.as_dtype(info.dtype).name, known)
-        return result
+        return {
+            name: tf.TensorSpec(tf.TensorShape(i.tensor_shape), i.dtype)
+            for name, i in sorted(tensors.items())
+        }
 
     return {
         name: SignatureSpec(

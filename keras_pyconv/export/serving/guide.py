@@ -11,6 +11,7 @@ from keras_pyconv.export.serving.server_files import (
     MODELS,
     MONITORING,
 )
+from keras_pyconv.lazy import tf
 from keras_pyconv.writing import write_atomically
 
 FILE = "README.md"
@@ -23,7 +24,7 @@ MARK = "<!-- written by keras_pyconv.export; without this line it is kept -->"
 
 
 def _shape(spec):
-    if spec.shape is None:
+    if spec.shape.rank is None:
         return "any"
     sizes = ["?" if size is None else str(size) for size in spec.shape[1:]]
     return f"({', '.join(['batch', *sizes])})"
@@ -32,7 +33,7 @@ def _shape(spec):
 def _table(head, specs, meanings):
     lines = [f"| {head} | shape | type | |", "|---|---|---|---|"]
     for name, spec in specs.items():
-        cells = f"`{name}`", f"`{_shape(spec)}`", spec.dtype
+        cells = f"`{name}`", f"`{_shape(spec)}`", spec.dtype.name
         lines.append(f"| {' | '.join(cells)} | {meanings.get(name, '')} |")
     return "\n".join(lines)
 
@@ -53,9 +54,9 @@ def _section(signature, spec):
 def _row(spec):
     """One example of numbers as JSON, or None where it is long or text."""
     shape = [1 if n is None else n for n in (spec.shape or (1, 65))[1:]]
-    if spec.dtype == "string" or math.prod(shape) > MOST_NUMBERS:
+    if spec.dtype == tf.string or math.prod(shape) > MOST_NUMBERS:
         return None
-    return json.dumps(np.zeros(shape, spec.dtype).tolist())
+    return json.dumps(np.zeros(shape, spec.dtype.name).tolist())
 
 
 def _rest(name, signature, spec):
@@ -77,20 +78,18 @@ def _rest(name, signature, spec):
     return f"```bash\ncurl -s {url} -d @- <<END\n{asked}\nEND\n```\n"
 
 
-def _value(spec):
-    """The Python words for a batch of one for an input."""
-    if spec.dtype == "string":
-        return '[open("picture.jpg", "rb").read()]'
-    shape = tuple(1 if n is None else n for n in spec.shape or (1,))
-    return f'np.zeros({shape}, "{spec.dtype}")'
-
-
 def _grpc(name, signature, spec):
     """A gRPC request in Python for one signature."""
+    values = {}
+    for key, one in spec.inputs.items():
+        shape = tuple(1 if n is None else n for n in one.shape or (1,))
+        values[key] = f'np.zeros({shape}, "{one.dtype.name}")'
+        if one.dtype == tf.string:
+            values[key] = '[open("picture.jpg", "rb").read()]'
     inputs = "\n".join(
         f'request.inputs["{key}"].CopyFrom(\n'
-        f"    tf.make_tensor_proto({_value(one)})\n)"
-        for key, one in spec.inputs.items()
+        f"    tf.make_tensor_proto({value})\n)"
+        for key, value in values.items()
     )
     return f"""\
 ```python
@@ -114,11 +113,11 @@ for key, value in answer.outputs.items():
 
 def _examples(name, signatures, specs):
     """Requests to each signature by REST, and to one by gRPC."""
-    parts = []
-    for signature in signatures:
-        request = _rest(name, signature, specs[signature.name])
-        if request:
-            parts.append(f"REST, `{signature.name}`:\n\n{request}")
+    parts = [
+        f"REST, `{one.name}`:\n\n{request}"
+        for one in signatures
+        if (request := _rest(name, one, specs[one.name]))
+    ]
     # Files travel best.
     chosen = max(
         signatures,
@@ -136,8 +135,10 @@ def _pictures(record):
     made = record.preprocessing
     if made is None:
         return ""
-    mean = tuple(round(x, 6) for x in made.mean)
-    deviation = tuple(round(x, 6) for x in made.deviation)
+    mean, deviation = (
+        tuple(round(x, 6) for x in numbers)
+        for numbers in (made.mean, made.deviation)
+    )
     steps = record.steps or (
         f"its short side resized to {made.resize} pixels with antialiasing, "
         f"the central {made.size} x {made.size} cut out"
@@ -197,9 +198,7 @@ def write_guide(root, entry, signatures, specs, record):
 
     `specs` is what `read_signatures` says of the export.
     """
-    text = _page(entry, signatures, specs, record)
     file = pathlib.Path(root, FILE)
-    if file.is_file() and MARK.encode() not in file.read_bytes():
-        return
-    if not file.is_dir():
-        write_atomically(file, text)
+    is_ours = not file.is_file() or MARK.encode() in file.read_bytes()
+    if is_ours and not file.is_dir():
+        write_atomically(file, _page(entry, signatures, specs, record))

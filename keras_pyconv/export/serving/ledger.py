@@ -11,15 +11,17 @@ import hashlib
 import json
 import os
 import pathlib
-import re
 
 from keras_pyconv import provenance
+from keras_pyconv.complexity.grid import grid
+from keras_pyconv.export.serving.versions import taken_versions
 from keras_pyconv.reading import read_json
 from keras_pyconv.writing import write_atomically
 
 FILE = "ledger.json"
 LOCK = ".ledger.lock"
 CHUNK_BYTES = 2**20
+HEADINGS = "name version network parameters MB checksum source".split()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,9 +42,9 @@ class Entry:
 
     name: str
     version: int
-    network: str
-    parameters: int
-    checksum: str
+    network: str = ""
+    parameters: int = 0
+    checksum: str = ""
     source: str = ""
     signatures: tuple = ()
     size_bytes: int = 0
@@ -62,15 +64,14 @@ def versions_of(packages):
     }
 
 
-def files_below(folder):
-    """The files below a folder, in order."""
+def _files_below(folder):
     return sorted(p for p in pathlib.Path(folder).rglob("*") if p.is_file())
 
 
 def checksum(folder):
     """SHA-256 of the names and contents of all files below a folder."""
     whole = hashlib.sha256()
-    for path in files_below(folder):
+    for path in _files_below(folder):
         name = path.relative_to(folder).as_posix().encode()
         whole.update(b"%d %s %d " % (len(name), name, path.stat().st_size))
         with open(path, "rb") as file:
@@ -81,7 +82,7 @@ def checksum(folder):
 
 def size_bytes(folder):
     """Bytes of all files below a folder."""
-    return sum(path.stat().st_size for path in files_below(folder))
+    return sum(path.stat().st_size for path in _files_below(folder))
 
 
 def read_ledger(folder):
@@ -109,19 +110,19 @@ def add_entry(folder, entry):
     """
     rows = {(one.name, one.version): one for one in read_ledger(folder)}
     rows[entry.name, entry.version] = entry
-    text = json.dumps(
-        [dataclasses.asdict(rows[key]) for key in sorted(rows)], indent=2
-    )
-    write_atomically(pathlib.Path(folder, FILE), text + "\n")
+    content = [dataclasses.asdict(rows[key]) for key in sorted(rows)]
+    text = json.dumps(content, indent=2) + "\n"
+    write_atomically(pathlib.Path(folder, FILE), text)
 
 
 def versions_below(folder):
     """Pairs of name and version of the SavedModels in a folder of models."""
-    return sorted(
-        (path.parent.parent.name, int(path.parent.name))
-        for path in pathlib.Path(folder).glob("*/*/saved_model.pb")
-        if re.fullmatch("[0-9]+", path.parent.name)
-    )
+    return [
+        (root.name, version)
+        for root in pathlib.Path(folder).iterdir()
+        for version in taken_versions(root)
+        if (root / str(version) / "saved_model.pb").exists()
+    ]
 
 
 def _state(folder, entry, verify):
@@ -129,9 +130,8 @@ def _state(folder, entry, verify):
     place = pathlib.Path(folder, entry.name, str(entry.version))
     if not (place / "saved_model.pb").is_file():
         return "missing"
-    if verify and checksum(place) != entry.checksum:
-        return "changed"
-    return ""
+    is_changed = verify and checksum(place) != entry.checksum
+    return "changed" if is_changed else ""
 
 
 def _refuse_other_folders(folder):
@@ -166,33 +166,28 @@ def listing(folder, verify=False):
     """
     folder = pathlib.Path(folder)
     _refuse_other_folders(folder)
-    entries = read_ledger(folder)
-    rows = [(entry, _state(folder, entry, verify)) for entry in entries]
-    known = {(entry.name, entry.version) for entry in entries}
-    for name, version in versions_below(folder):
-        if (name, version) not in known:
-            entry = Entry(name, version, "", 0, "")
-            rows.append((entry, "not in the ledger"))
-    return sorted(rows, key=lambda row: (row[0].name, row[0].version))
+    rows = {
+        (entry.name, entry.version): (entry, _state(folder, entry, verify))
+        for entry in read_ledger(folder)
+    }
+    for key in versions_below(folder):
+        rows.setdefault(key, (Entry(*key), "not in the ledger"))
+    return [rows[key] for key in sorted(rows)]
 
 
 def table(rows):
     """The lines of a `listing`, for people."""
-    cells = ["name version network parameters MB checksum source".split()]
-    for entry, state in rows:
-        known = bool(entry.network)
-        cells.append(
-            [
-                entry.name,
-                str(entry.version),
-                entry.network,
-                f"{entry.parameters:,}" * known,
-                f"{entry.size_bytes / 1e6:.1f}" * known,
-                entry.checksum[:12],
-                entry.source + f"  [{state}]" * bool(state),
-            ]
-        )
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    return "\n".join(
-        "  ".join(map(str.ljust, row, widths)).rstrip() for row in cells
-    )
+    cells = [
+        [
+            entry.name,
+            str(entry.version),
+            entry.network,
+            f"{entry.parameters:,}" * bool(entry.network),
+            f"{entry.size_bytes / 1e6:.1f}" * bool(entry.network),
+            entry.checksum[:12],
+            entry.source + f"  [{state}]" * bool(state),
+        ]
+        for entry, state in rows
+    ]
+    words = ("name", "network", "checksum", "source")
+    return grid(HEADINGS, cells, words=words)

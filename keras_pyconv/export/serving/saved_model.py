@@ -20,7 +20,11 @@ from keras_pyconv.export.serving.server_files import (
     check_server_files,
     write_server_files,
 )
-from keras_pyconv.export.serving.versions import check_destination, publish
+from keras_pyconv.export.serving.versions import (
+    LARGEST_VERSION,
+    check_destination,
+    publish,
+)
 from keras_pyconv.export.serving.warmup import write_warmup
 from keras_pyconv.export.signatures.classifier import model_signatures
 from keras_pyconv.export.signatures.signature import given_signatures
@@ -47,36 +51,26 @@ def saved_model(
 ):
     """Writes a model as `<root>/<version>/` for TF Serving.
 
-    The version appears complete or not at all: it is written beside its
-    place and renamed. An existing version is never overwritten. The graph
-    needs no flag of the server, since it holds no function that XLA must
-    compile, no Python function and no device.
+    The version appears complete or not at all, and an existing one is never
+    overwritten. The graph needs no flag of the server: it holds no function
+    that XLA must compile, no Python function and no device.
 
     The signature `serving_default` takes what `model.predict` takes: one
     float input of rank 4 is called `images`, of rank 5 `clips`, and others
     have the names of the model's inputs. The batch is any size, and so is
     every axis that the model leaves open. A classifier gives, best class
-    first:
+    first, `scores` (float32), `classes` (int64) and `labels` (string) of
+    shape `(batch, k)`, and `probabilities`, float32 `(batch, classes)`: its
+    output, or the softmax of it where the last layer is linear. One unit with
+    a sigmoid is the probability of the second of two classes. Every other
+    model gives its own outputs under their names, as float32.
 
-    | output | shape | type |
-    |---|---|---|
-    | `scores` | `(batch, k)` | float32 |
-    | `classes` | `(batch, k)` | int64 |
-    | `labels` | `(batch, k)` | string |
-    | `probabilities` | `(batch, classes)` | float32 |
-
-    Probabilities are the model's output where its last layer applies softmax
-    or sigmoid, and the softmax of it where the last layer is linear. One unit
-    with a sigmoid is the probability `p` of the second of two classes, and
-    `probabilities` are `[1 - p, p]`; `task="raw"` gives `p` alone. Every
-    other model gives its own outputs under their names, as float32.
-
-    A classifier of pictures also has `serve_bytes`, which takes `image_bytes`
+    A classifier of images also has `serve_bytes`, which takes `image_bytes`
     of shape `(batch,)`, JPEG or PNG files, prepares them as the evaluation
     does, and gives `scores`, `classes` and `labels`; and `classify`, the
     same for tf.Example with the file as `image/encoded`. A file that cannot
     be read gets class -1, an empty label and score 0, and the others of its
-    batch their answers. An empty batch gets an answer of no rows.
+    batch their answers.
 
     Beside the graph stand requests that warm each signature up for each of
     `batch_sizes`, and in `root` a README of the signatures.
@@ -89,11 +83,11 @@ def saved_model(
         version: positive integer, or None for one more than the largest.
         labels: sequence of class names, two for one unit with a sigmoid, or
             None for the indices as text.
-        top_k: how many of the best classes `scores`, `classes` and `labels`
-            hold; at most all.
-        task: "classification", "raw", or None to decide from the model: a
-            classifier ends in softmax, sigmoid, or a Dense layer without an
-            activation, of at least two units, or of one with a sigmoid.
+        top_k: how many of the best classes are given; at most all.
+        task: "classification", "raw" for the model's own outputs, or None to
+            decide from the model: a classifier ends in softmax, sigmoid, or
+            a Dense layer without an activation, of at least two units, or of
+            one with a sigmoid.
         fold: whether batch normalization is folded into the kernels. The
             folded model is compared with the given one first.
         freeze: whether the weights are written as constants. On a CPU with
@@ -103,7 +97,7 @@ def saved_model(
             further signature that is used, and seconds at the first request.
             At most 2 GiB.
         preprocessing: `keras_pyconv.tasks.preprocessing.Preprocessing`, how
-            a picture becomes the model's input; None for no signatures of
+            an image becomes the model's input; None for no signatures of
             files; "auto" to decide: a model that begins by rescaling or
             normalizing gets the whole central square in [0, 255], every
             other the ImageNet evaluation. The README says which.
@@ -119,12 +113,10 @@ def saved_model(
         `pathlib.Path` of the version's folder.
 
     Raises:
-        TypeError: `model` is not a `keras.Model`.
         ValueError: the model is not built, holds NaN or infinity, or has a
             graph that the server would refuse; an argument is wrong.
         FileExistsError: the version exists.
-        NotADirectoryError, PermissionError, OSError: `root` is a file, or
-            cannot be written, or the disk is full.
+        OSError: `root` is a file, or cannot be written, or the disk is full.
 
     Example:
 
@@ -134,6 +126,7 @@ def saved_model(
     ```
     """
     seen = inspect(model)
+    arguments.integer("version", version, 1, LARGEST_VERSION, optional=True)
     arguments.integer("top_k", top_k)
     batch_sizes = arguments.integers("batch_sizes", batch_sizes)
     freeze = arguments.flag("freeze", freeze)
@@ -142,10 +135,6 @@ def saved_model(
     arguments.one_of("task", task, (None, "classification", "raw"))
     if source is not None and not isinstance(source, os.PathLike):
         arguments.text("source", source)
-    if signatures is not None:
-        arguments.instance("signatures", signatures, (list, tuple))
-    if labels is not None:
-        arguments.texts("labels", labels)
     root = arguments.path("root", root)
     name = pathlib.Path(os.path.abspath(root)).name
     if signatures is None:
@@ -154,8 +143,8 @@ def saved_model(
         )
     else:
         signatures, record = given_signatures(signatures, labels, task, top_k)
-    size_bytes = check_size(seen.name, seen.parameters, freeze)
-    check_destination(root, version, size_bytes)
+    parameters = seen.model.count_params()
+    check_destination(root, version, check_size(seen.name, parameters, freeze))
     check_server_files(root, server_files)
     form = formed(seen, fold)
     record = dataclasses.replace(record, size=form.size)
@@ -173,7 +162,7 @@ def saved_model(
         name=name,
         version=int(place.name),
         network=seen.name,
-        parameters=seen.parameters,
+        parameters=parameters,
         checksum=ledger.checksum(place),
         source="" if source is None else str(source),
         signatures=tuple(signature.name for signature in signatures),

@@ -16,22 +16,12 @@ from keras_pyconv.reading import read_text
 from keras_pyconv.writing import locked, write_atomically
 
 MOUNTED = "/models"  # where the container has the folder
-MODELS, BATCHING, MONITORING = (
-    "models.config",
-    "batching.config",
-    "monitoring.config",
-)
-METRICS = "/monitoring/prometheus/metrics"
+MODELS = "models.config"
+BATCHING = "batching.config"
+MONITORING = "monitoring.config"
 
 # What the server does not read: strings, which hold anything, and comments.
 _SILENT = re.compile(r"""#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""")
-_MODEL = """\
-  config {{
-    name: "{name}"
-    base_path: "{mounted}/{name}"
-    model_platform: "tensorflow"
-  }}
-"""
 _BATCHING = """\
 # Requests that arrive within 2 ms are answered together, in one of the sizes
 # below. Set num_batch_threads to the number of processor cores.
@@ -42,10 +32,10 @@ num_batch_threads {{ value: {threads} }}
 {sizes}
 """
 _MONITORING = """\
-prometheus_config {{
+prometheus_config {
   enable: true
-  path: "{path}"
-}}
+  path: "/monitoring/prometheus/metrics"
+}
 """
 
 
@@ -56,10 +46,7 @@ def _listed(text):
     config = message("ModelServerConfig")()
     # Whatever else its owner set is left to the server.
     text_format.Parse(
-        text,
-        config,
-        allow_unknown_field=True,
-        allow_unknown_extension=True,
+        text, config, allow_unknown_field=True, allow_unknown_extension=True
     )
     if not config.HasField("model_config_list"):
         raise ValueError("it has no list")
@@ -69,13 +56,11 @@ def _listed(text):
 def _end_of_list(text):
     """Where the bracket stands that ends the list of models."""
     blank = _SILENT.sub(lambda match: " " * len(match[0]), text)
-    depth = 0
-    for bracket in re.compile(r"[{<\[]|[}>\]]").finditer(
-        blank, blank.index("model_config_list")
-    ):
-        depth += 1 if bracket[0] in "{<[" else -1
-        if depth == 0:
-            return bracket.start()
+    depth, begin = 0, blank.index("model_config_list")
+    for place, letter in enumerate(blank[begin:], begin):
+        depth += (letter in "{<[") - (letter in "}>]")
+        if letter in "}>]" and depth == 0:
+            return place
     raise ValueError("its list has no end")
 
 
@@ -94,7 +79,11 @@ def with_model(text, name):
         if name in listed:
             return text
         end = _end_of_list(text)
-        model = _MODEL.format(name=name, mounted=MOUNTED)
+        model = (
+            f'  config {{\n    name: "{name}"\n'
+            f'    base_path: "{MOUNTED}/{name}"\n'
+            '    model_platform: "tensorflow"\n  }\n'
+        )
         longer = text[:end] + model + text[end:]
         if _listed(longer) != [*listed, name]:
             raise ValueError("it could not be extended")
@@ -159,9 +148,7 @@ def write_server_files(root, batch_sizes, entry):
         after = with_model(before, entry.name)
         if after != before:
             write_atomically(folder / MODELS, after)
-        for file, text in {
-            BATCHING: batching(batch_sizes),
-            MONITORING: _MONITORING.format(path=METRICS),
-        }.items():
+        texts = {BATCHING: batching(batch_sizes), MONITORING: _MONITORING}
+        for file, text in texts.items():
             if not (folder / file).exists():
                 write_atomically(folder / file, text)

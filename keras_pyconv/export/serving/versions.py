@@ -15,12 +15,9 @@ import shutil
 import socket
 
 LARGEST_VERSION = 2**63 - 1  # the server's versions are int64
-STAGING = re.compile(r"tmp-(?P<host>.+)-(?P<process>\d+)-[0-9a-f]{8}")
-
-
-def _host():
-    """This machine's name, without what a file name cannot hold."""
-    return re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname()) or "host"
+# This machine's name, without what a file name cannot hold.
+HOST = re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname()) or "host"
+STAGING = re.compile(rf"tmp-{re.escape(HOST)}-(?P<process>\d+)-[0-9a-f]{{8}}")
 
 
 def taken_versions(root):
@@ -47,13 +44,6 @@ def next_version(root):
 def check_destination(root, version=None, size_bytes=0):
     """Refuses a destination that cannot be written, without touching it."""
     root = pathlib.Path(root)
-    if version is not None and not (
-        type(version) is int and 1 <= version <= LARGEST_VERSION
-    ):
-        raise ValueError(
-            "`version` must be a positive integer that 64 bits hold, or None "
-            f"for the next free one. Received: version={version!r}"
-        )
     existing = next(p for p in (root, *root.absolute().parents) if p.exists())
     if not existing.is_dir():
         raise NotADirectoryError(
@@ -84,34 +74,28 @@ def check_destination(root, version=None, size_bytes=0):
 def _is_running(process):
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
     return True
 
 
 def _remove_stale(root):
     """Removes what exports that were killed on this machine left behind."""
     # On other systems signal 0 is a real signal, so nothing is removed.
-    if os.name != "posix":
-        return
-    for entry in root.iterdir():
+    for entry in root.iterdir() if os.name == "posix" else ():
         match = STAGING.fullmatch(entry.name)
-        if match and match["host"] == _host():
-            if not _is_running(int(match["process"])):
-                shutil.rmtree(entry, ignore_errors=True)
+        if match and not _is_running(int(match["process"])):
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 def _flush(path):
     """Brings a file or a folder to the disk."""
-    if os.name != "posix" and path.is_dir():
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    if os.name == "posix" or not path.is_dir():
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _move_into_place(staging, root, version):
@@ -146,7 +130,7 @@ def publish(root, version, write):
     made = [folder for folder in (root, *root.parents) if not folder.exists()]
     root.mkdir(parents=True, exist_ok=True)
     _remove_stale(root)
-    staging = root / f"tmp-{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+    staging = root / f"tmp-{HOST}-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         staging.mkdir(parents=True)
         write(staging)

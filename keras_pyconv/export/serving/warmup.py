@@ -12,6 +12,7 @@ import pathlib
 import numpy as np
 
 from keras_pyconv.export.serving.messages import message
+from keras_pyconv.export.signatures.images import as_objects
 from keras_pyconv.lazy import tf
 
 FILE = "assets.extra/tf_serving_warmup_requests"
@@ -43,6 +44,19 @@ def encode_log(model_name, signature_name, method, arrays):
     return log.SerializeToString()
 
 
+def _arrays(request, is_predict):
+    from tensorflow.core.framework import tensor_pb2
+
+    if is_predict:
+        return {
+            one.key: tf.make_ndarray(
+                tensor_pb2.TensorProto.FromString(one.value)
+            )
+            for one in request.inputs
+        }
+    return {"inputs": as_objects(request.input.example_list.examples)}
+
+
 def decode_log(data):
     """The name of the signature and the arrays of one PredictionLog.
 
@@ -50,7 +64,6 @@ def decode_log(data):
         ValueError: it is damaged, or of another kind.
     """
     from google.protobuf.message import DecodeError
-    from tensorflow.core.framework import tensor_pb2
 
     try:
         log = message("PredictionLog").FromString(data)
@@ -58,17 +71,7 @@ def decode_log(data):
         if len(kinds) != 1:
             raise ValueError("it is of another kind than predict and classify")
         request = getattr(log, kinds[0]).request
-        if kinds[0] == "predict":
-            arrays = {
-                one.key: tf.make_ndarray(
-                    tensor_pb2.TensorProto.FromString(one.value)
-                )
-                for one in request.inputs
-            }
-        else:
-            examples = request.input.example_list.examples
-            arrays = {"inputs": np.empty(len(examples), object)}
-            arrays["inputs"][:] = list(examples)
+        arrays = _arrays(request, kinds == ["predict"])
     except (DecodeError, TypeError, ValueError) as error:
         raise ValueError(f"A warm-up request is damaged: {error}") from error
     return request.model_spec.signature_name or "serving_default", arrays
@@ -110,8 +113,8 @@ def write_warmup(folder, model_name, signatures, batch_sizes, size):
     file.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(file)) as writer:
         for signature, count in wanted:
-            arrays = signature.example_inputs(count, size)
-            arrays = {name: np.asarray(a) for name, a in arrays.items()}
+            examples = signature.example_inputs(count, size)
+            arrays = {name: np.asarray(a) for name, a in examples.items()}
             writer.write(_log(model_name, signature, arrays))
 
 
@@ -127,15 +130,15 @@ def read_warmup(path):
     file = pathlib.Path(path, FILE)
     if not os.path.lexists(file):
         return []
-    if not file.is_file():
-        raise ValueError(f"{file} is damaged: it is no regular file")
     try:
+        if not file.is_file():
+            raise ValueError("it is no regular file")
         data = [one.numpy() for one in tf.data.TFRecordDataset(str(file))]
         # TensorFlow takes what is too short for a record for the end.
         read = sum(len(one) + RECORD_BYTES for one in data)
         if read != file.stat().st_size:
             raise ValueError("it ends within a request")
-        return [decode_log(one) for one in data]
+        return list(map(decode_log, data))
     except (tf.errors.OpError, ValueError) as error:
         reason = getattr(error, "message", str(error))
         raise ValueError(f"{file} is damaged: {reason}") from error

@@ -1,16 +1,23 @@
-"""The signatures of a classifier, and of a model of any other kind.
+"""The signatures of classifiers, of images and of clips, and of other models.
 
-The label names of the best classes are an output of shape `(batch, k)` and
-never a plain list, which would have no batch.
+The labels of the best classes are an output of shape `(batch, k)` and never a
+plain list, which would have no batch.
 """
 
-import keras
+import functools
 
+import keras
+import numpy as np
+
+from keras_pyconv import arguments
+from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.signatures.images import (
-    classify_signature,
-    decode_prepared,
-    image_signature,
+    example_images,
+    file_of_example,
+    file_signature,
     only_readable,
+    prepared_images,
+    serialized_examples,
 )
 from keras_pyconv.export.signatures.recorded import Recorded
 from keras_pyconv.export.signatures.signature import Signature
@@ -21,31 +28,37 @@ from keras_pyconv.tasks.preprocessing import (
     pixels_as_they_are,
 )
 
-TASKS = ("classification", "raw")
-OUTPUTS = {
+BEST = {
     "scores": "probabilities of the best classes, best first",
     "classes": "their numbers",
     "labels": "their names",
-    "probabilities": "of every class",
 }
-BEST = {key: OUTPUTS[key] for key in ("scores", "classes", "labels")}
+OUTPUTS = {**BEST, "probabilities": "of every class"}
 
 
-def choose_task(seen, task=None, labels=None):
-    """The task, or what it must be: "classification" or "raw".
-
-    Raises:
-        ValueError: an unknown task, "classification" or labels for a model
-            that is no classifier, or not one label for each class.
-    """
-    if task not in (None, *TASKS):
+def checked_labels(labels, classes):
+    """The labels as a tuple, if there is one for each class; None for None."""
+    if labels is None:
+        return None
+    labels = arguments.texts("labels", labels)
+    if len(labels) != classes:
         raise ValueError(
-            f"Unknown task {task!r}. Known: {', '.join(TASKS)}, or None to "
-            "decide from the model."
+            f"The model tells {classes} classes apart. Received "
+            f"{len(labels)} labels."
         )
-    if task is None:
-        task = "classification" if seen.classes else "raw"
-    if task == "classification" and not seen.classes:
+    return labels
+
+
+def named(classes, labels):
+    """The labels of int64 classes, or their numbers as text."""
+    if labels is None:
+        return tf.strings.as_string(classes)
+    return tf.gather(tf.constant(labels), tf.maximum(classes, 0))
+
+
+def check_classifier(seen):
+    """Refuses a model that is no classifier."""
+    if not seen.classes:
         raise ValueError(
             "A classifier has one output of shape (batch, classes) and ends "
             "in softmax, sigmoid, or a Dense layer without an activation; "
@@ -53,53 +66,24 @@ def choose_task(seen, task=None, labels=None):
             f"Received a model with outputs of shape {seen.output_shapes}: "
             'export it with task="raw", or end it with keras.layers.Softmax.'
         )
-    if labels is not None:
-        _check_labels(labels, task, seen.classes)
-    return task
 
 
-def _check_labels(labels, task, classes):
-    if task != "classification":
-        raise ValueError(
-            "`labels` name the classes of a classifier, and this model is "
-            "exported with its raw outputs."
-        )
-    wrong = [label for label in labels if not isinstance(label, str)]
-    if wrong:
-        raise ValueError(f"`labels` must be strings. Received: {wrong[0]!r}")
-    if len(labels) != classes:
-        raise ValueError(
-            f"The model has {classes} classes. Received {len(labels)} labels."
-        )
-
-
-def class_outputs(seen, labels, top_k):
-    """Function from a classifier's output to the best classes by name."""
-
-    def decode(output):
-        probabilities = tf.cast(keras.tree.flatten(output)[0], tf.float32)
-        if seen.head == "linear":
-            probabilities = tf.nn.softmax(probabilities)
-        if seen.output_shapes[0][-1] == 1:
-            both = [1.0 - probabilities, probabilities]
-            probabilities = tf.concat(both, axis=-1)
-        scores, indices = tf.math.top_k(
-            probabilities, min(top_k, seen.classes), sorted=True
-        )
-        classes = tf.cast(indices, tf.int64)
-        names = (
-            tf.strings.as_string(classes)
-            if labels is None
-            else tf.gather(tf.constant(list(labels)), classes)
-        )
-        return {
-            "scores": scores,
-            "classes": classes,
-            "labels": names,
-            "probabilities": probabilities,
-        }
-
-    return decode
+def best_classes(seen, labels, top_k, output):
+    """A server's outputs from a classifier's output."""
+    probabilities = tf.cast(keras.tree.flatten(output)[0], tf.float32)
+    if seen.head == "linear":
+        probabilities = tf.nn.softmax(probabilities)
+    if seen.output_shapes[0][-1] == 1:
+        both = [1.0 - probabilities, probabilities]
+        probabilities = tf.concat(both, axis=-1)
+    k = min(top_k, seen.classes)
+    scores, classes = tf.math.top_k(probabilities, k, index_type=tf.int64)
+    return {
+        "scores": scores,
+        "classes": classes,
+        "labels": named(classes, labels),
+        "probabilities": probabilities,
+    }
 
 
 def default_signature(
@@ -109,14 +93,12 @@ def default_signature(
 
     def serve(served, tensors):
         flat = [tensors[spec.name] for spec in seen.specs]
-        return decode(
-            served(keras.tree.pack_sequence_as(seen.model.input, flat))
-        )
+        inputs = keras.tree.pack_sequence_as(seen.model.input, flat)
+        return decode(served(inputs))
 
+    inputs = {spec.name: spec for spec in seen.specs}
     return Signature(
-        "serving_default",
-        {spec.name: spec for spec in seen.specs},
-        serve,
+        *("serving_default", inputs, serve),
         meaning=meaning,
         outputs=outputs,
         **about,
@@ -129,45 +111,58 @@ def raw_signature(seen):
     Floats of less precision become float32.
     """
 
-    def name(outputs):
-        return {
-            key: (
-                tf.cast(value, tf.float32) if value.dtype.is_floating else value
-            )
-            for key, value in zip(seen.outputs, keras.tree.flatten(outputs))
-        }
+    def plain(output):
+        is_float = output.dtype.is_floating
+        return tf.cast(output, tf.float32) if is_float else output
 
-    return default_signature(seen, name, {})
+    def decode(outputs):
+        return dict(zip(seen.outputs, map(plain, keras.tree.flatten(outputs))))
+
+    return default_signature(seen, decode, {})
 
 
 def classifier_signatures(seen, labels=None, top_k=5, preprocessing=None):
     """The signatures of a classifier.
 
     `serving_default`, and with a `Preprocessing` from a decoded image to the
-    model's input `serve_bytes` of JPEG and PNG files, and `classify` of
-    tf.Example. Without labels the classes are named by their numbers.
+    model's input `serve_bytes` of image files, and `classify` of tf.Example.
     """
-    decode = class_outputs(seen, labels, top_k)
-    signatures = [default_signature(seen, decode, OUTPUTS)]
+    decode = functools.partial(best_classes, seen, labels, top_k)
+    default = default_signature(seen, decode, OUTPUTS)
     if preprocessing is None:
-        return signatures
+        return [default]
     side = preprocessing.resize
-    sides = side, side + side // 4, preprocessing.channels
 
-    def best(served, encoded, **options):
-        images, good = decode_prepared(encoded, preprocessing, **options)
+    def best(served, files, file_of=None):
+        images, good = prepared_images(files, preprocessing, file_of)
         return only_readable(decode(served(images)), good)
 
     def classify(served, examples):
-        found = best(served, examples, in_examples=True)
+        found = best(served, examples, file_of_example)
         return {"classes": found["labels"], "scores": found["scores"]}
 
-    meanings = {"classes": OUTPUTS["labels"], "scores": OUTPUTS["scores"]}
-    return signatures + [
-        image_signature(
-            best, sides, "The files of pictures, JPEG or PNG.", BEST
+    def files(count):
+        return example_images(
+            count, side, side + side // 4, preprocessing.channels
+        )
+
+    return [
+        default,
+        file_signature(
+            best,
+            files,
+            meaning="The files of pictures, JPEG or PNG.",
+            outputs=BEST,
         ),
-        classify_signature(classify, sides, meanings),
+        file_signature(
+            classify,
+            lambda count: serialized_examples(files(count)),
+            name="classify",
+            spec=tf.TensorSpec((None,), tf.string, "inputs"),
+            method="classify",
+            meaning="tf.Example with a picture's file as `image/encoded`.",
+            outputs={"classes": BEST["labels"], "scores": BEST["scores"]},
+        ),
     ]
 
 
@@ -181,6 +176,8 @@ def choose_preprocessing(seen, preprocessing="auto"):
     Raises:
         ValueError: the model cannot take what `preprocessing` makes.
     """
+    if preprocessing is None:
+        return None
     shape, *others = seen.shapes
     is_image = not others and len(shape) == 3
     if isinstance(preprocessing, Preprocessing):
@@ -192,31 +189,115 @@ def choose_preprocessing(seen, preprocessing="auto"):
                 f"{[(None, *shape) for shape in seen.shapes]}."
             )
         return preprocessing
-    if preprocessing is None:
+    rule = 'a Preprocessing, None or "auto"'
+    is_auto = arguments.is_one_of(preprocessing, ["auto"])
+    arguments.check("preprocessing", preprocessing, is_auto, rule)
+    if not is_image or None in shape or shape[0] != shape[1]:
         return None
-    if preprocessing != "auto":
-        raise ValueError(
-            '`preprocessing` must be a Preprocessing, None or "auto". '
-            f"Received: {preprocessing!r}"
-        )
-    if not is_image or None in shape:
-        return None
-    height, width, channels = shape
-    if height != width or channels not in (1, 3):
-        return None
-    if seen.scales_pixels:
-        return pixels_as_they_are(height, channels)
-    return imagenet_preprocessing(height) if channels == 3 else None
+    side, _, channels = shape
+    if seen.scales_pixels and channels in (1, 3):
+        return pixels_as_they_are(side, channels)
+    return imagenet_preprocessing(side) if channels == 3 else None
 
 
 def model_signatures(seen, labels, top_k, task, preprocessing):
-    """The signatures of a model by itself, and what is recorded of them."""
-    task = choose_task(seen, task, labels)
-    if preprocessing == "auto" and task == "raw":
-        preprocessing = None
-    preprocessing = choose_preprocessing(seen, preprocessing)
+    """The signatures of a model by itself, and what is recorded of them.
+
+    Raises:
+        ValueError: "classification" or labels for a model that is no
+            classifier, or not one label for each class.
+    """
+    task = task or ("classification" if seen.classes else "raw")
+    if task == "classification":
+        check_classifier(seen)
+        labels = checked_labels(labels, seen.classes)
+    elif labels is not None:
+        raise ValueError(
+            "`labels` name the classes of a classifier, and this model is "
+            "exported with its raw outputs."
+        )
+    rule = choose_preprocessing(seen, preprocessing)
     if task == "raw":
         return [raw_signature(seen)], Recorded(top_k=top_k)
-    made = classifier_signatures(seen, labels, top_k, preprocessing)
-    names = None if labels is None else tuple(labels)
-    return made, Recorded(preprocessing, names, top_k)
+    made = classifier_signatures(seen, labels, top_k, rule)
+    return made, Recorded(rule, labels, top_k)
+
+
+def _clip_shape(seen):
+    """Frames and side of the model's clips."""
+    shape = seen.shapes[0]
+    if len(shape) != 4 or None in shape or shape[1] != shape[2]:
+        raise ValueError(
+            "The model must take square clips of a fixed size, (frames, side, "
+            f"side, 3). Received a model of input shape {shape}: build it "
+            "with input_shape=(16, 224, 224, 3) and load the weights."
+        )
+    return shape[:2]
+
+
+def video_signatures(model, labels=None, top_k=5, preprocessing=None):
+    """What a server of a video network takes and gives.
+
+    TensorFlow Serving decodes no videos. So whoever asks sends the frames of
+    a clip, chosen as in training. A clip of which one cannot be read has
+    class -1; the others of its batch get their answers.
+
+    Args:
+        model: a video classifier of a fixed clip size, channels last.
+        labels: name of every class, or None for the indices as text.
+        top_k: number of best classes; at most all are given.
+        preprocessing: a `Preprocessing` for each frame; by default
+            ImageNet's of the model's side.
+
+    Returns:
+        List of `Signature`: `serving_default` takes prepared clips,
+        `serve_frames` takes `frame_bytes`, `(batch, frames)` JPEG or PNG
+        files.
+
+    Raises:
+        ValueError: the model is no classifier of clips of a fixed size, or
+            there is not one label for each class.
+
+    Example:
+
+    >>> signatures = video_signatures(model, names)
+    >>> keras_pyconv.export.saved_model(
+    ...     model, "saved_models/actions", signatures=signatures,
+    ...     batch_sizes=(1, 2),
+    ... )
+    """
+    seen = inspect(model)
+    frames, side = _clip_shape(seen)
+    check_classifier(seen)
+    labels = checked_labels(labels, seen.classes)
+    rule = preprocessing or imagenet_preprocessing(side)
+    steps = (
+        f"a frame's short side resized to {rule.resize} pixels with "
+        f"antialiasing, the central {side} x {side} cut out"
+    )
+    decode = functools.partial(best_classes, seen, labels, top_k)
+
+    def serve_frames(served, files):
+        images, good = prepared_images(tf.reshape(files, [-1]), rule)
+        clips = tf.reshape(images, (-1, frames, *images.shape[1:]))
+        readable = tf.reduce_all(tf.reshape(good, (-1, frames)), axis=1)
+        return only_readable(decode(served(clips)), readable)
+
+    def files(count):
+        several = example_images(count * frames, side + 8, side + 40)
+        return np.reshape(several, (count, frames))
+
+    return [
+        *classifier_signatures(seen, labels, top_k),
+        file_signature(
+            serve_frames,
+            files,
+            name="serve_frames",
+            spec=tf.TensorSpec((None, frames), tf.string, "frame_bytes"),
+            batch_sizes=(1, 2),
+            meaning="The frames of clips in their order, JPEG or PNG files. A "
+            "clip of which one cannot be read has class -1.",
+            outputs=BEST,
+            recorded=Recorded(rule, labels, top_k, steps=steps),
+        ),
+    ]

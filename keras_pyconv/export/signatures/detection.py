@@ -7,13 +7,24 @@ are fractions. There are always as many rows as an image may have detections;
 """
 
 import dataclasses
+import functools
 
 from keras_pyconv.export.inspect import inspect
-from keras_pyconv.export.signatures.classifier import default_signature
-from keras_pyconv.export.signatures.images import decode_sized, image_signature
+from keras_pyconv.export.signatures.classifier import (
+    checked_labels,
+    default_signature,
+    named,
+)
+from keras_pyconv.export.signatures.images import (
+    example_images,
+    file_signature,
+    map_files,
+    only_readable,
+)
 from keras_pyconv.export.signatures.recorded import Recorded
 from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.detection import DecodeDetections, stretch
+from keras_pyconv.tasks.image import decode_image
 from keras_pyconv.tasks.preprocessing import Preprocessing
 
 OUTPUTS = {"offsets", "logits"}
@@ -25,8 +36,8 @@ _MEANINGS = {
 }
 
 
-def _check(seen, labels):
-    """Refuses what is no detector, and labels that are not its own."""
+def _check(seen):
+    """Refuses what is no detector."""
     output = seen.model.output
     if not isinstance(output, dict) or not OUTPUTS <= set(output):
         raise ValueError(
@@ -34,38 +45,6 @@ def _check(seen, labels):
             f"as PyConvSSD does. {seen.name!r} gives outputs of shape "
             f"{seen.output_shapes}."
         )
-    classes = output["logits"].shape[-1] - 1
-    if labels is not None and len(labels) != classes:
-        raise ValueError(
-            f"The detector tells {classes} classes from the background. "
-            f"Received {len(labels)} labels."
-        )
-
-
-def _answer(found, labels):
-    """A server's outputs from those of `DecodeDetections`."""
-    classes = tf.cast(found["labels"], tf.int64)
-    names = tf.strings.as_string(classes)
-    if labels is not None:
-        names = tf.gather(tf.constant(list(labels)), tf.maximum(classes, 0))
-    return {
-        "boxes": found["boxes"],
-        "scores": found["scores"],
-        "classes": classes,
-        "labels": tf.where(classes < 0, "", names),
-        "num_detections": found["count"],
-    }
-
-
-def _unreadable(found, readable):
-    """Nothing found, and -1 detections, where no picture could be read."""
-    row = readable[:, tf.newaxis]
-    return {
-        "boxes": tf.where(row[..., tf.newaxis], found["boxes"], 0.0),
-        "scores": tf.where(row, found["scores"], 0.0),
-        "labels": tf.where(row, found["labels"], -1),
-        "count": tf.where(readable, found["count"], -1),
-    }
 
 
 def detection_signatures(model, labels=None, preprocessing=None, **options):
@@ -96,43 +75,56 @@ def detection_signatures(model, labels=None, preprocessing=None, **options):
     ... )
     """
     seen = inspect(model)
-    _check(seen, labels)
+    _check(seen)
+    labels = checked_labels(labels, model.output["logits"].shape[-1] - 1)
     layer = DecodeDetections.for_model(model, **options)
     height, width = shape = tuple(layer.settings["image_shape"])
-    preprocessing = preprocessing or Preprocessing()
+    rule = preprocessing or Preprocessing()
     record = Recorded(
-        dataclasses.replace(preprocessing, size=height, resize=height),
-        None if labels is None else tuple(labels),
+        dataclasses.replace(rule, size=height, resize=height),
+        labels,
         steps=f"stretched to {height} x {width} pixels with antialiasing",
     )
 
-    def prepare(picture):
-        sides = tf.cast(tf.shape(picture)[:2], tf.float32)
-        return stretch(picture, *shape, preprocessing), sides
+    def answer(outputs):
+        found = layer(outputs)
+        classes = tf.cast(found["labels"], tf.int64)
+        return {
+            "boxes": found["boxes"],
+            "scores": found["scores"],
+            "classes": classes,
+            "labels": tf.where(classes < 0, "", named(classes, labels)),
+            "num_detections": found["count"],
+        }
+
+    def prepare(file):
+        image = decode_image(file, exif=rule.exif)
+        sides = tf.cast(tf.shape(image)[:2], tf.float32)
+        return stretch(image, *shape, rule), sides
 
     def of_files(served, files):
-        batch, sides, readable = decode_sized(
-            files, prepare, (*shape, 3), 2, preprocessing.exif
-        )
-        found = _unreadable(layer(served(batch)), readable)
+        batch, sides, readable = map_files(files, prepare, (*shape, 3), (2,))
+        found = answer(served(batch))
         boxes = tf.clip_by_value(found["boxes"], 0.0, 1.0)
         found["boxes"] = boxes * tf.tile(sides, [1, 2])[:, tf.newaxis]
-        return _answer(found, labels)
+        return only_readable(found, readable)
 
     corners = "ymin, xmin, ymax, xmax"
     return [
         default_signature(
             seen,
-            lambda output: _answer(layer(output), labels),
+            answer,
             {"boxes": f"{corners} as fractions", **_MEANINGS},
             "Prepared images: what the network itself takes, see Pictures.",
         ),
-        image_signature(
+        file_signature(
             of_files,
-            (2 * height, 2 * width + 16),
-            "Files of pictures, JPEG or PNG, of any size. One that cannot be "
-            "read has -1 detections.",
-            {"boxes": f"{corners} in pixels of it", **_MEANINGS},
+            functools.partial(
+                example_images, height=2 * height, width=2 * width + 16
+            ),
+            meaning="Files of pictures, JPEG or PNG, of any size. One that "
+            "cannot be read has -1 detections.",
+            outputs={"boxes": f"{corners} in pixels of it", **_MEANINGS},
             recorded=record,
         ),
     ]

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import pathlib
 
+from keras_pyconv.arguments import plain
 from keras_pyconv.reading import read_json
 from keras_pyconv.tasks.preprocessing import Preprocessing
 
@@ -24,7 +25,7 @@ class Recorded:
         labels: tuple of class names, or None.
         top_k: number of best classes.
         size: pixels of a side at which the model runs, where any will do.
-        steps: how the sides of a picture become those of the model's input,
+        steps: how the sides of an image become those of the model's input,
             in words; empty where `preprocessing` says it.
     """
 
@@ -51,17 +52,11 @@ def read(path):
     if not file.is_file():
         return None
     try:
-        row = read_json(file)
-        made, labels = row["preprocessing"], row["labels"]
-        if made is not None:
-            made = {
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in made.items()
-            }
+        row = {key: plain(value) for key, value in read_json(file).items()}
+        if made := row["preprocessing"]:
+            made = {key: plain(value) for key, value in made.items()}
             # Versions from before this was recorded turn nothing.
-            made = Preprocessing(**{"exif": False, **made})
-        labels = None if labels is None else tuple(labels)
-        sizes = row["top_k"], row["size"], row.get("steps", "")
-        return Recorded(made, labels, *sizes)
+            row["preprocessing"] = Preprocessing(**{"exif": False, **made})
+        return Recorded(**row)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{file} is damaged: {error!r}") from error

@@ -7,17 +7,26 @@ for `evaluate_segmentation`.
 """
 
 import dataclasses
+import functools
 
 import keras
 
 from keras_pyconv.export.inspect import inspect
-from keras_pyconv.export.signatures.classifier import default_signature
-from keras_pyconv.export.signatures.images import decode_sized, image_signature
+from keras_pyconv.export.signatures.classifier import (
+    checked_labels,
+    default_signature,
+)
+from keras_pyconv.export.signatures.images import (
+    example_images,
+    file_signature,
+    map_files,
+    only_readable,
+)
 from keras_pyconv.export.signatures.recorded import FILE as RECORD
 from keras_pyconv.export.signatures.recorded import Recorded
 from keras_pyconv.lazy import tf
+from keras_pyconv.tasks.image import decode_image
 from keras_pyconv.tasks.preprocessing import Preprocessing, normalize
-from keras_pyconv.tasks.segmentation.classes import names_of_classes
 
 SIDE = 473
 LARGEST = 1024  # pixels to which logits are enlarged; beyond, labels are
@@ -38,55 +47,34 @@ def _fitted(picture, side, preprocessing):
 
 
 def _mask(logits, sides):
-    """The PNG of one picture's labels at the size as it was sent."""
-    inner, outer = sides[:2], sides[2:]
+    """The PNG of one image's labels at the size as it was sent."""
+    # Those of an image that could not be read are 0.
+    inner, outer = tf.split(tf.maximum(sides, 1), 2)
     shrink = LARGEST / tf.cast(tf.reduce_max(outer), tf.float32)
     middle = tf.cast(outer, tf.float32) * tf.minimum(shrink, 1.0)
     middle = tf.cast(tf.maximum(tf.round(middle), 1.0), tf.int32)
     logits = tf.image.resize(logits[: inner[0], : inner[1]], middle)
     labels = tf.argmax(logits, axis=-1, output_type=tf.int32)
     labels = tf.cast(labels[..., tf.newaxis], tf.uint8)
-    labels = tf.image.resize(labels, outer, "nearest")
-    return tf.io.encode_png(labels)
-
-
-def _masks(logits, sides, readable):
-    """A PNG for each picture, empty for what could not be read."""
-
-    def one(element):
-        logits, sides, readable = element
-        return tf.cond(
-            readable, lambda: _mask(logits, sides), lambda: tf.constant(b"")
-        )
-
-    return tf.map_fn(
-        one, (logits, sides, readable), fn_output_signature=tf.string
-    )
-
-
-def _check_outputs(seen):
-    """Refuses a model whose output is not the logits of every pixel."""
-    shapes = seen.output_shapes
-    given = (None, *seen.shapes[0])
-    sides = zip(given[1:3], shapes[0][1:3])
-    same = all(None in pair or pair[0] == pair[1] for pair in sides)
-    if len(shapes) != 1 or len(shapes[0]) != 4 or not same:
-        raise ValueError(
-            "A segmentation network has one output, the logits of every pixel, "
-            "of shape (batch, height, width, classes) and the image's size. "
-            f"{seen.name!r} takes {given} and gives outputs of shape {shapes}."
-        )
+    return tf.io.encode_png(tf.image.resize(labels, outer, "nearest"))
 
 
 def _side(seen):
     """Pixels of a side of the square that the network is shown."""
-    _check_outputs(seen)
-    classes = seen.output_shapes[0][-1]
-    shape = seen.shapes[0]
-    if classes > MOST_CLASSES:
+    shape, shapes = seen.shapes[0], seen.output_shapes
+    pairs = zip(shape[:2], shapes[0][1:3])
+    same = all(None in pair or pair[0] == pair[1] for pair in pairs)
+    if len(shapes) != 1 or len(shapes[0]) != 4 or not same:
+        raise ValueError(
+            "A segmentation network has one output, the logits of every pixel, "
+            "of shape (batch, height, width, classes) and the image's size. "
+            f"{seen.name!r} takes {(None, *shape)} and gives outputs of shape "
+            f"{shapes}."
+        )
+    if shapes[0][-1] > MOST_CLASSES:
         raise ValueError(
             f"A mask's PNG holds {MOST_CLASSES} classes. The model "
-            f"{seen.name!r} has {classes}."
+            f"{seen.name!r} has {shapes[0][-1]}."
         )
     if len(shape) != 3 or shape[-1] != 3 or shape[0] != shape[1]:
         raise ValueError(
@@ -127,35 +115,37 @@ def segmentation_signatures(model, preprocessing=None, labels=None):
     """
     seen = inspect(model)
     side = _side(seen)
-    preprocessing = preprocessing or Preprocessing()
-    steps = (
-        f"its long side resized to {side} pixels with antialiasing (what a "
-        "square then lacks below or on the right is 0 after the rest)"
+    labels = checked_labels(labels, seen.output_shapes[0][-1])
+    rule = preprocessing or Preprocessing()
+    record = Recorded(
+        dataclasses.replace(rule, size=side, resize=side),
+        labels,
+        steps=f"its long side resized to {side} pixels with antialiasing "
+        "(what a square then lacks below or on the right is 0 after the rest)",
     )
-    made = dataclasses.replace(preprocessing, size=side, resize=side)
-    meaning = "classes from 0"
-    if labels is not None:
-        labels = names_of_classes(seen.output_shapes[0][-1], labels)
-        meaning += f", named in `{RECORD}`"
+    meaning = "classes from 0" + f", named in `{RECORD}`" * bool(labels)
 
     def of_prepared(outputs):
         (logits,) = keras.tree.flatten(outputs)
         found = tf.argmax(logits, axis=-1, output_type=tf.int32)
         return {"labels": tf.cast(found, tf.uint8)}
 
-    def prepare(picture):
-        square, inner = _fitted(picture, side, preprocessing)
-        sides = tf.concat([inner, tf.shape(picture)[:2]], axis=0)
+    def prepare(file):
+        image = decode_image(file, exif=rule.exif)
+        square, inner = _fitted(image, side, rule)
+        sides = tf.concat([inner, tf.shape(image)[:2]], axis=0)
         return square, tf.cast(sides, tf.float32)
 
     def of_files(served, files):
-        shape = (side, side, 3)
-        squares, sides, readable = decode_sized(
-            files, prepare, shape, 4, preprocessing.exif
-        )
+        found = map_files(files, prepare, (side, side, 3), (4,))
+        squares, sides, readable = found
         (logits,) = keras.tree.flatten(served(squares))
-        sides = tf.cast(sides, tf.int32)
-        return {"mask_bytes": _masks(logits, sides, readable)}
+        masks = tf.map_fn(
+            lambda pair: _mask(*pair),
+            (logits, tf.cast(sides, tf.int32)),
+            fn_output_signature=tf.string,
+        )
+        return only_readable({"mask_bytes": masks}, readable)
 
     return [
         default_signature(
@@ -163,13 +153,13 @@ def segmentation_signatures(model, preprocessing=None, labels=None):
             of_prepared,
             {"labels": meaning},
             "Prepared images, see Pictures, to the class of every pixel.",
-            recorded=Recorded(made, labels, steps=steps),
+            recorded=record,
         ),
-        image_signature(
+        file_signature(
             of_files,
-            (side, side * 4 // 3),
-            "JPEG or PNG files to masks of the same size.",
-            {
+            functools.partial(example_images, height=side, width=side * 4 // 3),
+            meaning="JPEG or PNG files to masks of the same size.",
+            outputs={
                 "mask_bytes": f"a gray PNG for each, of {meaning}; empty "
                 "where the file cannot be read"
             },

@@ -9,9 +9,8 @@ import dataclasses
 import re
 from collections.abc import Callable
 
-import numpy as np
-
-from keras_pyconv.export.inspect import random_array
+from keras_pyconv import arguments
+from keras_pyconv.export.inspect import random_arrays
 from keras_pyconv.export.signatures.recorded import Recorded
 from keras_pyconv.lazy import tf
 
@@ -19,14 +18,14 @@ WRITABLE = ("float32", "float64", "int32", "int64", "uint8", "bool", "string")
 METHODS = ("predict", "classify", "regress")
 
 
-def unservable(dtype, shape):
-    """Why a server cannot give an output, or an empty text."""
+def unservable(spec):
+    """Why a server cannot give an output of a `tf.TensorSpec`, or ""."""
+    dtype, shape = spec.dtype.name, spec.shape
     if dtype not in WRITABLE:
         return (
             f"is {dtype}, which the server cannot write as JSON. "
             f"It can: {', '.join(WRITABLE)}."
         )
-    shape = tf.TensorShape(shape)
     if shape.rank == 0 or (shape.rank and shape[0] is not None):
         return (
             "must have the batch of any size as its first axis. "
@@ -93,16 +92,8 @@ class Signature:
         """Its own examples, or random numbers; open axes are `size`."""
         if self.examples is not None:
             return self.examples(count)
-        generator = np.random.default_rng(0)
-        return {
-            name: random_array(
-                spec.dtype.name,
-                (count, *spec.shape.as_list()[1:]),
-                generator,
-                size,
-            )
-            for name, spec in self.inputs.items()
-        }
+        arrays = random_arrays(self.inputs.values(), count, size)
+        return dict(zip(self.inputs, arrays))
 
     def traced(self, model):
         """The concrete function, over one that takes and gives what Keras does.
@@ -114,8 +105,7 @@ class Signature:
         def serve(**tensors):
             outputs = self.function(model, tensors)
             for name, tensor in outputs.items():
-                fault = unservable(tensor.dtype.name, tensor.shape)
-                if fault:
+                if fault := unservable(tensor):
                     raise ValueError(
                         f"The output {name!r} of the signature {self.name!r} "
                         f"{fault}"
@@ -131,27 +121,22 @@ class Signature:
 
 
 def check_signatures(signatures):
-    """The signatures as a tuple, if they are some with a name each."""
-    signatures = tuple(signatures)
-    for signature in signatures:
-        if not isinstance(signature, Signature):
-            raise TypeError(
-                "`signatures` must be keras_pyconv.export.Signature records. "
-                f"Received: {signature!r}"
-            )
-        dtypes = {spec.dtype.name for spec in signature.inputs.values()}
-        if "string" in dtypes and signature.examples is None:
+    """Refuses what are not signatures with a name each."""
+    arguments.instance("signatures", signatures, (list, tuple))
+    for one in signatures:
+        arguments.instance("signatures", one, Signature, "`Signature` records")
+        dtypes = {spec.dtype.name for spec in one.inputs.values()}
+        if "string" in dtypes and one.examples is None:
             raise ValueError(
-                f"The signature {signature.name!r} takes strings and needs "
+                f"The signature {one.name!r} takes strings and needs "
                 "`examples`: a function of their number that makes some."
             )
-    names = [signature.name for signature in signatures]
+    names = [one.name for one in signatures]
     if not names or len(set(names)) < len(names):
         raise ValueError(
             "`signatures` must be one or more with different names. "
             f"Received the names: {', '.join(names) or 'none'}"
         )
-    return signatures
 
 
 def given_signatures(signatures, labels, task, top_k):
@@ -159,8 +144,9 @@ def given_signatures(signatures, labels, task, top_k):
     if labels is not None or task is not None:
         raise ValueError(
             "`labels` and `task` belong to the signatures that are made "
-            "here; with `signatures` the given ones are written as they are."
+            "here; `signatures` are written as they are given. Received: "
+            f"signatures={arguments.shown(signatures)}"
         )
-    signatures = check_signatures(signatures)
+    check_signatures(signatures)
     records = (signature.recorded for signature in signatures)
     return signatures, next(filter(None, records), Recorded(top_k=top_k))

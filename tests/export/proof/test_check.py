@@ -218,7 +218,8 @@ def test_arrays_and_strings_travel_between_processes(tmp_path):
     ]
     requests = [("serving_default", {"x": numbers, "text": t}) for t in sent]
     job = tmp_path / "1", requests
-    ((session,),) = clean_process.run_jobs([(clean_process.Setting(), [job])])
+    with clean_process.Asked([job]) as process:
+        (session,) = process.sessions()
     for texts, answer in zip(sent, session.answers):
         np.testing.assert_array_equal(answer.outputs["numbers"], numbers)
         wanted = [t.encode() if isinstance(t, str) else t for t in texts.flat]

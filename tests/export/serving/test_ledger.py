@@ -60,7 +60,7 @@ def test_a_copy_has_the_same_checksum(folder, tmp_path):
 
 def test_the_command_lists_and_verifies(folder, capsys):
     assert command.main(["list", str(folder)]) == 0
-    head, first, second = capsys.readouterr().out.splitlines()
+    head, _, first, second = capsys.readouterr().out.splitlines()
     assert head.split()[:3] == ["name", "version", "network"]
     assert "runs/first" in first and "net " in second
     (folder / "net/1/saved_model.pb").write_bytes(b"")

@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras_pyconv.export import answer_in_clean_process, saved_model
 from keras_pyconv.export.serving import module
 from keras_pyconv.export.serving import saved_model as export_module
-from keras_pyconv.export.serving.audit import TensorSpec, read_signatures
+from keras_pyconv.export.serving.audit import read_signatures
 from keras_pyconv.export.serving.ledger import read_ledger
 
 
@@ -38,13 +38,13 @@ def test_a_clean_process_gives_the_models_answers(network, exported):
 def test_the_signature_is_what_the_documentation_says(exported):
     signature = read_signatures(exported)["serving_default"]
     assert signature.inputs == {
-        "images": TensorSpec("float32", (None, 32, 32, 3))
+        "images": tf.TensorSpec((None, 32, 32, 3), "float32")
     }
     assert signature.outputs == {
-        "classes": TensorSpec("int64", (None, 3)),
-        "labels": TensorSpec("string", (None, 3)),
-        "probabilities": TensorSpec("float32", (None, 10)),
-        "scores": TensorSpec("float32", (None, 3)),
+        "classes": tf.TensorSpec((None, 3), "int64"),
+        "labels": tf.TensorSpec((None, 3), "string"),
+        "probabilities": tf.TensorSpec((None, 10), "float32"),
+        "scores": tf.TensorSpec((None, 3), "float32"),
     }
 
 
@@ -208,7 +208,9 @@ def test_a_sequential_model_that_is_no_classifier_is_written(tmp_path):
     model = keras.Sequential(stack)
     path = saved_model(model, tmp_path / "net")
     signature = read_signatures(path)["serving_default"]
-    assert signature.outputs == {"maps": TensorSpec("float32", (None, 6, 6, 4))}
+    assert signature.outputs == {
+        "maps": tf.TensorSpec((None, 6, 6, 4), "float32")
+    }
     images = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("f4")
     served = tf.saved_model.load(path).signatures["serving_default"]
     np.testing.assert_allclose(
@@ -233,7 +235,7 @@ def test_a_bfloat16_model_is_written_in_float32(tmp_path, randomized):
     path = saved_model(model, tmp_path / "net")
     assert b"bfloat16" not in (path / "saved_model.pb").read_bytes()
     (spec,) = read_signatures(path)["serving_default"].outputs.values()
-    assert spec == TensorSpec("float32", (None, None, None, 4))
+    assert spec == tf.TensorSpec((None, None, None, 4), "float32")
 
 
 def test_functions_of_its_owner_are_served(with_own_functions, tmp_path):

@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_pyconv.export import saved_model
 from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.serving.module import traced_model
-from keras_pyconv.export.signatures import classifier
 from keras_pyconv.export.signatures.classifier import model_signatures
 
 layers = keras.layers
 
 
 def choose_task(model, task=None, labels=None):
-    return classifier.choose_task(inspect(model), task, labels)
+    (default, *_), _ = model_signatures(inspect(model), labels, 5, task, None)
+    return "classification" if "probabilities" in default.outputs else "raw"
 
 
 def serving_function(model, labels=None, top_k=5, task=None):
@@ -135,8 +136,8 @@ def test_several_inputs_keep_their_names():
 @pytest.mark.parametrize(
     "labels, message",
     [
-        (("a", "b"), "3 classes. Received 2 labels"),
-        (("a", "b", 3), "must be strings. Received: 3"),
+        (("a", "b"), "3 classes apart. Received 2 labels"),
+        (("a", "b", 3), "must be a list of texts"),
     ],
     ids=["too few", "no text"],
 )
@@ -146,7 +147,7 @@ def test_labels_that_do_not_fit_are_refused(labels, message):
 
 
 def test_a_single_sigmoid_takes_two_labels():
-    with pytest.raises(ValueError, match="2 classes. Received 1 labels"):
+    with pytest.raises(ValueError, match="2 classes apart. Received 1 labels"):
         choose_task(head(layers.Dense(1, "sigmoid")), labels=["yes"])
 
 
@@ -155,6 +156,7 @@ def test_labels_of_a_model_that_is_no_classifier_are_refused():
         choose_task(head(layers.Dense(1)), labels=["a"])
 
 
-def test_an_unknown_task_lists_the_known_ones():
-    with pytest.raises(ValueError, match="'poetry'. Known: classification"):
-        choose_task(head(layers.Dense(3)), "poetry")
+def test_an_unknown_task_lists_the_known_ones(tmp_path):
+    model = head(layers.Dense(3))
+    with pytest.raises(ValueError, match="'classification', 'raw'.*'poetry'"):
+        saved_model(model, tmp_path / "net", task="poetry")

@@ -14,8 +14,8 @@ from keras_pyconv.export.signatures.classifier import (
     classifier_signatures,
 )
 from keras_pyconv.export.signatures.images import (
-    decode_sized,
     example_images,
+    map_files,
     serialized_examples,
 )
 from keras_pyconv.tasks.image import decode_image, read_image
@@ -113,7 +113,8 @@ def test_a_broken_picture_says_so_and_harms_no_other(served, name):
     assert not mixed["scores"][1:4].numpy().any()
 
 
-def tiny(picture):
+def tiny(file):
+    picture = decode_image(file)
     sides = tf.cast(tf.shape(picture)[:2], tf.float32)
     return tf.image.resize(picture, (2, 2)), sides
 
@@ -121,16 +122,15 @@ def tiny(picture):
 def test_a_batch_of_broken_images_and_one_of_none_are_answered():
     for count in (0, 3):
         junk = tf.constant([b"junk"] * count, tf.string)
-        pictures, sides, readable = decode_sized(junk, tiny, (2, 2, 3), 2)
+        pictures, sides, readable = map_files(junk, tiny, (2, 2, 3), (2,))
         assert pictures.shape == (count, 2, 2, 3)
         assert sides.shape == (count, 2)
         assert not pictures.numpy().any() and not readable.numpy().any()
 
 
 def test_odd_pictures_are_read():
-    pictures, sides, readable = decode_sized(
-        tf.constant(list(edge_images())), tiny, (2, 2, 3), 2
-    )
+    files = tf.constant(list(edge_images()))
+    pictures, sides, readable = map_files(files, tiny, (2, 2, 3), (2,))
     assert readable.numpy().all()
     assert sides.numpy().tolist() == [[1, 1], [2, 300], [70, 50], [40, 60]]
     gray = pictures[2].numpy()

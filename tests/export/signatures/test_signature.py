@@ -79,13 +79,13 @@ def test_names_are_given_once_and_to_records():
         check_signatures([one, one])
     with pytest.raises(ValueError, match="names: none"):
         check_signatures([])
-    with pytest.raises(TypeError, match="Received: 'serve'"):
+    with pytest.raises(TypeError, match="Received: signatures='serve'"):
         check_signatures(["serve"])
 
 
 def test_labels_are_of_signatures_that_are_made_here(small, tmp_path):
     signatures = [Signature("serve", FEATURES, double)]
-    with pytest.raises(ValueError, match="given ones are written as they are"):
+    with pytest.raises(ValueError, match="written as they are given"):
         saved_model(small, tmp_path, signatures=signatures, labels=list("abc"))
 
 
