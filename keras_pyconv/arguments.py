@@ -92,7 +92,8 @@ def integers(name, value, length=None) -> tuple[int, ...]:
     """A tuple of positive integers, which is not empty."""
     found, some = plain(value), length or "one or more"
     good = _is_tuple(found, length) and all(map(is_integer, found))
-    return check(name, found, good, f"a tuple of {some} positive integers")
+    check(name, value, good, f"a tuple of {some} positive integers")
+    return found
 
 
 def number(name, value, at_least=-math.inf, at_most=math.inf, above=None):
@@ -374,7 +375,7 @@ def array(
     """Numbers as a NumPy array.
 
     Args:
-        ndim: how many axes it must have.
+        ndim: how many axes it must have, or a tuple of such numbers.
         kinds: NumPy's letters of the kinds of dtypes that are meant.
         last: the size of the last axis.
         rule: what it must be, for a message.
@@ -390,7 +391,9 @@ def array(
         found = np.array(None)
     kinds += "V" * (found.dtype.name == "bfloat16")
     check(name, value, found.dtype.kind in kinds, rule, TypeError)
-    check(name, value, ndim in (None, found.ndim), f"{rule} of rank {ndim}")
+    ranks = (ndim,) if isinstance(ndim, int) else ndim or (found.ndim,)
+    places = " or ".join(map(str, ranks))
+    check(name, value, found.ndim in ranks, f"{rule} of rank {places}")
     good = last is None or found.shape[-1:] == (last,)
     check(name, value, good, f"{rule} whose last axis has size {last}")
     return found

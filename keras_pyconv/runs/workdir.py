@@ -118,11 +118,10 @@ class Workdir:
                 "end."
             ) from error
         except OSError as error:
-            raise OSError(
-                error.errno,
-                f"The run's folder {self.path} cannot be written: "
-                f"{error.strerror or error}",
-            ) from error
+            words = f"The run's folder {self.path} cannot be written: "
+            words += error.strerror or str(error)
+            known = (error.errno,) if error.errno else ()
+            raise OSError(*known, words) from error
         with lock:
             checkpoints.remove_partial(self.checkpoints)
             yield

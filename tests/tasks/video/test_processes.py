@@ -50,14 +50,14 @@ def test_a_crash_is_a_reason_and_another_process_takes_over(film_folder):
     decoders = Decoders(1)
     start_of(decoders, film_folder / "sound.mp4")
     (process,) = decoders._alive
-    os.kill(process.process_id, signal.SIGSTOP)
+    os.kill(process._process.pid, signal.SIGSTOP)
     decoders.timeout = 0.2
     with pytest.raises(UnreadableVideo, match="more than 0 seconds"):
         start_of(decoders, film_folder / "sound.mp4")
     decoders.timeout = 60
     assert start_of(decoders, film_folder / "sound.mp4") == 16
     (process,) = decoders._alive
-    os.kill(process.process_id, signal.SIGKILL)
+    os.kill(process._process.pid, signal.SIGKILL)
     process._process.wait()
     assert start_of(decoders, film_folder / "sound.mp4") == 16
     decoders.close()
@@ -66,7 +66,7 @@ def test_a_crash_is_a_reason_and_another_process_takes_over(film_folder):
 def test_the_processes_hold_neither_tensorflow_nor_keras(decoders, film_folder):
     start_of(decoders, film_folder / "sound.mp4")
     for process in decoders._alive:
-        maps = pathlib.Path(f"/proc/{process.process_id}/maps").read_text()
+        maps = pathlib.Path(f"/proc/{process._process.pid}/maps").read_text()
         assert "tensorflow" not in maps and "libav" in maps
 
 
@@ -85,7 +85,7 @@ decoders = Decoders(1)
 options = {"frames": 4, "stride": 2, "clips": 1, "size": 9}
 decoders("view_clips", sys.argv[1], crops=1, **options)
 (process,) = decoders._alive
-print(process.process_id, flush=True)
+print(process._process.pid, flush=True)
 decoders("view_clips", sys.argv[1], crops=10**9, **options)
 """
 
