@@ -195,7 +195,7 @@ def measure(head, data, examples, options):
         ["--head", head, "--head-width", str(OPTIONS["head-width"])]
     )
     cost = complexity(
-        networks.make_segmenter(settings.network),
+        networks.segmenter(settings.network),
         (OPTIONS["side"], OPTIONS["side"], 3),
         CLASSES,
         auxiliary=False,

@@ -54,43 +54,23 @@ class Settings:
 
 
 SETTINGS = Settings()
-SMOKE = groups.smoke(
-    variant="PyConvResNetMini",
-    data={"side": 64},
-    training={"batch_size": 8, "epochs": 1, "steps_per_epoch": 2},
+PRESETS = groups.presets(
+    variant="PyConvResNetMini", data={"side": 64}, training={"batch_size": 8}
 )
-PRESETS = SMOKE, groups.ADAMW
 
 
 def make_model(settings, classes, steps_per_epoch):
     """The network with the authors' initialization, compiled."""
-    from keras_pyconv.tasks import Crossentropy, TopKError
-
     model = networks.make_classifier(settings, classes)
     rate = fitting.falling(settings, steps_per_epoch)
-    model.compile(
-        optimizer=fitting.make_optimizer(settings, rate),
-        loss=Crossentropy(settings.training.label_smoothing),
-        weighted_metrics=[TopKError(1), TopKError(5)],
-    )
-    return model
+    return fitting.compile_classifier(model, settings, rate)
 
 
 def main(argv=None):
     """Trains; returns the model and the figures of each epoch."""
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
-    prepared = fitting.prepare(settings, sources.image_batches, make_model)
-    model, train, batches, validation = prepared
-    with fitting.run(settings, model, batches, classes=train.classes) as run:
-        model.fit(
-            **run.fit_arguments,
-            validation_data=validation,
-            class_weight=sources.class_weights(settings, train),
-            callbacks=run.callbacks(fitting.callbacks(settings, run)),
-        )
-    if run.finished:
-        results.keep_classifier(model, settings, train.classes)
-    return model, run.history
+    trained = fitting.train(settings, sources.image_data, make_model)
+    return results.keep_classifier(settings, *trained)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ import dataclasses
 import pathlib
 
 from recipes import command_line, fitting, groups, networks, results, sources
+from recipes.lazy import datasets, training
 from recipes.settings import Rate, Share, option
 
 
@@ -53,65 +54,42 @@ class Settings:
 
 
 SETTINGS = Settings()
-# Few processors have fast bfloat16.
-SMALL = {"batch_size": 8, "epochs": 1, "steps_per_epoch": 2}
-SMOKE = groups.smoke(
+PRESETS = groups.presets(
     variant="PyConvResNetMini",
     data={"side": 64},
-    training={**SMALL, "precision": "float32"},
+    # Few processors have fast bfloat16.
+    training={"batch_size": 8, "precision": "float32"},
 )
-PRESETS = SMOKE, groups.ADAMW
 
 
 def load_data(settings, strategy):
-    """The images of training, mixed batches of them, and the validation."""
-    from keras_pyconv import datasets
-
+    """The images, those of training mixed."""
     mix = datasets.cutmix(settings.cutmix_alpha, settings.cutmix_probability)
-    return sources.image_batches(
-        settings, strategy, one_hot=True, batch_map=mix
-    )
+    return sources.image_data(settings, strategy, one_hot=True, batch_map=mix)
 
 
 def schedule(settings, steps_per_epoch):
     """The rate over the run: a straight line up and a cosine down to 0."""
-    from keras_pyconv import training
-
     steps = settings.training.epochs * steps_per_epoch
     warmup = round(settings.warmup * steps)
     return training.cosine_decay(fitting.peak_rate(settings), steps, warmup)
 
 
 def make_model(settings, classes, steps_per_epoch):
-    """The network with the authors' initialization, compiled."""
-    from keras_pyconv.tasks import Crossentropy, TopKError
+    """The network with the authors' initialization, compiled.
 
+    Its errors in training are against the class that has most of the image.
+    """
     model = networks.make_classifier(settings, classes)
     rate = schedule(settings, steps_per_epoch)
-    model.compile(
-        optimizer=fitting.make_optimizer(settings, rate),
-        loss=Crossentropy(settings.training.label_smoothing),
-        # In training against the class that has most of the mixed image.
-        weighted_metrics=[TopKError(1), TopKError(5)],
-    )
-    return model
+    return fitting.compile_classifier(model, settings, rate)
 
 
 def main(argv=None):
     """Trains; returns the model and the figures of each epoch."""
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
-    prepared = fitting.prepare(settings, load_data, make_model)
-    model, train, batches, validation = prepared
-    with fitting.run(settings, model, batches, classes=train.classes) as run:
-        model.fit(
-            **run.fit_arguments,
-            validation_data=validation,
-            class_weight=sources.class_weights(settings, train),
-            callbacks=run.callbacks(fitting.callbacks(settings, run)),
-        )
-    if run.finished:
-        results.keep_classifier(model, settings, train.classes)
-    return model, run.history
+    trained = fitting.train(settings, load_data, make_model)
+    return results.keep_classifier(settings, *trained)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ the filters of a plain network, which the paper does not try.
 import dataclasses
 import pathlib
 
-from recipes import command_line, fitting, groups, results, sources
+from recipes import command_line, digits, groups, results
+from recipes.lazy import keras, keras_pyconv
 from recipes.settings import Natural, Positive, Rate, Share, as_dict, option
 
 
@@ -60,31 +61,13 @@ def train(model, data, settings, further=None):
         settings: of the recipe.
         further: name of the network in its further training, or None.
     """
-    import keras
-
-    from keras_pyconv import training
-
     epochs, rate = settings.epochs, settings.learning_rate
     if further:
         epochs = settings.further_epochs
         rate = settings.further_learning_rate
     print(f"\nTraining the {further or 'plain'} network for {epochs} epochs")
-    keras.utils.set_random_seed(settings.seed)
-    batches = sources.batches_of(*data["train"], settings)
-    model.compile(
-        optimizer=keras.optimizers.SGD(
-            training.cosine_decay(rate, epochs * batches.steps_per_epoch),
-            momentum=settings.momentum,
-        ),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    folder = settings.run.workdir / (
-        f"{further}_further" if further else "plain"
-    )
-    length = {"epochs": epochs, "seed": settings.seed}
-    with fitting.open_run(folder, model, batches, settings, **length) as run:
-        model.fit(**run.fit_arguments, callbacks=run.callbacks())
+    name = f"{further}_further" if further else "plain"
+    digits.fit(model, data["train"], settings, name, epochs, rate)
 
 
 def accuracy(model, data):
@@ -97,23 +80,20 @@ def accuracy(model, data):
 def main(argv=None):
     """Trains, converts, fine-tunes; returns the rows of the table."""
     settings = command_line.parse(__doc__, SETTINGS, argv, (SMOKE,))
-    import keras
-
-    from keras_pyconv import replace_convolutions, replacement_report
     from recipes.plain_network import make_model
 
     print("Preparing the data; nothing is downloaded.")
     with command_line.before_the_work():
-        data = sources.load_digits(settings, "image", "label")
+        data = digits.load(settings, "image", "label")
     keras.utils.set_random_seed(settings.seed)
     shape = data["train"][0].shape[1:]
     model = make_model(shape, settings.widths)
     train(model, data, settings)
 
-    report = replacement_report(model)
+    report = keras_pyconv.replacement_report(model)
     print(f"\nConverting\n\n{report}")
     keras.utils.set_random_seed(settings.seed)
-    converted = replace_convolutions(model)
+    converted = keras_pyconv.replace_convolutions(model)
     rows = {
         "plain": accuracy(model, data),
         "just converted": accuracy(converted, data),

@@ -33,6 +33,7 @@ import dataclasses
 import pathlib
 
 from recipes import command_line, fitting, groups, networks, results, sources
+from recipes.lazy import datasets, export, tasks, training
 from recipes.settings import Natural, Part, Positive, option
 
 
@@ -65,18 +66,39 @@ class Settings:
 
 
 SETTINGS = Settings()
-SMOKE = groups.smoke(
-    network={"side": 64},
-    training={"batch_size": 4, "epochs": 1, "steps_per_epoch": 2},
-)
-PRESETS = SMOKE, groups.ADAMW
+PRESETS = groups.presets(network={"side": 64}, training={"batch_size": 4})
 FIGURES = "val_AP", "val_AP50", "val_AP75"
+
+
+def load_data(settings, strategy):
+    """Images with boxes, matched with those of the network."""
+    train = sources.open_scenes(settings, "train", with_objects_only=True)
+    labels = dict(zip(train.categories, train.classes))
+    validation = sources.open_scenes(settings, "validation", labels)
+    truth, shape = validation.truth(), (settings.network.side,) * 2
+    truth.coco()  # its annotations are checked
+
+    def evaluate(model):
+        batches = datasets.evaluation_scenes(validation, shape, batch_size=32)
+        found = tasks.detection.collect_detections(model, batches)
+        return tasks.coco_numbers(truth, found)
+
+    broken = datasets.BrokenPictures.among(train)
+    batches = datasets.training_scenes(
+        train,
+        tasks.default_boxes(networks.detector(settings), shape),
+        shape,
+        broken=broken,
+        **sources.batching(settings, strategy, train),
+    )
+    every = training.Evaluation(evaluate, every=settings.evaluate_every)
+    return sources.Data(
+        train, validation, batches, callbacks=(every,), broken=broken
+    )
 
 
 def make_model(settings, classes, steps_per_epoch):
     """The detector with the reference's initialization, compiled."""
-    from keras_pyconv import tasks
-
     model = networks.make_detector(
         settings, classes, backbone_weights=settings.backbone_weights
     )
@@ -89,52 +111,13 @@ def make_model(settings, classes, steps_per_epoch):
     return model
 
 
-def load_batches(settings, strategy, train, model):
-    """Batches for the model's boxes, and what of them could not be read."""
-    from keras_pyconv import datasets, tasks, training
-
-    side, broken = settings.network.side, datasets.BrokenPictures.among(train)
-    batches = datasets.training_scenes(
-        train,
-        tasks.default_boxes(model),
-        (side, side),
-        batch_size=settings.training.batch_size,
-        seed=settings.training.seed,
-        broken=broken,
-        shard=training.shard(strategy),
-    )
-    return batches, broken
-
-
 def main(argv=None):
     """Trains; returns the model and the figures of each epoch."""
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
-    from keras_pyconv import export, training
-
-    with command_line.before_the_work():
-        strategy = fitting.start(settings)
-        train = sources.open_scenes(settings, "train", with_objects_only=True)
-        labels = dict(zip(train.categories, train.classes))
-        validation = sources.open_scenes(settings, "validation", labels)
-        steps = fitting.steps_per_epoch(settings, train)
-        with fitting.scope(settings, strategy):
-            model = make_model(settings, len(train.classes), steps)
-        batches, broken = load_batches(settings, strategy, train, model)
-        evaluation = training.Evaluation(
-            sources.coco_evaluation(validation, settings.network.side),
-            every=settings.evaluate_every,
-        )
-    with fitting.run(settings, model, batches, classes=train.classes) as run:
-        model.fit(
-            **run.fit_arguments,
-            callbacks=run.callbacks(
-                [evaluation, *fitting.callbacks(settings, run, FIGURES)]
-            ),
-        )
-    if fitting.is_first(model):
-        print(broken)
+    model, run, data = fitting.train(settings, load_data, make_model, FIGURES)
     if run.finished:
-        signatures = export.detection_signatures(model, train.classes)
+        classes = data.train.classes
+        signatures = export.detection_signatures(model, classes)
         results.keep(model, settings, signatures=signatures)
     return model, run.history
 

@@ -22,6 +22,7 @@ import pathlib
 import sys
 
 from recipes import command_line, groups, pictures, results, sources
+from recipes.lazy import datasets, keras, np, tasks, tf
 from recipes.settings import Positive, option
 
 
@@ -61,20 +62,8 @@ SMOKE = groups.smoke(
 )
 
 
-def check(settings):
-    """Refuses to judge a network of which nothing is known."""
-    if not (settings.weights or settings.model or settings.run.smoke):
-        raise ValueError(
-            "name --weights or --model; without them nothing is known"
-        )
-
-
 def answers(scores, batches, classes):
     """What the model says of every image, as `error_rates.Answers`."""
-    import keras
-    import numpy as np
-    import tensorflow as tf
-
     from keras_pyconv.tasks import error_rates
 
     @tf.function(autograph=False)
@@ -95,15 +84,9 @@ def answers(scores, batches, classes):
 
 def measure(settings, validation, scores, sides):
     """`{side: Answers}`."""
-    from keras_pyconv import datasets
-    from keras_pyconv.tasks.preprocessing import (
-        imagenet_preprocessing,
-        pixels_as_they_are,
-    )
-
-    prepare = imagenet_preprocessing
+    prepare = tasks.preprocessing.imagenet_preprocessing
     if settings.data.pixels:
-        prepare = pixels_as_they_are
+        prepare = tasks.preprocessing.pixels_as_they_are
     found, broken = {}, datasets.BrokenPictures.among(validation)
     for side in sides:
         batches = datasets.evaluation_pictures(
@@ -120,10 +103,14 @@ def measure(settings, validation, scores, sides):
 
 def main(argv=None):
     """Evaluates; returns `{side: Answers}`."""
-    settings = command_line.parse(__doc__, SETTINGS, argv, (SMOKE,), check)
+    settings = command_line.parse(__doc__, SETTINGS, argv, (SMOKE,))
     from recipes import classifiers
 
     with command_line.before_the_work():
+        if not (settings.weights or settings.model or settings.run.smoke):
+            raise ValueError(
+                "name --weights or --model; without them nothing is known"
+            )
         if settings.confusion:
             command_line.require("matplotlib", extra="recipes")
         validation = sources.open_split(settings, settings.data.split)

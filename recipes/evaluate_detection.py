@@ -20,6 +20,7 @@ import json
 import pathlib
 
 from recipes import command_line, groups, networks, results, sources
+from recipes.lazy import datasets, keras_pyconv, tasks
 from recipes.settings import Natural, Positive, Share, option
 
 
@@ -66,8 +67,6 @@ def print_table(numbers, paper):
 
 def draw(model, scenes, settings):
     """What is found in the first images, as PNG files."""
-    import keras_pyconv
-
     folder = settings.run.workdir / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -88,10 +87,6 @@ def draw(model, scenes, settings):
 def main(argv=None):
     """Evaluates; returns the twelve numbers."""
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
-    from keras_pyconv import datasets, tasks
-    from keras_pyconv.tasks import detection
-    from keras_pyconv.writing import write_atomically
-
     workdir, side = settings.run.workdir, settings.network.side
     with command_line.before_the_work():
         scenes = sources.open_scenes(settings, settings.split)
@@ -103,7 +98,7 @@ def main(argv=None):
     batches = datasets.evaluation_scenes(
         scenes, (side, side), batch_size=settings.batch_size
     )
-    found = detection.collect_detections(model, batches)
+    found = tasks.detection.collect_detections(model, batches)
     numbers = tasks.coco_numbers(truth, found)
     print_table(numbers, paper_numbers(model))
     results.write_record(
@@ -113,8 +108,9 @@ def main(argv=None):
         data=scenes.name,
         numbers=numbers,
     )
-    rows = json.dumps(found.rows(truth))
-    write_atomically(workdir / "detections.json", rows)
+    keras_pyconv.writing.write_atomically(
+        workdir / "detections.json", json.dumps(found.rows(truth))
+    )
     written = draw(model, scenes, settings)
     print("\nImages:", *written, sep="\n  ")
     return numbers

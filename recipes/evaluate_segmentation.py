@@ -22,7 +22,15 @@ OpenCV's does, in float32.
 import dataclasses
 import pathlib
 
-from recipes import command_line, groups, networks, results, sources
+from recipes import (
+    command_line,
+    groups,
+    networks,
+    pictures,
+    results,
+    sources,
+)
+from recipes.lazy import datasets, keras_pyconv, tasks
 from recipes.settings import Natural, Positive, option
 
 
@@ -64,22 +72,11 @@ SMOKE = groups.smoke(
 )
 
 
-def load_model(settings, classes):
-    """The network with its weights, at any size."""
-    import keras_pyconv
-
-    row = networks.make_segmenter(settings.network)
-    return keras_pyconv.build_segmenter(
-        row, weights=settings.weights, classes=classes
-    )
-
-
 def make_protocol(wanted):
     """The windows and scales that the settings ask for."""
-    from keras_pyconv.tasks.segmentation import MULTI_SCALE, SINGLE_SCALE
-
+    known = tasks.segmentation
     return dataclasses.replace(
-        MULTI_SCALE if wanted.multi_scale else SINGLE_SCALE,
+        known.MULTI_SCALE if wanted.multi_scale else known.SINGLE_SCALE,
         window=wanted.window,
         base_size=wanted.base_size,
         flip=wanted.flip,
@@ -87,50 +84,41 @@ def make_protocol(wanted):
     )
 
 
-class Shown:
-    """Keeps the first images and what was answered."""
-
-    def __init__(self, count):
-        self.count, self.rows = count, []
-
-    def __call__(self, example, labels):
-        from keras_pyconv.tasks.segmentation import overlay
-
-        if len(self.rows) < self.count:
-            row = {"image": example["image"]}
-            if example.get("labels") is not None:
-                row["truth"] = example["labels"]
-            row["answer"] = labels
-            row["overlay"] = overlay(example["image"], labels)
-            self.rows.append(row)
-
-
 def main(argv=None):
     """Evaluates; returns the `Evaluation`."""
     settings = command_line.parse(__doc__, SETTINGS, argv, (SMOKE,))
-    from keras_pyconv import datasets
-    from keras_pyconv.tasks.segmentation import evaluate_segmentation
-    from recipes import pictures
-
     with command_line.before_the_work():
         command_line.require("matplotlib", extra="recipes")
         (masks,) = sources.open_masks(settings, (settings.split,))
-        model = load_model(settings, len(masks.classes))
-    shown, protocol = Shown(settings.images), make_protocol(settings.protocol)
-    found = evaluate_segmentation(
+        model = keras_pyconv.build_segmenter(
+            networks.segmenter(settings.network),
+            weights=settings.weights,
+            classes=len(masks.classes),
+        )
+    shown, protocol = [], make_protocol(settings.protocol)
+
+    def show(example, labels):
+        if len(shown) < settings.images:
+            image, truth = example["image"], example.get("labels")
+            known = {} if truth is None else {"truth": truth}
+            overlay = tasks.segmentation.overlay(image, labels)
+            answer = {"answer": labels, "overlay": overlay}
+            shown.append({"image": image, **known, **answer})
+
+    found = tasks.segmentation.evaluate_segmentation(
         model,
         datasets.whole_pictures(masks),
         protocol,
         class_names=masks.classes,
         total=masks.count,
         submission=settings.submission,
-        on_picture=shown,
+        on_picture=show,
     )
     print(f"\n{masks.name}: {found.pictures} images\n{found}")
     workdir = settings.run.workdir
-    if shown.rows:
+    if shown:
         path = workdir / "pictures.png"
-        print(pictures.label_maps(shown.rows, masks.classes, path))
+        print(pictures.label_maps(shown, masks.classes, path))
     results.write_record(
         workdir / "results.json",
         model=model.name,

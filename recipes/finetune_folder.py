@@ -21,10 +21,12 @@ cosine, crops are larger, and everything else is not in it.
 """
 
 import dataclasses
+import math
 import pathlib
 from typing import Literal
 
 from recipes import command_line, fitting, groups, networks, results, sources
+from recipes.lazy import keras_pyconv, training
 from recipes.settings import Fraction, Natural, Part, Rate, option
 
 
@@ -59,25 +61,19 @@ class Settings:
 
 
 SETTINGS = Settings()
-SMOKE = groups.smoke(
+PRESETS = groups.presets(
     variant="PyConvResNetMini",
     weights="none",
     data={"side": 64},
-    training={"batch_size": 8, "epochs": 1, "steps_per_epoch": 2},
+    training={"batch_size": 8},
 )
-PRESETS = SMOKE, groups.ADAMW
 
 
 def load_data(settings, strategy):
-    """The images of training, batches of them, and the validation."""
+    """The images; a share of each class is held back where none is yet."""
     data = settings.data
-    return sources.image_batches(
-        settings,
-        strategy,
-        data.held_back,
-        area=(data.smallest_crop, 1.0),
-        flip=data.flips,
-    )
+    crops = {"area": (data.smallest_crop, 1.0), "flip": data.flips}
+    return sources.image_data(settings, strategy, data.held_back, **crops)
 
 
 def freeze(model, stages):
@@ -90,50 +86,39 @@ def freeze(model, stages):
 
 def schedule(settings, steps_per_epoch, factor=1.0):
     """The rate over the run: a straight line up and a cosine down to 0."""
-    from keras_pyconv import training
-
     epochs = settings.training.epochs
     warmup = min(settings.warmup_epochs, epochs - 1) * steps_per_epoch
     peak = factor * fitting.peak_rate(settings)
     return training.cosine_decay(peak, epochs * steps_per_epoch, warmup)
 
 
+def print_trainable(model):
+    """How much of a network learns."""
+    learning, everything = (
+        sum(math.prod(variable.shape) for variable in variables)
+        for variables in (model.trainable_variables, model.variables)
+    )
+    print(f"{model.name}: {learning:,} of {everything:,} numbers learn.")
+
+
 def make_model(settings, classes, steps_per_epoch):
     """The network with trained weights and a new classifier, compiled."""
-    import keras_pyconv
-    from keras_pyconv.tasks import Crossentropy, TopKError
-
     model = networks.make_classifier(settings, classes)
     if settings.weights != "none":
         keras_pyconv.weights.load(model, settings.weights, part="backbone")
     freeze(model, settings.freeze)
-    networks.print_trainable(model)
+    print_trainable(model)
     rate = schedule(settings, steps_per_epoch)
     fast = schedule(settings, steps_per_epoch, settings.head_factor)
     head = "predictions/.*", fast
-    model.compile(
-        optimizer=fitting.make_optimizer(settings, rate, head=head),
-        loss=Crossentropy(settings.training.label_smoothing),
-        weighted_metrics=[TopKError(1), TopKError(5)],
-    )
-    return model
+    return fitting.compile_classifier(model, settings, rate, head=head)
 
 
 def main(argv=None):
     """Fine-tunes; returns the model and the figures of each epoch."""
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
-    prepared = fitting.prepare(settings, load_data, make_model)
-    model, train, batches, validation = prepared
-    with fitting.run(settings, model, batches, classes=train.classes) as run:
-        model.fit(
-            **run.fit_arguments,
-            validation_data=validation,
-            class_weight=sources.class_weights(settings, train),
-            callbacks=run.callbacks(fitting.callbacks(settings, run)),
-        )
-    if run.finished:
-        results.keep_classifier(model, settings, train.classes)
-    return model, run.history
+    trained = fitting.train(settings, load_data, make_model)
+    return results.keep_classifier(settings, *trained)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 import contextlib
 import importlib.util
 
-from recipes import command_line
+from recipes import command_line, pictures, sources
+from recipes.lazy import keras, tasks, training
 from recipes.settings import as_dict, nearest, write
 
 # What a classifier is measured by after an epoch; the first watches over
@@ -11,12 +12,61 @@ from recipes.settings import as_dict, nearest, write
 CLASSIFIER_FIGURES = ("val_top1_error", "val_top5_error", "val_loss")
 
 
+def train(settings, load_data, make_model, figures=CLASSIFIER_FIGURES):
+    """Prepares data and model, and runs `fit`.
+
+    Args:
+        settings: with `training` and `run`.
+        load_data: function of the settings and the strategy to
+            `sources.Data`.
+        make_model: function of the settings, the number of classes and of
+            steps an epoch to the compiled model.
+        figures: what is measured after an epoch, such as `val_loss`; the
+            first is what `--patience` watches where no metric is named.
+
+    Returns:
+        The model, the `training.Run` and the data.
+    """
+    wanted, place = settings.training, settings.run
+    # The preparation of data draws numbers too, but only once.
+    with command_line.before_the_work():
+        strategy = start(settings)
+        data = load_data(settings, strategy)
+        steps = wanted.steps_per_epoch or data.train.count // wanted.batch_size
+        keras.utils.set_random_seed(wanted.seed)
+        with strategy.scope():
+            model = make_model(settings, len(data.train.classes), steps)
+        if wanted.accumulate > 1:
+            training.accumulate_gradients(model, wanted.accumulate)
+        judged = data.judged and training.validation_data(
+            data.judged, wanted.batch_size, strategy
+        )
+    with open_run(
+        place.workdir,
+        model,
+        data.batches,
+        settings,
+        {"classes": data.train.classes},
+        epochs=wanted.epochs,
+        steps_per_epoch=wanted.steps_per_epoch,
+        seed=wanted.seed,
+        save_every_steps=place.save_every,
+        stop_after_steps=place.stop_after,
+    ) as run:
+        asked = callbacks(settings, run, figures)
+        model.fit(
+            **run.fit_arguments,
+            validation_data=judged,
+            class_weight=sources.class_weights(settings, data.train),
+            callbacks=run.callbacks([*data.callbacks, *asked]),
+        )
+    if data.broken and is_first(model):
+        print(data.broken)
+    return model, run, data
+
+
 def start(settings):
     """The strategy that the settings ask for; sets the precision."""
-    import keras
-
-    from keras_pyconv import training
-
     run, wanted = settings.run, settings.training
     strategy = training.make_strategy(run.strategy, run.devices)
     keras.config.set_dtype_policy(wanted.precision)
@@ -28,61 +78,29 @@ def start(settings):
 
 
 @contextlib.contextmanager
-def scope(settings, strategy):
-    """Within this a model is built, on all devices and from the seed.
-
-    The preparation of a data set, which happens once, draws numbers too.
-    """
-    import keras
-
-    keras.utils.set_random_seed(settings.training.seed)
-    with strategy.scope():
-        yield
-
-
-def prepare(settings, load_data, make_model):
-    """What is needed to train; until here mistakes are the user's.
+def open_run(folder, model, batches, settings, found=None, **options):
+    """`training.Run`, which holds to the settings and keeps them in a file.
 
     Args:
-        settings: with `training` and `run`.
-        load_data: function of the settings and the strategy to a set of
-            `count` examples of `classes`, batches of it, and the validation.
-        make_model: function of the settings, the number of classes and of
-            steps an epoch to the compiled model.
-
-    Returns:
-        `(model, train, batches, validation)`.
+        folder: of the run.
+        model: compiled.
+        batches: function of a step, see `training.Run`.
+        settings: those of the recipe.
+        found: what decides the result beside them.
+        **options: of `training.Run`.
     """
-    from keras_pyconv.architectures import get_architecture
-
-    with command_line.before_the_work():
-        if hasattr(settings, "variant"):
-            get_architecture(settings.variant)  # unknown ones before the data
-        strategy = start(settings)
-        train, batches, validation = load_data(settings, strategy)
-        steps = steps_per_epoch(settings, train)
-        with scope(settings, strategy):
-            model = make_model(settings, len(train.classes), steps)
-    return model, train, batches, validation
+    options["constants"] = {**as_dict(settings, "decides"), **(found or {})}
+    with contextlib.ExitStack() as stack:
+        with command_line.before_the_work():
+            command_line.require("yaml", extra="recipes")
+            run = training.Run(folder, model, batches, **options)
+            stack.enter_context(run)
+            if is_first(model):
+                write(settings, settings.run.workdir)
+        yield run
 
 
-def steps_per_epoch(settings, examples):
-    """Updates of an epoch: those that are asked for, or all that there are.
-
-    Args:
-        settings: with `training`.
-        examples: the set of `count` examples to train on.
-
-    Raises:
-        ValueError: the set does not fill one batch.
-    """
-    size = settings.training.batch_size
-    if examples.count < size:
-        raise ValueError(
-            f"{examples.count} examples to train on, --batch-size {size}: "
-            f"choose at most {examples.count}"
-        )
-    return settings.training.steps_per_epoch or examples.count // size
+# Rates and optimizers ---------------------------------------------------------
 
 
 def peak_rate(settings):
@@ -101,8 +119,6 @@ def falling(settings, steps_per_epoch, warmup_epochs=0):
         steps_per_epoch: int.
         warmup_epochs: int, however many epochs there are.
     """
-    from keras_pyconv import training
-
     steps = settings.training.epochs * steps_per_epoch
     # In a very short run two falls may meet in one step.
     boundaries = sorted({round(fall * steps) for fall in settings.falls})
@@ -121,8 +137,6 @@ def make_optimizer(settings, rate, **others):
         **others: by a name for messages and logs `(pattern, schedule)` for
             the variables whose whole path matches.
     """
-    import keras
-
     if not others:
         return _one_optimizer(settings.optimizer, rate)
     default = _one_optimizer(settings.optimizer, rate, name="rest")
@@ -136,97 +150,37 @@ def make_optimizer(settings, rate, **others):
 
 
 def _one_optimizer(wanted, rate, **named):
-    import keras
+    decay = wanted.weight_decay
+    if wanted.name == "sgd":
+        named["l2_excludes"] = wanted.no_decay
+        return training.SGD(rate, momentum=wanted.momentum, l2=decay, **named)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=decay, **named)
+    if wanted.no_decay:
+        optimizer.exclude_from_weight_decay(var_names=[wanted.no_decay])
+    return optimizer
 
-    from keras_pyconv import training
 
-    if wanted.name == "adamw":
-        optimizer = keras.optimizers.AdamW(
-            rate, weight_decay=wanted.weight_decay, **named
-        )
-        if wanted.no_decay:
-            optimizer.exclude_from_weight_decay(var_names=[wanted.no_decay])
-        return optimizer
-    return training.SGD(
-        rate,
-        momentum=wanted.momentum,
-        l2=wanted.weight_decay,
-        l2_excludes=wanted.no_decay,
-        **named,
+def compile_classifier(model, settings, rate, **others):
+    """Compiles with the loss and the errors of a classifier; gives the model.
+
+    Args:
+        model: to probabilities.
+        settings: with `optimizer` and `training`.
+        rate, **others: as `make_optimizer` takes them.
+    """
+    model.compile(
+        optimizer=make_optimizer(settings, rate, **others),
+        loss=tasks.Crossentropy(settings.training.label_smoothing),
+        weighted_metrics=[tasks.TopKError(1), tasks.TopKError(5)],
     )
+    return model
 
 
-def run(settings, model, batches, **found):
-    """`training.Run` of the settings, for `with`.
-
-    Args:
-        settings: with `training` and `run`.
-        model: compiled.
-        batches: function of a step, see `training.Run`.
-        **found: what decides the result beside the settings, such as the
-            classes of the data.
-    """
-    from keras_pyconv import training
-
-    wanted, place = settings.training, settings.run
-    with command_line.before_the_work():
-        if wanted.accumulate > 1:
-            training.accumulate_gradients(model, wanted.accumulate)
-    return open_run(
-        place.workdir,
-        model,
-        batches,
-        settings,
-        found,
-        epochs=wanted.epochs,
-        steps_per_epoch=wanted.steps_per_epoch,
-        seed=wanted.seed,
-        save_every_steps=place.save_every,
-        stop_after_steps=place.stop_after,
-    )
+# Callbacks --------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def open_run(folder, model, batches, settings, found=None, **options):
-    """`training.Run`, which holds to the settings and keeps them in a file.
-
-    Args:
-        folder: of the run.
-        model: compiled.
-        batches: function of a step, see `training.Run`.
-        settings: those of the recipe.
-        found: what decides the result beside them.
-        **options: of `training.Run`.
-    """
-    from keras_pyconv import training
-
-    decides = {**as_dict(settings, "decides"), **(found or {})}
-    with contextlib.ExitStack() as stack:
-        with command_line.before_the_work():
-            command_line.require("yaml", extra="recipes")
-            opened = stack.enter_context(
-                training.Run(
-                    folder, model, batches, constants=decides, **options
-                )
-            )
-            if is_first(model):
-                write(settings, settings.run.workdir)
-        yield opened
-
-
-def callbacks(settings, run, figures=CLASSIFIER_FIGURES):
-    """The callbacks that the settings ask for, and the logs of a run.
-
-    Args:
-        settings: with `training` and `run`.
-        run: the `training.Run`.
-        figures: what is measured after an epoch, such as `val_loss`; the
-            first is what `patience` watches where no metric is named.
-    """
-    import keras
-
-    from keras_pyconv import training
-
+def callbacks(settings, run, figures):
+    """What the settings ask for, and the logs of a run; see `train`."""
     wanted, model, found = settings.training, run.model, []
     with command_line.before_the_work():
         watched = _watched(wanted.keep_best or figures[0], figures)
@@ -245,15 +199,11 @@ def callbacks(settings, run, figures=CLASSIFIER_FIGURES):
 
 def _logs(settings, run):
     """TensorBoard's, and curves of the epochs that are done."""
-    import keras
-
-    from recipes import pictures
-
-    path = settings.run.workdir / "curves.png"
+    workdir = settings.run.workdir
 
     def draw(*_):
         if run.history:
-            pictures.curves({"": run.history}, path)
+            pictures.curves({"": run.history}, workdir / "curves.png")
 
     found = []
     if importlib.util.find_spec("matplotlib"):
@@ -261,7 +211,7 @@ def _logs(settings, run):
         found.append(keras.callbacks.LambdaCallback(**drawing))
     # TensorFlow's summaries need it, and from 2.21 on do not require it.
     if importlib.util.find_spec("tensorboard"):
-        logs = settings.run.workdir / "logs"
+        logs = workdir / "logs"
         found.append(keras.callbacks.TensorBoard(logs, write_graph=False))
     return found
 
@@ -285,6 +235,4 @@ def best_weights(settings, model):
 
 def is_first(model):
     """Whether this is the machine that writes; all hold the same weights."""
-    from keras_pyconv import training
-
     return training.shard(model.distribute_strategy)[0] == 0

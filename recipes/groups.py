@@ -1,22 +1,11 @@
-"""Groups of settings that recipes share; what they mean, not what is best.
-
-A recipe gives each of them its own values. Nothing here imports TensorFlow.
-"""
+"""Groups of settings that recipes share; a recipe gives them its values."""
 
 import dataclasses
 import functools
 import pathlib
 from typing import Literal
 
-from recipes.settings import (
-    Decay,
-    Natural,
-    Part,
-    Positive,
-    Rate,
-    Share,
-    option,
-)
+from recipes.settings import Decay, Natural, Part, Positive, Rate, Share, option
 
 # What says where and for how long, and cannot change the result.
 _where = functools.partial(option, decides=False)
@@ -210,12 +199,18 @@ class Scenes:
     source: str | None = data(None, "TFDS name or folder")
 
 
-# Loshchilov and Hutter's rate, and the decay that is usual for networks
-# trained on ImageNet.
-_ADAMW = {"rate": 0.001, "weight_decay": 0.05, "no_decay": "gamma|beta|bias"}
-ADAMW = "optimizer.name", "adamw", {"optimizer": _ADAMW}
-
-
 def smoke(**small):
     """The preset of `--smoke`: small values, by group."""
     return "run.smoke", True, small
+
+
+def presets(training, **small):
+    """Those of recipes that train: two steps for `--smoke`, and AdamW's own."""
+    training = {"epochs": 1, "steps_per_epoch": 2, **training}
+    return smoke(training=training, **small), _ADAMW
+
+
+# Loshchilov and Hutter's rate, and the decay that is usual for networks
+# trained on ImageNet.
+_OF_ADAMW = {"rate": 0.001, "weight_decay": 0.05, "no_decay": "gamma|beta|bias"}
+_ADAMW = "optimizer.name", "adamw", {"optimizer": _OF_ADAMW}

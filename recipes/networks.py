@@ -1,12 +1,10 @@
 """The networks of recipes, by their settings."""
 
-import math
+from recipes.lazy import keras_pyconv
 
 
 def make_classifier(settings, classes):
     """The classifier of the settings with the authors' initialization."""
-    import keras_pyconv
-
     side = settings.data.side
     return keras_pyconv.build_classifier(
         settings.variant,
@@ -16,20 +14,9 @@ def make_classifier(settings, classes):
     )
 
 
-def print_trainable(model):
-    """How much of a network learns."""
-    learning, everything = (
-        sum(math.prod(variable.shape) for variable in variables)
-        for variables in (model.trainable_variables, model.variables)
-    )
-    print(f"{model.name}: {learning:,} of {everything:,} numbers learn.")
-
-
-def make_segmenter(network):
+def segmenter(network):
     """The record of a segmentation network: the paper's, or a narrower one."""
-    from keras_pyconv.architectures import make_segmenter
-
-    return make_segmenter(
+    return keras_pyconv.architectures.make_segmenter(
         network.backbone,
         network.head,
         network.output_stride,
@@ -37,19 +24,22 @@ def make_segmenter(network):
     )
 
 
-def make_detector(settings, classes, **weights):
-    """A detector; `weights` are those of the whole or of its backbone."""
-    import keras_pyconv
-
-    head, side = settings.network.head, settings.network.side
-    backbone = settings.network.backbone
+def detector(settings):
+    """The record of a detector; small ones for `--smoke`."""
+    head, backbone = settings.network.head, settings.network.backbone
     if backbone is None:
         family = {"PyConvSSD": "PyConvResNet", "SSD": "ResNet"}[head]
         backbone = family + ("Mini" if settings.run.smoke else "50")
-    return getattr(keras_pyconv, head)(
-        backbone,
+    return keras_pyconv.architectures.get_detector(head, backbone)
+
+
+def make_detector(settings, classes, **weights):
+    """A detector; `weights` are those of the whole or of its backbone."""
+    record, side = detector(settings), settings.network.side
+    return keras_pyconv.build_detector(
+        record,
         input_shape=(side, side, 3),
         classes=classes + 1,  # and the background
-        name=f"{head}-{backbone}",
+        name=f"{settings.network.head}-{record.backbone.name}",
         **weights,
     )

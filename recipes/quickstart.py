@@ -19,7 +19,8 @@ import dataclasses
 import pathlib
 import time
 
-from recipes import command_line, fitting, groups, results, sources
+from recipes import command_line, digits, groups, results
+from recipes.lazy import keras, keras_pyconv, np
 from recipes.settings import Natural, Positive, Rate, Share, as_dict, option
 
 CLASSES = 10  # digits
@@ -56,10 +57,6 @@ SMOKE = groups.smoke(examples=64, epochs=1, warmup_epochs=0)
 
 def make_model(name, image_shape):
     """The network on images in [0, 255]; scaling them is part of it."""
-    import keras
-
-    import keras_pyconv
-
     images = keras.Input(image_shape, name="images")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(images)
     return keras_pyconv.build_classifier(
@@ -67,46 +64,25 @@ def make_model(name, image_shape):
     )
 
 
-def make_optimizer(settings, steps_per_epoch):
-    """SGD with momentum under a linear warm-up and a cosine to zero."""
-    import keras
-
-    from keras_pyconv.training import cosine_decay
-
-    steps = settings.epochs * steps_per_epoch
-    warmup = min(settings.warmup_epochs * steps_per_epoch, steps - 1)
-    return keras.optimizers.SGD(
-        cosine_decay(settings.learning_rate, steps, warmup),
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-    )
-
-
 def train(name, data, settings):
     """Trains one network; returns it, its history, and seconds a step."""
-    import keras
-    import numpy as np
-
     keras.utils.set_random_seed(settings.seed)
-    batches = sources.batches_of(*data["train"][:2], settings)
-    model = make_model(name, data["train"][0].shape[1:])
-    model.compile(
-        optimizer=make_optimizer(settings, batches.steps_per_epoch),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    ends = []
+    model, ends = make_model(name, data["train"][0].shape[1:]), []
     timer = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
     )
-    folder = settings.run.workdir / name
-    length = {"epochs": settings.epochs, "seed": settings.seed}
-    with fitting.open_run(folder, model, batches, settings, **length) as run:
-        model.fit(
-            **run.fit_arguments,
-            validation_data=data["test"][:2],
-            callbacks=run.callbacks([timer]),
-        )
+    run = digits.fit(
+        model,
+        data["train"][:2],
+        settings,
+        name,
+        settings.epochs,
+        settings.learning_rate,
+        warmup=settings.warmup_epochs,
+        weight_decay=settings.weight_decay,
+        callbacks=[timer],
+        validation=data["test"][:2],
+    )
     # Of a training that had ended before no step is left to time.
     seconds = np.median(np.diff(ends)) if len(ends) > 1 else np.nan
     return model, run.history, float(seconds)
@@ -120,7 +96,7 @@ def main(argv=None):
     print("Preparing the data; nothing is downloaded.")
     with command_line.before_the_work():
         command_line.require("matplotlib", extra="recipes")
-        data = sources.load_digits(settings, "image", "label", "size_class")
+        data = digits.load(settings, "image", "label", "size_class")
     models, histories, predictions, rows = {}, {}, {}, []
     for name in settings.networks:
         print(f"\nTraining {name} for {settings.epochs} epochs")

@@ -28,10 +28,10 @@ Deviations, where the paper leaves something open:
 """
 
 import dataclasses
-import functools
 import pathlib
 
-from recipes import command_line, fitting, groups, sources, videos
+from recipes import command_line, fitting, groups, videos
+from recipes.lazy import keras_pyconv
 from recipes.settings import Part, option
 
 
@@ -61,40 +61,16 @@ class Settings:
 
 
 SETTINGS = Settings()
-SMOKE = groups.smoke(
+PRESETS = groups.presets(
     variant="PyConvResNet3DMini",
     data={"frames": 4, "stride": 2, "side": 32, "short_sides": (36, 44)},
     test={"side": 32, "clips": 2},
-    training={"batch_size": 4, "epochs": 1, "steps_per_epoch": 2},
+    training={"batch_size": 4},
 )
-PRESETS = SMOKE, groups.ADAMW
-
-
-def load_batches(settings, strategy, train, validation, broken):
-    """Batches to train on, and one clip of each video of the validation."""
-    from keras_pyconv import datasets, tasks, training
-
-    clips, size = videos.make_clips(settings), settings.training.batch_size
-    decoders = tasks.Decoders(settings.data.decoders)
-    batches = datasets.training_clips(
-        train,
-        clips,
-        batch_size=size,
-        seed=settings.training.seed,
-        decoders=decoders,
-        broken=broken,
-        shard=training.shard(strategy),
-    )
-    judged = functools.partial(
-        datasets.evaluation_clips, validation, clips, decoders=decoders
-    )
-    return batches, training.validation_data(judged, size, strategy)
 
 
 def make_network(settings, classes, weights=None):
     """The network for frames of any size; the test's squares are larger."""
-    import keras_pyconv
-
     return keras_pyconv.build_video_classifier(
         settings.variant,
         weights=weights,
@@ -106,47 +82,31 @@ def make_network(settings, classes, weights=None):
 
 def make_model(settings, classes, steps_per_epoch):
     """The network, compiled."""
-    from keras_pyconv.tasks import Crossentropy, TopKError
-
     model = make_network(settings, classes)
     rate = fitting.falling(settings, steps_per_epoch)
-    model.compile(
-        optimizer=fitting.make_optimizer(settings, rate),
-        loss=Crossentropy(settings.training.label_smoothing),
-        weighted_metrics=[TopKError(1), TopKError(5)],
-    )
-    return model
+    return fitting.compile_classifier(model, settings, rate)
+
+
+def only_test(settings):
+    """Tests the weights of a file; returns no figures, and the errors."""
+    with command_line.before_the_work():
+        fitting.start(settings)
+        _, validation = videos.open_videos(settings)
+        classes = len(validation.classes)
+        model = make_network(settings, classes, settings.only_test)
+    return [], videos.test(model, validation, settings)
 
 
 def main(argv=None):
     """Trains and tests; returns the figures of each epoch and the errors."""
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
-    with command_line.before_the_work():
-        strategy = fitting.start(settings)
-        train, validation = videos.open_videos(settings)
-        count = len(validation.classes)
-        if settings.only_test:
-            model = make_network(settings, count, settings.only_test)
-            return [], videos.test(model, validation, settings)
-        broken = videos.broken_videos(train, settings, "train")
-        batches, judged = load_batches(
-            settings, strategy, train, validation, broken
-        )
-        with fitting.scope(settings, strategy):
-            steps = fitting.steps_per_epoch(settings, train)
-            model = make_model(settings, count, steps)
-    with fitting.run(settings, model, batches, classes=train.classes) as run:
-        model.fit(
-            **run.fit_arguments,
-            validation_data=judged,
-            class_weight=sources.class_weights(settings, train),
-            callbacks=run.callbacks(fitting.callbacks(settings, run)),
-        )
+    if settings.only_test:
+        return only_test(settings)
+    model, run, data = fitting.train(settings, videos.load_data, make_model)
     errors = None
     if run.finished and fitting.is_first(model):
-        print(broken)
-        videos.keep(model, settings, train.classes)
-        errors = videos.test(model, validation, settings)
+        videos.keep(model, settings, data.train.classes)
+        errors = videos.test(model, data.validation, settings)
     return run.history, errors
 
 

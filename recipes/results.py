@@ -4,6 +4,7 @@ import json
 import math
 
 from recipes import fitting
+from recipes.lazy import export, keras_pyconv, tasks
 
 
 def keep(model, settings, **options):
@@ -21,10 +22,8 @@ def keep(model, settings, **options):
 
 def write_weights(model, settings):
     """Writes them; with `--keep-best` the model has the best ones then."""
-    from keras_pyconv.weights import save_keras_weights
-
     path = settings.run.workdir / f"{model.name}.weights.h5"
-    save_keras_weights(model, path)
+    keras_pyconv.weights.save_keras_weights(model, path)
     print(f"Weights: {path}")
     if settings.training.keep_best:
         best = fitting.best_weights(settings, model)
@@ -34,8 +33,6 @@ def write_weights(model, settings):
 
 def export_model(model, settings, **options):
     """Exports the model where that was asked for."""
-    from keras_pyconv import export
-
     run = settings.run
     if run.export_root:
         exported = export.saved_model(
@@ -44,26 +41,26 @@ def export_model(model, settings, **options):
         print(f"Exported to {exported}")
 
 
-def keep_classifier(model, settings, classes):
-    """`keep`, with labels and preprocessing in the export."""
-    from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
-
-    keep(
-        model,
-        settings,
-        labels=list(classes),
-        preprocessing=imagenet_preprocessing(settings.data.side),
-    )
+def keep_classifier(settings, model, run, data):
+    """`keep` where the run has ended; gives the model and its history."""
+    side = settings.data.side
+    if run.finished:
+        keep(
+            model,
+            settings,
+            labels=list(data.train.classes),
+            preprocessing=tasks.preprocessing.imagenet_preprocessing(side),
+        )
+    return model, run.history
 
 
 def write_record(path, **values):
     """Writes `values` and the provenance of the run as JSON."""
-    from keras_pyconv.provenance import PACKAGES, provenance
-    from keras_pyconv.writing import write_atomically
-
-    packages = (*PACKAGES, "tensorflow-datasets")
-    record = _without_nan({**provenance(packages), **values})
-    write_atomically(path, json.dumps(record, indent=2, default=str) + "\n")
+    known = keras_pyconv.provenance
+    packages = (*known.PACKAGES, "tensorflow-datasets")
+    record = _without_nan({**known.provenance(packages), **values})
+    text = json.dumps(record, indent=2, default=str) + "\n"
+    keras_pyconv.writing.write_atomically(path, text)
 
 
 def _without_nan(value):

@@ -30,6 +30,14 @@ import functools
 import pathlib
 
 from recipes import command_line, fitting, groups, networks, results, sources
+from recipes.lazy import (
+    datasets,
+    export,
+    keras,
+    keras_pyconv,
+    tasks,
+    training,
+)
 from recipes.settings import Decay, Positive, Rate, option
 
 
@@ -68,46 +76,34 @@ class Settings:
 
 
 SETTINGS = Settings()
-SMOKE = groups.smoke(
+PRESETS = groups.presets(
     network={"backbone": "ResNetMini", "head_width": 64},
     data={"side": 64},
-    training={"batch_size": 4, "epochs": 1, "steps_per_epoch": 2},
+    training={"batch_size": 4},
 )
-PRESETS = SMOKE, groups.ADAMW
 FIGURES = "val_mean_iou", "val_pixel_accuracy", "val_loss"
 
 
 def load_data(settings, strategy):
-    """The images of training, batches of them, and the validation."""
-    from keras_pyconv import datasets, training
-
+    """Images with masks: crops to train on, central ones to judge by."""
     train, validation = sources.open_masks(settings)
-    data, size = settings.data, settings.training.batch_size
+    data = settings.data
     batches = datasets.training_masks(
         train,
         data.side,
-        batch_size=size,
-        seed=settings.training.seed,
-        shard=training.shard(strategy),
         scales=data.scales,
         turn=data.turn,
         flip=data.flip,
+        **sources.batching(settings, strategy, train),
     )
     crops = functools.partial(datasets.central_crops, validation, data.side)
-    judged = training.validation_data(crops, size, strategy)
-    return train, batches, judged
+    return sources.Data(train, validation, batches, crops)
 
 
 def make_model(settings, classes, steps_per_epoch):
     """The network, its backbone filled where asked for, compiled."""
-    import keras
-
-    import keras_pyconv
-    from keras_pyconv import training
-    from keras_pyconv.tasks import segmentation
-
     model = keras_pyconv.build_segmenter(
-        networks.make_segmenter(settings.network),
+        networks.segmenter(settings.network),
         classes=classes,
         input_shape=(settings.data.side, settings.data.side, 3),
         backbone_weights=settings.backbone_weights,
@@ -122,27 +118,18 @@ def make_model(settings, classes, steps_per_epoch):
     model.compile(
         # All layers of a backbone are called conv1 to conv5.
         fitting.make_optimizer(settings, fast, backbone=("conv[0-9].*", slow)),
-        segmentation.SegmentationLoss(),
-        metrics=[segmentation.ConfusionMatrix(classes)],
+        tasks.segmentation.SegmentationLoss(),
+        metrics=[tasks.segmentation.ConfusionMatrix(classes)],
     )
     return model
 
 
 def train(settings):
     """Trains; returns the model and the figures of each epoch."""
-    from keras_pyconv import export
-
-    prepared = fitting.prepare(settings, load_data, make_model)
-    model, images, batches, validation = prepared
-    classes = images.classes
-    with fitting.run(settings, model, batches, classes=classes) as run:
-        model.fit(
-            **run.fit_arguments,
-            validation_data=validation,
-            callbacks=run.callbacks(fitting.callbacks(settings, run, FIGURES)),
-        )
+    model, run, data = fitting.train(settings, load_data, make_model, FIGURES)
     if run.finished:
-        signatures = export.segmentation_signatures(model, labels=classes)
+        labels = data.train.classes
+        signatures = export.segmentation_signatures(model, labels=labels)
         results.keep(model, settings, signatures=signatures)
     return model, run.history
 

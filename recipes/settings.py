@@ -1,10 +1,7 @@
 """Settings: frozen dataclasses, their values by paths, and a file of them.
 
-The settings of a recipe are one dataclass; its fields, made by `option`, are
-numbers, words, paths, flags, tuples of these, or further dataclasses, which are
-groups. Every field has a path, such as `optimizer.rate`.
-
-Nothing here imports TensorFlow, so that `--help` answers at once.
+Fields made by `option` are numbers, words, paths, flags, or tuples of these;
+all others are groups, dataclasses again. `optimizer.rate` is a field's path.
 """
 
 import dataclasses
@@ -16,20 +13,13 @@ import typing
 from typing import Annotated
 
 FILE = "settings.yaml"  # in the folder of a run
-_WORDS = {
-    bool: "true or false",
-    float: "a number",
-    int: "a whole number",
-    pathlib.Path: "a path",
-    str: "text",
-}
-# Of which types a value may be, in a file or from the shell.
+# What a type is called, and of which types its values may be in a file.
 _TYPES = {
-    bool: (bool,),
-    float: (float, int, str),
-    int: (int, str),
-    pathlib.Path: (str, type(pathlib.Path())),
-    str: (str, int, float),
+    bool: ("true or false", (bool,)),
+    float: ("a number", (float, int, str)),
+    int: ("a whole number", (int, str)),
+    pathlib.Path: ("a path", (str, type(pathlib.Path()))),
+    str: ("text", (str, int, float)),
 }
 _BOUNDS = {
     "above": operator.gt,
@@ -83,12 +73,12 @@ class _Kind:
 
     def one(self, value):
         """A value of a file, or a word of the shell, as this type."""
-        if type(value) not in _TYPES[self.of]:
+        _, taken = _TYPES[self.of]
+        if type(value) not in taken:
             raise ValueError(value)
         found = self.of(value)
-        if self.choices and found not in self.choices:
-            raise ValueError(value)
-        if not all(_BOUNDS[name](found, bound) for name, bound in self.bounds):
+        within = (_BOUNDS[name](found, bound) for name, bound in self.bounds)
+        if found not in (self.choices or (found,)) or not all(within):
             raise ValueError(value)
         return found
 
@@ -105,7 +95,7 @@ class _Kind:
         return tuple(map(self.one, value))
 
     def __str__(self):
-        words = _WORDS[self.of]
+        words, _ = _TYPES[self.of]
         if self.choices:
             words = f"one of {', '.join(map(str, self.choices))}"
         bounds = (f"{name} {bound:g}" for name, bound in self.bounds)
@@ -131,40 +121,36 @@ def _kind(hint):
     return _Kind(hint)
 
 
-def kinds(settings):
-    """The kind of every field by its name; groups have none."""
-    hints = typing.get_type_hints(type(settings), include_extras=True)
-    return {
-        field.name: None if is_group(field) else _kind(hints[field.name])
-        for field in dataclasses.fields(settings)
-    }
+class Field(typing.NamedTuple):
+    """A field that `option` made; `about` is what it was told."""
 
+    path: str
+    value: object
+    kind: _Kind
+    about: dict
 
-def is_group(field):
-    """Whether it holds settings of its own; all others are made by `option`."""
-    return "help" not in field.metadata
+    @property
+    def flags(self):
+        """All names of the option, the first one first."""
+        names = self.about["flag"] or self.path.rpartition(".")[2]
+        names = (names,) if isinstance(names, str) else names
+        return ["--" + name.replace("_", "-") for name in names]
 
 
 def fields(settings, path=""):
-    """Yields the path, the field and the value of all that is no group."""
+    """Yields a `Field` for all that is no group."""
+    hints = typing.get_type_hints(type(settings), include_extras=True)
     for field in dataclasses.fields(settings):
-        value = getattr(settings, field.name)
-        if is_group(field):
-            yield from fields(value, f"{path}{field.name}.")
+        value, here = getattr(settings, field.name), path + field.name
+        if _is_group(field):
+            yield from fields(value, f"{here}.")
         else:
-            yield path + field.name, field, value
+            kind = _kind(hints[field.name])
+            yield Field(here, value, kind, field.metadata)
 
 
-def nested(values):
-    """{"a.b": 1} as {"a": {"b": 1}}."""
-    tree = {}
-    for path, value in values.items():
-        *groups, name = path.split(".")
-        inner = tree
-        for group in groups:
-            inner = inner.setdefault(group, {})
-        inner[name] = value
-    return tree
+def _is_group(field):
+    return "help" not in field.metadata
 
 
 def flat(tree, path=""):
@@ -181,41 +167,38 @@ def override(settings, *trees):
 
     Args:
         settings: a dataclass of settings.
-        *trees: nested dictionaries of values, as a file of YAML has them; the
-            later ones have the last word.
+        *trees: values by path, or nested dictionaries, as a file of YAML has
+            them; the later ones have the last word.
 
     Raises:
         ValueError: a name that the settings do not have, or a value that is
             not of the field's type.
     """
     values = dict(pair for tree in trees for pair in flat(tree))
-    known = [path for path, _, _ in fields(settings)]
-    for path in values:
-        inside = [one for one in known if one.startswith(f"{path}.")]
+    kinds = {field.path: field.kind for field in fields(settings)}
+    for path, value in values.items():
+        inside = [one for one in kinds if one.startswith(f"{path}.")]
         if inside:
             raise ValueError(f"{path} is a group: {', '.join(inside)}")
-        if path not in known:
-            raise ValueError(f"Unknown setting {path}.{nearest(path, known)}")
-    return _replaced(settings, nested(values), "")
-
-
-def _replaced(settings, tree, path):
-    changed = {}
-    for field in dataclasses.fields(settings):
-        if field.name not in tree:
-            continue
-        here, value = f"{path}{field.name}", tree[field.name]
-        if is_group(field):
-            group = getattr(settings, field.name)
-            changed[field.name] = _replaced(group, value, f"{here}.")
-            continue
-        kind = kinds(settings)[field.name]
+        if path not in kinds:
+            raise ValueError(f"Unknown setting {path}.{nearest(path, kinds)}")
         try:
-            changed[field.name] = kind(value)
+            values[path] = kinds[path](value)
         except (TypeError, ValueError):
             raise ValueError(
-                f"{here} must be {kind}. Received: {value!r}"
+                f"{path} must be {kinds[path]}. Received: {value!r}"
             ) from None
+    return _replaced(settings, values, "")
+
+
+def _replaced(settings, values, path):
+    changed = {}
+    for field in dataclasses.fields(settings):
+        here, value = path + field.name, getattr(settings, field.name)
+        if _is_group(field):
+            changed[field.name] = _replaced(value, values, f"{here}.")
+        else:
+            changed[field.name] = values.get(here, value)
     return dataclasses.replace(settings, **changed)
 
 
@@ -234,9 +217,9 @@ def as_dict(settings, wanted="recorded"):
             the result.
     """
     return {
-        path: _plain(value)
-        for path, field, value in fields(settings)
-        if field.metadata[wanted]
+        field.path: _plain(field.value)
+        for field in fields(settings)
+        if field.about[wanted]
     }
 
 
@@ -253,5 +236,12 @@ def write(settings, folder):
 
     from keras_pyconv.writing import write_atomically
 
-    text = yaml.safe_dump(nested(as_dict(settings)), sort_keys=False)
+    tree = {}
+    for path, value in as_dict(settings).items():
+        *groups, name = path.split(".")
+        inner = tree
+        for group in groups:
+            inner = inner.setdefault(group, {})
+        inner[name] = value
+    text = yaml.safe_dump(tree, sort_keys=False)
     write_atomically(pathlib.Path(folder) / FILE, text)

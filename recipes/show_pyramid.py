@@ -17,6 +17,7 @@ import dataclasses
 import pathlib
 
 from recipes import command_line, groups
+from recipes.lazy import keras, keras_pyconv, np, tasks
 from recipes.settings import Natural, Positive, option
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet's training images, RGB in [0, 1]
@@ -47,7 +48,6 @@ SMOKE = groups.smoke(networks=("PyConvResNetMini", "ResNetMini"), side=64)
 
 def load_crops(side):
     """Two crops of each photograph, (4, side, side, 3), normalized."""
-    import numpy as np
     from sklearn.datasets import load_sample_images
 
     crops = []
@@ -61,10 +61,6 @@ def load_crops(side):
 
 def make_network(name, weights, seed):
     """The network, from a file or drawn from the one seed."""
-    import keras
-
-    import keras_pyconv
-
     keras.utils.set_random_seed(seed)
     return keras_pyconv.build_classifier(
         name, weights=weights, input_shape=(None, None, 3), name=name
@@ -87,7 +83,6 @@ def title(names, files, seed):
 
 def save_small(figure, path):
     """A PNG of 256 colours, a third of the size of one of all."""
-    import numpy as np
     from PIL import Image
 
     figure.canvas.draw()
@@ -99,8 +94,6 @@ def save_small(figure, path):
 def main(argv=None):
     """Draws the figure; returns the shares outside of the plain window."""
     settings = command_line.parse(__doc__, SETTINGS, argv, (SMOKE,))
-    from keras_pyconv import tasks
-
     files = (settings.weights, settings.plain_weights)
     with command_line.before_the_work():
         command_line.require("matplotlib", extra="recipes")

@@ -1,9 +1,32 @@
 """What recipes learn from, and the small sets that `--smoke` makes."""
 
+import dataclasses
 import functools
 import pathlib
 
 from recipes import command_line
+from recipes.lazy import datasets, keras_pyconv, np, tasks, training
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """What a recipe trains on and is judged by.
+
+    Attributes:
+        train: a set of `count` examples of `classes`.
+        validation: the set to judge by.
+        batches: function of a step to batches of `train`, see `training.Run`.
+        judged: function of a batch size to batches of `validation`.
+        callbacks: those that the data need.
+        broken: what of `train` could not be read, printed in the end.
+    """
+
+    train: object
+    validation: object
+    batches: object
+    judged: object = None
+    callbacks: tuple = ()
+    broken: object = None
 
 
 def source_of(settings, task, train, test, **options):
@@ -16,8 +39,6 @@ def source_of(settings, task, train, test, **options):
         test: how many are made to be judged on.
         **options: of `datasets.prepare_digits_in_photos`.
     """
-    from keras_pyconv import datasets
-
     if not settings.run.smoke:
         return settings.data.source
     return datasets.prepare_digits_in_photos(
@@ -37,7 +58,6 @@ def open_images(settings, held_back=None):
         held_back: share of each class to be judged on, of a folder that is
             not divided; None where it must be.
     """
-    from keras_pyconv import datasets
     from keras_pyconv.datasets.splits import TRAINING
 
     folder = pathlib.Path(str(settings.data.source))
@@ -49,16 +69,12 @@ def open_images(settings, held_back=None):
 
 def open_split(settings, split):
     """The labelled images of one split."""
-    from keras_pyconv import datasets
-
     source = source_of(settings, "classification", train=64, test=32)
     return datasets.picture_set(source, split, settings.run.data_dir)
 
 
 def open_masks(settings, splits=("train", "validation")):
     """Images with masks, one set for each split."""
-    from keras_pyconv import datasets
-
     return tuple(
         datasets.mask_set(
             source_of(settings, "segmentation", train=16, test=4),
@@ -81,8 +97,6 @@ def open_scenes(settings, split, categories=None, **options):
             compared.
         **options: of `datasets.detection_set`.
     """
-    from keras_pyconv import datasets
-
     small = {"train": 16, "test": 6, "image_size": 64}
     command_line.require("pycocotools", extra="detection")
     source = source_of(settings, "detection", **small)
@@ -94,103 +108,43 @@ def open_scenes(settings, split, categories=None, **options):
     return opened
 
 
-def load_digits(settings, *features):
-    """Arrays of the digits in photographs by split, one for each feature.
-
-    Args:
-        settings: with `examples`, of each split, and `run`.
-        *features: names, such as `image` (N, 64, 64, 3) and `label` (N,).
-    """
-    from keras_pyconv import datasets
-
-    count = settings.examples
-    numbers = {"train_examples": count, "test_examples": count} if count else {}
-    splits = datasets.load_digits_in_photos(
-        "classification", data_dir=settings.run.data_dir, **numbers
-    )
-    whole = {
-        split: next(iter(examples.batch(len(examples))))
-        for split, examples in splits.items()
-    }
-    return {
-        split: tuple(values[name].numpy() for name in features)
-        for split, values in whole.items()
-    }
-
-
-def batches_of(images, labels, settings):
-    """Batches of arrays to train on, which can begin at any step.
-
-    Args:
-        images: array (N, height, width, channels).
-        labels: array (N,).
-        settings: with `batch_size` and `seed`.
-    """
-    import tensorflow as tf
-
-    from keras_pyconv import datasets
-
-    with command_line.before_the_work():
-        return datasets.training_stream(
-            lambda epoch: tf.data.Dataset.from_tensor_slices((images, labels)),
-            len(images),
-            lambda example, seed: example,
-            batch_size=settings.batch_size,
-            seed=settings.seed,
+def batching(settings, strategy, train):
+    """What all batches of `train` are made by."""
+    size = settings.training.batch_size
+    if train.count < size:
+        raise ValueError(
+            f"{train.count} examples to train on, --batch-size {size}: "
+            f"choose at most {train.count}"
         )
+    return {
+        "batch_size": size,
+        "seed": settings.training.seed,
+        "shard": training.shard(strategy),
+    }
 
 
-def image_batches(settings, strategy, held_back=None, **options):
-    """The images of training, batches of them, and the validation.
+def image_data(settings, strategy, held_back=None, **options):
+    """Labelled images, as `Data`.
 
     Args:
-        settings: with `data`, `training` and `run`.
+        settings: with `variant`, `data`, `training` and `run`.
         strategy: the model's.
         held_back: see `open_images`.
         **options: of `datasets.training_pictures`.
     """
-    from keras_pyconv import datasets, training
-    from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
-
+    # Unknown ones before the data.
+    keras_pyconv.architectures.get_architecture(settings.variant)
     train, validation = open_images(settings, held_back)
     print(f"{train.count} images to train on, {validation.count} to judge by.")
-    prepared = imagenet_preprocessing(settings.data.side)
+    side = settings.data.side
+    prepared = tasks.preprocessing.imagenet_preprocessing(side)
     batches = datasets.training_pictures(
-        train,
-        prepared,
-        batch_size=settings.training.batch_size,
-        seed=settings.training.seed,
-        shard=training.shard(strategy),
-        **options,
+        train, prepared, **batching(settings, strategy, train), **options
     )
     judged = functools.partial(
         datasets.evaluation_pictures, validation, prepared
     )
-    size = settings.training.batch_size
-    return train, batches, training.validation_data(judged, size, strategy)
-
-
-def coco_evaluation(validation, side):
-    """A function of the model to COCO's twelve numbers.
-
-    Args:
-        validation: the set to judge by, whose annotations are checked here.
-        side: of the network's images, in pixels.
-    """
-    from keras_pyconv import datasets, tasks
-    from keras_pyconv.tasks import detection
-
-    truth = validation.truth()
-    truth.coco()
-
-    def evaluate(model):
-        batches = datasets.evaluation_scenes(
-            validation, (side, side), batch_size=32
-        )
-        found = detection.collect_detections(model, batches)
-        return tasks.coco_numbers(truth, found)
-
-    return evaluate
+    return Data(train, validation, batches, judged)
 
 
 def class_weights(settings, examples):
@@ -200,9 +154,7 @@ def class_weights(settings, examples):
         settings: with `training` and `run`.
         examples: the set of labelled images or videos to train on.
     """
-    import numpy as np
-
-    if settings.training.class_weights is None:
+    if getattr(settings.training, "class_weights", None) is None:
         return None
     labels = getattr(examples, "labels", None)
     if labels is None:

@@ -1,8 +1,10 @@
 """What recipes of videos share: their clips, and the paper's test of them."""
 
 import dataclasses
+import functools
 
 from recipes import groups, results, sources
+from recipes.lazy import datasets, export, keras_pyconv, tasks
 from recipes.settings import Positive, option
 
 
@@ -41,8 +43,6 @@ class Test:
 
 def open_videos(settings):
     """The videos to train on, and those to be judged on."""
-    from keras_pyconv import datasets
-
     small = {"train": 12, "test": 6, "image_size": 48}
     source = sources.source_of(settings, "video", **small)
     return tuple(
@@ -53,10 +53,26 @@ def open_videos(settings):
     )
 
 
+def load_data(settings, strategy):
+    """Videos as `sources.Data`, one clip of each to judge by."""
+    train, validation = open_videos(settings)
+    clips, broken = make_clips(settings), broken_videos(train, settings)
+    decoders = tasks.Decoders(settings.data.decoders)
+    batches = datasets.training_clips(
+        train,
+        clips,
+        decoders=decoders,
+        broken=broken,
+        **sources.batching(settings, strategy, train),
+    )
+    judged = functools.partial(
+        datasets.evaluation_clips, validation, clips, decoders=decoders
+    )
+    return sources.Data(train, validation, batches, judged, broken=broken)
+
+
 def make_clips(settings):
     """What a clip is."""
-    from keras_pyconv import tasks
-
     data = settings.data
     return tasks.Clips(
         frames=data.frames,
@@ -68,18 +84,14 @@ def make_clips(settings):
     )
 
 
-def broken_videos(videos, settings, split):
+def broken_videos(videos, settings, split="train"):
     """Notes what cannot be read, in a report in the work folder."""
-    from keras_pyconv import datasets
-
     report = settings.run.workdir / f"broken_videos_{split}.csv"
     return datasets.BrokenVideos.among(videos, report)
 
 
 def keep(model, settings, classes):
     """Writes the weights, and exports them where that was asked for."""
-    import keras_pyconv
-
     results.write_weights(model, settings)
     if not settings.run.export_root:
         return
@@ -92,7 +104,7 @@ def keep(model, settings, classes):
         name=settings.variant,
     )
     served.set_weights(model.get_weights())
-    signatures = keras_pyconv.export.video_signatures(served, list(classes))
+    signatures = export.video_signatures(served, list(classes))
     results.export_model(
         served, settings, signatures=signatures, batch_sizes=(1, 2)
     )
@@ -100,8 +112,6 @@ def keep(model, settings, classes):
 
 def test(model, videos, settings):
     """The paper's test of every video; prints and returns the errors."""
-    from keras_pyconv import datasets, tasks
-
     wanted, clips = settings.test, make_clips(settings)
     broken = broken_videos(videos, settings, "test")
     views = datasets.video_views(

@@ -6,5 +6,4 @@ from recipes import command_line
 def settings_of(recipe, *words):
     """As the recipe's `main` takes them."""
     presets = getattr(recipe, "PRESETS", None) or (recipe.SMOKE,)
-    check = getattr(recipe, "check", None)
-    return command_line.parse("", recipe.SETTINGS, words, presets, check)
+    return command_line.parse("", recipe.SETTINGS, words, presets)

@@ -203,10 +203,9 @@ def test_the_papers_rows_stand_beside_published_weights():
     ]
 
 
-def test_a_model_must_be_named(capsys):
-    with pytest.raises(SystemExit):
+def test_a_model_must_be_named():
+    with pytest.raises(Mistake, match="name --weights or --model"):
         evaluate.main([])
-    assert "name --weights or --model" in capsys.readouterr().err
 
 
 def test_what_was_stopped_early_is_not_published(folder, capsys):

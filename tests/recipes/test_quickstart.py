@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from recipes import quickstart, sources, tour
+from recipes import digits, quickstart, tour
 from tests.recipes.settings_of import settings_of
 
 
@@ -58,7 +58,7 @@ def test_the_clean_process_answers_what_the_model_predicts(run):
     folder, _, answer, models = run
     words = ["--smoke", f"--data-dir={folder / 'data'}"]
     settings = settings_of(quickstart, *words)
-    (images,) = sources.load_digits(settings, "image")["test"]
+    (images,) = digits.load(settings, "image")["test"]
     scores = models[0].predict(images[:1], verbose=0)
     assert answer == scores.argmax()
 

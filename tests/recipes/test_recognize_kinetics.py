@@ -90,16 +90,12 @@ def test_a_broken_video_is_in_the_report(film_folder, tmp_path):
         *(*words.split(), "--short-sides", "36", "44", f"--data={tmp_path}"),
         f"--workdir={tmp_path / 'run'}",
     )
-    train, validation = videos.open_videos(settings)
-    broken = videos.broken_videos(train, settings, "train")
-    batches, _ = recipe.load_batches(
-        settings, tf.distribute.get_strategy(), train, validation, broken
-    )
-    list(batches(0).take(1))
+    data = videos.load_data(settings, tf.distribute.get_strategy())
+    list(data.batches(0).take(1))
     with open(tmp_path / "run" / "broken_videos_train.csv") as file:
         (row,) = csv.DictReader(file)
     assert row["video"].endswith("cut.mp4") and row["what"] == "skipped"
-    assert validation.count == 4
-    assert str(broken).startswith(
+    assert data.validation.count == 4
+    assert str(data.broken).startswith(
         "Videos that could not be read: 1; at most 1 may be. They are in "
     )
