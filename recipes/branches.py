@@ -59,17 +59,11 @@ DESIGNS = {
 
 def branch_cost(branch):
     """Closed form; pooling has neither parameters nor multiply-adds."""
-    costs = [
-        conv_cost(
-            step.channels,
-            step.filters,
-            (step.kernel,) * 2,
-            POSITIONS,
-            step.groups,
-        )
-        for step in branch.steps
-        if step.groups
-    ]
+    costs = (
+        conv_cost(s.channels, s.filters, (s.kernel,) * 2, POSITIONS, s.groups)
+        for s in branch.steps
+        if s.groups
+    )
     return sum(costs, Cost())
 
 
@@ -94,8 +88,12 @@ def connections(branch):
     return seen
 
 
+def _figures(cost):
+    return [f"{cost.parameters:,}", f"{cost.multiply_adds / 1e6:.1f}"]
+
+
 def _row(name, branch):
-    seen, cost = connections(branch), branch_cost(branch)
+    seen = connections(branch)
     spatial = max(branch.steps, key=lambda step: step.kernel)
     depth = spatial.channels // spatial.groups if spatial.groups else 1
     return [
@@ -106,8 +104,7 @@ def _row(name, branch):
         str(depth),
         str(seen.sum(axis=1).max()),
         str(seen.any(axis=0).sum()),
-        f"{cost.parameters:,}",
-        f"{cost.multiply_adds / 1e6:.1f}",
+        *_figures(branch_cost(branch)),
     ]
 
 
@@ -128,10 +125,6 @@ def table(style="text"):
     for name, branches in DESIGNS.items():
         rows += [_row(name, branch) for branch in branches]
         if len(branches) > 1:
-            cost = cost_of(name)
-            figures = [
-                f"{cost.parameters:,}",
-                f"{cost.multiply_adds / 1e6:.1f}",
-            ]
+            figures = _figures(cost_of(name))
             rows.append([name, "in all", "64", *[""] * 4, *figures])
     return grid(header, rows, style, words=tuple(header[:2]))

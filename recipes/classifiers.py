@@ -102,14 +102,7 @@ def load(settings, classes):
 
 
 def table(name, found, classes, variant=None):
-    """The measured rows, beside the paper's where there are any.
-
-    Args:
-        name: of the model.
-        found: `{side: Answers}`.
-        classes: how many there are.
-        variant: name of the network; None where that is not known.
-    """
+    """The measured rows, beside the paper's where `variant` has any."""
     lines = rows(name, found)
     if classes == 1000 and variant is not None:
         lines += published_rows(variant, found)

@@ -18,6 +18,7 @@ import math
 import pathlib
 
 from recipes import command_line
+from recipes.lazy import keras, keras_pyconv
 from recipes.settings import option
 
 SIDE = 56
@@ -37,8 +38,6 @@ class Settings:
 
 def _pyconv(x, levels):
     """The levels of a PyConv, which all read the whole of x."""
-    import keras_pyconv
-
     steps = [level.steps[0] for level in levels]
     return keras_pyconv.PyConv(
         [step.filters for step in steps],
@@ -49,29 +48,21 @@ def _pyconv(x, levels):
 
 
 def _branch(x, branch):
-    from keras import layers
-
-    start, padded = branch.start, {"padding": "same"}
-    x = x[..., start : start + branch.steps[0].channels]
+    layers, same = keras.layers, {"padding": "same"}
+    x = x[..., branch.start : branch.start + branch.steps[0].channels]
     for step in branch.steps:
+        size, options = step.kernel, {"use_bias": False, **same}
         if step.groups is None:
-            layer = layers.MaxPooling2D(step.kernel, 1, **padded)
+            x = layers.MaxPooling2D(size, 1, **same)(x)
         elif step.groups == 1:
-            layer = layers.Conv2D(
-                step.filters, step.kernel, use_bias=False, **padded
-            )
+            x = layers.Conv2D(step.filters, size, **options)(x)
         else:
-            layer = layers.DepthwiseConv2D(
-                step.kernel, use_bias=False, **padded
-            )
-        x = layer(x)
+            x = layers.DepthwiseConv2D(size, **options)(x)
     return x
 
 
 def built(name):
     """The design as a Keras model on maps of 64 channels."""
-    import keras
-
     from recipes import branches
 
     design = branches.DESIGNS[name]
@@ -95,7 +86,6 @@ def multiply_adds(model):
 def main(argv=None):
     """Prints the table, or renews it in a file."""
     settings = command_line.parse(__doc__, Settings(), argv)
-    from keras_pyconv.writing import renewed, write_atomically
     from recipes import branches
 
     for name in branches.DESIGNS:
@@ -106,8 +96,8 @@ def main(argv=None):
     if settings.write:
         with command_line.before_the_work():
             table = branches.table("markdown")
-            page = renewed(settings.write, MARKERS, table)
-        write_atomically(settings.write, page)
+            page = keras_pyconv.writing.renewed(settings.write, MARKERS, table)
+        keras_pyconv.writing.write_atomically(settings.write, page)
     else:
         print(branches.table())
 

@@ -5,12 +5,7 @@ from recipes.lazy import datasets, keras, tf, training
 
 
 def load(settings, *features):
-    """Arrays of the digits in photographs by split, one for each feature.
-
-    Args:
-        settings: with `examples`, of each split, and `run`.
-        *features: names, such as `image` (N, 64, 64, 3) and `label` (N,).
-    """
+    """Arrays by split, one a feature: `image` (N, 64, 64, 3), `label` (N,)."""
     count = settings.examples
     numbers = {"train_examples": count, "test_examples": count} if count else {}
     splits = datasets.load_digits_in_photos(
@@ -47,11 +42,9 @@ def fit(
         settings: with `batch_size`, `momentum`, `seed` and `run`.
         name: of the folder of the run.
         epochs: length of the training.
-        rate: the highest.
-        warmup: epochs in which the rate grows.
+        rate: the highest, after `warmup` epochs.
         weight_decay: of SGD, decoupled.
-        callbacks: of `fit`.
-        validation: images and labels that `fit` judges by.
+        callbacks, validation: of `fit`.
     """
     keras.utils.set_random_seed(settings.seed)
     with command_line.before_the_work():

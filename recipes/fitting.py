@@ -17,10 +17,9 @@ def train(settings, load_data, make_model, figures=CLASSIFIER_FIGURES):
 
     Args:
         settings: with `training` and `run`.
-        load_data: function of the settings and the strategy to
-            `sources.Data`.
-        make_model: function of the settings, the number of classes and of
-            steps an epoch to the compiled model.
+        load_data: function of settings and strategy to `sources.Data`.
+        make_model: function of settings, number of classes and steps of an
+            epoch to the compiled model.
         figures: what is measured after an epoch, such as `val_loss`; the
             first is what `--patience` watches where no metric is named.
 
@@ -81,13 +80,7 @@ def start(settings):
 def open_run(folder, model, batches, settings, found=None, **options):
     """`training.Run`, which holds to the settings and keeps them in a file.
 
-    Args:
-        folder: of the run.
-        model: compiled.
-        batches: function of a step, see `training.Run`.
-        settings: those of the recipe.
-        found: what decides the result beside them.
-        **options: of `training.Run`.
+    What decides the result beside them is in `found`, such as the classes.
     """
     options["constants"] = {**as_dict(settings, "decides"), **(found or {})}
     with contextlib.ExitStack() as stack:
@@ -112,13 +105,7 @@ def peak_rate(settings):
 
 
 def falling(settings, steps_per_epoch, warmup_epochs=0):
-    """A rate that is divided by ten from some parts of the run on.
-
-    Args:
-        settings: with `falls`, the parts of the run, between 0 and 1.
-        steps_per_epoch: int.
-        warmup_epochs: int, however many epochs there are.
-    """
+    """A rate that is divided by ten from the parts `falls` of the run on."""
     steps = settings.training.epochs * steps_per_epoch
     # In a very short run two falls may meet in one step.
     boundaries = sorted({round(fall * steps) for fall in settings.falls})
@@ -129,13 +116,10 @@ def falling(settings, steps_per_epoch, warmup_epochs=0):
 
 
 def make_optimizer(settings, rate, **others):
-    """The optimizer that the settings name.
+    """The optimizer of the settings, at a schedule of the rate.
 
-    Args:
-        settings: with `optimizer`.
-        rate: the rate over the run, a schedule.
-        **others: by a name for messages and logs `(pattern, schedule)` for
-            the variables whose whole path matches.
+    `others` are by a name for messages and logs `(pattern, schedule)` for the
+    variables whose whole path matches.
     """
     if not others:
         return _one_optimizer(settings.optimizer, rate)
@@ -161,13 +145,7 @@ def _one_optimizer(wanted, rate, **named):
 
 
 def compile_classifier(model, settings, rate, **others):
-    """Compiles with the loss and the errors of a classifier; gives the model.
-
-    Args:
-        model: to probabilities.
-        settings: with `optimizer` and `training`.
-        rate, **others: as `make_optimizer` takes them.
-    """
+    """Compiles to the loss and the errors of a classifier."""
     model.compile(
         optimizer=make_optimizer(settings, rate, **others),
         loss=tasks.Crossentropy(settings.training.label_smoothing),

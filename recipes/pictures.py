@@ -2,6 +2,8 @@
 
 import pathlib
 
+from recipes.lazy import np, tasks
+
 MAX_COLUMNS = 4  # of panels in one image
 OF_COCO = ("val_AP", "val_AR")
 
@@ -24,14 +26,10 @@ def _save(figure, path):
 
 
 def curves(histories, path):
-    """What runs measured after their epochs, one panel a figure.
+    """Figures of runs after their epochs, one panel each, to a PNG.
 
-    As in the paper's Figure 7: training dashed, validation solid.
-
-    Args:
-        histories: by the name of the run, which may be empty, dictionaries,
-            one an epoch, as `training.Run` has them.
-        path: The PNG file to write.
+    As in the paper's Figure 7: training dashed, validation solid. `histories`
+    are those of `training.Run` by the name of the run, which may be empty.
     """
     drawn = {name: _panels(rows) for name, rows in histories.items()}
     titles = list(
@@ -78,13 +76,7 @@ def _panels(history):
 
 
 def accuracy_by_size(rows, sizes, path):
-    """Bars of accuracy for each size of object, a colour per network.
-
-    Args:
-        rows: Dictionaries with `network`, `accuracy` and each of `sizes`.
-        sizes: Names of the size bins, smallest first.
-        path: The PNG file to write.
-    """
+    """Bars of accuracy by size of object, a colour per network, to a PNG."""
     figure, axes = _figure(1, 1, 6, 3.6)
     axis = axes[0, 0]
     groups = [*sizes, "accuracy"]
@@ -109,14 +101,10 @@ def accuracy_by_size(rows, sizes, path):
 
 
 def prediction_grid(images, labels, predictions, path, columns=8):
-    """Pictures with what each network said; wrong answers in red.
+    """Images with what each network said, wrong answers in red, to a PNG.
 
-    Args:
-        images: uint8 array (N, height, width, 3).
-        labels: The truth, (N,).
-        predictions: `{network: (N,) array of classes}`.
-        path: The PNG file to write.
-        columns: Pictures in a row.
+    `images` are uint8 (N, height, width, 3), `labels` (N,), and `predictions`
+    classes (N,) by the network.
     """
     rows = -(-len(images) // columns)
     figure, axes = _figure(rows, columns, 1.35 * columns, 1.75 * rows)
@@ -143,11 +131,7 @@ def prediction_grid(images, labels, predictions, path, columns=8):
 def confusion(counts, classes, path, named=40):
     """Who is taken for whom: rows are the truth, shares of a row in colour.
 
-    Args:
-        counts: int array (classes, classes).
-        classes: Names of the classes; written at the edges if they are few.
-        path: The PNG file to write.
-        named: As many classes are still named.
+    `counts` are (classes, classes); at most `named` classes are named.
     """
     shares = counts / counts.sum(axis=1, keepdims=True).clip(1)
     figure, axes = _figure(1, 1, 7, 6)
@@ -165,22 +149,15 @@ def confusion(counts, classes, path, named=40):
 
 
 def label_maps(rows, class_names, path):
-    """Pictures beside label maps of them, with a legend of what is in them.
+    """Images beside label maps of them, with a legend of what is in them.
 
-    As in the paper's Figures 3 and 4 of the supplement.
-
-    Args:
-        rows: Dictionaries, one a picture, of the same keys: `image`, uint8
-            (height, width, 3), then label maps (height, width), such as
-            `truth`; a map that is uint8 of rank 3 is shown as it is.
-        class_names: Name of every class.
-        path: The PNG file to write.
+    As in Figures 3 and 4 of the supplement. `rows` have the same keys: `image`,
+    uint8 (height, width, 3), then label maps (height, width), such as `truth`;
+    uint8 of rank 3 is shown as it is.
     """
-    import numpy as np
+    from matplotlib.patches import Patch
 
-    from keras_pyconv.tasks.segmentation import color_labels, palette
-
-    colors = palette(len(class_names))
+    colors = tasks.segmentation.palette(len(class_names))
     columns = list(rows[0])
     figure, axes = _figure(
         len(rows), len(columns), 1.9 * len(columns), 1.8 * len(rows) + 0.6
@@ -191,14 +168,14 @@ def label_maps(rows, class_names, path):
             shown = np.asarray(row[name])
             if shown.ndim == 2:
                 seen |= set(np.unique(shown).tolist())
-                shown = color_labels(shown, colors)
+                shown = tasks.segmentation.color_labels(shown, colors)
             axis.imshow(shown)
             if row is rows[0]:
                 axis.set_title(name, fontsize=9)
     for axis in axes.flat:
         axis.axis("off")
     handles = [
-        _patch(colors[number] / 255, class_names[number])
+        Patch(color=colors[number] / 255, label=class_names[number])
         for number in sorted(seen)
         if number < len(class_names)
     ]
@@ -210,9 +187,3 @@ def label_maps(rows, class_names, path):
         frameon=False,
     )
     return _save(figure, path)
-
-
-def _patch(color, label):
-    from matplotlib.patches import Patch
-
-    return Patch(color=color, label=label)

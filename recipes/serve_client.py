@@ -57,19 +57,12 @@ class Answer:
 
 
 def _answers(where, files, columns):
-    """One answer for each file, of what a server replied for all of them.
-
-    Args:
-        where: the server is, for the message.
-        files: what was asked about.
-        columns: function to `labels`, `scores` and `classes`, a row for each
-            file.
-    """
+    """One answer a file; `columns()` gives labels, scores, classes by rows."""
     try:
         labels, scores, classes = columns()
         if not len(files) == len(labels) == len(scores) == len(classes):
             raise ValueError(f"{len(labels)} rows for {len(files)} files")
-        return _rows(labels, scores, classes)
+        return list(map(_answer, labels, scores, classes))
     # A reply may be anything that another program says.
     except (
         *(AttributeError, IndexError, KeyError, RecursionError),
@@ -82,15 +75,10 @@ def _answers(where, files, columns):
         ) from error
 
 
-def _rows(labels, scores, classes):
-    """One answer for each row of a batch."""
-    rows = []
-    for names, values, indices in zip(labels, scores, classes):
-        if indices[0] == NO_CLASS:
-            rows.append(Answer(problem="the server reads no picture in it"))
-        else:
-            rows.append(Answer(tuple(names), tuple(map(float, values))))
-    return rows
+def _answer(labels, scores, classes):
+    if classes[0] == NO_CLASS:
+        return Answer(problem="the server reads no picture in it")
+    return Answer(tuple(labels), tuple(map(float, scores)))
 
 
 # REST ----------------------------------------------------------------------
@@ -205,12 +193,8 @@ def _grpc_error(error, options):
     code, text = error.code(), error.details()
     if code == grpc.StatusCode.NOT_FOUND:
         return ServerError(_unknown(options, text))
-    again = (
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-    )
-    return ConnectionError(text) if code in again else Refused(text)
+    again = "UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"
+    return ConnectionError(text) if code.name in again else Refused(text)
 
 
 # Files ---------------------------------------------------------------------

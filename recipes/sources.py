@@ -30,15 +30,7 @@ class Data:
 
 
 def source_of(settings, task, train, test, **options):
-    """The data that the settings name; for `--smoke` some are made here.
-
-    Args:
-        settings: with `data` and `run`.
-        task: what the data are for, see `datasets.prepare_digits_in_photos`.
-        train: how many examples are made to train on.
-        test: how many are made to be judged on.
-        **options: of `datasets.prepare_digits_in_photos`.
-    """
+    """The data that the settings name; for `--smoke` so many are made here."""
     if not settings.run.smoke:
         return settings.data.source
     return datasets.prepare_digits_in_photos(
@@ -51,12 +43,10 @@ def source_of(settings, task, train, test, **options):
 
 
 def open_images(settings, held_back=None):
-    """The labelled images to train on, and those to be judged on.
+    """To train on and to be judged on.
 
-    Args:
-        settings: with `data` and `run`.
-        held_back: share of each class to be judged on, of a folder that is
-            not divided; None where it must be.
+    `held_back` is the share of each class to be judged on, of a folder that is
+    not divided; None where it must be.
     """
     from keras_pyconv.datasets.splits import TRAINING
 
@@ -88,15 +78,7 @@ def open_masks(settings, splits=("train", "validation")):
 
 
 def open_scenes(settings, split, categories=None, **options):
-    """Images with boxes.
-
-    Args:
-        settings: with `data` and `run`.
-        split: as `datasets.detection_set` takes it.
-        categories: names of the training set's by their ids, which are
-            compared.
-        **options: of `datasets.detection_set`.
-    """
+    """Images with boxes; the training set's `categories` are compared."""
     small = {"train": 16, "test": 6, "image_size": 64}
     command_line.require("pycocotools", extra="detection")
     source = source_of(settings, "detection", **small)
@@ -124,14 +106,7 @@ def batching(settings, strategy, train):
 
 
 def image_data(settings, strategy, held_back=None, **options):
-    """Labelled images, as `Data`.
-
-    Args:
-        settings: with `variant`, `data`, `training` and `run`.
-        strategy: the model's.
-        held_back: see `open_images`.
-        **options: of `datasets.training_pictures`.
-    """
+    """Labelled images, as `Data`; options of `datasets.training_pictures`."""
     # Unknown ones before the data.
     keras_pyconv.architectures.get_architecture(settings.variant)
     train, validation = open_images(settings, held_back)
@@ -148,12 +123,7 @@ def image_data(settings, strategy, held_back=None, **options):
 
 
 def class_weights(settings, examples):
-    """What `class_weight` of `fit` takes: None, or weights by class.
-
-    Args:
-        settings: with `training` and `run`.
-        examples: the set of labelled images or videos to train on.
-    """
+    """What `class_weight` of `fit` takes: None, or weights by class."""
     if getattr(settings.training, "class_weights", None) is None:
         return None
     labels = getattr(examples, "labels", None)

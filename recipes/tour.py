@@ -15,9 +15,7 @@ SHOWN = 32  # test images that are drawn
 def verdict(predictions, labels):
     """Who won, in words, by a paired comparison on the test images.
 
-    Args:
-        predictions: `{network: (N,) array of classes}`, of two networks.
-        labels: the truth, (N,).
+    `predictions` are the classes (N,) of two networks, `labels` the truth.
     """
     names = list(predictions)
     rights = [predictions[name] == labels for name in names]
@@ -75,28 +73,22 @@ def table(rows):
     return grid(["network", *heads], lines, words=("network",))
 
 
-def draw(workdir, histories, rows, predictions, test):
-    """Curves, accuracy by size, and a grid of predictions, as PNG files."""
-    images, labels = test[0][:SHOWN], test[1][:SHOWN]
-    some = {name: classes[:SHOWN] for name, classes in predictions.items()}
-    sizes = [size for size in SIZE_CLASSES if size in rows[0]]
-    return [
-        pictures.curves(histories, workdir / "curves.png"),
-        pictures.accuracy_by_size(rows, sizes, workdir / "sizes.png"),
-        pictures.prediction_grid(
-            images, labels, some, workdir / "predictions.png"
-        ),
-    ]
-
-
 def show(rows, predictions, histories, test, settings):
     """Prints and draws all of it; returns the verdict."""
     print(f"\n{table(rows)}")
     result = verdict(predictions, test[1])
     print(result)
     workdir = settings.run.workdir
-    written = draw(workdir, histories, rows, predictions, test)
-    print("\nImages:", *written, sep="\n  ")
+    some = {name: classes[:SHOWN] for name, classes in predictions.items()}
+    sizes = [size for size in SIZE_CLASSES if size in rows[0]]
+    shown = *(values[:SHOWN] for values in test[:2]), some
+    print(
+        "\nImages:",
+        pictures.curves(histories, workdir / "curves.png"),
+        pictures.accuracy_by_size(rows, sizes, workdir / "sizes.png"),
+        pictures.prediction_grid(*shown, workdir / "predictions.png"),
+        sep="\n  ",
+    )
     return result
 
 
