@@ -18,16 +18,12 @@ Decoding depends on how much is found. A
 crowded picture takes longer than an empty one; the number is in the record.
 """
 
-import os
 import statistics
 
-# Read by TensorFlow when it is imported.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+import numpy as np
 
-import numpy as np  # noqa: E402
-
-from benchmarks import machine  # noqa: E402
-from benchmarks.records import (  # noqa: E402
+from benchmarks import machine
+from benchmarks.records import (
     command_line,
     in_turns,
     write_record,

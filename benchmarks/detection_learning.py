@@ -17,7 +17,6 @@ three parts of about the same number of digits.
 Writes a record beside the other results, and with `--pictures` drawings.
 """
 
-import os
 import pathlib
 import time
 
@@ -219,5 +218,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     main()

@@ -66,12 +66,7 @@ class StockNet(KerasNet):
 
 
 def stock_network(architecture, side):
-    """A residual network from `keras.layers.Conv2D(groups=...)`.
-
-    Args:
-        architecture: A name or a record of `keras_pyconv.architectures`.
-        side: Height and width of the images in pixels.
-    """
+    """A residual network of images from `keras.layers.Conv2D(groups=...)`."""
     inputs, net = keras.Input((side, side, 3)), StockNet()
     x = trunk(net, inputs, get_architecture(architecture))[-1]
     return keras.Model(inputs, top(net, x, CLASSES, activation="softmax"))
@@ -97,14 +92,7 @@ BUILDERS = {
 
 
 def measured(case, build, shape, classes):
-    """One inference and one training step of a model, by name.
-
-    Args:
-        case: A `benchmarks.plan.Case`.
-        build: Makes the model.
-        shape: Of one of its inputs.
-        classes: Of its outputs.
-    """
+    """One inference and one training step of a model, by name."""
     if case.precision == "bf16":
         keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(1)

@@ -1,16 +1,16 @@
-"""The layer of `video_layer.py` as `keras_pyconv.PyConv3D`."""
+"""The layer of `plan.LAYERS` as `keras_pyconv.PyConv3D`."""
 
 import keras
 import numpy as np
 
-from benchmarks.video_layer import CHANNELS, LAYERS
+from benchmarks.plan import LAYER_CHANNELS, LAYERS
 from keras_pyconv.layers import PyConv3D
 
 
 def _layer(case):
     kernels, groups, filters = zip(*LAYERS[case.subject])
     layer = PyConv3D(filters, kernels, groups=groups, use_bias=False)
-    shape = (case.batch, case.frames, case.side, case.side, CHANNELS)
+    shape = (case.batch, case.frames, case.side, case.side, LAYER_CHANNELS)
     layer.build(shape)
     random = np.random.default_rng(1)
     outputs = (*shape[:-1], sum(filters))
@@ -61,11 +61,7 @@ def _on_jax(layer, inputs, slopes):
 
 
 def steps(case):
-    """The layer forward, and forward with all gradients, by name.
-
-    Args:
-        case: A `benchmarks.plan.Case`.
-    """
+    """The layer forward, and forward with all gradients, by name."""
     if case.precision == "bf16":
         keras.config.set_dtype_policy("mixed_bfloat16")
     if keras.backend.backend() == "jax":

@@ -12,19 +12,16 @@ for the first time: this shows that the networks learn, not which is better.
 """
 
 import json
-import os
 import pathlib
 
-# Read by TensorFlow when it is imported; the networks train twice as fast.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-
-from benchmarks import machine  # noqa: E402
-from benchmarks.records import (  # noqa: E402
+from benchmarks import machine
+from benchmarks.records import (
     command_line,
     learned,
     write_record,
 )
-from keras_pyconv.writing import write_atomically  # noqa: E402
+from keras_pyconv.writing import write_atomically
+from recipes import pictures
 
 NETWORKS = ("PyConvResNet50", "ResNet50")
 SMOKE_NETWORKS = ("PyConvResNetMini", "ResNetMini")
@@ -72,7 +69,6 @@ def train(network, folder, workdir, steps):
     if kept.exists():
         return json.loads(kept.read_text())
     options = {
-        "variant": network,
         "data": folder,
         "workdir": workdir / network,
         "side": SIDE,
@@ -80,46 +76,11 @@ def train(network, folder, workdir, steps):
         "learning-rate": LEARNING_RATE,
         "epochs": EPOCHS,
         "stop-after": steps,
-        "strategy": "one",
     }
-    command, (_, history), seconds = learned(classify_imagenet, options)
-    figures = {
-        "network": network,
-        "command": command,
-        "seconds": seconds,
-        "epochs": history,
-    }
+    figures, (_, history) = learned(classify_imagenet, network, options)
+    figures["epochs"] = history
     write_atomically(kept, json.dumps(figures))
     return figures
-
-
-def draw(runs, path):
-    """Training loss and validation error of both, side by side."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, 2)
-    panels = {
-        "loss": "training loss",
-        "val_top1_error": "top-1 error on other crops, %",
-    }
-    for axis, (quantity, title) in zip(axes, panels.items()):
-        for number, run in enumerate(runs):
-            steps = [row["step"] for row in run["epochs"]]
-            values = [row[quantity] for row in run["epochs"]]
-            if quantity != "loss":
-                values = [100 * value for value in values]
-            axis.plot(
-                steps, values, "o-", color=f"C{number}", label=run["network"]
-            )
-        axis.set_xlabel("updates of the weights")
-        axis.set_title(title, fontsize=10)
-        axis.grid(alpha=0.3)
-    axes[0].legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
 
 
 def main(arguments=None):
@@ -139,7 +100,9 @@ def main(arguments=None):
     described = machine.description()
     record = {"machine": described, "crops": COUNTS, "runs": runs}
     path = write_record(record, "learning", options)
-    draw(runs, path.with_suffix(".png"))
+    histories = {run["network"]: run["epochs"] for run in runs}
+    if all(histories.values()):
+        pictures.curves(histories, path.with_suffix(".png"))
     for run in runs:
         if not run["epochs"]:
             print(f"{run['network']}: stopped in its first epoch")

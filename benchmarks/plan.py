@@ -74,6 +74,19 @@ MEASURES = {
 }
 PRECISIONS = ("fp32", "bf16")
 
+# Of the video network's first stage (paper, supplementary material 3): levels
+# as kernel, groups and filters; inputs are 16 frames of 56 x 56.
+LAYER_CHANNELS = 64
+LAYERS = {
+    "stage1": (
+        ((3, 3, 3), 1, 16),
+        ((3, 5, 5), 4, 16),
+        ((5, 7, 7), 8, 16),
+        ((7, 9, 9), 16, 16),
+    ),
+    "level7x9x9": (((7, 9, 9), 16, 16),),
+}
+
 
 @dataclass(frozen=True)
 class Case:
@@ -161,6 +174,11 @@ class Group:
         return len(self.cases) * (1 if self.cases[0].part == "video" else 5)
 
 
+def group(contenders, **shared) -> Group:
+    """The cases of some contenders, alike in all else."""
+    return Group(tuple(Case(contender=one, **shared) for one in contenders))
+
+
 def _subjects(settings):
     """What all of a group's cases share, group by group, as mappings."""
     for layer in settings.layers:
@@ -186,11 +204,8 @@ def _subjects(settings):
 def groups(settings, threads, chosen) -> list[Group]:
     """The groups of a run in their order.
 
-    Args:
-        settings: A `Settings`.
-        threads: Threads of every contender.
-        chosen: Mapping of the fields of a `Case` to the values to keep; a
-            missing field keeps all. The devices must be there.
+    `chosen` maps fields of a `Case` to the values to keep; a missing field
+    keeps all. The devices must be there.
     """
     found = []
     for device in chosen["device"]:

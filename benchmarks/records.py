@@ -13,11 +13,7 @@ HERE = pathlib.Path(__file__).parent
 
 
 def command_line(doc):
-    """A parser with what every measurement has.
-
-    Args:
-        doc: the docstring of the measurement; it is the help text.
-    """
+    """A parser with what every measurement has."""
     parser = argparse.ArgumentParser(
         description=doc,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -38,10 +34,8 @@ def command_line(doc):
 def write_record(record, name, options):
     """Writes a record as JSON and says where; returns the path.
 
-    Args:
-        record: a mapping, with `machine.description()` as its "machine".
-        name: of the measurement; empty for that of `benchmarks.run`.
-        options: what `command_line` parsed. A smoke run is kept apart.
+    The record has `machine.description()` as its "machine"; `name` is that of
+    the measurement, empty for `benchmarks.run`. A smoke run is kept apart.
     """
     path = options.results
     if path is None:
@@ -61,11 +55,6 @@ def in_turns(steps, rounds, say=print):
 
     So a drift of the machine meets all alike. What compiles is called once
     before.
-
-    Args:
-        steps: functions by name.
-        rounds: how many times each is timed.
-        say: what is called with each round's number.
     """
     for step in steps.values():
         step()
@@ -79,12 +68,12 @@ def in_turns(steps, rounds, say=print):
     return seconds
 
 
-def learned(recipe, options, *words):
-    """Runs a recipe; its command, what it returned, and the seconds."""
-    command = [
-        *(f"--{name}={value}" for name, value in options.items()),
-        *words,
-    ]
+def learned(recipe, network, options, *words):
+    """Runs a recipe; what is recorded of any run, and what it returned."""
+    options = {"variant": network, **options, "strategy": "one"}
+    command = [f"--{name}={value}" for name, value in options.items()]
+    command += words
     begin = time.perf_counter()
     found = recipe.main(command)
-    return command, found, round(time.perf_counter() - begin, 1)
+    seconds = round(time.perf_counter() - begin, 1)
+    return {"network": network, "command": command, "seconds": seconds}, found

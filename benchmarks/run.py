@@ -21,7 +21,7 @@ from benchmarks.plan import (
     SMOKE,
     groups,
 )
-from benchmarks.processes import Conductor, row_of
+from benchmarks.processes import conduct
 from benchmarks.progress import Progress
 from benchmarks.records import HERE, command_line, write_record
 from keras_pyconv.writing import renewed, write_atomically
@@ -62,14 +62,6 @@ def _command_line():
     return parser
 
 
-def _left_out(group):
-    rows = [row_of(case) for case in group.cases]
-    for row in rows:
-        for measure in row["turns"]:
-            row["problems"][measure] = "not measured: out of time"
-    return rows
-
-
 def measure(options):
     """Runs what `options` choose and returns the record."""
     settings = SMOKE if options.smoke else FULL
@@ -85,13 +77,8 @@ def measure(options):
         sys.exit("Nothing to measure: no case fits all the options")
     weights = [group.weight for group in plan]
     progress = Progress(weights, 60 * options.minutes)
-    rows = []
-    for group in plan:
-        progress.group(group.title)
-        if progress.is_over():
-            rows += _left_out(group)
-        else:
-            rows += Conductor(group, settings, progress).run()
+    groups_of_rows = conduct(plan, settings, progress)
+    rows = [row for rows in groups_of_rows for row in rows]
     return {
         "machine": described,
         "smoke": options.smoke,

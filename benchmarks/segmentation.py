@@ -17,31 +17,26 @@ The auxiliary head takes no time here; the
 paper's GFLOPs count it.
 """
 
-import os
 import statistics
 import time
 
-# Read by TensorFlow when it is imported.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+import numpy as np
 
-import numpy as np  # noqa: E402
-
-from benchmarks import machine  # noqa: E402
-from benchmarks.records import (  # noqa: E402
+from benchmarks import machine
+from benchmarks.records import (
     command_line,
     in_turns,
     write_record,
 )
 
-BACKBONE = "ResNet50"
 NETWORKS = {
     "PyConvSegNet": "pyconv",
     "PSPNet": "ppm",
     "DeepLabv3": "aspp",
 }
-SIDE = 473
 PICTURE = (512, 683)
 ROUNDS = 3
+FULL = {"backbone": "ResNet50", "side": 473, "picture": PICTURE}
 SMOKE = {"backbone": "ResNetMini", "side": 65, "picture": (60, 80)}
 
 
@@ -180,11 +175,7 @@ def main(arguments=None):
     parser = command_line(__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args(arguments)
-    options.backbone, options.side = BACKBONE, SIDE
-    options.picture = PICTURE
-    if options.smoke:
-        for name, value in SMOKE.items():
-            setattr(options, name, value)
+    vars(options).update(SMOKE if options.smoke else FULL)
     rows = rows_of(options)
     described = machine.description()
     record = {

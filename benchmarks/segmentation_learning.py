@@ -16,16 +16,12 @@ the photograph is ignored. Digits must be told apart, not found.
 
 import dataclasses
 import math
-import os
 import pathlib
 
-# Read by TensorFlow when it is imported; the networks train twice as fast.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+import numpy as np
 
-import numpy as np  # noqa: E402
-
-from benchmarks import machine  # noqa: E402
-from benchmarks.records import command_line, write_record  # noqa: E402
+from benchmarks import machine
+from benchmarks.records import command_line, write_record
 
 NETWORKS = {
     "pyconv": "PyConvSegNet",

@@ -14,8 +14,8 @@ import sys
 import tempfile
 
 from benchmarks import machine, report
-from benchmarks.plan import Case, Group, Settings
-from benchmarks.processes import Conductor
+from benchmarks.plan import Settings, group
+from benchmarks.processes import conduct
 from benchmarks.progress import Progress
 from benchmarks.records import command_line, write_record
 from benchmarks.serving_runtimes import FILES
@@ -50,13 +50,7 @@ SMOKE = Settings(
 
 
 def write_files(network, side, folder):
-    """Writes our exports, the stock one and the ONNX file.
-
-    Args:
-        network: a name of `keras_pyconv.architectures`.
-        side: pixels of a picture's side.
-        folder: where to.
-    """
+    """Writes our exports, the stock one and the ONNX file."""
     import keras
 
     from benchmarks.keras_networks import CLASSES, stock_network
@@ -78,19 +72,14 @@ def groups(settings, threads, batches=BATCHES, precisions=PRECISIONS):
     """One group for each precision and batch size."""
     sizes = {min(batch, settings.batch): None for batch in batches}
     return [
-        Group(
-            tuple(
-                Case(
-                    part="serving",
-                    subject=settings.networks[0],
-                    contender=name,
-                    precision=precision,
-                    batch=batch,
-                    side=settings.side,
-                    threads=threads,
-                )
-                for name in CONTENDERS
-            )
+        group(
+            CONTENDERS,
+            part="serving",
+            subject=settings.networks[0],
+            precision=precision,
+            batch=batch,
+            side=settings.side,
+            threads=threads,
         )
         for precision in precisions
         for batch in sizes
@@ -140,7 +129,7 @@ def verdicts(found, batch):
         for row in group
         if row["batch"] == batch
     }
-    found = []
+    judged = []
     for precision, against, bound in TARGETS:
         ours, other = (rows.get((precision, n)) for n in ("served", against))
         ratio = ours and other and report.speedup(ours, other, "inference")
@@ -149,7 +138,7 @@ def verdicts(found, batch):
             for row in (ours, other)
             if row and row["problems"]
         ]
-        found.append(
+        judged.append(
             {
                 "precision": precision,
                 "batch": batch,
@@ -160,7 +149,7 @@ def verdicts(found, batch):
                 "problem": "; ".join(problems),
             }
         )
-    return found
+    return judged
 
 
 def _sentence(verdict):
@@ -208,14 +197,10 @@ def measure(options, settings, folder):
     )
     progress = Progress([1] * len(plan), 60 * options.minutes)
     found = []
-    for group in plan:
-        case = group.cases[0]
-        progress.group(f"{case.precision}, batch {case.batch}")
-        if progress.is_over():
-            break
-        found.append(Conductor(group, settings, progress).run())
-        print(table(found[-1]))
-    batch = max(case.batch for group in plan for case in group.cases)
+    for rows in conduct(plan, settings, progress):
+        found.append(rows)
+        print(table(rows))
+    batch = max(rows[0]["batch"] for rows in found)
     return {
         "machine": described,
         "smoke": options.smoke,

@@ -253,16 +253,7 @@ def _growth(memory):
 
 
 def run(folder, seconds, clients=CLIENTS):
-    """Puts the export in `folder` under load.
-
-    Args:
-        folder: where `write_model` wrote.
-        seconds: of load.
-        clients: how many ask at once.
-
-    Returns:
-        Dictionary of figures.
-    """
+    """Figures of the export in `folder`, by `write_model`, under load."""
     from tests.serving.process import running
 
     folder = pathlib.Path(folder)

@@ -97,11 +97,7 @@ def _torch(case, images):
 
 
 def steps(case):
-    """The inference step of one contender.
-
-    Args:
-        case: A `benchmarks.plan.Case` of the part "serving".
-    """
+    """The inference step of one contender."""
     shape = (case.batch, case.side, case.side, 3)
     images = np.random.default_rng(1).normal(size=shape).astype("float32")
     if case.contender == "torch_compiled":

@@ -14,12 +14,7 @@ VARIANCES = (0.1, 0.1, 0.2, 0.2)
 
 
 def torch_detector(name, classes=81):
-    """A detector, to raw offsets and logits by their names.
-
-    Args:
-        name: A name of `keras_pyconv.architectures.DETECTORS`.
-        classes: With the background.
-    """
+    """A detector of `DETECTORS`, to raw offsets and logits by their names."""
     record = without_keras("architectures").DETECTORS[name]
     return torch_module("detector", record, classes)
 

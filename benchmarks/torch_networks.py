@@ -24,11 +24,7 @@ _FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 def without_keras(name):
-    """A module of the package, without the package, which imports Keras.
-
-    Args:
-        name: Such as `"architectures"` or `"parity.modules"`.
-    """
+    """A module of the package, such as `"parity.modules"`, without Keras."""
     if "keras_pyconv" not in sys.modules:
         package = types.ModuleType("keras_pyconv")
         root = pathlib.Path(__file__).parent.parent
@@ -38,26 +34,14 @@ def without_keras(name):
 
 
 def torch_module(kind, record, classes, **options):
-    """The module of a record.
-
-    Args:
-        kind: A function of `keras_pyconv.networks`, such as `"segmenter"`.
-        record: The record.
-        classes: Outputs of the network.
-        options: Others that the function takes.
-    """
+    """The module of a record; `kind` names a function of `networks`."""
     describe = getattr(without_keras("networks"), kind)
     make = without_keras("parity.modules").torch_module
     return make(describe, record, classes, **options)
 
 
 def torch_network(name, classes=CLASSES):
-    """A classifier of images or of clips.
-
-    Args:
-        name: A name of `ARCHITECTURES` or `VIDEO_ARCHITECTURES`.
-        classes: Outputs of the classifier.
-    """
+    """A classifier of images or of clips."""
     records = without_keras("architectures")
     if name in records.ARCHITECTURES:
         record = records.ARCHITECTURES[name]
@@ -100,11 +84,7 @@ def _setting(case):
 
 
 def steps(case):
-    """One inference and one training step, by name.
-
-    Args:
-        case: A `benchmarks.plan.Case`.
-    """
+    """One inference and one training step, by name."""
     device = device_of(case)
     torch.manual_seed(1)
     classes, sizes, rank = _setting(case)

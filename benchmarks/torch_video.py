@@ -1,23 +1,19 @@
-"""The layer of `video_layer.py` in PyTorch, channels last."""
+"""The layer of `plan.LAYERS` in PyTorch, channels last."""
 
 import torch
 from torch import nn
 
+from benchmarks.plan import LAYER_CHANNELS, LAYERS
 from benchmarks.torch_networks import device_of, finish, precision_of
-from benchmarks.video_layer import CHANNELS, LAYERS
 
 
 def steps(case):
-    """The layer forward, and forward with all gradients, by name.
-
-    Args:
-        case: A `benchmarks.plan.Case`.
-    """
+    """The layer forward, and forward with all gradients, by name."""
     device = device_of(case)
     last = torch.channels_last_3d
     levels = nn.ModuleList(
         nn.Conv3d(
-            CHANNELS,
+            LAYER_CHANNELS,
             filters,
             kernel,
             padding=tuple(size // 2 for size in kernel),
@@ -26,7 +22,7 @@ def steps(case):
         )
         for kernel, groups, filters in LAYERS[case.subject]
     ).to(device, memory_format=last)
-    shape = (case.batch, CHANNELS, case.frames, case.side, case.side)
+    shape = (case.batch, LAYER_CHANNELS, case.frames, case.side, case.side)
     inputs = torch.randn(shape, device=device).to(memory_format=last)
     inputs.requires_grad_()
 

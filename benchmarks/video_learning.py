@@ -13,14 +13,10 @@ the networks learn, and not which is better.
 """
 
 import dataclasses
-import os
 import pathlib
 
-# Read by TensorFlow when it is imported; the networks train twice as fast.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-
-from benchmarks import machine  # noqa: E402
-from benchmarks.records import (  # noqa: E402
+from benchmarks import machine
+from benchmarks.records import (
     command_line,
     learned,
     write_record,
@@ -39,7 +35,6 @@ OPTIONS = {
     "batch-size": 16,
     "epochs": 6,
     "learning-rate": 0.02,  # for 64 clips
-    "strategy": "one",
 }
 SHORT_SIDES = ("32", "36")
 
@@ -53,7 +48,7 @@ def write_films(root, films):
     builder = prepare_digits_in_photos("video", data_dir=root / "tfds", **films)
     names = builder.info.features["label"].names
     codecs = [c for c in ("libx264", "mpeg4") if c in av.codecs_available]
-    for split, folder in (("train", "train"), ("test", "val")):
+    for split, folder in {"train": "train", "test": "val"}.items():
         for number, example in enumerate(builder.as_dataset(split=split)):
             label = names[int(example["label"])]
             path = root / "films" / folder / label / f"{number}.mp4"
@@ -77,23 +72,14 @@ def train(network, films, workdir, epochs):
     """The figures of each epoch, the test's errors, and the seconds."""
     from recipes import recognize_kinetics
 
-    options = {
-        **OPTIONS,
-        "epochs": epochs,
-        "variant": network,
-        "data": films,
-        "workdir": workdir / network,
-    }
-    command, (history, errors), seconds = learned(
-        recognize_kinetics, options, "--short-sides", *SHORT_SIDES
+    options = {"epochs": epochs, "data": films, "workdir": workdir / network}
+    run, (history, errors) = learned(
+        recognize_kinetics,
+        network,
+        {**OPTIONS, **options},
+        *("--short-sides", *SHORT_SIDES),
     )
-    return {
-        "network": network,
-        "command": command,
-        "seconds": seconds,
-        "epochs": history,
-        "test": dataclasses.asdict(errors),
-    }
+    return {**run, "epochs": history, "test": dataclasses.asdict(errors)}
 
 
 def table(runs):

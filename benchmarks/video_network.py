@@ -18,8 +18,8 @@ median is printed; it need not equal the ratio of the two medians above it.
 import statistics
 
 from benchmarks import machine, report
-from benchmarks.plan import Case, Group, Settings
-from benchmarks.processes import Conductor
+from benchmarks.plan import Settings, group
+from benchmarks.processes import conduct
 from benchmarks.progress import Progress
 from benchmarks.records import command_line, write_record
 
@@ -36,19 +36,14 @@ MINUTES = 20
 def groups(settings, batches, threads):
     """Groups of both contenders: each network with each batch."""
     return [
-        Group(
-            tuple(
-                Case(
-                    "video_network",
-                    network,
-                    contender,
-                    batch=batch,
-                    side=settings.side,
-                    frames=settings.frames,
-                    threads=threads,
-                )
-                for contender in CONTENDERS
-            )
+        group(
+            CONTENDERS,
+            part="video_network",
+            subject=network,
+            batch=batch,
+            side=settings.side,
+            frames=settings.frames,
+            threads=threads,
         )
         for network in settings.networks
         for batch in batches
@@ -59,11 +54,7 @@ def measure(settings, batches, threads):
     """The rows of both contenders, group by group."""
     plan = groups(settings, batches, threads)
     progress = Progress([1] * len(plan), 60 * MINUTES)
-    found = []
-    for group in plan:
-        progress.group(group.title)
-        found.append(Conductor(group, settings, progress).run())
-    return found
+    return list(conduct(plan, settings, progress))
 
 
 def _cells(row, name):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import input_pipeline, learning, records
+from benchmarks import input_pipeline, records
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +65,3 @@ def test_a_record_is_named_by_machine_and_measurement(monkeypatch, tmp_path):
         written = records.write_record(record, "learning", options)
         assert written == tmp_path / place
         assert json.loads(written.read_text()) == record
-
-
-def test_the_curves_of_both_networks_are_drawn(tmp_path):
-    rows = [
-        {"step": step, "loss": 2.0 / step, "val_top1_error": 0.9 / step}
-        for step in (1, 2)
-    ]
-    runs = [{"network": name, "epochs": rows} for name in learning.NETWORKS]
-    learning.draw(runs, tmp_path / "new" / "curves.png")
-    drawn = (tmp_path / "new" / "curves.png").read_bytes()
-    assert drawn.startswith(b"\x89PNG")
