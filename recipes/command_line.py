@@ -91,10 +91,8 @@ def parse(doc, settings, argv=None, presets=()):
         doc: the recipe's docstring; it is the help text.
         settings: those of the recipe.
         argv: the words, or None for those of the shell.
-        presets: `(path, value, tree)` for values that go with another one,
-            such as small ones with `--smoke`: where the setting at that path
-            has the value, the nested dictionary takes the place of the
-            recipe's own settings.
+        presets: `(path, value, tree)`: where the setting at that path has the
+            value, the tree takes the place of the recipe's own settings.
 
     Returns:
         Settings of the same type. A mistake ends the process with one line
@@ -191,12 +189,7 @@ def _read_as(complaint):
 
 
 def require(package, extra):
-    """Refuses to begin what cannot end without a package.
-
-    Args:
-        package: as it is imported.
-        extra: of ours that installs it.
-    """
+    """Refuses to begin what cannot end without a package; our extra has it."""
     if importlib.util.find_spec(package) is None:
         raise ImportError(
             f"{package} is not installed: pip install '.[{extra}]' in the clone"
@@ -207,8 +200,7 @@ def require(package, extra):
 def before_the_work():
     """Within this, what cannot be done is the user's to mend: a `Mistake`.
 
-    Data are opened and networks built in it; training stands outside, where
-    an error is ours and keeps its traceback.
+    Training stands outside, where an error is ours and keeps its traceback.
     """
     try:
         yield

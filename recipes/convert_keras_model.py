@@ -53,14 +53,7 @@ SMOKE = groups.smoke(widths=(16,), examples=32, epochs=1, further_epochs=1)
 
 
 def train(model, data, settings, further=None):
-    """SGD with momentum under a cosine to zero.
-
-    Args:
-        model: that is trained.
-        data: images and labels by split.
-        settings: of the recipe.
-        further: name of the network in its further training, or None.
-    """
+    """`further` is the network's name in its further training, or None."""
     epochs, rate = settings.epochs, settings.learning_rate
     if further:
         epochs = settings.further_epochs

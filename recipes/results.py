@@ -8,12 +8,9 @@ from recipes.lazy import export, keras_pyconv, tasks
 
 
 def keep(model, settings, **options):
-    """Writes the weights, and exports the model where that was asked for.
+    """Writes the weights, named as the model, and exports it if that was asked.
 
-    Args:
-        model: whose name the file of weights gets.
-        settings: with `training` and `run`.
-        **options: of `keras_pyconv.export.saved_model`.
+    Options are those of `keras_pyconv.export.saved_model`.
     """
     if fitting.is_first(model):
         write_weights(model, settings)

@@ -45,8 +45,7 @@ def option(default, help, *, flag=None, metavar=None, **about):
     Args:
         default: its value where nobody names another.
         help: what it is, for `--help`.
-        flag: name of the option, or several; None for the field's own. One
-            that is true or false has `--no-NAME` beside it.
+        flag: name of the option, or several; None for the field's own.
         metavar: what stands for the value in `--help`.
         **about: `decides=False` where the value cannot change the result of a
             run; `recorded=False` where it says nothing about the run at all;
@@ -167,12 +166,8 @@ def override(settings, *trees):
 
     Args:
         settings: a dataclass of settings.
-        *trees: values by path, or nested dictionaries, as a file of YAML has
-            them; the later ones have the last word.
-
-    Raises:
-        ValueError: a name that the settings do not have, or a value that is
-            not of the field's type.
+        *trees: values by path, or nested dictionaries; the later ones have
+            the last word.
     """
     values = dict(pair for tree in trees for pair in flat(tree))
     kinds = {field.path: field.kind for field in fields(settings)}
@@ -209,13 +204,7 @@ def nearest(word, known):
 
 
 def as_dict(settings, wanted="recorded"):
-    """`{path: value}` of the fields of which that is said, as YAML has them.
-
-    Args:
-        settings: a dataclass of settings.
-        wanted: `"recorded"`, or `"decides"` for those alone that can change
-            the result.
-    """
+    """`{path: value}` of what is `"recorded"` or `"decides"`, for YAML."""
     return {
         field.path: _plain(field.value)
         for field in fields(settings)
