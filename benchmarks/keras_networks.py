@@ -83,6 +83,13 @@ def _resnet50(case):
     )
 
 
+def _clips(case):
+    shape = (case.frames, case.side, case.side, 3)
+    return build_video_classifier(
+        case.subject, input_shape=shape, classes=CLIP_CLASSES
+    )
+
+
 BUILDERS = {
     "ours": _ours,
     "ours_no_onednn": _ours,
@@ -91,21 +98,23 @@ BUILDERS = {
 }
 
 
-def measured(case, build, shape, classes):
-    """One inference and one training step of a model, by name."""
+def steps(case):
+    """One inference and one training step, for `benchmarks.worker`."""
     if case.precision == "bf16":
         keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(1)
-    model = build()
+    build = _clips if case.part == "video_network" else BUILDERS[case.contender]
+    model = build(case)
     model.compile(
         keras.optimizers.SGD(0.01, momentum=0.9),
         "sparse_categorical_crossentropy",
     )
     random = np.random.default_rng(1)
+    shape = (case.batch, *model.input_shape[1:])
     inputs = keras.ops.convert_to_tensor(
-        random.normal(size=(case.batch, *shape)).astype("float32")
+        random.normal(size=shape).astype("float32")
     )
-    labels = random.integers(classes, size=case.batch)
+    labels = random.integers(model.output_shape[-1], size=case.batch)
 
     def training():
         # As `keras_pyconv.training` does: TensorFlow traces a step twice that
@@ -118,25 +127,3 @@ def measured(case, build, shape, classes):
         "inference": lambda: model.predict_on_batch(inputs),
         "training": training,
     }
-
-
-def _steps_of_clips(case):
-    shape = (case.frames, case.side, case.side, 3)
-
-    def build():
-        return build_video_classifier(
-            case.subject, input_shape=shape, classes=CLIP_CLASSES
-        )
-
-    return measured(case, build, shape, CLIP_CLASSES)
-
-
-def steps(case):
-    """The steps of a network of images or clips, for `benchmarks.worker`."""
-    if case.part == "video_network":
-        return _steps_of_clips(case)
-
-    def build():
-        return BUILDERS[case.contender](case)
-
-    return measured(case, build, (case.side, case.side, 3), CLASSES)

@@ -32,16 +32,11 @@ def speedup(ours, other, measure):
     return statistics.median(theirs / mine for mine, theirs in pairs)
 
 
-def _find(rows, **values):
-    for row in rows:
-        if all(row[key] == value for key, value in values.items()):
-            return row
-    return None
-
-
-def _ours(rows, row):
+def _beside(rows, row, contender):
+    """The row of a contender in the same conditions, or None."""
     keys = ("part", "subject", "precision", "device")
-    return _find(rows, contender="ours", **{key: row[key] for key in keys})
+    wanted = {"contender": contender, **{key: row[key] for key in keys}}
+    return next((one for one in rows if wanted.items() <= one.items()), None)
 
 
 def _number(value):
@@ -66,7 +61,7 @@ def _speed_cell(row, measure):
 
 
 def _ratio_cell(rows, row, measure):
-    ours = _ours(rows, row)
+    ours = _beside(rows, row, "ours")
     if ours is None or ours is row:
         return ""
     ratio = speedup(ours, row, measure)
@@ -100,9 +95,8 @@ def _table(rows, part, device, subject):
     lines = [_line(head), _line(["---"] * len(head))]
     for precision in PRECISIONS:
         for row in rows:
-            wanted = (part, device, subject, precision)
             keys = ("part", "device", "subject", "precision")
-            if tuple(row[key] for key in keys) != wanted:
+            if [row[key] for key in keys] != [part, device, subject, precision]:
                 continue
             cells = [row["title"], precision]
             for measure in measures:
@@ -122,10 +116,7 @@ def _verdict(target, rows, ours):
             return ours["problems"].get(target.measure, "not measured"), "no"
         reached = seconds <= target.bound
         return f"{seconds:.1f} s", "yes" if reached else "no"
-    keys = ("part", "subject", "precision", "device")
-    other = _find(
-        rows, contender=target.against, **{key: ours[key] for key in keys}
-    )
+    other = _beside(rows, ours, target.against)
     ratio = other and speedup(ours, other, target.measure)
     if ratio is None:
         return _unmeasured(target, ours, other)
