@@ -104,13 +104,13 @@ def measure(settings, validation, scores, sides):
 def main(argv=None):
     """Evaluates; returns `{side: Answers}`."""
     settings = command_line.parse(__doc__, SETTINGS, argv, (SMOKE,))
-    from recipes import classifiers
-
     with command_line.before_the_work():
         if not (settings.weights or settings.model or settings.run.smoke):
             raise ValueError(
                 "name --weights or --model; without them nothing is known"
             )
+        from recipes import classifiers
+
         if settings.confusion:
             command_line.require("matplotlib", extra="recipes")
         validation = sources.open_split(settings, settings.data.split)
