@@ -31,6 +31,7 @@ import dataclasses
 import pathlib
 
 from recipes import command_line, fitting, groups, networks, results, sources
+from recipes.lazy import tasks
 from recipes.settings import Part, option
 
 
@@ -63,14 +64,26 @@ def make_model(settings, classes, steps_per_epoch):
     """The network with the authors' initialization, compiled."""
     model = networks.make_classifier(settings, classes)
     rate = fitting.falling(settings, steps_per_epoch)
-    return fitting.compile_classifier(model, settings, rate)
+    model.compile(
+        optimizer=fitting.make_optimizer(settings, rate),
+        loss=tasks.Crossentropy(settings.training.label_smoothing),
+        weighted_metrics=[tasks.TopKError(1), tasks.TopKError(5)],
+    )
+    return model
 
 
 def main(argv=None):
     """Trains; returns the model and the figures of each epoch."""
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
-    trained = fitting.train(settings, sources.image_data, make_model)
-    return results.keep_classifier(settings, *trained)
+    model, data = fitting.prepare(settings, sources.image_data, make_model)
+    with fitting.run(settings, model, data) as run:
+        model.fit(
+            **run.fit_arguments,
+            validation_data=data.judged,
+            class_weight=data.class_weight,
+            callbacks=run.callbacks(fitting.callbacks(settings, run, data)),
+        )
+    return results.keep_classifier(settings, model, run, data)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ import dataclasses
 import pathlib
 
 from recipes import command_line, fitting, groups, networks, results, sources
-from recipes.lazy import datasets, training
+from recipes.lazy import datasets, tasks, training
 from recipes.settings import Rate, Share, option
 
 
@@ -82,14 +82,26 @@ def make_model(settings, classes, steps_per_epoch):
     """
     model = networks.make_classifier(settings, classes)
     rate = schedule(settings, steps_per_epoch)
-    return fitting.compile_classifier(model, settings, rate)
+    model.compile(
+        optimizer=fitting.make_optimizer(settings, rate),
+        loss=tasks.Crossentropy(settings.training.label_smoothing),
+        weighted_metrics=[tasks.TopKError(1), tasks.TopKError(5)],
+    )
+    return model
 
 
 def main(argv=None):
     """Trains; returns the model and the figures of each epoch."""
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
-    trained = fitting.train(settings, load_data, make_model)
-    return results.keep_classifier(settings, *trained)
+    model, data = fitting.prepare(settings, load_data, make_model)
+    with fitting.run(settings, model, data) as run:
+        model.fit(
+            **run.fit_arguments,
+            validation_data=data.judged,
+            class_weight=data.class_weight,
+            callbacks=run.callbacks(fitting.callbacks(settings, run, data)),
+        )
+    return results.keep_classifier(settings, model, run, data)
 
 
 if __name__ == "__main__":

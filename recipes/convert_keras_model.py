@@ -23,8 +23,8 @@ the filters of a plain network, which the paper does not try.
 import dataclasses
 import pathlib
 
-from recipes import command_line, digits, groups, results
-from recipes.lazy import keras, keras_pyconv
+from recipes import command_line, digits, fitting, groups, results
+from recipes.lazy import keras, keras_pyconv, training
 from recipes.settings import Natural, Positive, Rate, Share, as_dict, option
 
 
@@ -59,8 +59,19 @@ def train(model, data, settings, further=None):
         epochs = settings.further_epochs
         rate = settings.further_learning_rate
     print(f"\nTraining the {further or 'plain'} network for {epochs} epochs")
-    name = f"{further}_further" if further else "plain"
-    digits.fit(model, data["train"], settings, name, epochs, rate)
+    keras.utils.set_random_seed(settings.seed)
+    batches = digits.batches(*data["train"], settings)
+    fall = training.cosine_decay(rate, epochs * batches.steps_per_epoch)
+    model.compile(
+        keras.optimizers.SGD(fall, settings.momentum),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    folder = f"{further}_further" if further else "plain"
+    folder = settings.run.workdir / folder
+    length = {"epochs": epochs, "seed": settings.seed}
+    with fitting.open_run(folder, model, batches, settings, **length) as run:
+        model.fit(**run.fit_arguments, callbacks=run.callbacks())
 
 
 def accuracy(model, data):

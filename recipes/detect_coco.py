@@ -114,7 +114,14 @@ def make_model(settings, classes, steps_per_epoch):
 def main(argv=None):
     """Trains; returns the model and the figures of each epoch."""
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
-    model, run, data = fitting.train(settings, load_data, make_model, FIGURES)
+    model, data = fitting.prepare(settings, load_data, make_model)
+    with fitting.run(settings, model, data) as run:
+        model.fit(
+            **run.fit_arguments,
+            callbacks=run.callbacks(
+                fitting.callbacks(settings, run, data, FIGURES)
+            ),
+        )
     if run.finished:
         classes = data.train.classes
         signatures = export.detection_signatures(model, classes)

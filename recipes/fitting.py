@@ -1,10 +1,11 @@
 """How recipes train: devices, rates, optimizers, callbacks, the run."""
 
 import contextlib
+import dataclasses
 import importlib.util
 
 from recipes import command_line, pictures, sources
-from recipes.lazy import keras, tasks, training
+from recipes.lazy import keras, training
 from recipes.settings import as_dict, nearest, write
 
 # What a classifier is measured by after an epoch; the first watches over
@@ -12,21 +13,19 @@ from recipes.settings import as_dict, nearest, write
 CLASSIFIER_FIGURES = ("val_top1_error", "val_top5_error", "val_loss")
 
 
-def train(settings, load_data, make_model, figures=CLASSIFIER_FIGURES):
-    """Prepares data and model, and runs `fit`.
+def prepare(settings, load_data, make_model):
+    """What is needed to train; until here mistakes are the user's.
 
     Args:
         settings: with `training` and `run`.
         load_data: function of settings and strategy to `sources.Data`.
         make_model: function of settings, number of classes and steps of an
             epoch to the compiled model.
-        figures: what is measured after an epoch, such as `val_loss`; the
-            first is what `--patience` watches where no metric is named.
 
     Returns:
-        The model, the `training.Run` and the data.
+        The model and the data, whose `judged` is what `fit` validates on.
     """
-    wanted, place = settings.training, settings.run
+    wanted = settings.training
     # The preparation of data draws numbers too, but only once.
     with command_line.before_the_work():
         strategy = start(settings)
@@ -40,6 +39,14 @@ def train(settings, load_data, make_model, figures=CLASSIFIER_FIGURES):
         judged = data.judged and training.validation_data(
             data.judged, wanted.batch_size, strategy
         )
+        weights = sources.class_weights(settings, data.train)
+    return model, dataclasses.replace(data, judged=judged, class_weight=weights)
+
+
+@contextlib.contextmanager
+def run(settings, model, data):
+    """`training.Run` of the settings; says at its end what was broken."""
+    wanted, place = settings.training, settings.run
     with open_run(
         place.workdir,
         model,
@@ -51,17 +58,10 @@ def train(settings, load_data, make_model, figures=CLASSIFIER_FIGURES):
         seed=wanted.seed,
         save_every_steps=place.save_every,
         stop_after_steps=place.stop_after,
-    ) as run:
-        asked = callbacks(settings, run, figures)
-        model.fit(
-            **run.fit_arguments,
-            validation_data=judged,
-            class_weight=sources.class_weights(settings, data.train),
-            callbacks=run.callbacks([*data.callbacks, *asked]),
-        )
+    ) as opened:
+        yield opened
     if data.broken and is_first(model):
         print(data.broken)
-    return model, run, data
 
 
 def start(settings):
@@ -144,22 +144,16 @@ def _one_optimizer(wanted, rate, **named):
     return optimizer
 
 
-def compile_classifier(model, settings, rate, **others):
-    """Compiles to the loss and the errors of a classifier."""
-    model.compile(
-        optimizer=make_optimizer(settings, rate, **others),
-        loss=tasks.Crossentropy(settings.training.label_smoothing),
-        weighted_metrics=[tasks.TopKError(1), tasks.TopKError(5)],
-    )
-    return model
-
-
 # Callbacks --------------------------------------------------------------------
 
 
-def callbacks(settings, run, figures):
-    """What the settings ask for, and the logs of a run; see `train`."""
-    wanted, model, found = settings.training, run.model, []
+def callbacks(settings, run, data, figures=CLASSIFIER_FIGURES):
+    """Those of the data, what the settings ask for, and the logs of a run.
+
+    Of `figures`, which are measured after an epoch, the first is what
+    `--patience` watches where no metric is named.
+    """
+    wanted, model, found = settings.training, run.model, [*data.callbacks]
     with command_line.before_the_work():
         watched = _watched(wanted.keep_best or figures[0], figures)
     if wanted.ema:

@@ -19,8 +19,8 @@ import dataclasses
 import pathlib
 import time
 
-from recipes import command_line, digits, groups, results
-from recipes.lazy import keras, keras_pyconv, np
+from recipes import command_line, digits, fitting, groups, results
+from recipes.lazy import keras, keras_pyconv, np, training
 from recipes.settings import Natural, Positive, Rate, Share, as_dict, option
 
 CLASSES = 10  # digits
@@ -67,22 +67,31 @@ def make_model(name, image_shape):
 def train(name, data, settings):
     """Trains one network; returns it, its history, and seconds a step."""
     keras.utils.set_random_seed(settings.seed)
+    batches = digits.batches(*data["train"][:2], settings)
     model, ends = make_model(name, data["train"][0].shape[1:]), []
+    steps = settings.epochs * batches.steps_per_epoch
+    warmup = settings.warmup_epochs * batches.steps_per_epoch
+    rate = training.cosine_decay(
+        settings.learning_rate, steps, min(warmup, steps - 1)
+    )
+    model.compile(
+        keras.optimizers.SGD(
+            rate, settings.momentum, weight_decay=settings.weight_decay
+        ),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
     timer = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
     )
-    run = digits.fit(
-        model,
-        data["train"][:2],
-        settings,
-        name,
-        settings.epochs,
-        settings.learning_rate,
-        warmup=settings.warmup_epochs,
-        weight_decay=settings.weight_decay,
-        callbacks=[timer],
-        validation=data["test"][:2],
-    )
+    folder = settings.run.workdir / name
+    length = {"epochs": settings.epochs, "seed": settings.seed}
+    with fitting.open_run(folder, model, batches, settings, **length) as run:
+        model.fit(
+            **run.fit_arguments,
+            validation_data=data["test"][:2],
+            callbacks=run.callbacks([timer]),
+        )
     # Of a training that had ended before no step is left to time.
     seconds = np.median(np.diff(ends)) if len(ends) > 1 else np.nan
     return model, run.history, float(seconds)

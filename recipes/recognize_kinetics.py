@@ -31,7 +31,7 @@ import dataclasses
 import pathlib
 
 from recipes import command_line, fitting, groups, videos
-from recipes.lazy import keras_pyconv
+from recipes.lazy import keras_pyconv, tasks
 from recipes.settings import Part, option
 
 
@@ -84,7 +84,12 @@ def make_model(settings, classes, steps_per_epoch):
     """The network, compiled."""
     model = make_network(settings, classes)
     rate = fitting.falling(settings, steps_per_epoch)
-    return fitting.compile_classifier(model, settings, rate)
+    model.compile(
+        optimizer=fitting.make_optimizer(settings, rate),
+        loss=tasks.Crossentropy(settings.training.label_smoothing),
+        weighted_metrics=[tasks.TopKError(1), tasks.TopKError(5)],
+    )
+    return model
 
 
 def only_test(settings):
@@ -102,7 +107,14 @@ def main(argv=None):
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
     if settings.only_test:
         return only_test(settings)
-    model, run, data = fitting.train(settings, videos.load_data, make_model)
+    model, data = fitting.prepare(settings, videos.load_data, make_model)
+    with fitting.run(settings, model, data) as run:
+        model.fit(
+            **run.fit_arguments,
+            validation_data=data.judged,
+            class_weight=data.class_weight,
+            callbacks=run.callbacks(fitting.callbacks(settings, run, data)),
+        )
     errors = None
     if run.finished and fitting.is_first(model):
         videos.keep(model, settings, data.train.classes)

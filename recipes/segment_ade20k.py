@@ -126,7 +126,15 @@ def make_model(settings, classes, steps_per_epoch):
 
 def train(settings):
     """Trains; returns the model and the figures of each epoch."""
-    model, run, data = fitting.train(settings, load_data, make_model, FIGURES)
+    model, data = fitting.prepare(settings, load_data, make_model)
+    with fitting.run(settings, model, data) as run:
+        model.fit(
+            **run.fit_arguments,
+            validation_data=data.judged,
+            callbacks=run.callbacks(
+                fitting.callbacks(settings, run, data, FIGURES)
+            ),
+        )
     if run.finished:
         labels = data.train.classes
         signatures = export.segmentation_signatures(model, labels=labels)

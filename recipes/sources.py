@@ -18,6 +18,7 @@ class Data:
         batches: function of a step to batches of `train`, see `training.Run`.
         judged: function of a batch size to batches of `validation`.
         callbacks: those that the data need.
+        class_weight: of `fit`, by label.
         broken: what of `train` could not be read, printed in the end.
     """
 
@@ -26,6 +27,7 @@ class Data:
     batches: object
     judged: object = None
     callbacks: tuple = ()
+    class_weight: object = None
     broken: object = None
 
 

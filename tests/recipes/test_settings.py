@@ -121,3 +121,21 @@ def test_a_record_has_null_where_there_is_no_number(tmp_path):
     rows = [{"iou": float("nan")}, (np.float64("inf"), 1.5)]
     results.write_record(path, rows=rows)
     assert json.loads(path.read_text())["rows"] == [{"iou": None}, [None, 1.5]]
+
+
+TRAINING = [
+    "classify_imagenet",
+    "classify_imagenet_cutmix",
+    "convert_keras_model",
+    "detect_coco",
+    "finetune_folder",
+    "quickstart",
+    "recognize_kinetics",
+    "segment_ade20k",
+]
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_a_recipe_that_trains_compiles_and_fits_before_the_reader(name):
+    text = (FOLDER / f"{name}.py").read_text()
+    assert "model.compile(" in text and "model.fit(" in text
