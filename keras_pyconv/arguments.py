@@ -171,8 +171,8 @@ def texts(name, value) -> tuple[str, ...]:
 
 def iterable(name, value):
     """What can be walked through, but no text."""
-    good = hasattr(value, "__iter__") and not isinstance(
-        value, (str, bytes, dict, type)
+    good = hasattr(value, "__iter__") and not (
+        isinstance(value, (str, bytes, dict, type)) or _is_symbolic(value)
     )
     return check(name, value, good, "an iterable, such as a list", TypeError)
 
@@ -344,6 +344,11 @@ def is_tensor(value) -> bool:
     return hasattr(value, "shape") and dtype.startswith(known)
 
 
+def _is_symbolic(value):
+    """Whether it is a place in a Keras model, which holds no numbers."""
+    return type(value).__name__ == "KerasTensor"
+
+
 def tensor(name, value, ranks=()):
     """A tensor or an array of numbers, of one of some ranks."""
     rule = "a tensor or an array of numbers"
@@ -353,7 +358,9 @@ def tensor(name, value, ranks=()):
 
 
 def tensor_like(name, value, ranks=()):
-    """A tensor, or what NumPy makes an array of numbers of."""
+    """A tensor that holds numbers, or what NumPy makes an array of."""
+    rule = "a tensor that holds numbers"
+    check(name, value, not _is_symbolic(value), rule, TypeError)
     if not is_tensor(value):
         value = array(name, value)
     return tensor(name, value, ranks)

@@ -46,7 +46,10 @@ class ExtraLayer:
     padding: str = "same"
 
     def __post_init__(self):
-        row = f"ExtraLayer of {shown(self.filters)} filters"
+        row = (
+            f"ExtraLayer of {shown(self.filters)} filters, "
+            f"bottleneck={shown(self.bottleneck)}"
+        )
         check_fields(self, row)
         check_choice(row, PADDINGS, padding=self.padding)
         check_pyramid(row, self.levels, self.bottleneck, self.filters)

@@ -11,6 +11,7 @@ are our reconstructions: the stem, the reductions and the numbers of blocks
 are kept, the widths were searched for.
 """
 
+import math
 from dataclasses import dataclass
 
 from keras_pyconv.architectures.levels import (
@@ -68,6 +69,9 @@ class Pyramid:
 
     def __post_init__(self):
         check_fields(self)
+        row = f"Pyramid of filters={self.filters}"
+        channels = math.lcm(*(level.groups for level in self.pyramid))
+        check_pyramid(row, self.pyramid, channels, self.filters)
 
     @property
     def levels(self) -> tuple[tuple, ...]:

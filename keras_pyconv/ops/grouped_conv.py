@@ -121,7 +121,7 @@ def _levels(kernels, groups, strides, padding, dilation_rate):
     if len(kernels) != len(groups):
         raise ValueError(
             "`kernels` and `groups` must have one entry a level. Received: "
-            f"{len(kernels)} kernels, {len(groups)} numbers of groups"
+            f"{len(kernels)} kernels, groups={shown(groups)}"
         )
     sizes = [kernel.shape[:-2] for kernel in kernels]
     largest = [max(axis) for axis in zip(*sizes)]
@@ -301,8 +301,8 @@ def pyramid_conv(
         ValueError: As `grouped_conv`, or if the two lists differ in length.
     """
     instance("kernels", kernels, (list, tuple))
-    for kernel in kernels:
-        tensor("kernels", kernel, (3, 4, 5))
+    for place, kernel in enumerate(kernels):
+        tensor(f"kernels[{place}]", kernel, (3, 4, 5))
     tensor("inputs", inputs, (len(kernels[0].shape),) if kernels else ())
     integers("groups", groups)
     way, target = targeted(way, target)

@@ -8,7 +8,7 @@ from functools import cache
 
 from keras_pyconv.architectures import RECORDS
 from keras_pyconv.architectures.levels import check, check_fields
-from keras_pyconv.arguments import instance
+from keras_pyconv.arguments import instance, text
 from keras_pyconv.complexity import Complexity, complexity
 
 
@@ -47,6 +47,7 @@ class Row:
 
     def __post_init__(self):
         check_fields(self)
+        text("label", self.label)
 
 
 @dataclass(frozen=True)

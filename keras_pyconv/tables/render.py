@@ -9,7 +9,7 @@ import io
 from collections.abc import Mapping
 from itertools import zip_longest
 
-from keras_pyconv.arguments import instance, one_of
+from keras_pyconv.arguments import check, instance, one_of
 from keras_pyconv.complexity.grid import grid
 from keras_pyconv.tables.records import Table, count
 
@@ -40,6 +40,8 @@ def cells(
     instance("table", table, Table)
     if measured is not None:
         instance("measured", measured, Mapping)
+        good = all(isinstance(key, tuple) for key in measured)
+        check("measured", measured, good, "by (network, size)", TypeError)
     return [_cells(table, row, measured) for row in table.rows]
 
 

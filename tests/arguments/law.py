@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import io
 import pathlib
+import re
 import time
 import traceback
 import types
@@ -77,14 +78,20 @@ def _is_named(value, message):
     tokens = {shown(value)[:12], repr(value)[:10], str(value)[:10]}
     # Lists and arrays may be told as the tuples that they are taken for.
     tokens |= {repr(plain(value))[:6]}
-    tokens |= {type(value).__name__, str(tuple(shape))} if shape else set()
+    if shape is not None:
+        tokens |= {type(value).__name__, str(tuple(shape))}
     # Models and layers go by their names.
     tokens |= {getattr(value, "name", None)}
     # Bounds write large numbers with commas; empty values show themselves.
-    return repr(value)[:20] in message or any(
+    if repr(value)[:20] in message or any(
         isinstance(token, str) and token and token in message
         for token in tokens
-    )
+    ):
+        return True
+    # Of a list an entry may be told, by its place.
+    entries = value if isinstance(value, (list, tuple)) else ()
+    told = re.search(r"`\w+\[\d+\]`", message)
+    return bool(told) and any(_is_named(entry, message) for entry in entries)
 
 
 def _fault_of(error, call, value):

@@ -510,7 +510,11 @@ row(
     stride=kind(1, accepts=is_count),
     padding=choice("same", "valid"),
 )
-row("architectures.Pyramid", filters=_WIDTH, pyramid=_LEVELS)
+row(
+    "architectures.Pyramid",
+    filters=_WIDTH,
+    pyramid=kind(Value("PYRAMIDS[2]", lambda: architectures.PYRAMIDS[2])),
+)
 row("architectures.Pool", kind=choice("max", "average"))
 _BRANCHES = kind(Value("branches", lambda: ((Conv(4),), (Conv(4),))))
 row("architectures.Mixed", name=_TEXT, branches=_BRANCHES)
@@ -878,7 +882,7 @@ _CONVERTIBLE = {
         accepts=lambda v: (
             is_whole(v) and 1 <= v <= 4 or v in ({},)
             if not hasattr(v, "shape")
-            else is_whole(v)
+            else np.ndim(v) == 0 and is_whole(v.item())
         ),
     ),
     "min_kernel": kind(3, 5, accepts=lambda v: is_whole(v) and v >= 3),

@@ -339,7 +339,7 @@ _ID = kind(
     "a",
     7.0,
     accepts=lambda v: is_whole(v)
-    and abs(v) < 2**63
+    and -(2**63) <= v < 2**63
     or isinstance(v, str)
     or isinstance(v, float)
     and v.is_integer()
@@ -411,7 +411,11 @@ row(
         and all(map(is_count, v)),
     ),
     boxes=_boxes_of(),
-    labels=_one_each([0], [1], wrong=([[1]], [0, 1], ["a"], [7], [0.5])),
+    labels=kind(
+        [0],
+        accepts=lambda v: isinstance(v, list) and v == [1],
+        wrong=([[1]], [0, 1], ["a"], [7], [0.5]),
+    ),
     # As in COCO's files, where they are 0 or 1.
     crowds=kind(
         [True],
@@ -466,7 +470,12 @@ row(
     "tasks.coco_numbers",
     truth=_TRUTH,
     results=_RESULTS,
-    image_ids=kind([1], optional=True, wrong=([7], [])),
+    image_ids=kind(
+        [1],
+        optional=True,
+        accepts=lambda v: isinstance(v, list) and v == [1],
+        wrong=([7], []),
+    ),
 )
 row(
     "tasks.detection.ap_by_area",
@@ -514,7 +523,7 @@ _PROTOCOL = kind(
 _SEGMENTER = kind(
     things.segmenter, wrong=(things.dense_model, things.classifier)
 )
-_COLORS = kind(Value("colors", lambda: segmentation.palette(5)), optional=True)
+_COLORS = kind(Value("colors", lambda: segmentation.palette(3)), optional=True)
 row(
     "segment",
     model=_SEGMENTER,

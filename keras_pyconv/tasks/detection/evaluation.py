@@ -69,6 +69,7 @@ def _checked(image_id, boxes, least_side, **columns):
         f"The boxes (ymin, xmin, ymax, xmax) {what}", boxes, (None, 4)
     )
     ymin, xmin, ymax, xmax = boxes.astype("float64").T
+    given = boxes
     boxes = np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1)
     columns = {
         name: _numbers_of(f"The {name} {what}", column, (len(boxes),))
@@ -79,8 +80,7 @@ def _checked(image_id, boxes, least_side, **columns):
     if wrong.size:
         raise ValueError(
             f"The boxes {what} must have ymin < ymax and xmin < xmax. Received "
-            f"in row {wrong[0]}, as x, y, width, height: "
-            f"{boxes[wrong[0]].tolist()}"
+            f"in row {wrong[0]}: {given[wrong[0]].tolist()}"
         )
     return boxes, columns
 

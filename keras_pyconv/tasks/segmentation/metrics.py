@@ -92,13 +92,15 @@ def confusion_counts(truth, answers, classes, ignored=IGNORED, axis=-1):
     arguments.tensor_like("answers", answers)
     truth = ops.cast(ops.convert_to_tensor(truth), "int32")
     answers = ops.convert_to_tensor(answers)
-    if "float" in keras.backend.standardize_dtype(answers.dtype):
-        answers = ops.argmax(answers, axis=axis)
-    if len(truth.shape) == len(answers.shape) + 1:
-        truth = ops.squeeze(truth, axis)
-    if len(truth.shape) != len(answers.shape):
+    scored = "float" in keras.backend.standardize_dtype(answers.dtype)
+    rank = len(answers.shape) - scored
+    if len(truth.shape) not in (rank, rank + 1):
         rule = f"of the shape of `truth`, {tuple(truth.shape)}"
         arguments.refuse("answers", answers, rule)
+    if scored:
+        answers = ops.argmax(answers, axis=axis)
+    if len(truth.shape) > rank:
+        truth = ops.squeeze(truth, axis)
     answers = ops.reshape(ops.cast(answers, "int32"), (-1,))
     truth = ops.reshape(truth, (-1,))
     inside = ops.logical_and(truth >= 0, truth < classes)

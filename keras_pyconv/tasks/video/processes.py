@@ -11,6 +11,7 @@ import queue
 from keras_pyconv import arguments
 from keras_pyconv.children import Child, ChildEnded
 from keras_pyconv.tasks.video import files
+from keras_pyconv.tasks.video.decoding import TASKS
 
 TIMEOUT_SECONDS = 120.0  # without an answer
 _FUNCTION = "keras_pyconv.tasks.video.decoding:decode"
@@ -47,7 +48,7 @@ class Decoders:
             files.UnreadableVideo: if the file cannot be read.
             ImportError: if PyAV is not installed.
         """
-        arguments.text("task", task)
+        arguments.one_of("task", task, TASKS)
         path = os.fspath(arguments.path("path", path))
         process = self._idle.get()
         try:
