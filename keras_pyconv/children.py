@@ -20,7 +20,7 @@ import threading
 import time
 import types
 import weakref
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, Pipe
 
 # What TensorFlow logs on the error stream, whether or not it goes well.
 _LOG_LINE = re.compile(
@@ -60,21 +60,22 @@ class Child:
         self, function, environment=None, bare=False, keep_output=True
     ):
         environment = {**os.environ, **(environment or {})}
-        self._output = tempfile.TemporaryFile() if keep_output else None
-        self._process = subprocess.Popen(
-            # -P: what lies in the working directory must not hide modules.
-            [
-                *(sys.executable, "-P", __file__, _root(function), function),
-                *(str(os.getpid()), *["bare"] * bare),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._output or subprocess.DEVNULL,
-            env={k: v for k, v in environment.items() if v is not None},
-        )
-        self._requests = _taken(self._process.stdin, readable=False)
-        self._answers = _taken(self._process.stdout, writable=False)
-        opened = self._requests, self._answers, self._output
+        kept = tempfile.TemporaryFile() if keep_output else None
+        self._output = kept or open(os.devnull, "r+b")
+        self._connection, theirs = Pipe()
+        # -P: what lies in the working directory must not hide modules.
+        command = [sys.executable, "-P", __file__, _root(function), function]
+        command += [str(theirs.fileno()), str(os.getpid()), *["bare"] * bare]
+        with theirs:
+            self._process = subprocess.Popen(
+                command,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
+                env={k: v for k, v in environment.items() if v is not None},
+            )
+        opened = self._connection, self._output
         self._end = weakref.finalize(self, _stop, self._process, opened)
 
     def __enter__(self):
@@ -90,7 +91,7 @@ class Child:
     def send(self, *arguments, **named):
         """Asks, without waiting for the answer."""
         try:
-            self._requests.send((arguments, named))
+            self._connection.send((arguments, named))
         except OSError:
             pass  # The process has ended, and `receive` says how.
 
@@ -102,8 +103,8 @@ class Child:
             ChildEnded: the process ended.
         """
         try:
-            if self._answers.poll(timeout):
-                return self._answers.recv()
+            if self._connection.poll(timeout):
+                return self._connection.recv()
         except (EOFError, OSError):
             raise self._ended() from None
         self.stop()
@@ -120,7 +121,7 @@ class Child:
 
     def _ended(self):
         code, output = self._process.wait(), b""
-        if self._output and not self._output.closed:
+        if not self._output.closed:
             self._output.seek(0)
             output = self._output.read()
         return ChildEnded(code, output.decode(errors="replace"))
@@ -130,8 +131,7 @@ def _stop(process, opened):
     process.kill()
     process.wait()
     for file in opened:
-        if file:
-            file.close()
+        file.close()
 
 
 def call(function, *arguments, environment=None, timeout=None):
@@ -145,13 +145,6 @@ def _root(function):
     package = re.split("[.:]", function)[0]
     spec = importlib.util.find_spec(package)
     return str(pathlib.Path(spec.submodule_search_locations[0]).parent)
-
-
-def _taken(stream, **way):
-    """A connection that takes the place of a stream of bytes."""
-    connection = Connection(os.dup(stream.fileno()), **way)
-    stream.close()
-    return connection
 
 
 def _without_packages(root, module):
@@ -170,14 +163,11 @@ def _end_with(parent):
     os._exit(1)
 
 
-def _main(root, function, parent, bare=""):
+def _main(root, function, number, parent, bare=""):
     watch = threading.Thread(target=_end_with, args=[int(parent)], daemon=True)
     watch.start()
-    answers = Connection(os.dup(1), readable=False)
-    requests = Connection(os.dup(0), writable=False)
-    os.dup2(2, 1)
-    with open(os.devnull) as nothing:
-        os.dup2(nothing.fileno(), 0)
+    os.set_inheritable(int(number), False)
+    connection = Connection(int(number))
     module, _, name = function.partition(":")
     if bare:
         _without_packages(root, module)
@@ -186,10 +176,10 @@ def _main(root, function, parent, bare=""):
     function = getattr(importlib.import_module(module), name)
     while True:
         try:
-            arguments, named = requests.recv()
+            arguments, named = connection.recv()
         except EOFError:
             return
-        answers.send(function(*arguments, **named))
+        connection.send(function(*arguments, **named))
 
 
 if __name__ == "__main__":
