@@ -97,11 +97,7 @@ def integers(name, value, length=None) -> tuple[int, ...]:
 
 
 def number(name, value, at_least=-math.inf, at_most=math.inf, above=None):
-    """A finite real number within bounds.
-
-    Args:
-        above: what it must exceed, instead of `at_least`.
-    """
+    """A finite real number within bounds; it must exceed `above`."""
     rule = "a finite number"
     if above is not None:
         rule, at_least = f"{rule} above {above:g}", above
@@ -298,10 +294,7 @@ def folder(name, value) -> pathlib.Path:
 
 
 def fits(value, kind) -> bool:
-    """Whether a value is of the kind that an annotation says.
-
-    Integers are positive ones, and numbers are finite.
-    """
+    """Whether a value is of an annotated kind; integers are positive."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return any(fits(value, one) for one in inner)
@@ -379,13 +372,9 @@ def normalization(mean, deviation):
 def array(
     name, value, ndim=None, kinds="fiub", last=None, rule="an array of numbers"
 ):
-    """Numbers as a NumPy array.
+    """Numbers as a NumPy array; `last` is the size of its last axis.
 
-    Args:
-        ndim: how many axes it must have, or a tuple of such numbers.
-        kinds: NumPy's letters of the kinds of dtypes that are meant.
-        last: the size of the last axis.
-        rule: what it must be, for a message.
+    `kinds` are NumPy's letters for dtypes, `ndim` one rank or several.
     """
     import numpy as np
 

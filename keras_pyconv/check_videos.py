@@ -9,6 +9,7 @@ turned, of varying rate) is listed and can be trained on.
 """
 
 import argparse
+import contextlib
 import csv
 import pathlib
 import sys
@@ -38,15 +39,9 @@ def _arguments(argv):
         "--timeout",
         type=float,
         default=600,
-        metavar="SECONDS",
-        help="that one file may take (%(default)s)",
+        help="seconds that one file may take (%(default)s)",
     )
-    parser.add_argument(
-        "--report",
-        type=pathlib.Path,
-        metavar="CSV",
-        help="write what is listed to this file as well",
-    )
+    parser.add_argument("--report", help="a CSV, written as well")
     return parser, parser.parse_args(argv)
 
 
@@ -56,7 +51,7 @@ def check_videos(paths, decoders, progress):
     Args:
         paths: of files or folders of frames.
         decoders: the `Decoders`.
-        progress: called after each video with 1.
+        progress: called with 1 after each video.
     """
 
     def look(path):
@@ -88,11 +83,9 @@ def main(argv=None):
     if not paths:
         parser.error(f"{options.source} holds no videos")
     bar = Bar(len(paths), unit_name="video")
-    decoders = Decoders(options.processes, options.timeout)
-    try:
+    limits = options.processes, options.timeout
+    with contextlib.closing(Decoders(*limits)) as decoders:
         rows = list(check_videos(paths, decoders, bar.add))
-    finally:
-        decoders.close()
     for row in rows:
         print(" | ".join(row))
     useless = sum(verdict == "useless" for _, verdict, _ in rows)

@@ -26,20 +26,14 @@ _SHOWN = 4  # endings that a message names
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """A kind of data file.
-
-    Attributes:
-        plural: what several are called.
-        endings: of the names of its files, in lower case.
-        beginning: what the bytes of a file without an ending must begin with.
-    """
+    """A kind of data file, by its ending, or its first bytes without one."""
 
     plural: str
     endings: tuple[str, ...]
     beginning: re.Pattern = dataclasses.field(repr=False)
 
     def matches(self, path) -> bool:
-        """Whether a file is of this kind, by its ending or first bytes."""
+        """Whether a file is of this kind."""
         ending = os.path.splitext(path)[1].lower()
         if ending:
             return ending in self.endings
@@ -106,11 +100,7 @@ class Listing:
         self._listed = [os.path.realpath(root)]
 
     def folders(self) -> list[str]:
-        """Names of the folders that lie directly in the root, sorted.
-
-        Raises:
-            ValueError: a name is not UTF-8, so that it can name no class.
-        """
+        """Names of the folders that lie directly in the root, sorted."""
         files, folders = self._entries(self.root)
         loose = [file.path for file in files if self._kind(file.path)]
         if loose:
@@ -131,12 +121,8 @@ class Listing:
         return _paths(self.walk(place))
 
     def walk(self, place=None):
-        """Yields each folder with what lies directly in it, from the top down.
-
-        Yields:
-            The path of a folder, and a dictionary of the names of its data
-            files by `Kind`, sorted.
-        """
+        """Yields the path of each folder, from the top down, and a dictionary
+        of the sorted names of its data files by `Kind`."""
         waiting = [os.fspath(place or self.root)]
         while waiting:
             place = waiting.pop()

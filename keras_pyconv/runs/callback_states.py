@@ -1,10 +1,11 @@
 """What callbacks remember.
 
 A callback with `get_state` and `set_state` says itself what that is. Of
-another, it is the attributes that are plain data and that are no longer what
-they were when training began.
+another, it is the attributes that are plain data and that have changed since
+training began.
 """
 
+import collections
 import copy
 import pathlib
 
@@ -52,25 +53,20 @@ def _flush(callback):
 
 
 def _accessors(callback):
-    """Functions of the callback that get and set its state, or None."""
+    """Functions of the callback that get and set its state, or Nones."""
     kind = type(callback)
     if hasattr(kind, "get_state") and hasattr(kind, "set_state"):
         return kind.get_state, kind.set_state
     if isinstance(callback, keras.callbacks.CSVLogger):
         # Its file has rows of epochs that a checkpoint has not.
         return _table, _set_table
-    return None
+    return None, None
 
 
 class CallbackStates:
-    """The states of callbacks, from the beginning of training on.
+    """The states of callbacks; `say` is told once of what cannot be kept."""
 
-    Args:
-        callbacks: Keras callbacks.
-        say: function of a string, told once of what cannot be kept.
-    """
-
-    def __init__(self, callbacks, say=print):
+    def __init__(self, callbacks, say):
         self._callbacks, self._say = callbacks, say
         self._marks, self._told = [], set()
 
@@ -86,12 +82,8 @@ class CallbackStates:
         states = []
         for callback, before in zip(self._callbacks, self._marks):
             _flush(callback)
-            accessors = _accessors(callback)
-            state = (
-                accessors[0](callback)
-                if accessors
-                else self._changed(callback, before)
-            )
+            get, _ = _accessors(callback)
+            state = get(callback) if get else self._changed(callback, before)
             states.append({"class": type(callback).__name__, "state": state})
         return states
 
@@ -120,16 +112,15 @@ class CallbackStates:
 
     def restore(self, states):
         """Gives what `read` gave to the callbacks of the same classes."""
-        kept = {}
-        for state in states:
-            kept.setdefault(state["class"], []).append(state["state"])
+        kept = collections.defaultdict(list)
+        # It may be restored once more, as it was.
+        for state in copy.deepcopy(states):
+            kept[state["class"]].append(state["state"])
         for callback in self._callbacks:
-            of_class = kept.get(type(callback).__name__)
-            if of_class:
-                # It may be restored once more, as it was.
-                state = copy.deepcopy(of_class.pop(0))
-                accessors = _accessors(callback)
-                if accessors:
-                    accessors[1](callback, state)
-                else:
-                    vars(callback).update(state)
+            of_class, (_, put) = kept[type(callback).__name__], _accessors(
+                callback
+            )
+            if of_class and put:
+                put(callback, of_class.pop(0))
+            elif of_class:
+                vars(callback).update(of_class.pop(0))

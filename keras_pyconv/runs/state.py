@@ -1,10 +1,9 @@
 """All that a model in training is made of at one step, as arrays.
 
-The fact a reader would get wrong: besides the weights and the optimizer's
-velocities these are the seeds of dropout and the like, the sums behind the
-epoch's loss and accuracy, and the states of Python's and NumPy's own
-generators. TensorFlow's stateful random operations have a state that cannot be
-read; Keras's layers do not use them.
+The fact a reader would get wrong: these are also the seeds of dropout and the
+like, the sums behind the epoch's loss and accuracy, and the states of Python's
+and NumPy's own generators. The state of TensorFlow's stateful random operations
+cannot be read; Keras's layers do not use them.
 """
 
 import itertools
@@ -107,10 +106,7 @@ class State:
                 return apart[id(variable)]
             return keras.ops.convert_to_numpy(variable)
 
-        state = {
-            name: list(map(array, group))
-            for name, group in self._groups.items()
-        }
+        state = {n: list(map(array, g)) for n, g in self._groups.items()}
         state["generators"] = random.getstate(), np.random.get_state()
         return state
 
@@ -138,16 +134,16 @@ class State:
         loss = float(self._model.get_metrics_result().get("loss", 0.0))
         if not math.isfinite(loss):
             raise FloatingPointError(
-                f"The loss is {loss} at step {step}. Nothing is saved, so the "
-                "checkpoints before it stay. A lower rate, a longer warm-up or "
-                "another precision may help."
+                f"The loss is {loss} at step {step}. Nothing is saved, and the "
+                "same command goes on from the last checkpoint. A lower rate, "
+                "a longer warm-up or another precision may help."
             )
 
     def check_finite(self, state, step):
         """Refuses to keep what nobody could go on from; names some of it.
 
-        The sums of metrics are left out: they begin anew with every epoch, and
-        a figure may be NaN where there was nothing to count.
+        A figure may be NaN where there was nothing to count, until the epoch
+        ends.
         """
         pairs = self._pairs(state, ("model", "optimizer"))
         wrong = [
@@ -160,11 +156,10 @@ class State:
             raise FloatingPointError(
                 f"NaN or infinity at step {step} in {len(wrong)} of "
                 f"{len(pairs)} variables: {', '.join(wrong[:SHOWN])}{more}. "
-                "Nothing is saved, so the checkpoints before it stay, and the "
-                "same command goes on from the last one. Look for NaN in the "
-                "data of the steps since then; else a lower rate, a longer "
-                "warm-up, gradients clipped by their norm or another precision "
-                "may help."
+                "Nothing is saved, and the same command goes on from the last "
+                "checkpoint. Look for NaN in the data of the steps since then; "
+                "else a lower rate, a longer warm-up, clipped gradients or "
+                "another precision may help."
             )
 
     def differences(self, state):
@@ -174,15 +169,13 @@ class State:
             for name, variables in self._groups.items()
             if len(state[name]) != len(variables)
         ]
-        return (
-            counts
-            or [
-                f"{variable.path}: {tuple(array.shape)} there, "
-                f"{tuple(variable.shape)} here"
-                for variable, array in self._pairs(state)
-                if not _fits(array, variable)
-            ][:5]
-        )
+        if counts:
+            return counts
+        wrong = (pair for pair in self._pairs(state) if not _fits(*pair))
+        return [
+            f"{variable.path}: {array.shape} there, {variable.shape} here"
+            for variable, array in itertools.islice(wrong, 5)
+        ]
 
 
 def _count_not_finite(array):
@@ -192,7 +185,7 @@ def _count_not_finite(array):
     return int(array.size - np.count_nonzero(np.isfinite(array)))
 
 
-def _fits(array, variable):
+def _fits(variable, array):
     shape = tuple(variable.shape)
     # What differs between devices has an axis of them before its own.
     fits = shape in (array.shape, array.shape[1:])

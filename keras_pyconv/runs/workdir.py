@@ -1,10 +1,8 @@
 """A run's folder: what made it, and that one process writes there at a time.
 
-The fact a reader would get wrong: constants are compared, versions are not. A
-folder whose run was started with another rate is refused; one that was started
-with another TensorFlow goes on with a message, since going on may be what the
-update was for. What is compared stands in the checkpoints; `constants.json` is
-for people.
+A folder whose run had other constants is refused; one with other versions goes
+on with a message, since that may be what the update was for. What is compared
+stands in the checkpoints; `constants.json` is for people.
 """
 
 import contextlib
@@ -27,17 +25,12 @@ _ABSENT = "nothing"
 
 
 def as_json(constants):
-    """What decides a result, as it comes back from a JSON file.
-
-    Raises:
-        ValueError: JSON cannot hold it.
-    """
+    """What decides a result, as it comes back from a JSON file."""
     try:
         return json.loads(json.dumps(constants, default=_plain))
     except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(
-            f"JSON cannot hold the constants of the run: {error}."
-        ) from error
+        told = f"JSON cannot hold the constants of the run: {error}."
+        raise ValueError(told) from error
 
 
 def _plain(value):
@@ -57,39 +50,29 @@ def _plain(value):
 
 def _leaves(values, name=""):
     """`(name, value)` of all within dictionaries and lists: `rate.peak`."""
-    if isinstance(values, dict | list) and values:
-        pairs = (
-            values.items() if isinstance(values, dict) else enumerate(values)
-        )
-        for part, value in pairs:
-            yield from _leaves(value, f"{name}.{part}" if name else str(part))
-    else:
+    if isinstance(values, list) and values:
+        values = dict(enumerate(values))
+    if not isinstance(values, dict) or not values:
         yield name, values
+        return
+    for part, value in values.items():
+        yield from _leaves(value, f"{name}.{part}" if name else str(part))
 
 
 def differences(there, here):
     """What two records of constants have different, in words."""
     there, here = dict(_leaves(there)), dict(_leaves(here))
-    pairs = [
-        (name, there.get(name, _ABSENT), here.get(name, _ABSENT))
-        for name in sorted({*there, *here})
-    ]
-    return [
-        f"{name}: {one!r} there, {other!r} here"
-        for name, one, other in pairs
+    found = []
+    for name in sorted({*there, *here}):
+        one, other = there.get(name, _ABSENT), here.get(name, _ABSENT)
         # NaN is not equal to itself.
-        if one != other and repr(one) != repr(other)
-    ]
+        if one != other and repr(one) != repr(other):
+            found.append(f"{name}: {one!r} there, {other!r} here")
+    return found
 
 
 class Workdir:
-    """The folder of a run.
-
-    Args:
-        path: the folder; it is made by `open`.
-        constants: what decides the run's result, as JSON can hold it.
-        writes: bool, whether this machine is the one that writes.
-    """
+    """The folder of a run; one machine `writes` there."""
 
     def __init__(self, path, constants, writes=True):
         self.path, self.writes = pathlib.Path(path), writes
@@ -108,45 +91,39 @@ class Workdir:
         if not self.writes:
             yield
             return
-        try:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
-            lock = contextlib.ExitStack()
-            lock.enter_context(locked(self.path / ".lock", wait=False))
-        except BlockingIOError as error:
-            raise RuntimeError(
-                f"Another process is training in {self.path}; wait for it to "
-                "end."
-            ) from error
-        except OSError as error:
-            words = f"The run's folder {self.path} cannot be written: "
-            words += error.strerror or str(error)
-            known = (error.errno,) if error.errno else ()
-            raise OSError(*known, words) from error
-        with lock:
+        with contextlib.ExitStack() as lock:
+            try:
+                self.checkpoints.mkdir(parents=True, exist_ok=True)
+                lock.enter_context(locked(self.path / ".lock", wait=False))
+            except BlockingIOError as error:
+                told = (
+                    f"Another process is training in {self.path}; wait for it."
+                )
+                raise RuntimeError(told) from error
+            except OSError as error:
+                told = f"The run's folder {self.path} cannot be written: "
+                told += error.strerror or str(error)
+                known = (error.errno,) if error.errno else ()
+                raise OSError(*known, told) from error
             checkpoints.remove_partial(self.checkpoints)
             yield
 
     def latest(self):
-        """`(path, state)` of the newest checkpoint to go on from, or None.
-
-        Raises:
-            ValueError: it is that of another run.
-        """
+        """`(path, state)` of the newest checkpoint to go on from, or None."""
         kept = checkpoints.latest(self.checkpoints, self.say, tidy=self.writes)
         if kept:
             self.refuse(differences(kept[1]["constants"], self.constants))
-            begun, now = kept[1]["made"], self._made
-            parts = "versions", "commit"
-            changed = differences(
-                *({part: made[part] for part in parts} for made in (begun, now))
-            )
-            if changed:
-                self.say(
-                    "Since this run was started these have changed, so it may "
-                    "not go on to the bit: " + "; ".join(changed)
-                )
-            self._made = begun
+            self._say_changes(self._made, kept[1]["made"])
+            self._made = kept[1]["made"]
         return kept
+
+    def _say_changes(self, now, begun):
+        pairs = ((begun[part], now[part]) for part in ("versions", "commit"))
+        if changed := sum((differences(*pair) for pair in pairs), []):
+            self.say(
+                "Since this run was started these have changed, so it may "
+                "not go on to the bit: " + "; ".join(changed)
+            )
 
     def refuse(self, different):
         """Raises where something is different."""
@@ -158,11 +135,7 @@ class Workdir:
             )
 
     def begin(self, size_bytes):
-        """Writes constants.json, where two checkpoints find room.
-
-        Raises:
-            OSError: the disk cannot hold them.
-        """
+        """Writes constants.json, where two checkpoints find room."""
         if not self.writes:
             return
         wanted, free = 2 * size_bytes, shutil.disk_usage(self.checkpoints).free

@@ -51,12 +51,9 @@ def accumulate_gradients(model, parts):
     Batch normalization sees one part.
 
     Args:
-        model: compiled; its class has Keras's own `train_step`.
+        model: compiled; it has Keras's own `train_step`.
         parts: int, into how many small batches each device's part of a batch
             is cut, whose gradients make one update. 1 changes nothing.
-
-    Raises:
-        ValueError: the model's class or optimizer has its own way.
     """
     arguments.compiled("model", model)
     arguments.integer("parts", parts)
@@ -67,8 +64,7 @@ def accumulate_gradients(model, parts):
             f"{type(model).__name__} has a train_step of its own, which "
             "accumulation of gradients would pass over. Give parts=1."
         )
-    own = model.optimizer.gradient_accumulation_steps
-    if own:
+    if own := model.optimizer.gradient_accumulation_steps:
         raise ValueError(
             "The optimizer accumulates gradients itself. Received: "
             f"gradient_accumulation_steps={own} and parts={parts}"

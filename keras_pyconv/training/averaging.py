@@ -1,10 +1,10 @@
 """Exponential moving average of the weights, for evaluation.
 
-Keras's `use_ema` with `SwapEMAWeights` goes on exactly too. This differs in
-what follows from it: the moving statistics of batch normalization are averaged
-with the weights that they belong to; the average starts quickly, after t steps
-its factor is at most (1 + t) / (10 + t); and an evaluation leaves the weights
-as they were, where Keras swaps by adding and subtracting, which rounds.
+Unlike in Keras's `use_ema` with `SwapEMAWeights` the moving statistics of batch
+normalization are averaged with the weights that they belong to; the average
+starts quickly, after t steps its factor is at most (1 + t) / (10 + t); and an
+evaluation leaves the weights as they were, where Keras swaps by adding and
+subtracting, which rounds.
 """
 
 import keras
@@ -26,11 +26,10 @@ def _exchange(average, weight):
 
 
 class WeightAverage(keras.callbacks.Callback):
-    """Averages of all floating-point weights of a model.
+    """Averages of all floating-point weights of a model, moved after steps.
 
-    They move after every step, of several in one execution after the last.
-    The model has the averages from the evaluation of an epoch, or its end, to
-    the beginning of the next epoch, and in the end; so `ModelCheckpoint` and
+    The model has them from the evaluation of an epoch, or its end, to the
+    beginning of the next epoch, and in the end; so `ModelCheckpoint` and
     `EarlyStopping` keep what was evaluated.
 
     Args:
@@ -51,10 +50,7 @@ class WeightAverage(keras.callbacks.Callback):
         self._weights = [w for w in model.weights if "float" in w.dtype]
         with model.distribute_strategy.scope():
             self._averages = [
-                keras.Variable(
-                    keras.ops.convert_to_numpy(weight), False, weight.dtype
-                )
-                for weight in self._weights
+                keras.Variable(w.numpy(), False, w.dtype) for w in self._weights
             ]
         self._on_each = tf.function(self._on_each, autograph=False)
 

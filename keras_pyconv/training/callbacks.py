@@ -16,9 +16,8 @@ class Evaluation(keras.callbacks.Callback):
     """Figures that no Keras metric gives, at the end of an epoch.
 
     Args:
-        function: of the model to a dictionary of floats. They are recorded
-            with `val_` before their names, and the callbacks after this one
-            find them in their logs.
+        function: of the model to a dictionary of floats, which the logs have
+            with `val_` before their names.
         every: int, epochs from one evaluation to the next; the last epoch is
             always evaluated.
     """
@@ -43,13 +42,12 @@ class Evaluation(keras.callbacks.Callback):
 
 def _reads_steps(callback):
     """Whether it wants the logs of every step, which waits for the device."""
-    if _is_bar(callback):
+    if _is_bar(callback) or not getattr(callback, "reads_logs", True):
         return False
-    names, base = ("on_train_batch_end", "on_batch_end"), keras.callbacks
-    return getattr(callback, "reads_logs", True) and any(
+    return any(
         getattr(getattr(callback, name), "__func__", None)
-        is not getattr(base.Callback, name)
-        for name in names
+        is not getattr(keras.callbacks.Callback, name)
+        for name in ("on_train_batch_end", "on_batch_end")
     )
 
 
@@ -58,10 +56,7 @@ def _is_bar(callback):
 
 
 def _floats(logs):
-    """The logs with numbers of Python in place of scalar tensors.
-
-    A metric of several figures has them in a dictionary under its name.
-    """
+    """Logs as numbers of Python, those in dictionaries by their own names."""
     found = {}
     for name, value in (logs or {}).items():
         if isinstance(value, dict):
@@ -79,8 +74,8 @@ class Callbacks(keras.callbacks.CallbackList):
         backup = keras.callbacks.BackupAndRestore
         if any(isinstance(callback, backup) for callback in callbacks):
             raise ValueError(
-                "BackupAndRestore would restore what the run's own checkpoints "
-                "have restored already. Leave it out."
+                "Leave out BackupAndRestore: the run's own checkpoints restore "
+                "the same."
             )
         if verbose == "auto":
             verbose = 1 if sys.stdout.isatty() else 2

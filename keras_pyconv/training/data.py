@@ -20,10 +20,9 @@ def from_step(batches, step, last):
 
 def check_batch(element_spec, strategy, machines):
     """Refuses batches that cannot be cut into equal parts for the devices."""
-    if strategy.num_replicas_in_sync == 1:
-        return
-    parts = strategy.num_replicas_in_sync // machines
-    refuse_uneven(element_spec, parts, f"{parts} devices")
+    if strategy.num_replicas_in_sync > 1:
+        parts = strategy.num_replicas_in_sync // machines
+        refuse_uneven(element_spec, parts, f"{parts} devices")
 
 
 def refuse_uneven(batch, parts, said):
@@ -51,7 +50,9 @@ def cut(batch, parts):
 
 
 def distributed(dataset, strategy, machines):
-    """This machine's batches, cut for its devices and brought to them."""
+    """This machine's batches, cut for its devices where Keras does not."""
+    if machines == 1:
+        return dataset
     parts = strategy.num_replicas_in_sync // machines
     if parts > 1:
         dataset = dataset.flat_map(
@@ -81,8 +82,8 @@ def validation_data(batches, batch_size, strategy):
 
     Examples of weight 0, which fill up a batch or could not be read, are taken
     off, since Keras would count them in the mean of the loss; but no device is
-    left without one, nor those of several machines with unequal parts. Keras's
-    metrics count weights where they are `weighted_metrics`.
+    left without one, nor several machines with unequal parts. Keras's metrics
+    count weights where they are `weighted_metrics`.
 
     Args:
         batches: function of `batch_size` and `shard` to a `tf.data.Dataset`
@@ -110,6 +111,4 @@ def validation_data(batches, batch_size, strategy):
 
     if len(dataset.element_spec) == 3:
         dataset = dataset.map(weighted)
-    if machines > 1:
-        return distributed(dataset, strategy, machines)
-    return dataset
+    return distributed(dataset, strategy, machines)

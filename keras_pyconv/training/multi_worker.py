@@ -1,10 +1,9 @@
 """Keras's `fit` on several machines, which Keras does not support.
 
 Two things in its trainer fail on values that lie on several machines: the mean
-over the devices that makes the logs, and the look at the first batch by which
-a model is built. The functions for the first are public; for the second the
-one private method is replaced, on the model alone. A model goes through here
-when it is built, its optimizer and metrics too.
+over the devices that makes the logs, whose functions are public, and the look
+at the first batch by which a model is built, for which one private method is
+replaced on the model, which is built before.
 """
 
 import keras
@@ -52,12 +51,7 @@ class _OneStep:
 
 
 def adapt(model, stopping, step):
-    """Makes `fit` and `evaluate` of a built model work on several machines.
-
-    Raises:
-        ValueError: the machines begin with different steps.
-        RuntimeError: this Keras is made in another way.
-    """
+    """Makes `fit` and `evaluate` of a built model work on several machines."""
     if not callable(getattr(model, PRIVATE, None)):
         raise RuntimeError(
             f"Keras {keras.__version__} has no keras.Model.{PRIVATE}, which "

@@ -16,6 +16,11 @@ from keras_pyconv.training.callbacks import Callbacks
 from keras_pyconv.training.stopping import Stopping
 from keras_pyconv.training.strategies import shard
 
+_BATCHES = (
+    "a function of a step to a tf.data.Dataset that begins with its batch, as "
+    "keras_pyconv.datasets.training_stream makes one"
+)
+
 
 class _Stopped(Exception):
     """Leaves `fit` when all is saved."""
@@ -30,19 +35,17 @@ def _check_model(model, steps_per_epoch):
             f"{steps_per_epoch}, steps_per_execution={together}"
         )
     replicas = model.distribute_strategy.num_replicas_in_sync
-    if together > 1 and replicas > 1:
+    inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    parts = inner.gradient_accumulation_steps
+    if replicas > 1 and together > 1:
         raise ValueError(
             f"On {replicas} devices compile with steps_per_execution=1. "
             f"Received: steps_per_execution={together}"
         )
-    inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    parts = inner.gradient_accumulation_steps
-    if parts and replicas > 1:
+    if replicas > 1 and parts:
         raise ValueError(
-            "Keras's own accumulation of gradients works on one device alone. "
-            f"Received: gradient_accumulation_steps={parts} on {replicas} "
-            "devices. Call training.accumulate_gradients(model, "
-            f"{parts}) instead."
+            f"On {replicas} devices call training.accumulate_gradients(model, "
+            f"{parts}) instead. Received: gradient_accumulation_steps={parts}"
         )
 
 
@@ -50,20 +53,18 @@ class Run:
     """A run in a folder: what `fit` needs to go on where the last one ended.
 
     The same lines in a new process take over the newest checkpoint in the
-    folder that can be read: weights, optimizer, seeds, the sums behind the
-    epoch's metrics, Keras's history, the states of the callbacks, the step.
-    On CPU the run then ends with the weights of an unbroken one, to the bit.
-    Ctrl-C and SIGTERM save after the step that is running and end the process.
+    folder that can be read. On CPU the run then ends with the weights of an
+    unbroken one, to the bit. Ctrl-C and SIGTERM save after the step that is
+    running and end the process.
 
     Args:
         folder: the run's folder; one folder for all machines.
         model: compiled, in the scope of its strategy.
-        batches: function of a step to an endless `tf.data.Dataset` that
-            begins with the batch of that step, counted from 0 over the whole
-            run; on several machines with this machine's part of it.
-            `datasets.training_stream` makes one of any examples. If it has
-            an attribute `fingerprint`, as those of `keras_pyconv.datasets`
-            have, that is one of the constants.
+        batches: function of a step, counted from 0 over the whole run, to an
+            endless `tf.data.Dataset` that begins with its batch; on several
+            machines with this machine's part. `datasets.training_stream` makes
+            one of any examples. Its attribute `fingerprint`, if it has one, is
+            among the constants.
         epochs: int.
         steps_per_epoch: int; default: the attribute of `batches`.
         constants: dictionary of what decides the result, as JSON can hold it.
@@ -83,8 +84,6 @@ class Run:
         finished: whether the training came to its end.
 
     Raises:
-        ValueError: an argument that cannot be used, or a folder with another
-            run; the message says what differs.
         OSError: the folder or a checkpoint cannot be written.
         FloatingPointError: the loss or a weight is not a number.
         SystemExit: after a signal.
@@ -121,12 +120,7 @@ class Run:
         stop_after_steps=None,
         keep=3,
     ):
-        if not callable(batches):
-            rule = (
-                "a function of a step to a tf.data.Dataset that begins with "
-                "its batch, as keras_pyconv.datasets.training_stream makes one"
-            )
-            arguments.refuse("batches", batches, rule)
+        arguments.check("batches", batches, callable(batches), _BATCHES)
         if steps_per_epoch is None:
             steps_per_epoch = getattr(batches, "steps_per_epoch", None)
         most = 2**63 - 1
@@ -146,12 +140,8 @@ class Run:
         self._every, self._keep = save_every_steps, keep
         self._stop_at, self._seed = stop_after_steps, seed
         index, self.machines = shard(model.distribute_strategy)
-        constants = {
-            **constants,
-            "epochs": epochs,
-            "steps_per_epoch": steps_per_epoch,
-            "seed": seed,
-        }
+        own = {"epochs": epochs, "steps_per_epoch": steps_per_epoch}
+        constants = {**constants, **own, "seed": seed}
         if hasattr(batches, "fingerprint"):
             constants["training_data"] = batches.fingerprint
         self.workdir = Workdir(folder, constants, writes=index == 0)
@@ -177,18 +167,15 @@ class Run:
             try:
                 yield self
                 if self._callbacks is None:
-                    raise ValueError(
-                        "Nothing was saved: give model.fit "
-                        "callbacks=run.callbacks([...])."
-                    )
+                    told = "give model.fit callbacks=run.callbacks([...])."
+                    raise ValueError(f"Nothing was saved: {told}")
             except (_Stopped, KeyboardInterrupt) as stop:
                 # Within an evaluation, before which all was saved.
                 if not (self.stopping.at_once or isinstance(stop, _Stopped)):
                     raise
                 self.say(
                     f"Stopped after step {self.step} of {self._total} and "
-                    f"saved to {self.workdir.path}. Start the same command "
-                    "again to go on."
+                    f"saved to {self.workdir.path}. The same command goes on."
                 )
                 if self._is_asked():
                     # Another machine's signal was none here.
@@ -204,19 +191,20 @@ class Run:
         dataset = data.from_step(self._batches, begin, self._total)
         data.check_batch(dataset.element_spec, strategy, self.machines)
         build(model, dataset.element_spec)
+        dataset = data.distributed(dataset, strategy, self.machines)
         if self.machines > 1:
-            dataset = data.distributed(dataset, strategy, self.machines)
             multi_worker.adapt(model, self.stopping, self.step)
         self.state = State(model)
         if kept:
             self.workdir.refuse(self.state.differences(self._kept))
             self.state.restore(self._kept)
         self.workdir.begin(self.state.size_bytes())
-        done = self.epochs if self.finished else len(self.history)
         self.fit_arguments = {
             "x": dataset,
             "epochs": self.epochs,
-            "initial_epoch": done,
+            "initial_epoch": (
+                self.epochs if self.finished else len(self.history)
+            ),
             "steps_per_epoch": self.steps_per_epoch,
             "shuffle": False,
         }
@@ -227,28 +215,29 @@ class Run:
         self._saved = self.step, len(self.history)
         self._stop_at = self._stop_at and self._stop_at + self.step
         self.owes_evaluation = self.within == self.steps_per_epoch
-        epoch = f"epoch {len(self.history) + 1}, step {self.within}"
-        going_on = f"Going on after step {self.step} of {self._total} ({epoch})"
-        done = f"This run is done, after step {self.step} of {self._total}"
-        self.say(f"{done if self.finished else going_on}, from {path}.")
+        said = f"after step {self.step} of {self._total}"
+        if self.finished:
+            self.say(f"This run is done, {said}, from {path}.")
+        else:
+            epoch = f"epoch {len(self.history) + 1}, step {self.within}"
+            self.say(f"Going on {said} ({epoch}), from {path}.")
 
     def callbacks(self, callbacks=(), verbose="auto"):
         """What `fit` takes as `callbacks`: these, and what saves the run.
 
         Args:
-            callbacks: Keras callbacks but `BackupAndRestore`. Their states are
-                kept too: what `get_state` gives and `set_state` takes, of one
-                without these the attributes that are plain data.
+            callbacks: Keras callbacks. Their states are kept too: what
+                `get_state` gives and `set_state` takes, of one without these
+                the attributes that are plain data.
             verbose: as `fit` takes it; `"auto"` is a bar on a screen and a
                 line an epoch in a file.
         """
         arguments.one_of("verbose", verbose, ("auto", 0, 1, 2))
         listed = list(arguments.iterable("callbacks", callbacks))
-        if not all(isinstance(c, keras.callbacks.Callback) for c in listed):
-            rule = "a list of `keras.callbacks.Callback`s"
-            arguments.refuse("callbacks", callbacks, rule, TypeError)
-        if not self.workdir.writes:
-            verbose = 0
+        good = all(isinstance(c, keras.callbacks.Callback) for c in listed)
+        rule = "a list of `keras.callbacks.Callback`s"
+        arguments.check("callbacks", callbacks, good, rule, TypeError)
+        verbose = verbose if self.workdir.writes else 0
         self._callbacks = Callbacks(self, listed, verbose, self._kept)
         self._kept = None
         return self._callbacks
@@ -294,8 +283,7 @@ class Run:
         if self.within != self.steps_per_epoch and not self.model.stop_training:
             raise ValueError(
                 f"The batches ended after {self.within} steps of an epoch of "
-                f"{self.steps_per_epoch}. Give endless ones, which begin with "
-                "the batch of the step that is asked for."
+                f"{self.steps_per_epoch}. Give endless ones."
             )
 
     def end_epoch(self, logs):
@@ -323,12 +311,7 @@ class Run:
         return self._saved == (self.step, len(self.history))
 
     def save(self):
-        """Writes a checkpoint, unless this state has one.
-
-        Raises:
-            FloatingPointError: nobody could go on from it, and no callback
-                ends the training.
-        """
+        """Writes a checkpoint, unless this state has one."""
         if self._is_saved():
             return
         try:

@@ -12,7 +12,7 @@ import threading
 class Stopping:
     """Remembers that a signal asked the run to end."""
 
-    def __init__(self, say=print):
+    def __init__(self, say):
         self.signal, self._say = None, say
         # Whether all is saved and a signal may interrupt.
         self.at_once = False

@@ -1,8 +1,7 @@
 """Where a model is trained: one device, several, or several machines.
 
-The facts a reader would get wrong: build and compile the model inside
-`strategy.scope()`, and two different mirrored strategies in one process
-disturb each other, so the same devices always give the same object here.
+Two different mirrored strategies in one process disturb each other, so the same
+devices always give the same object.
 """
 
 import contextlib
@@ -82,11 +81,12 @@ def _multi_worker():
 def make_strategy(name="auto", num_devices=None):
     """The `tf.distribute` strategy of that name; always the same object.
 
+    Build and compile the model inside its `scope()`.
+
     Args:
         name: `"one"`: one device, the first GPU where there is one.
             `"mirrored"`: all GPUs, or `num_devices` of them; without a GPU
-            so many logical CPU devices (2 by default), which share the
-            processor and are for trying things out.
+            so many logical CPU devices (2 by default), for trying things out.
             `"multi_worker"`: all devices of all machines that the environment
             variable `TF_CONFIG` names.
             `"auto"`: `multi_worker` where `TF_CONFIG` names several machines,
@@ -95,15 +95,12 @@ def make_strategy(name="auto", num_devices=None):
             machine.
 
     Raises:
-        ValueError: no such name or devices, or no `TF_CONFIG`.
         RuntimeError: TensorFlow has computed something already, so its
             devices can no longer be arranged; or Keras has another backend.
     """
     if keras.backend.backend() != "tensorflow":
-        raise RuntimeError(
-            "Training needs Keras's TensorFlow backend; "
-            f"this is {keras.backend.backend()!r}."
-        )
+        backend = keras.backend.backend()
+        raise RuntimeError(f"Training needs TensorFlow; this is {backend!r}.")
     arguments.one_of("name", name, NAMES)
     arguments.integer("num_devices", num_devices, 1, 1024, True)
     gpus = len(tf.config.list_physical_devices("GPU"))
@@ -125,8 +122,7 @@ def make_strategy(name="auto", num_devices=None):
 def shard(strategy):
     """This machine's number and how many a strategy has: `(index, count)`.
 
-    So the data are divided; `(0, 1)` is one machine, whatever its devices. The
-    first machine writes the files.
+    So the data are divided, and the first machine writes the files.
     """
     arguments.instance("strategy", strategy, tf.distribute.Strategy)
     resolver = strategy.cluster_resolver

@@ -136,7 +136,7 @@ def test_a_signal_to_one_machine_stops_both_and_saves(start, tmp_path):
     _wait_for_step(tmp_path, 3, processes)
     os.kill(processes[1].pid, signal.SIGTERM)
     assert _ended(processes) == [143, 143]
-    assert "Start the same command again" in "".join(_said(tmp_path))
+    assert "The same command goes on" in "".join(_said(tmp_path))
 
 
 def test_only_the_first_machine_writes_and_speaks(broken):

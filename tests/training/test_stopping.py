@@ -39,7 +39,7 @@ def test_a_signal_saves_and_says_how_to_go_on(
     assert stopped.value.code == code
     said = capsys.readouterr().out
     assert f"Stopped after step 6 of 12 and saved to {tmp_path}" in said
-    assert "Start the same command again to go on." in said
+    assert "The same command goes on." in said
     trained, history = small.run(tmp_path)
     small.assert_same(trained, unbroken[0])
     assert history == unbroken[1]
