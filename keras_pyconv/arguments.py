@@ -22,6 +22,7 @@ from keras_pyconv.reading import check_file, one_line, short
 MOST = 2**20
 # The most numbers that one variable or one map of an example may hold.
 MOST_NUMBERS = 2**31 - 1
+DATA_FORMATS = ("channels_last", "channels_first")
 
 
 def shown(value) -> str:

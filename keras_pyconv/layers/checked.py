@@ -2,16 +2,20 @@
 
 import keras
 
-from keras_pyconv.arguments import is_tensor, one_of, refuse, shown
-
-FORMATS = ("channels_last", "channels_first")
+from keras_pyconv.arguments import (
+    DATA_FORMATS,
+    is_tensor,
+    one_of,
+    refuse,
+    shown,
+)
 
 
 def checked_format(data_format) -> str:
     """`data_format`, or Keras's where it is None."""
     if data_format is None:
         return keras.config.image_data_format()
-    return one_of("data_format", data_format, FORMATS)
+    return one_of("data_format", data_format, DATA_FORMATS)
 
 
 def _is_input(value):

@@ -1,30 +1,6 @@
 """What arguments of convolutions and poolings may be, axis by axis."""
 
-from keras_pyconv import arguments
-from keras_pyconv.arguments import MOST, is_number, is_one_of, plain, shown
-
-DATA_FORMATS = ("channels_last", "channels_first")
-is_count = arguments.is_integer
-
-
-def one_of(what: str, value, known, name=None):
-    """The value itself.
-
-    Raises:
-        ValueError: if it is not among the known, which the message lists.
-    """
-    if not is_one_of(value, known):
-        name = f"{name}=" if name else ""
-        raise ValueError(
-            f"Unknown {what}. Received: {name}{shown(value)}; known: "
-            f"{', '.join(map(repr, known))}."
-        )
-    return value
-
-
-def check_data_format(data_format: str) -> str:
-    """The format itself; ValueError if it is unknown."""
-    return one_of("`data_format`", data_format, DATA_FORMATS)
+from keras_pyconv.arguments import MOST, is_integer, is_number, plain, shown
 
 
 def nearest_count(value) -> int:
@@ -43,9 +19,9 @@ def axis_sizes(name: str, value, rank: int) -> tuple[int, ...]:
     Raises:
         ValueError: if it is anything else; the message names the nearest.
     """
-    value = plain(value)
-    sizes = value if isinstance(value, tuple) else (value,) * rank
-    if len(sizes) != rank or not all(map(is_count, sizes)):
+    sizes = plain(value)
+    sizes = sizes if isinstance(sizes, tuple) else (sizes,) * rank
+    if len(sizes) != rank or not all(map(is_integer, sizes)):
         nearest = tuple(map(nearest_count, stretched(sizes, rank)))
         raise ValueError(
             f"`{name}` must be a positive integer or {rank} of them, one an "

@@ -14,14 +14,17 @@ from typing import NamedTuple
 
 import keras
 
-from keras_pyconv.arguments import instance, integers, shown, tensor
-from keras_pyconv.lazy import tf
-from keras_pyconv.ops.arguments import (
-    axis_sizes,
-    check_data_format,
-    is_count,
+from keras_pyconv.arguments import (
+    DATA_FORMATS,
+    instance,
+    integer,
+    integers,
     one_of,
+    shown,
+    tensor,
 )
+from keras_pyconv.lazy import tf
+from keras_pyconv.ops.arguments import axis_sizes
 from keras_pyconv.ops.conv.choose import WAYS, Convolver
 from keras_pyconv.ops.conv.dense import Window
 from keras_pyconv.ops.fold import Convolution, remember
@@ -51,8 +54,8 @@ def targeted(way, target):
         )
         return None, way
     if way is not None:
-        one_of("way of convolution", way, WAYS, "way")
-    return way, one_of("`target`", target, TARGETS)
+        one_of("way", way, WAYS)
+    return way, one_of("target", target, TARGETS)
 
 
 def _forced():
@@ -61,16 +64,14 @@ def _forced():
         return _forced_way
     # A variable that is set to nothing is how shells take one back.
     named = os.environ.get(_ENVIRONMENT)
-    return (
-        one_of(f"way named by {_ENVIRONMENT}", named, WAYS) if named else None
-    )
+    return one_of(_ENVIRONMENT, named, WAYS) if named else None
 
 
 def _window(spatial, strides, padding, dilation_rate) -> Window:
     rank = len(spatial)
     strides = axis_sizes("strides", strides, rank)
     dilations = axis_sizes("dilation_rate", dilation_rate, rank)
-    if one_of("`padding`", padding, ("same", "valid")) == "valid":
+    if one_of("padding", padding, ("same", "valid")) == "valid":
         return Window((0,) * rank, strides, dilations)
     even = [size for size in spatial if size % 2 == 0]
     if even:
@@ -84,11 +85,7 @@ def _window(spatial, strides, padding, dilation_rate) -> Window:
 
 def _check_groups(channels, kernel, groups):
     depth, filters = kernel.shape[-2:]
-    if not is_count(groups):
-        raise ValueError(
-            "`groups` must be a positive integer. "
-            f"Received: groups={shown(groups)}"
-        )
+    integer("groups", groups)
     for name, number in (("input channels", channels), ("filters", filters)):
         if number % groups:
             near = math.gcd(number, groups)
@@ -216,7 +213,7 @@ def set_way(name: str | None) -> None:
     """
     global _forced_way
     if name is not None:
-        one_of("way of convolution", name, WAYS, "name")
+        one_of("name", name, WAYS)
     _forced_way = name
 
 
@@ -308,7 +305,8 @@ def pyramid_conv(
     way, target = targeted(way, target)
     if way is None and target == "here":
         way = _forced()
-    first = check_data_format(data_format) == "channels_first"
+    one_of("data_format", data_format, DATA_FORMATS)
+    first = data_format == "channels_first"
     levels = list(_levels(kernels, groups, strides, padding, dilation_rate))
     for kernel, count in zip(kernels, groups):
         _check_groups(inputs.shape[1 if first else -1], kernel, count)

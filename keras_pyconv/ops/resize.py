@@ -10,9 +10,8 @@ network trained with one loses accuracy with the other.
 
 from keras import ops
 
-from keras_pyconv.arguments import is_integer, refuse
+from keras_pyconv.arguments import DATA_FORMATS, is_integer, one_of, refuse
 from keras_pyconv.lazy import tf
-from keras_pyconv.ops.arguments import check_data_format, one_of
 from keras_pyconv.ops.graph import on_tensorflow
 from keras_pyconv.ops.separable import map_axes
 
@@ -98,9 +97,9 @@ def resize_align_corners(inputs, size, data_format="channels_last", way=None):
     >>> print(np.ravel(resize_align_corners(maps, (1, 5))))
     [0.  0.5 1.  1.5 2. ]
     """
-    check_data_format(data_format)
+    one_of("data_format", data_format, DATA_FORMATS)
     check_size(size)
-    way = one_of("way of resizing", way or _fastest(), WAYS)
+    way = one_of("way", way or _fastest(), WAYS)
     inputs = ops.convert_to_tensor(inputs)
     return WAYS[way](inputs, tuple(size), data_format)
 

@@ -10,7 +10,7 @@ Products are taken in float32 and rounded once.
 import keras
 from keras import ops
 
-from keras_pyconv.ops.arguments import check_data_format
+from keras_pyconv.arguments import DATA_FORMATS, one_of
 
 
 def spatial_axes(data_format: str) -> tuple[int, int]:
@@ -19,7 +19,7 @@ def spatial_axes(data_format: str) -> tuple[int, int]:
     Raises:
         ValueError: if the format is unknown.
     """
-    check_data_format(data_format)
+    one_of("data_format", data_format, DATA_FORMATS)
     return (1, 2) if data_format == "channels_last" else (2, 3)
 
 

@@ -14,7 +14,6 @@ import keras
 import numpy as np
 
 from keras_pyconv import arguments
-from keras_pyconv.layers.checked import FORMATS as DATA_FORMATS
 from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.preprocessing import (
@@ -72,7 +71,7 @@ def preprocess_input(x, data_format: str | None = None, weights="imagenet"):
     """
     preprocessing = preprocessing_of(weights)
     data_format = data_format or keras.config.image_data_format()
-    arguments.one_of("data_format", data_format, DATA_FORMATS)
+    arguments.one_of("data_format", data_format, arguments.DATA_FORMATS)
     x = arguments.tensor_like("x", x)
     first = data_format == "channels_first"
     axis = -3 if first else -1

@@ -236,23 +236,17 @@ def test_the_process_forces_no_way_on_other_machines():
 
 
 def test_an_unknown_target_lists_the_known():
-    with pytest.raises(ValueError, match="'moon'; known: 'here', 'served', '"):
+    with pytest.raises(ValueError, match="'here', 'served', .*'moon'"):
         grouped_conv(IMAGES, KERNEL, groups=6, target="moon")
 
 
 def test_an_unknown_way_lists_the_known(monkeypatch):
-    with pytest.raises(
-        ValueError, match="'magic'; known: 'blocked', 'folded', 'm"
-    ):
+    with pytest.raises(ValueError, match="'blocked', 'folded', .*'magic'"):
         set_way("magic")
-    with pytest.raises(
-        ValueError, match="'magic'; known: 'blocked', 'folded', 'm"
-    ):
+    with pytest.raises(ValueError, match="'blocked', 'folded', .*'magic'"):
         grouped_conv(IMAGES, KERNEL, groups=6, way="magic")
     monkeypatch.setenv("KERAS_PYCONV_CONV", "magic")
-    with pytest.raises(
-        ValueError, match="by KERAS_PYCONV_CONV. Received: 'magic'"
-    ):
+    with pytest.raises(ValueError, match="KERAS_PYCONV_CONV='magic'"):
         grouped_conv(IMAGES, KERNEL, groups=6)
 
 
