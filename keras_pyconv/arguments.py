@@ -163,7 +163,8 @@ def texts(name, value) -> tuple[str, ...]:
     check(name, value, not isinstance(value, (str, bytes)), f"{rule}, not one")
     found = plain(value)
     good = _is_tuple(found) and all(map(_is_text, found))
-    return check(name, found, good, rule)
+    check(name, value, good, rule)
+    return found
 
 
 def iterable(name, value):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_pyconv.arguments import integer, plain, told_options
+from keras_pyconv.arguments import integer, told_options
 from keras_pyconv.layers.checked import CheckedCall
 from keras_pyconv.layers.pyconv import activated
 from keras_pyconv.layers.targeted import Targeted
@@ -43,7 +43,7 @@ class PointwiseConv2D(CheckedCall, Targeted, keras.layers.Conv2D):
 
     def __init__(self, filters, strides=1, **kwargs):
         integer("filters", filters)
-        strides = axis_sizes("strides", plain(strides), 2)
+        strides = axis_sizes("strides", strides, 2)
         with told_options(kwargs) as options:
             super().__init__(filters, 1, strides, **options)
 

@@ -6,7 +6,7 @@ unevenly at stride 2. Here half the window is padded on both sides.
 
 import keras
 
-from keras_pyconv.arguments import one_of, plain, told_options
+from keras_pyconv.arguments import one_of, told_options
 from keras_pyconv.layers.checked import CheckedCall, checked_format
 from keras_pyconv.layers.targeted import Targeted
 from keras_pyconv.ops.arguments import axis_sizes
@@ -23,13 +23,13 @@ class SymmetricMaxPoolingND(CheckedCall, Targeted, keras.layers.Layer):
     def __init__(self, pool_size, strides=None, data_format=None, **kwargs):
         with told_options(kwargs) as options:
             super().__init__(**options)
-        self.pool_size = axis_sizes("pool_size", plain(pool_size), self.rank)
+        self.pool_size = axis_sizes("pool_size", pool_size, self.rank)
         if not all(size % 2 for size in self.pool_size):
             raise ValueError(
                 "`pool_size` must be odd, to be padded alike on both sides. "
                 f"Received: pool_size={pool_size!r}"
             )
-        strides = self.pool_size if strides is None else plain(strides)
+        strides = self.pool_size if strides is None else strides
         self.strides = axis_sizes("strides", strides, self.rank)
         self.data_format = checked_format(data_format)
         self.input_spec = keras.InputSpec(ndim=self.rank + 2)
@@ -132,9 +132,9 @@ class _NeverEmpty(CheckedCall, Targeted):
         data_format=None,
         **kwargs,
     ):
-        sizes = axis_sizes("pool_size", plain(pool_size), self.rank)
+        sizes = axis_sizes("pool_size", pool_size, self.rank)
         if strides is not None:
-            strides = axis_sizes("strides", plain(strides), self.rank)
+            strides = axis_sizes("strides", strides, self.rank)
         padding = one_of("padding", padding, ("same", "valid"))
         data_format = checked_format(data_format)
         with told_options(kwargs) as options:

@@ -77,9 +77,9 @@ class PyConvND(CheckedCall, Targeted, keras.layers.Layer):
         self._kernels = levels.level_kernels(self.kernel_size, self.rank)
         self._filters = levels.level_filters(self.filters, len(self._kernels))
         self._groups = levels.level_groups(self.groups, self._filters)
-        self.strides = axis_sizes("strides", plain(strides), self.rank)
+        self.strides = axis_sizes("strides", strides, self.rank)
         self.dilation_rate = axis_sizes(
-            "dilation_rate", plain(dilation_rate), self.rank
+            "dilation_rate", dilation_rate, self.rank
         )
         self.padding = one_of("padding", padding, ("same", "valid"))
         self.data_format = checked_format(data_format)

@@ -91,6 +91,7 @@ def save_keras_weights(model: keras.Model, path):
         path: of the file, ending in `.weights.h5`.
     """
     arguments.instance("model", model, keras.Model)
+    arguments.check("model", model, model.built, "a model that is built")
     if not str(arguments.new_file("path", path)).endswith(".weights.h5"):
         rule = "a file whose name ends in .weights.h5"
         arguments.refuse("path", path, rule)

@@ -1112,7 +1112,7 @@ row(
     examples=kind(
         Value("examples", lambda: pictures.make().examples), accepts=callable
     ),
-    count=kind(4, accepts=lambda v: is_whole(v) and 1 < v < 2**63),
+    count=kind(4, accepts=lambda v: is_whole(v) and 0 < v < 2**63),
     prepare=kind(Value("a function", lambda: lambda e, s: e), accepts=callable),
     batch_size=kind(1, 2, accepts=lambda v: is_whole(v) and 1 <= v <= 4),
     seed=_SEED,
@@ -1342,7 +1342,7 @@ row(
     "export.answer_in_clean_process",
     path=kind(class_folder),
     inputs=_ANY,
-    signature=choice("serving_default"),
+    signature=kind("serving_default", accepts=lambda v: True),
     options=_NO_EXPORT,
 )
 row(
