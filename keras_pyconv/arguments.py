@@ -169,9 +169,9 @@ def texts(name, value) -> tuple[str, ...]:
 
 def iterable(name, value):
     """What can be walked through, but no text."""
-    good = hasattr(value, "__iter__") and not (
-        isinstance(value, (str, bytes, dict, type)) or _is_symbolic(value)
-    )
+    good = hasattr(value, "__iter__") and getattr(value, "ndim", 1)
+    wrong = isinstance(value, (str, bytes, dict, type)) or _is_symbolic(value)
+    good = good and not wrong
     return check(name, value, good, "an iterable, such as a list", TypeError)
 
 

@@ -13,6 +13,7 @@ import os
 import keras
 
 from keras_pyconv.arguments import (
+    check,
     flag,
     integer,
     is_integer,
@@ -107,13 +108,12 @@ def check_backbone_weights(weights, variant):
         check_weights(weights, variant, "backbone_weights")
 
 
-def check_input_shape(input_shape, sizes=IMAGE_SIZES, name="input_shape"):
+def check_input_shape(input_shape, sizes=IMAGE_SIZES):
     """`input_shape` as a tuple, its sizes positive or None.
 
     Args:
         input_shape: what the user gave.
         sizes: names of the axes that are no channels.
-        name: of the argument that has this shape.
     """
     shape = plain(input_shape)
     shape = shape if isinstance(shape, tuple) else ()
@@ -122,20 +122,20 @@ def check_input_shape(input_shape, sizes=IMAGE_SIZES, name="input_shape"):
     axes = f"({', '.join(names)})"
     if len(shape) != len(names):
         raise ValueError(
-            f"`{name}` must be {axes}, without the batch. "
-            f"Received: {name}={shown(input_shape)}"
+            f"`input_shape` must be {axes}, without the batch. "
+            f"Received: input_shape={shown(input_shape)}"
         )
     channels = shape[-1 if channels_last else 0]
     if not is_integer(channels):
         raise ValueError(
-            f"The channels of `{name}`, {axes}, must be a positive "
-            f"integer. Received: {name}={input_shape!r}"
+            f"The channels of `input_shape`, {axes}, must be a positive "
+            f"integer. Received: input_shape={input_shape!r}"
         )
     for size in shape[:-1] if channels_last else shape[1:]:
         if size is not None and not is_integer(size):
             raise ValueError(
-                f"The sizes of `{name}`, {axes}, must be None or at "
-                f"least 1. Received: {name}={input_shape!r}"
+                f"The sizes of `input_shape`, {axes}, must be None or at "
+                f"least 1. Received: input_shape={input_shape!r}"
             )
     return tuple(size if size is None else int(size) for size in shape)
 
@@ -169,7 +169,10 @@ def _input(input_tensor, input_shape, default, sizes):
             "`input_tensor` must be a Keras tensor, such as the output of "
             f"`keras.Input`. Received: input_tensor={shown(input_tensor)}"
         )
-    shape = check_input_shape(input_tensor.shape[1:], sizes, "input_tensor")
+    good = len(input_tensor.shape) == len(sizes) + 2
+    rule = f"of the axes batch, {', '.join(sizes)} and channels"
+    check("input_tensor", input_tensor, good, rule)
+    shape = check_input_shape(input_tensor.shape[1:], sizes)
     if input_shape is None:
         return input_tensor
     if check_input_shape(input_shape, sizes) != shape:

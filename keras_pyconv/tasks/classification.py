@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.layers.checked import checked_format
 from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.preprocessing import (
@@ -70,9 +71,8 @@ def preprocess_input(x, data_format: str | None = None, weights="imagenet"):
     >>> model(keras_pyconv.tasks.preprocess_input(images))
     """
     preprocessing = preprocessing_of(weights)
-    data_format = data_format or keras.config.image_data_format()
-    arguments.one_of("data_format", data_format, arguments.DATA_FORMATS)
-    x = arguments.tensor_like("x", x)
+    data_format = checked_format(data_format)
+    x = x if arguments.is_tensor(x) else arguments.array("x", x)
     first = data_format == "channels_first"
     axis = -3 if first else -1
     if len(x.shape) < 3 or x.shape[axis] != preprocessing.channels:

@@ -762,7 +762,12 @@ row(
     "tasks.Recognition",
     labels=_array(2, dtype="int64", high=3),
     scores=_array(2),
-    class_names=kind(("a", "b", "c"), optional=True, wrong=("abc",)),
+    class_names=kind(
+        ("a", "b", "c"),
+        optional=True,
+        wrong=("abc",),
+        accepts=lambda v: isinstance(v, list) and v == ["x"],
+    ),
     frames=_array(2, 4, 4, 3, dtype="uint8", high=255),
     views=COUNT,
     notes=kind((), ("a note",)),

@@ -20,6 +20,15 @@ def test_pixels_are_scaled_shifted_and_divided(make):
     assert ready.dtype == "float32"
 
 
+def test_preprocessing_may_be_part_of_a_model():
+    images = keras.Input((4, 5, 3))
+    model = keras.Model(images, tasks.preprocess_input(images))
+    pixels = np.random.default_rng(2).integers(0, 256, (2, 4, 5, 3))
+    found = model.predict(pixels.astype("float32"), verbose=0)
+    wanted = tasks.preprocess_input(pixels)
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
 def test_the_pixels_given_stay_as_they_are():
     pixels = np.full((2, 2, 3), 100.0, "float32")
     tasks.preprocess_input(pixels)
