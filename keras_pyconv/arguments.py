@@ -356,9 +356,10 @@ def tensor_like(name, value, ranks=()):
     """A tensor that holds numbers, or what NumPy makes an array of."""
     rule = "a tensor that holds numbers"
     check(name, value, not _is_symbolic(value), rule, TypeError)
-    if not is_tensor(value):
-        value = array(name, value)
-    return tensor(name, value, ranks)
+    found = value if is_tensor(value) else array(name, value)
+    good = not ranks or len(found.shape) in ranks
+    check(name, value, good, f"of rank {' or '.join(map(str, ranks))}")
+    return found
 
 
 def normalization(mean, deviation):

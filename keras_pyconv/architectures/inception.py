@@ -25,7 +25,7 @@ from keras_pyconv.architectures.levels import (
     split,
 )
 from keras_pyconv.architectures.lookup import find
-from keras_pyconv.arguments import instance, integer, shown, text
+from keras_pyconv.arguments import instance, integer, layer_name, shown, text
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,7 @@ class Residuals:
 
     def __post_init__(self):
         check_fields(self, shown(self.name).strip("'"))
+        layer_name("name", self.name)
         _check_branches(self)
         check(
             0 < self.scale <= 1,
@@ -159,6 +160,8 @@ class Inception:
 
     def __post_init__(self):
         check_fields(self, shown(self.name))
+        message = f"`parts` must be one at least; got {self.parts}"
+        check(self.parts, self.name, message)
         channels = 3
         for part in self.parts:
             widths = [self._width(part, b, channels) for b in part.branches]

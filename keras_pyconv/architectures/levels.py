@@ -83,7 +83,8 @@ class Level:
     share: Fraction = Fraction(1)
 
     def __post_init__(self):
-        with told("share", self.share, "a fraction, such as '1/4'"):
+        given = self.share
+        with told("share", given, "a fraction, such as '1/4'"):
             if is_flag(self.share):
                 raise TypeError("it is a bool")
             object.__setattr__(self, "share", Fraction(self.share))
@@ -96,7 +97,7 @@ class Level:
         check(
             0 < self.share <= 1,
             "Level",
-            f"`share` must lie in (0, 1]; got {self.share}",
+            f"`share` must lie in (0, 1]; got {given!r}",
         )
 
 

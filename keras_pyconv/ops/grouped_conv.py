@@ -16,6 +16,7 @@ import keras
 
 from keras_pyconv.arguments import (
     DATA_FORMATS,
+    check,
     instance,
     integer,
     integers,
@@ -298,9 +299,10 @@ def pyramid_conv(
         ValueError: As `grouped_conv`, or if the two lists differ in length.
     """
     instance("kernels", kernels, (list, tuple))
+    check("kernels", kernels, kernels, "one kernel a level, one at least")
     for place, kernel in enumerate(kernels):
         tensor(f"kernels[{place}]", kernel, (3, 4, 5))
-    tensor("inputs", inputs, (len(kernels[0].shape),) if kernels else ())
+    tensor("inputs", inputs, (len(kernels[0].shape),))
     integers("groups", groups)
     way, target = targeted(way, target)
     if way is None and target == "here":

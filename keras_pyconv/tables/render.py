@@ -102,8 +102,8 @@ def render(
     """
     one_of("style", style, FORMATS)
     instance("tables", tables, (list, tuple))
-    for table in tables:
-        instance("tables", table, Table)
+    for place, table in enumerate(tables):
+        instance(f"tables[{place}]", table, Table)
     instance("measured", measured, (Mapping, type(None)))
     instance("provenance", provenance, str)
     if style == "csv":

@@ -136,7 +136,7 @@ def test_rows_have_different_contents():
         (lambda: Level(3, 0), "Level: `groups` must be .* got 0"),
         (lambda: Level(3, 1.0), "Level: `groups` must be .* got 1.0"),
         (lambda: Level(3, 1, 0), "Level: `share` must lie in .* got 0"),
-        (lambda: Level(3, 1, "3/2"), "Level: `share` must lie in .* got 3/2"),
+        (lambda: Level(3, 1, "3/2"), "Level: `share` must lie in .* got '3/2'"),
     ),
 )
 def test_a_corrupted_level_is_refused(make, message):

@@ -83,7 +83,8 @@ def _is_named(value, message):
     # Models and layers go by their names.
     tokens |= {getattr(value, "name", None)}
     # Bounds write large numbers with commas; empty values show themselves.
-    if repr(value)[:20] in message or any(
+    # Keras keeps a set as its own `TrackedSet`.
+    if repr(value)[:20].lower() in message.lower() or any(
         isinstance(token, str) and token and token in message
         for token in tokens
     ):

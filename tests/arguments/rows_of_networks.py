@@ -87,7 +87,13 @@ CONSTRAINT = kind("non_neg", optional=True, accepts=callable)
 ACTIVATION = kind(None, "relu", accepts=lambda v: v is None or callable(v))
 BASE = {
     "name": NAME,
-    "dtype": kind("float32", "mixed_bfloat16", optional=True),
+    # Keras takes the type of Python integers for one of its own.
+    "dtype": kind(
+        "float32",
+        "mixed_bfloat16",
+        optional=True,
+        accepts=lambda v: v is int,
+    ),
     "trainable": FLAG,
 }
 
@@ -483,7 +489,7 @@ row(
     "architectures.ExtraLayer",
     bottleneck=_WIDTH,
     filters=_WIDTH,
-    levels=_LEVELS,
+    levels=kind(Value("PYRAMIDS[2]", lambda: architectures.PYRAMIDS[2])),
     stride=COUNT,
     padding=choice("same", "valid"),
 )
@@ -520,7 +526,7 @@ _BRANCHES = kind(Value("branches", lambda: ((Conv(4),), (Conv(4),))))
 row("architectures.Mixed", name=_TEXT, branches=_BRANCHES)
 row(
     "architectures.Residuals",
-    name=_TITLE,
+    name=kind("mine", accepts=lambda v: is_text(v) and "/" not in v),
     blocks=COUNT,
     branches=_BRANCHES,
     scale=kind(0.2, 1.0, accepts=lambda v: is_real(v) and 0 < v <= 1),
@@ -885,7 +891,7 @@ _CONVERTIBLE = {
             else np.ndim(v) == 0 and is_whole(v.item())
         ),
     ),
-    "min_kernel": kind(3, 5, accepts=lambda v: is_whole(v) and v >= 3),
+    "min_kernel": kind(3, accepts=lambda v: is_whole(v) and v >= 3),
 }
 row("replacement_report", **_CONVERTIBLE)
 row("replace_convolutions", **_CONVERTIBLE, keep_weights=FLAG, verbose=FLAG)
@@ -929,7 +935,7 @@ row(
 )
 _VARIANT = kind("PyConvResNet50", accepts=is_text)
 row("weights.get_published", variant=_VARIANT, set_name=choice("imagenet"))
-row("weights.published_sets", variant=_VARIANT)
+row("weights.published_sets", variant=or_none(_VARIANT))
 row(
     "weights.save_keras_weights",
     model=kind(things.classifier),
@@ -942,7 +948,7 @@ row(
     "weights.read_arrays",
     source=kind(
         things.arrays_file,
-        accepts=lambda v: isinstance(v, dict) and not v,
+        accepts=lambda v: isinstance(v, dict),
         wrong=(things.text_file, "no/such.npz"),
     ),
     check=kind(optional=True, accepts=callable),

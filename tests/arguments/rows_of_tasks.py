@@ -241,6 +241,7 @@ row(
         and len(v) == 2
         and all(map(is_count, v)),
     ),
+    options={"called": {"source": ("source", "model")}},
 )
 
 

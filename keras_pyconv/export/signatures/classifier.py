@@ -44,7 +44,7 @@ def checked_labels(labels, classes):
     if len(labels) != classes:
         raise ValueError(
             f"The model tells {classes} classes apart. Received "
-            f"{len(labels)} labels."
+            f"{len(labels)} labels: {arguments.shown(labels)}"
         )
     return labels
 

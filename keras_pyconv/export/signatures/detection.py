@@ -41,9 +41,9 @@ def _check(seen):
     output = seen.model.output
     if not isinstance(output, dict) or not OUTPUTS <= set(output):
         raise ValueError(
-            "A detector gives 'offsets' and 'logits' for its default boxes, "
-            f"as PyConvSSD does. {seen.name!r} gives outputs of shape "
-            f"{seen.output_shapes}."
+            "`model` must give 'offsets' and 'logits' for its default boxes, "
+            f"as PyConvSSD does. Received: {seen.name!r}, which gives outputs "
+            f"of shape {seen.output_shapes}"
         )
 
 

@@ -123,8 +123,10 @@ class Signature:
 def check_signatures(signatures):
     """Refuses what are not signatures with a name each."""
     arguments.instance("signatures", signatures, (list, tuple))
-    for one in signatures:
-        arguments.instance("signatures", one, Signature, "`Signature` records")
+    arguments.check("signatures", signatures, signatures, "one at least")
+    for place, one in enumerate(signatures):
+        name = f"signatures[{place}]"
+        arguments.instance(name, one, Signature, "a `Signature`")
         dtypes = {spec.dtype.name for spec in one.inputs.values()}
         if "string" in dtypes and one.examples is None:
             raise ValueError(
@@ -132,10 +134,10 @@ def check_signatures(signatures):
                 "`examples`: a function of their number that makes some."
             )
     names = [one.name for one in signatures]
-    if not names or len(set(names)) < len(names):
+    if len(set(names)) < len(names):
         raise ValueError(
-            "`signatures` must be one or more with different names. "
-            f"Received the names: {', '.join(names) or 'none'}"
+            "`signatures` must have different names. Received the names: "
+            f"{', '.join(names)}"
         )
 
 

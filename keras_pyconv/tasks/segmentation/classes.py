@@ -99,8 +99,8 @@ def color_labels(labels, colors=None, ignored=IGNORED) -> np.ndarray:
     colors = arguments.array("colors", colors, 2, last=3)
     if highest >= len(colors):
         raise ValueError(
-            f"Label {highest} of `labels` has no colour; there are "
-            f"{len(colors)} `colors`."
+            f"Label {highest} of `labels` has no colour among `colors`. "
+            f"Received: colors={arguments.shown(colors)}"
         )
     picture = colors[np.where(known, labels, 0)].astype("uint8")
     picture[~known] = 0

@@ -94,12 +94,13 @@ def confusion_counts(truth, answers, classes, ignored=IGNORED, axis=-1):
     answers = ops.convert_to_tensor(answers)
     scored = "float" in keras.backend.standardize_dtype(answers.dtype)
     rank = len(answers.shape) - scored
-    if len(truth.shape) not in (rank, rank + 1):
+    more = len(truth.shape) - rank
+    if more not in (0, 1) or more and truth.shape[axis] not in (1, None):
         rule = f"of the shape of `truth`, {tuple(truth.shape)}"
         arguments.refuse("answers", answers, rule)
     if scored:
         answers = ops.argmax(answers, axis=axis)
-    if len(truth.shape) > rank:
+    if more:
         truth = ops.squeeze(truth, axis)
     answers = ops.reshape(ops.cast(answers, "int32"), (-1,))
     truth = ops.reshape(truth, (-1,))

@@ -117,7 +117,7 @@ def test_a_model_that_is_no_detector_is_refused():
     images = keras.Input((8, 8, 3))
     maps = keras.layers.Conv2D(4, 1)(images)
     for outputs in (maps, {"logits": maps}):
-        with pytest.raises(ValueError, match="gives 'offsets' and 'logits'"):
+        with pytest.raises(ValueError, match="give 'offsets' and 'logits'"):
             detection_signatures(keras.Model(images, outputs))
 
 

@@ -77,9 +77,9 @@ def test_names_are_given_once_and_to_records():
     one = Signature("serve", FEATURES, double)
     with pytest.raises(ValueError, match="Received the names: serve, serve"):
         check_signatures([one, one])
-    with pytest.raises(ValueError, match="names: none"):
+    with pytest.raises(ValueError, match="one at least"):
         check_signatures([])
-    with pytest.raises(TypeError, match="Received: signatures='serve'"):
+    with pytest.raises(TypeError, match="Received: signatures.*'serve'"):
         check_signatures(["serve"])
 
 

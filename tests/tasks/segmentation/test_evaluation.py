@@ -187,9 +187,7 @@ def test_an_overlay_leaves_what_is_ignored_bare():
     np.testing.assert_array_equal(mixed[0, 0], palette(1)[0])
     np.testing.assert_array_equal(mixed[1, 0], image[1, 0])
     assert (color_labels(labels)[1, 0] == 0).all()
-    with pytest.raises(
-        ValueError, match="Label 1 of .* no colour; there are 1"
-    ):
+    with pytest.raises(ValueError, match="Label 1 of .* no colour"):
         color_labels(labels, palette(1))
 
 
