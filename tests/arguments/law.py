@@ -91,7 +91,7 @@ def _is_named(value, message):
         return True
     # Of a list an entry may be told, by its place.
     entries = value if isinstance(value, (list, tuple)) else ()
-    told = re.search(r"`\w+\[\d+\]`|in row \d+", message)
+    told = re.search(r"`\w+\[\d+\]`|in row \d+|such as", message)
     return bool(told) and any(_is_named(entry, message) for entry in entries)
 
 

@@ -454,7 +454,7 @@ row(
 row(
     "architectures.ParsingHead",
     width=_WIDTH,
-    levels=_LEVELS,
+    levels=kind(Value("PYRAMIDS[2]", lambda: architectures.PYRAMIDS[2])),
     bins=COUNT,
     merged_width=COUNT,
 )

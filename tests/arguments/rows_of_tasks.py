@@ -384,7 +384,11 @@ row(
     image_id=_ID,
     boxes=_boxes_of(),
     labels=_one_each([0], [1], wrong=([[1]], [0, 1], ["a"], [0.5], [-1])),
-    scores=_one_each([0.5], wrong=([np.nan], [[0.5]], ["a"])),
+    scores=kind(
+        [0.5],
+        accepts=lambda v: isinstance(v, list) and v in ([1], [1e308]),
+        wrong=([np.nan], [[0.5]], ["a"]),
+    ),
     options={"owner": detection.DetectionResults},
 )
 row(

@@ -302,5 +302,5 @@ def test_a_pyramid_is_its_levels_side_by_side():
     ):
         alone = grouped_conv(IMAGES, kernel, groups=groups, strides=2)
         np.testing.assert_array_equal(part, alone)
-    with pytest.raises(ValueError, match="2 kernels, 1 numbers"):
+    with pytest.raises(ValueError, match="2 kernels, groups=.1,."):
         pyramid_conv(IMAGES, kernels, groups=(1,))

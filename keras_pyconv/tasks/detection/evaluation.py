@@ -296,7 +296,10 @@ class GroundTruth:
     def numbers_of(self, image_ids):
         """Images by the ids of `coco()`; refuses those that are unknown."""
         images, _ = self._ids()
-        image_ids = {_id("image_ids", one) for one in image_ids}
+        image_ids = {
+            _id(f"image_ids[{place}]", one)
+            for place, one in enumerate(image_ids)
+        }
         unknown = sorted(image_ids - set(images), key=_order)
         if unknown:
             raise ValueError(
