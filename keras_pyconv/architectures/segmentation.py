@@ -45,7 +45,8 @@ class ParsingHead(Head):
 
     def __post_init__(self):
         check_fields(self)
-        check_pyramid("ParsingHead", self.levels, self.width, self.width)
+        row = f"ParsingHead, width {self.width}"
+        check_pyramid(row, self.levels, self.width, self.width)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def test_time_is_halved_late_and_pooled_only_there():
         (SEGMENTER, {"output_stride": 4}, "16, 8.; got 4"),
         (SEGMENTER, {"dropout": 1}, "`dropout` must be .* got 1"),
         (SEGMENTER, {"auxiliary_width": 0}, "`auxiliary_width` .* got 0"),
-        (ParsingHead(), {"width": 520}, "level 2: groups=4 must divide"),
+        (ParsingHead(), {"width": 520}, "width 520, level 2: groups=4"),
         (ParsingHead(), {"bins": 0}, "`bins` .* got 0"),
         (PoolingHead(), {"bins": (1, -2)}, "`bins` .* got .1, -2."),
         (AtrousHead(), {"rates": (6, 0)}, "`rates` .* got .6, 0."),
