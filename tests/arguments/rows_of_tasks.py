@@ -71,6 +71,14 @@ _PREPROCESSING_OF_16 = kind(
     Value("Preprocessing(16, 16)", lambda: Preprocessing(16, 16)),
     optional=True,
 )
+
+
+def _is_a_name(found):
+    """Of what takes any number of names, in a list or an array."""
+    listed = isinstance(found, list) or getattr(found, "ndim", 0) == 1
+    return listed and list(found) == ["x"]
+
+
 _CLASS_NAMES = kind(
     ("a", "b", "c"),
     ["a", "b", "c"],
@@ -289,7 +297,7 @@ row(
         ("a", "b"),
         optional=True,
         wrong=("ab",),
-        accepts=lambda v: isinstance(v, list) and v == ["x"],
+        accepts=_is_a_name,
     ),
     image=or_none(_array(9, 9, 3, dtype="uint8", high=255)),
 )
@@ -771,7 +779,7 @@ row(
         ("a", "b", "c"),
         optional=True,
         wrong=("abc",),
-        accepts=lambda v: isinstance(v, list) and v == ["x"],
+        accepts=_is_a_name,
     ),
     frames=_array(2, 4, 4, 3, dtype="uint8", high=255),
     views=COUNT,
