@@ -38,7 +38,7 @@ tables: .venv/.tests
 	$(PYTHON) -m recipes.compare_convolutions --write docs/comparison.md
 
 # A folder without pip is what a failed attempt leaves: start it afresh.
-.venv/.%: setup.cfg pyproject.toml
+.venv/.%: setup.cfg setup.py pyproject.toml
 	python3 -c "import sys; sys.version_info >= (3, 11) or sys.exit( \
 	    'keras_pyconv needs Python 3.11 or newer; python3 is ' + sys.version)"
 	test -x .venv/bin/pip || python3 -m venv --clear .venv

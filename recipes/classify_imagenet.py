@@ -30,9 +30,9 @@ Deviations, where paper, authors' code and this recipe are not of one mind:
 import dataclasses
 import pathlib
 
-from recipes import command_line, fitting, groups, networks, results, sources
-from recipes.lazy import tasks
-from recipes.settings import Part, option
+from . import command_line, fitting, groups, networks, results, sources
+from .lazy import tasks
+from .settings import Part, option
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,9 +30,9 @@ Deviations, where the sources leave something open:
 import dataclasses
 import pathlib
 
-from recipes import command_line, fitting, groups, networks, results, sources
-from recipes.lazy import datasets, tasks, training
-from recipes.settings import Rate, Share, option
+from . import command_line, fitting, groups, networks, results, sources
+from .lazy import datasets, tasks, training
+from .settings import Rate, Share, option
 
 
 @dataclasses.dataclass(frozen=True)

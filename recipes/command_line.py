@@ -16,7 +16,7 @@ import operator
 import pathlib
 import sys
 
-from recipes.settings import FILE, fields, flat, nearest, override
+from .settings import FILE, fields, flat, nearest, override
 
 _METAVARS = {int: "N", float: "X", pathlib.Path: "PATH", str: "NAME"}
 

@@ -17,9 +17,9 @@ import dataclasses
 import math
 import pathlib
 
-from recipes import command_line
-from recipes.lazy import keras, keras_pyconv
-from recipes.settings import option
+from . import command_line
+from .lazy import keras, keras_pyconv
+from .settings import option
 
 SIDE = 56
 MARKERS = (
@@ -63,7 +63,7 @@ def _branch(x, branch):
 
 def built(name):
     """The design as a Keras model on maps of 64 channels."""
-    from recipes import branches
+    from . import branches
 
     design = branches.DESIGNS[name]
     maps = keras.Input((SIDE, SIDE, branches.CHANNELS))
@@ -86,7 +86,7 @@ def multiply_adds(model):
 def main(argv=None):
     """Prints the table, or renews it in a file."""
     settings = command_line.parse(__doc__, Settings(), argv)
-    from recipes import branches
+    from . import branches
 
     for name in branches.DESIGNS:
         model, cost = built(name), branches.cost_of(name)

@@ -23,9 +23,9 @@ the filters of a plain network, which the paper does not try.
 import dataclasses
 import pathlib
 
-from recipes import command_line, digits, fitting, groups, results
-from recipes.lazy import keras, keras_pyconv, training
-from recipes.settings import Natural, Positive, Rate, Share, as_dict, option
+from . import command_line, digits, fitting, groups, results
+from .lazy import keras, keras_pyconv, training
+from .settings import Natural, Positive, Rate, Share, as_dict, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +84,7 @@ def accuracy(model, data):
 def main(argv=None):
     """Trains, converts, fine-tunes; returns the rows of the table."""
     settings = command_line.parse(__doc__, SETTINGS, argv, (SMOKE,))
-    from recipes.plain_network import make_model
+    from .plain_network import make_model
 
     print("Preparing the data; nothing is downloaded.")
     with command_line.before_the_work():

@@ -32,9 +32,9 @@ SSD300, doubled) and this recipe are not of one mind:
 import dataclasses
 import pathlib
 
-from recipes import command_line, fitting, groups, networks, results, sources
-from recipes.lazy import datasets, export, tasks, training
-from recipes.settings import Natural, Part, Positive, option
+from . import command_line, fitting, groups, networks, results, sources
+from .lazy import datasets, export, tasks, training
+from .settings import Natural, Part, Positive, option
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Digits in photographs as arrays, and batches of them."""
 
-from recipes import command_line
-from recipes.lazy import datasets, tf
+from . import command_line
+from .lazy import datasets, tf
 
 
 def load(settings, *features):

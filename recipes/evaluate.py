@@ -21,9 +21,9 @@ import dataclasses
 import pathlib
 import sys
 
-from recipes import command_line, groups, pictures, results, sources
-from recipes.lazy import datasets, keras, np, tasks, tf
-from recipes.settings import Positive, option
+from . import command_line, groups, pictures, results, sources
+from .lazy import datasets, keras, np, tasks, tf
+from .settings import Positive, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +109,7 @@ def main(argv=None):
             raise ValueError(
                 "name --weights or --model; without them nothing is known"
             )
-        from recipes import classifiers
+        from . import classifiers
 
         if settings.confusion:
             command_line.require("matplotlib", extra="recipes")

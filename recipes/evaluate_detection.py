@@ -19,9 +19,9 @@ import dataclasses
 import json
 import pathlib
 
-from recipes import command_line, groups, networks, results, sources
-from recipes.lazy import datasets, keras_pyconv, tasks
-from recipes.settings import Natural, Positive, Share, option
+from . import command_line, groups, networks, results, sources
+from .lazy import datasets, keras_pyconv, tasks
+from .settings import Natural, Positive, Share, option
 
 
 @dataclasses.dataclass(frozen=True)

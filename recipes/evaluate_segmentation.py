@@ -22,7 +22,7 @@ OpenCV's does, in float32.
 import dataclasses
 import pathlib
 
-from recipes import (
+from . import (
     command_line,
     groups,
     networks,
@@ -30,8 +30,8 @@ from recipes import (
     results,
     sources,
 )
-from recipes.lazy import datasets, keras_pyconv, tasks
-from recipes.settings import Natural, Positive, option
+from .lazy import datasets, keras_pyconv, tasks
+from .settings import Natural, Positive, option
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,9 +25,9 @@ import math
 import pathlib
 from typing import Literal
 
-from recipes import command_line, fitting, groups, networks, results, sources
-from recipes.lazy import keras_pyconv, tasks, training
-from recipes.settings import Fraction, Natural, Part, Rate, option
+from . import command_line, fitting, groups, networks, results, sources
+from .lazy import keras_pyconv, tasks, training
+from .settings import Fraction, Natural, Part, Rate, option
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,9 +4,9 @@ import contextlib
 import dataclasses
 import importlib.util
 
-from recipes import command_line, pictures, sources
-from recipes.lazy import keras, training
-from recipes.settings import as_dict, nearest, write
+from . import command_line, pictures, sources
+from .lazy import keras, training
+from .settings import as_dict, nearest, write
 
 # What a classifier is measured by after an epoch; the first watches over
 # `--patience` where no metric is named.

@@ -5,7 +5,7 @@ import functools
 import pathlib
 from typing import Literal
 
-from recipes.settings import Decay, Natural, Part, Positive, Rate, Share, option
+from .settings import Decay, Natural, Part, Positive, Rate, Share, option
 
 # What says where and for how long, and cannot change the result.
 _where = functools.partial(option, decides=False)

@@ -1,6 +1,6 @@
 """The networks of recipes, by their settings."""
 
-from recipes.lazy import keras_pyconv
+from .lazy import keras_pyconv
 
 
 def make_classifier(settings, classes):

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from recipes.lazy import np, tasks
+from .lazy import np, tasks
 
 MAX_COLUMNS = 4  # of panels in one image
 OF_COCO = ("val_AP", "val_AR")

@@ -19,9 +19,9 @@ import dataclasses
 import pathlib
 import time
 
-from recipes import command_line, digits, fitting, groups, results
-from recipes.lazy import keras, keras_pyconv, np, training
-from recipes.settings import Natural, Positive, Rate, Share, as_dict, option
+from . import command_line, digits, fitting, groups, results
+from .lazy import keras, keras_pyconv, np, training
+from .settings import Natural, Positive, Rate, Share, as_dict, option
 
 CLASSES = 10  # digits
 
@@ -100,7 +100,7 @@ def train(name, data, settings):
 def main(argv=None):
     """Runs the tour; returns the table's rows and the export's answer."""
     settings = command_line.parse(__doc__, SETTINGS, argv, (SMOKE,))
-    from recipes import tour
+    from . import tour
 
     print("Preparing the data; nothing is downloaded.")
     with command_line.before_the_work():

@@ -30,9 +30,9 @@ Deviations, where the paper leaves something open:
 import dataclasses
 import pathlib
 
-from recipes import command_line, fitting, groups, videos
-from recipes.lazy import keras_pyconv, tasks
-from recipes.settings import Part, option
+from . import command_line, fitting, groups, videos
+from .lazy import keras_pyconv, tasks
+from .settings import Part, option
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import json
 import math
 
-from recipes import fitting
-from recipes.lazy import export, keras_pyconv, tasks
+from . import fitting
+from .lazy import export, keras_pyconv, tasks
 
 
 def keep(model, settings, **options):

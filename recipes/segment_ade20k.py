@@ -29,8 +29,8 @@ import dataclasses
 import functools
 import pathlib
 
-from recipes import command_line, fitting, groups, networks, results, sources
-from recipes.lazy import (
+from . import command_line, fitting, groups, networks, results, sources
+from .lazy import (
     datasets,
     export,
     keras,
@@ -38,7 +38,7 @@ from recipes.lazy import (
     tasks,
     training,
 )
-from recipes.settings import Decay, Positive, Rate, option
+from .settings import Decay, Positive, Rate, option
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,9 +16,9 @@ initialization under one seed, unless --weights and --plain-weights name files.
 import dataclasses
 import pathlib
 
-from recipes import command_line, groups
-from recipes.lazy import keras, keras_pyconv, np, tasks
-from recipes.settings import Natural, Positive, option
+from . import command_line, groups
+from .lazy import keras, keras_pyconv, np, tasks
+from .settings import Natural, Positive, option
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet's training images, RGB in [0, 1]
 DEVIATION = (0.229, 0.224, 0.225)

@@ -4,8 +4,8 @@ import dataclasses
 import functools
 import pathlib
 
-from recipes import command_line
-from recipes.lazy import datasets, keras_pyconv, np, tasks, training
+from . import command_line
+from .lazy import datasets, keras_pyconv, np, tasks, training
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,8 @@ import numpy as np
 import keras_pyconv
 from keras_pyconv.complexity.grid import grid
 from keras_pyconv.datasets import SIZE_CLASSES
-from recipes import pictures
+
+from . import pictures
 
 SHOWN = 32  # test images that are drawn
 

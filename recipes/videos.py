@@ -3,9 +3,9 @@
 import dataclasses
 import functools
 
-from recipes import groups, results, sources
-from recipes.lazy import datasets, export, keras_pyconv, tasks
-from recipes.settings import Positive, option
+from . import groups, results, sources
+from .lazy import datasets, export, keras_pyconv, tasks
+from .settings import Positive, option
 
 
 @dataclasses.dataclass(frozen=True)
