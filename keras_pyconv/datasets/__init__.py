@@ -39,6 +39,7 @@ _WITH_TENSORFLOW = {
     "masks": "LABEL_RULES",
     "picture_sets": "picture_set split_class_folder",
     "segmentation": "central_crops training_masks whole_pictures",
+    "sets": "joined",
     "stream": "training_stream",
     "video_clips": "evaluation_clips training_clips video_views",
     "video_sets": "video_set",

@@ -5,6 +5,7 @@ the same number is the same order in every process; TFDS's own cache would keep
 the order of the first one.
 """
 
+import collections
 import dataclasses
 import functools
 import hashlib
@@ -54,6 +55,61 @@ class ExampleSet:
         """The bytes of an example's file, a string scalar."""
         value = example[key]
         return tf.io.read_file(value) if self.are_files else value
+
+
+def joined(first, *others):
+    """Several splits of a data set as one, such as to train on all of them.
+
+    In every order but that of the files their examples are mixed.
+
+    Args:
+        first: what `mask_set` or `picture_set` returns.
+        *others: the like, with the same classes.
+
+    Returns:
+        A set of the same kind.
+
+    Raises:
+        ValueError: they are of different kinds, or of different classes.
+    """
+    sets = first, *others
+    for one in sets:
+        name = "first" if one is first else "others"
+        arguments.instance(name, one, ExampleSet)
+        if _beside_examples(one) != _beside_examples(first):
+            raise ValueError(
+                "Sets that are joined must be of one kind and have the same "
+                f"classes. Received: {first.name!r} and {one.name!r}"
+            )
+    places = np.repeat(np.arange(len(sets)), [one.count for one in sets])
+
+    def examples(order=None):
+        chosen = tf.data.Dataset.from_tensor_slices(places)
+        if order is not None:
+            chosen = chosen.shuffle(
+                len(places), order, reshuffle_each_iteration=False
+            )
+        parts = [one.examples(order) for one in sets]
+        return tf.data.Dataset.choose_from_datasets(parts, chosen)
+
+    digests, problems = [one.digest for one in sets], collections.Counter()
+    for one in sets:
+        problems.update(one.problems)
+    return dataclasses.replace(
+        first,
+        name=" and ".join(one.name for one in sets),
+        count=len(places),
+        examples=examples,
+        digest=None if None in digests else digest(digests),
+        problems=problems,
+    )
+
+
+def _beside_examples(one):
+    """What sets must have in common to be one."""
+    own = {"name", "count", "examples", "digest", "problems"}
+    fields = [f.name for f in dataclasses.fields(one) if f.name not in own]
+    return type(one), {name: getattr(one, name) for name in fields}
 
 
 def in_order(columns):

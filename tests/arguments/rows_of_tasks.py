@@ -1072,6 +1072,7 @@ def pictures():
 
 
 _PICTURES = kind(pictures)
+row("datasets.joined", first=kind(pictures))
 _SHARD = kind((0, 1), [0, 1], accepts=lambda v: False, wrong=((1, 1), (0, 0)))
 _SEED = kind(1, 0, accepts=lambda v: is_whole(v) and 0 <= v < 2**63)
 _BUFFER = kind(2, accepts=lambda v: is_whole(v) and 0 < v < 2**63)

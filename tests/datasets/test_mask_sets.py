@@ -8,6 +8,7 @@ from PIL import Image
 
 from keras_pyconv.datasets import mask_sets
 from keras_pyconv.datasets.mask_sets import mask_set
+from keras_pyconv.datasets.sets import joined
 from tests.datasets import scenes
 from tests.datasets.mask_folders import SIZES, mask, picture, write
 
@@ -361,3 +362,28 @@ def test_the_digits_count_their_background(tmp_path):
     assert digits.classes == tuple("0123456789")
     labels = decoded(digits)[0][1]
     np.testing.assert_array_equal(labels == 255, decoded(masks)[0][1] == 0)
+
+
+def names(examples):
+    return [one["name"].decode() for one in examples.as_numpy_iterator()]
+
+
+def test_splits_are_joined_and_mixed(folder):
+    write(folder, "validation", [(30, 30)] * 40)
+    training, validation = mask_set(folder), mask_set(folder, "validation")
+    both = joined(training, validation)
+    assert both.count == 43 and both.classes == training.classes
+    apart = names(training.examples()) + names(validation.examples())
+    assert names(both.examples()) == apart
+    mixed = names(both.examples(7))
+    assert mixed == names(both.examples(7)) != names(both.examples(8))
+    assert sorted(mixed) == sorted(apart)
+    assert both.check().name.endswith("validation")
+    assert both.digest not in (training.digest, validation.digest)
+    assert both.digest != joined(validation, training).digest
+
+
+def test_sets_of_other_classes_are_not_joined(folder):
+    others = mask_set(folder, classes=151, rule="from_zero")
+    with pytest.raises(ValueError, match="the same classes.*training"):
+        joined(mask_set(folder), others)
