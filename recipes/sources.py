@@ -79,6 +79,25 @@ def open_masks(settings, splits=("train", "validation")):
     )
 
 
+def unlabelled(folder, classes=None):
+    """What is known of a folder of images without masks, and the images.
+
+    They are taken as they are stored, as a server has them.
+    """
+    from keras_pyconv.datasets.sets import ExampleSet, below
+    from keras_pyconv.listing import IMAGES, Listing
+
+    files = Listing(folder, IMAGES).files()
+    if not files:
+        raise ValueError(f"--unlabelled: there is no image in {folder}")
+    classes = tuple(classes or tasks.segmentation.ADE20K_CLASSES)
+    known, read = ExampleSet(str(folder), classes, len(files)), tasks.image
+    return known, (
+        {"image": read.read_image(file, exif=False), "name": name}
+        for file, name in zip(files, below(folder, files))
+    )
+
+
 def open_scenes(settings, split, categories=None, **options):
     """Images with boxes; the training set's `categories` are compared."""
     small = {"train": 16, "test": 6, "image_size": 64}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_pyconv import PyConvSegNet
-from recipes import segment_ade20k, sources
+from recipes import fitting, segment_ade20k, sources
 from tests.datasets.mask_folders import write
 from tests.recipes.settings_of import settings_of
 
@@ -83,6 +83,20 @@ def test_classes_are_named_on_the_command_line(tmp_path):
     settings = settings_of(segment_ade20k, *words)
     for masks in sources.open_masks(settings):
         assert masks.classes == tuple(names)
+
+
+def test_training_on_both_splits_sees_every_image(run, tmp_path):
+    # The asterisk of Table 5, as docs/segmentation.md has it.
+    words = "--epochs 120 --train-on train validation --batch-size 20".split()
+    folder, _ = run
+    made = arguments(folder, *words, "--workdir", str(tmp_path))
+    settings = settings_of(segment_ade20k, *made)
+    assert settings.training.epochs == 120
+    data = segment_ade20k.load_data(settings, fitting.start(settings))
+    assert (data.train.count, data.validation.count) == (20, 4)
+    assert data.batches.steps_per_epoch == 1
+    _, (row,) = segment_ade20k.main([*made, "--epochs=1", "--batch-size=4"])
+    assert row["step"] == 2 and row["loss"] > 0
 
 
 def test_normalization_is_over_all_devices(run):
