@@ -34,7 +34,8 @@ lint: .venv/.tests
 
 # Writes the generated tables of the pages.
 tables: .venv/.tests
-	$(PYTHON) -m keras_pyconv.tables.pages README.md docs/networks.md docs/weights.md
+	$(PYTHON) -m keras_pyconv.tables.pages README.md docs/networks.md \
+		docs/weights.md docs/segmentation.md
 	$(PYTHON) -m recipes.compare_convolutions --write docs/comparison.md
 
 # A folder without pip is what a failed attempt leaves: start it afresh.
