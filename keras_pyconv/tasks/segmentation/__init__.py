@@ -12,10 +12,10 @@ from keras_pyconv.tasks.segmentation.evaluation import (
     evaluate_segmentation,
     write_submission,
 )
-from keras_pyconv.tasks.segmentation.losses import SegmentationLoss
-from keras_pyconv.tasks.segmentation.metrics import (
+from keras_pyconv.tasks.segmentation.losses_and_metrics import (
     ConfusionMatrix,
     PixelLoss,
+    SegmentationLoss,
     class_iou,
     confusion_counts,
     mean_iou,

@@ -1,8 +1,7 @@
 """Names, colours and the label rule of segmentation.
 
-The fact a reader would get wrong: the masks of ADE20K count from 1, and their 0
-is "other", which neither trains nor counts. Here classes count from 0 and what
-is ignored is 255, so that 0 is "wall".
+In ADE20K's masks 0 is "other" and classes count from 1. Here classes count from
+0, so that 0 is "wall", and what is ignored is 255.
 """
 
 import functools
@@ -10,6 +9,7 @@ import functools
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.tasks.results import check_names
 
 IGNORED = 255
 
@@ -63,8 +63,6 @@ def _ordered_colors():
 def palette(classes: int) -> np.ndarray:
     """Colours that are easy to tell apart, the same for every longer palette.
 
-    Every colour is the one of a grid that is farthest from all before it.
-
     Args:
         classes: How many colours.
 
@@ -77,7 +75,7 @@ def palette(classes: int) -> np.ndarray:
 
 
 def color_labels(labels, colors=None, ignored=IGNORED) -> np.ndarray:
-    """A label map as a picture; what is ignored is black.
+    """A label map as an image; what is ignored is black.
 
     Args:
         labels: Integers `(height, width)`.
@@ -108,14 +106,12 @@ def color_labels(labels, colors=None, ignored=IGNORED) -> np.ndarray:
 
 
 def overlay(image, labels, colors=None, opacity=0.5, ignored=IGNORED):
-    """The picture under its coloured label map; what is ignored stays bare.
+    """The image under its coloured label map; what is ignored stays bare.
 
     Args:
         image: uint8 `(height, width, 3)`.
-        labels: Integers `(height, width)`.
-        colors: uint8 `(classes, 3)`, or None for `palette`.
-        opacity: 0 shows the picture alone, 1 the labels.
-        ignored: The label that is no class.
+        labels, colors, ignored: As in `color_labels`.
+        opacity: 0 shows the image alone, 1 the labels.
 
     Returns:
         uint8 `(height, width, 3)`.
@@ -129,11 +125,7 @@ def overlay(image, labels, colors=None, opacity=0.5, ignored=IGNORED):
 
 
 def number_of_classes(model) -> int:
-    """How many classes a segmentation network tells apart.
-
-    Raises:
-        ValueError: if the model's output is no map of logits.
-    """
+    """How many classes a network to logits `(batch, height, width, classes)` has."""
     output = getattr(model, "output", None)
     output = output.get("logits") if isinstance(output, dict) else output
     shape = tuple(getattr(output, "shape", ()))
@@ -148,19 +140,7 @@ def number_of_classes(model) -> int:
 
 
 def names_of_classes(classes: int, names=None) -> tuple[str, ...]:
-    """The given names, ADE20K's for 150 classes, or the numbers.
-
-    Raises:
-        ValueError: if there is not one name for each class.
-    """
+    """The given names, ADE20K's for 150 classes, or the numbers."""
     if names is None and classes == len(ADE20K_CLASSES):
         return ADE20K_CLASSES
-    if names is None:
-        return tuple(map(str, range(classes)))
-    found = arguments.texts("class_names", names)
-    if len(found) != classes:
-        raise ValueError(
-            f"The network has {classes} classes. Received: {len(found)} names, "
-            f"class_names={arguments.shown(names)}"
-        )
-    return found
+    return check_names(names, classes) or tuple(map(str, range(classes)))

@@ -1,7 +1,6 @@
 """The whole set under the paper's protocol: one confusion matrix, one table.
 
-The fact a reader would get wrong: pictures have their own sizes here, and the
-answer is compared at that size, not at the network's.
+Answers are compared at each image's own size, not at the network's.
 """
 
 import dataclasses
@@ -17,7 +16,7 @@ from keras_pyconv.tasks.segmentation.classes import (
     names_of_classes,
     number_of_classes,
 )
-from keras_pyconv.tasks.segmentation.metrics import (
+from keras_pyconv.tasks.segmentation.losses_and_metrics import (
     ConfusionMatrix,
     class_iou,
     mean_iou,
@@ -37,7 +36,7 @@ class Evaluation:
     Attributes:
         matrix: int64 `(classes, classes)`, pixels by truth and prediction.
         class_names: A name for each class.
-        pictures: How many pictures were evaluated.
+        pictures: How many images were evaluated.
     """
 
     matrix: np.ndarray
@@ -71,8 +70,8 @@ class Evaluation:
         The accuracy is the part of the class's pixels that were found; NaN,
         as the IoU, where there is nothing to divide by.
         """
-        pixels = self.matrix.sum(axis=1)
-        hits = np.diag(self.matrix)
+        pixels, hits = self.matrix.sum(axis=1), np.diag(self.matrix)
+        columns = (self.class_names, class_iou(self.matrix), hits, pixels)
         return [
             {
                 "class": name,
@@ -80,9 +79,7 @@ class Evaluation:
                 "accuracy": float(hit / count) if count else float("nan"),
                 "pixels": int(count),
             }
-            for name, iou, hit, count in zip(
-                self.class_names, class_iou(self.matrix), hits, pixels
-            )
+            for name, iou, hit, count in zip(*columns)
         ]
 
     def __str__(self):
@@ -110,14 +107,12 @@ def _percent(share):
 
 def _checked(labels, image, name):
     labels = np.asarray(labels)
-    if labels.ndim == 3 and labels.shape[-1] == 1:
-        labels = labels[..., 0]
-    if labels.shape != image.shape[:2]:
+    if labels.shape not in (image.shape[:2], (*image.shape[:2], 1)):
         raise ValueError(
             f"The mask of {name} has shape {labels.shape}, its image "
             f"{image.shape}."
         )
-    return labels
+    return labels.reshape(image.shape[:2])
 
 
 def evaluate_segmentation(
@@ -131,23 +126,23 @@ def evaluate_segmentation(
     on_picture=None,
     verbose=1,
 ) -> Evaluation:
-    """Evaluates a network on pictures of any sizes (paper, section 5).
+    """Evaluates a network on images of any sizes (paper, section 5).
 
     Args:
         model: A network of `PyConvSegNet`, or any other to logits.
         examples: Iterable of dictionaries: `image` `(height, width, 3)` in
             [0, 255]; `labels` `(height, width)`, from 0, 255 for what does
-            not count, or None; `name`, of the picture.
+            not count, or None; `name`, of the image.
         protocol: `SINGLE_SCALE`, `MULTI_SCALE`, or another.
         class_names: As in `segment`.
-        total: How many pictures there are, for the progress bar.
+        total: How many images there are, for the progress bar.
         submission: Folder for the test server's files, or None.
-        on_picture: Function (example, predicted labels), such as one that
-            draws, called after each picture.
+        on_picture: Function (example, predicted labels), called after each
+            image, such as one that draws.
         verbose: 0 for silence, 1 for a progress bar.
 
     Returns:
-        An `Evaluation`, whose matrix is 0 where no picture had labels.
+        An `Evaluation`, whose matrix is 0 where no image had labels.
 
     Raises:
         ValueError: if a mask's size is not its image's, or the model is no
@@ -167,6 +162,12 @@ def evaluate_segmentation(
     progress = keras.utils.Progbar(
         total, stateful_metrics=["mean_iou", "pixel_accuracy"], verbose=verbose
     )
+
+    def show(number, **options):
+        if verbose:
+            results = {k: float(v) for k, v in counts.result().items()}
+            progress.update(number, results.items(), **options)
+
     number = 0
     for number, example in enumerate(examples, 1):
         image, name = read_image(example["image"]), example.get("name", number)
@@ -177,13 +178,8 @@ def evaluate_segmentation(
             write_submission(submission, name, found)
         if on_picture is not None:
             on_picture(example, found)
-        if verbose:
-            results = counts.result().items()
-            progress.update(number, [(key, float(v)) for key, v in results])
-    if verbose:
-        results = counts.result().items()
-        values = [(key, float(value)) for key, value in results]
-        progress.update(number, values, finalize=True)
+        show(number)
+    show(number, finalize=True)
     matrix = keras.ops.convert_to_numpy(counts.matrix).astype("int64")
     return Evaluation(matrix, names, number)
 

@@ -1,8 +1,4 @@
-"""From an image of any size to a label map and a coloured overlay.
-
-The fact a reader would get wrong: an array must hold pixels from 0 to 255, as a
-file does. Normalizing them is part of the call.
-"""
+"""From an image of any size to a label map and a coloured overlay."""
 
 import numpy as np
 

@@ -1,15 +1,11 @@
-"""The paper's evaluation of one picture: scales, windows, flips, averages.
+"""The paper's evaluation of one image: scales, windows, flips, averages.
 
 Section 5 and the authors' test script: the long side is resized to 512 times
-the scale; windows of 473 x 473 pixels, 316 apart, cover the picture, which is
-padded with the mean colour where it is smaller; softmax probabilities of each
-window and of its mirror image are averaged, then those of windows that
-overlap, resized bilinearly to the picture's own size, averaged over the scales.
-
-The facts a reader would get wrong: mirroring is on for the single scale too;
-and it is probabilities that are resized, not logits. Only the resized picture
-is ever held in full: answers at the picture's own size come in strips, so that
-memory does not grow with it.
+the scale; windows of 473 x 473 pixels, 316 apart, cover the image, padded with
+the mean colour where it is smaller. Probabilities, not logits, are averaged:
+of each window and its mirror image, at the single scale too; of windows that
+overlap; and, resized to the image's own size, of the scales. That size comes
+in strips, so that memory does not grow with it.
 """
 
 import dataclasses
@@ -19,11 +15,12 @@ import keras
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.lazy import tf
 from keras_pyconv.ops.resize import resize_rows
 from keras_pyconv.tasks.preprocessing import (
     IMAGENET_DEVIATION,
     IMAGENET_MEAN,
-    LARGEST_PIXEL,
+    normalize,
 )
 from keras_pyconv.tasks.segmentation.classes import number_of_classes
 
@@ -32,18 +29,16 @@ STRIP_NUMBERS = 16_000_000  # probabilities in a strip: 64 MB
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """How a picture is shown to the network.
+    """How an image is shown to the network.
 
     Attributes:
         scales: Factors of `base_size`.
         window: Side of the square windows, in pixels.
-        base_size: Long side of the picture at scale 1, in pixels; None
-            for the picture's own.
+        base_size: Long side of the image at scale 1, in pixels; None
+            for the image's own.
         flip: Whether each window is also shown mirrored.
         batch: Windows in a batch; mirrored ones double it.
-        mean: Subtracted from each channel, in units of [0, 1].
-        deviation: Each channel is divided by it, in units of [0, 1]; a mean
-            of 0 and a deviation of 1/255 leave pixels in [0, 255].
+        mean, deviation: As in `Preprocessing`.
     """
 
     scales: tuple[float, ...] = (1.0,)
@@ -74,10 +69,7 @@ MULTI_SCALE = Protocol(scales=(0.5, 0.75, 1.0, 1.25, 1.5, 1.75))
 
 
 def scaled_size(height: int, width: int, long_side: int) -> tuple[int, int]:
-    """The size whose longer side is `long_side`, of the same shape.
-
-    Halves are rounded to the nearest even number, as Python does.
-    """
+    """The size whose longer side is `long_side`; halves are rounded to even."""
     longest = max(height, width)
     return tuple(
         max(1, round(long_side / longest * side)) for side in (height, width)
@@ -91,7 +83,7 @@ def window_starts(size: int, window: int, stride: int) -> list[int]:
 
 
 class SlidingWindows:
-    """A network under a protocol: from pictures of any size to label maps.
+    """A network under a protocol: from images of any size to label maps.
 
     Args:
         model: Network to logits `(batch, height, width, classes)` at its
@@ -103,8 +95,6 @@ class SlidingWindows:
     """
 
     def __init__(self, model: keras.Model, protocol: Protocol = SINGLE_SCALE):
-        import tensorflow as tf
-
         arguments.instance("protocol", protocol, Protocol)
         number_of_classes(model)
         side = protocol.window
@@ -116,19 +106,17 @@ class SlidingWindows:
                 "`Protocol(window=...)` of the model's size."
             )
         self.model, self.protocol = model, protocol
-        spec = tf.TensorSpec((None, side, side, shape[-1]), tf.float32)
+        windows = tf.TensorSpec((None, side, side, shape[-1]), tf.float32)
         self._probabilities = tf.function(
-            self._probabilities_of_windows, input_signature=[spec]
+            self._probabilities_of_windows, input_signature=[windows]
         )
         open_map = tf.TensorSpec((None, None, None), tf.float32)
-        number = tf.TensorSpec((), tf.int32)
+        numbers = [tf.TensorSpec((), tf.int32)] * 4
         self._strip = tf.function(
-            resize_rows, input_signature=[open_map, *[number] * 4]
+            resize_rows, input_signature=[open_map, *numbers]
         )
 
     def _probabilities_of_windows(self, windows):
-        import tensorflow as tf
-
         def softmax(images):
             logits = self.model(images, training=False)
             return tf.nn.softmax(tf.cast(logits, tf.float32))
@@ -141,11 +129,8 @@ class SlidingWindows:
 
     def _prepared(self, image, size):
         """Resized, normalized and padded with the mean; and the margins."""
-        import tensorflow as tf
-
-        pixels = tf.cast(image, tf.float32)
-        pixels = tf.image.resize(pixels, size) / LARGEST_PIXEL
-        pixels = (pixels - self.protocol.mean) / self.protocol.deviation
+        pixels = tf.image.resize(tf.cast(image, tf.float32), size)
+        pixels = normalize(pixels, self.protocol)
         missing = [max(self.protocol.window - side, 0) for side in size]
         before = [pad // 2 for pad in missing]
         pads = [[b, pad - b] for b, pad in zip(before, missing)]
@@ -154,8 +139,6 @@ class SlidingWindows:
 
     def _map(self, image, long_side):
         """Probabilities at one scale, `(height, width, classes)`."""
-        import tensorflow as tf
-
         side, stride = self.protocol.window, self.protocol.stride
         size = scaled_size(*image.shape[:2], long_side)
         pixels, (top, left) = self._prepared(image, size)
@@ -179,7 +162,7 @@ class SlidingWindows:
         return total[inside] / count[inside]
 
     def strips(self, image):
-        """Averaged probabilities of a picture, from top to bottom.
+        """Averaged probabilities of an image, from top to bottom.
 
         Args:
             image: `(height, width, channels)`, pixels in [0, 255].
@@ -196,34 +179,24 @@ class SlidingWindows:
         return self._strips(image)
 
     def _strips(self, image):
-        import tensorflow as tf
-
         height, width = image.shape[:2]
-        base = self.protocol.base_size or max(height, width)
-        maps = [
-            self._map(image, round(scale * base))
-            for scale in self.protocol.scales
-        ]
-        classes = maps[0].shape[-1]
-        rows = max(1, STRIP_NUMBERS // (width * classes))
+        base, scales = self.protocol.base_size, self.protocol.scales
+        base = base or max(height, width)
+        maps = [self._map(image, round(scale * base)) for scale in scales]
+        rows = max(1, STRIP_NUMBERS // (width * maps[0].shape[-1]))
         for first in range(0, height, rows):
-            count = min(rows, height - first)
-            strips = [
-                self._strip(one, height, width, first, count) for one in maps
-            ]
+            part = (height, width, first, min(rows, height - first))
+            strips = [self._strip(one, *part) for one in maps]
             yield first, tf.add_n(strips) / len(strips)
 
     def probabilities(self, image) -> np.ndarray:
-        """Averaged probabilities at the picture's size; for small pictures."""
+        """Averaged probabilities at the image's size; for small images."""
         return np.concatenate([part.numpy() for _, part in self.strips(image)])
 
     def labels(self, image) -> np.ndarray:
         """The likeliest class of each pixel, int32 `(height, width)`."""
-        import tensorflow as tf
-
-        return np.concatenate(
-            [
-                tf.argmax(part, axis=-1, output_type=tf.int32).numpy()
-                for _, part in self.strips(image)
-            ]
-        )
+        parts = [
+            tf.argmax(part, axis=-1, output_type=tf.int32)
+            for _, part in self.strips(image)
+        ]
+        return np.concatenate(parts)

@@ -118,7 +118,7 @@ def test_a_gray_picture_has_three_equal_channels(model):
         ({"image": np.zeros((4, 4, 2))}, r"shape \(4, 4, 2\)"),
         ({"image": np.full((4, 4, 3), 0.5)}, "from 0 to 255.*float64"),
         ({"image": np.full((4, 4, 3), -3)}, "from -3 to -3"),
-        ({"class_names": ["a"]}, "4 classes. Received: 1 names"),
+        ({"class_names": ["a"]}, "4 classes. Received 1 names"),
         ({"colors": palette(3)}, "must be 4.*Received: 3"),
     ],
 )
