@@ -26,7 +26,8 @@ from keras_pyconv.datasets.stream import (
     training_stream,
 )
 from keras_pyconv.tasks.image import read_image
-from keras_pyconv.tasks.video.clips import Clips, check_views, normalized
+from keras_pyconv.tasks.preprocessing import normalize
+from keras_pyconv.tasks.video.averaging import Clips, check_views
 from keras_pyconv.tasks.video.decoding import (
     ATTEMPTS,
     clip_numbers,
@@ -90,7 +91,7 @@ def training_clips(
         )
         shape = (clips.frames, clips.size, clips.size, 3)
         label = tf.ensure_shape(label, ())
-        return normalized(tf.ensure_shape(pixels, shape), clips), label
+        return normalize(tf.ensure_shape(pixels, shape), clips), label
 
     return training_stream(
         lambda epoch: tf.data.Dataset.range(videos.count),
@@ -222,7 +223,7 @@ def _random_square(pixels, seed, clips):
         flip = tf.random.stateless_uniform([], apart(seed, _FLIP)) < 0.5
         square = tf.where(flip, square[:, :, ::-1], square)
     shape = (clips.frames, clips.size, clips.size, 3)
-    return normalized(tf.ensure_shape(square, shape), clips)
+    return normalize(tf.ensure_shape(square, shape), clips)
 
 
 # Testing ---------------------------------------------------------------------
@@ -283,7 +284,7 @@ def evaluation_clips(
         evaluation_batches(
             dataset, tuple(filling), videos.count, batch_size, shard
         )
-        .map(lambda pixels, *rest: (normalized(pixels, clips), *rest))
+        .map(lambda pixels, *rest: (normalize(pixels, clips), *rest))
         .prefetch(1)
     )
 

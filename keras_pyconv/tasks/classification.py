@@ -1,7 +1,6 @@
 """Classifiers: pixels as they expect them, names for what they answer.
 
-`preprocess_input` and `decode_predictions` keep the contract of
-`keras.applications`; `classify` does all of it for one image.
+`preprocess_input` and `decode_predictions` keep to `keras.applications`.
 """
 
 import csv
@@ -39,7 +38,7 @@ PREPROCESSING = {"imagenet": imagenet_preprocessing()}
 
 
 def preprocessing_of(weights: str) -> Preprocessing:
-    """How images are prepared for a set of published weights."""
+    """The `Preprocessing` that a set of published weights was trained with."""
     known = {row.set: row.preprocessing for row in PUBLISHED.values()}
     arguments.one_of("weights", weights, known)
     return PREPROCESSING[known[weights]]
@@ -53,8 +52,7 @@ def preprocess_input(x, data_format: str | None = None, weights="imagenet"):
 
     Args:
         x: Array or tensor of RGB pixels in [0, 255], `(..., channels)` or,
-            channels first, `(..., channels, height, width)`. It is left as
-            it is.
+            channels first, `(..., channels, height, width)`.
         data_format: `"channels_last"`, `"channels_first"`, or None for
             `keras.config.image_data_format()`.
         weights: A set of published weights, such as `"imagenet_cutmix"`.
@@ -103,14 +101,12 @@ def decode_predictions(
 ) -> list[list[tuple[str, str, float]]]:
     """The most probable classes of each image, by name.
 
-    ImageNet's names are those that Keras downloads; they are installed here.
-
     Args:
         predictions: Array or tensor `(batch, classes)`, probabilities or
             logits.
         top: How many classes of each image.
         class_names: Names of the classes in the order of the labels; None
-            for the 1,000 of ImageNet.
+            for the 1,000 of ImageNet, which are those of Keras.
 
     Returns:
         For each image a list of `(wnid, name, score)`, best first; the
@@ -149,13 +145,10 @@ def decode_predictions(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Classification(Ranking):
-    """What a network says of an image, best first.
+    """What a network says of an image: a `Ranking`, and what was classified.
 
     Attributes:
-        labels: int `(n,)`, from 0.
-        scores: float32 `(n,)`, probabilities, descending.
-        class_names: of all classes, or None.
-        image: uint8 `(height, width, channels)`, what was classified.
+        image: uint8 `(height, width, channels)`.
     """
 
     image: np.ndarray
@@ -229,8 +222,7 @@ def classify(
         top: how many classes to name, at most.
 
     Returns:
-        A `Classification`: `label`, `score`, `labels`, `scores`, `draw(path)`,
-        `to_dict()`, `save(path)`.
+        A `Classification`.
 
     Raises:
         FileNotFoundError: there is no such file.

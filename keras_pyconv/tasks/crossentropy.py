@@ -26,9 +26,7 @@ class Crossentropy(keras.losses.Loss):
 
     Example:
 
-    ```python
-    model.compile("sgd", keras_pyconv.tasks.Crossentropy(label_smoothing=0.1))
-    ```
+    >>> model.compile("sgd", keras_pyconv.tasks.Crossentropy(0.1))
     """
 
     def __init__(self, label_smoothing=0.0, name="crossentropy", **kwargs):

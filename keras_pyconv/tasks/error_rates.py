@@ -1,7 +1,7 @@
-"""Top-1 and top-5 error of a classifier, over all images and by class.
+"""Top-1 and top-5 error of a classifier (paper, section 5).
 
-Top-k error (paper, section 5): the share of images whose class is not among
-the k that score highest. Scores that are not a number count as wrong.
+The share of images whose class is not among the k that score highest. Scores
+that are not a number count as wrong.
 """
 
 import dataclasses
@@ -18,14 +18,7 @@ RANKS = {"top1_error": 1, "top5_error": 5}
 
 @dataclasses.dataclass(frozen=True)
 class Answers:
-    """What a classifier said of images whose classes are known.
-
-    Attributes:
-        labels: the truth, int array `(images,)`.
-        best: the class that scores highest, of the same shape.
-        hits: what `hits` gives, bool `(images, ranks)`.
-        classes: number of classes.
-    """
+    """The true class of each image, the best, `hits`, and how many there are."""
 
     labels: np.ndarray
     best: np.ndarray
@@ -54,15 +47,7 @@ class Answers:
 
 
 def hits(scores, labels):
-    """Whether the true class is among the best 1 and the best 5.
-
-    Args:
-        scores: probabilities or logits `(batch, classes)`.
-        labels: int64 `(batch,)`.
-
-    Returns:
-        Bool tensor `(batch, 2)`.
-    """
+    """Whether the true class is among the best 1 and the best 5, bools."""
     scores = tf.cast(scores, tf.float32)
     found = [tf.math.in_top_k(labels, scores, k) for k in RANKS.values()]
     return tf.stack(found, axis=1)
@@ -86,13 +71,8 @@ class TopKError(keras.metrics.Mean):
 
     Example:
 
-    ```python
-    model.compile(
-        "sgd",
-        "sparse_categorical_crossentropy",
-        weighted_metrics=[TopKError(1), TopKError(5)],
-    )
-    ```
+    >>> loss = "sparse_categorical_crossentropy"
+    >>> model.compile("sgd", loss, weighted_metrics=[TopKError(1)])
     """
 
     def __init__(self, k=1, name=None, **kwargs):

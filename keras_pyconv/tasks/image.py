@@ -1,17 +1,11 @@
-"""The one reader of images, for every task and every entrance.
-
-`read_image` takes a path, the bytes of a file, a Pillow image or an array;
-`decode_image` is the same in a graph, for training, evaluation and exports.
-Their rules are one:
+"""The one reader of images: `read_image`, and `decode_image` in a graph.
 
 - JPEG, PNG and GIF are TensorFlow's, whose decoders refuse damaged files; what
   TensorFlow cannot read (WebP, TIFF, ...) is Pillow's, outside of graphs.
 - An image that a camera stored turned (EXIF) is turned as viewers show it.
-- 16 bits become 8 by their upper half, and nothing is clipped; CMYK, palettes
-  and gray become RGB, what is transparent loses its transparency, and of an
-  animation there is the first frame.
-- More than `MOST_PIXELS` are refused, which a few bytes can claim, and so is
-  what is no regular file.
+- 16 bits become 8 by their upper half; CMYK, palettes and gray become RGB;
+  transparency is dropped, and of an animation all but the first frame.
+- More than `MOST_PIXELS` are refused, which a few bytes can claim.
 """
 
 import contextlib
@@ -46,11 +40,7 @@ _EXACTLY = {"dct_method": "INTEGER_ACCURATE"}
 
 
 class UnreadableImage(ValueError):
-    """It holds no image that can be read.
-
-    Attributes:
-        reason: why, without the name of the file.
-    """
+    """It holds no image that can be read, for a `reason` without its name."""
 
     def __init__(self, name, reason):
         super().__init__(f"{name} cannot be read as an image: {reason}.")
@@ -65,14 +55,7 @@ def _begins(encoded, mark):
 
 
 def image_sides(encoded):
-    """Height and width of a JPEG, PNG, GIF or BMP as it is stored.
-
-    Args:
-        encoded: string scalar; nothing but its header is read.
-
-    Returns:
-        int32 tensor `(2,)`; 0 for a file of another kind.
-    """
+    """Height and width by the header of a JPEG, PNG, GIF or BMP, else 0."""
 
     def two(place, dtype, little_endian=True):
         place = tf.minimum(place, tf.strings.length(encoded))
@@ -114,17 +97,10 @@ def _check_size(sides):
 
 
 def decode_image(encoded, channels: int = 3, exif: bool = False):
-    """Decodes a file in a graph: JPEG, PNG, GIF or BMP of 24 bits.
+    """Decodes JPEG, PNG, GIF or BMP of 24 bits in a graph, as uint8.
 
-    A file that breaks off is an error, and so is one of too many pixels.
-
-    Args:
-        encoded: string scalar.
-        channels: 3 for colours, 1 for gray, of JPEG and PNG alone.
-        exif: whether it is turned as viewers show it.
-
-    Returns:
-        uint8 tensor `(height, width, channels)`.
+    A file that breaks off or has too many pixels is an error. `channels` are
+    3, or of JPEG and PNG 1; `exif` turns an image as viewers show it.
     """
 
     def by_any():
@@ -151,12 +127,10 @@ def decode_window(encoded, window_of, orientation=None):
         encoded: string scalar, as `decode_image` takes it.
         window_of: function of height and width, as the image is shown, to
             int32 `(4,)` ymin, xmin, ymax, xmax in pixels.
-        orientation: int32 scalar from 1 to 8, by which the image is turned;
-            None is 1.
+        orientation: as in `orientation.turn`.
 
     Returns:
-        uint8 tensor `(height, width, 3)`, the window, and int32 `(2,)`, the
-        sides of the image as it is shown.
+        uint8 pixels, the window, and the sides of the image as it is shown.
     """
 
     def of_jpeg():

@@ -1,8 +1,7 @@
 """Images that a camera stored turned, and said so in the file (EXIF).
 
-Decoders give an image as it is stored; viewers, and so most tools that draw
-boxes, turn it. The eight orientations are a transposition or none, then a
-mirror image left to right, top to bottom, both or none.
+Decoders give an image as it is stored; viewers turn it. The eight orientations
+are a transposition or none, then mirror images along some of the axes.
 """
 
 import concurrent.futures
@@ -67,10 +66,7 @@ def _header(path):
 
 
 def headers(paths) -> list[Header | None]:
-    """The headers of image files; None of those that Pillow cannot read.
-
-    No pixel is decoded; it takes about 0.2 ms a file.
-    """
+    """The headers of image files, None where Pillow cannot read one."""
     if importlib.util.find_spec("PIL") is None:
         raise ImportError(
             "The headers of image files are read by Pillow, which is not "
@@ -97,14 +93,8 @@ def orientations(found, sizes) -> tuple[np.ndarray, dict[str, int]]:
 
     An image is turned as a viewer does where that gives it the size which
     its boxes or mask are for. Where both sizes are one, the other images of
-    the set tell its custom; without any, images are turned.
-
-    Args:
-        found: what `headers` gives.
-        sizes: height and width of each as its boxes or mask say.
-
-    Returns:
-        int32 array from 1 to 8, and how many were doubtful by what was done.
+    the set tell its custom; without any, images are turned. Gives int32 from
+    1 to 8, and how many were doubtful by what was done.
     """
     turns = [_is_to_turn(*pair) for pair in zip(found, sizes)]
     decided = [
@@ -133,10 +123,7 @@ _SHORT = 3  # the type of an orientation
 
 
 def exif_orientation(encoded):
-    """The orientation that a JPEG or PNG file notes, an int32 scalar.
-
-    It is 1 where nothing is noted or the note is damaged.
-    """
+    """The orientation that a JPEG or PNG file notes, int32, or 1."""
     head = tf.strings.substr(encoded, 0, _HEAD)
     # A search for fixed letters passes over 64 KiB in 5 microseconds; one that
     # begins with a choice takes 90.
@@ -186,9 +173,9 @@ def _is_one(orientation, those):
 
 
 def turn(image, orientation):
-    """A decoded image `(height, width, channels)` as a viewer shows it.
+    """A decoded image as a viewer shows it.
 
-    Here and below an orientation is an int32 scalar from 1 to 8; None is 1.
+    An orientation is an int32 scalar from 1 to 8; None is 1.
     """
     if orientation is None:
         return image
@@ -220,17 +207,7 @@ def turned_sides(sides, orientation):
 
 
 def stored_window(window, sides, orientation):
-    """Where a window of a turned image lies in the stored one.
-
-    Args:
-        window: int32 `(4,)` ymin, xmin, ymax, xmax in pixels of the image as
-            a viewer shows it.
-        sides: int32 `(2,)`, height and width as a viewer shows it.
-        orientation: as in `turn`.
-
-    Returns:
-        int32 `(4,)` ymin, xmin, ymax, xmax in pixels of the stored image.
-    """
+    """Where a window of a turned image of some sides is in the stored one."""
     if orientation is None:
         return window
     corners = tf.reshape(window, (2, 2))

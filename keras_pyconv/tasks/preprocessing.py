@@ -1,8 +1,6 @@
 """How an image becomes what a network sees when it is evaluated or served.
 
-The rule of the authors' evaluation: the short side is resized to `resize`
-pixels, the central square of `size` pixels is cut out, and each channel is
-shifted and scaled. Resizing is antialiased, as Pillow's is and
+As in the authors' evaluation. Resizing is antialiased, as Pillow's is and
 `tf.image.resize` by default is not: without it answers for large images differ.
 """
 
@@ -27,8 +25,8 @@ class Preprocessing:
         mean: subtracted from each channel, in units of [0, 1].
         deviation: each channel is divided by it, in units of [0, 1]. A mean
             of 0 and a deviation of 1/255 leave pixels in [0, 255].
-        exif: whether an image that a camera stored turned, and said so in
-            the file, is turned as viewers show it.
+        exif: whether an image that a camera stored turned (EXIF) is turned
+            as viewers show it.
     """
 
     size: int = 224
@@ -67,18 +65,9 @@ def pixels_as_they_are(size: int, channels: int = 3) -> Preprocessing:
 def central_square(picture, size: int, resize: int):
     """Resizes the short side and cuts the square out of the middle.
 
-    Both in one step, so that nothing outside of the square is ever computed:
-    a strip of one pixel by thousands costs no more than another image.
-    The long side is rounded down and the margins to the nearest even number
-    where they are halves, as torchvision does.
-
-    Args:
-        picture: tensor `(height, width, channels)`, of any numeric type.
-        size: side of the square, in pixels.
-        resize: of the short side, in pixels.
-
-    Returns:
-        float32 tensor `(size, size, channels)`, in the units of `picture`.
+    Both in one step, so that nothing outside of the square is ever computed.
+    The long side is rounded down, and halves of margins to even, as torchvision
+    does. Gives float32 `(size, size, channels)`, in the units of `picture`.
     """
     sides = tf.shape(picture)[:2]
     resized = resize * sides // tf.reduce_min(sides)
@@ -95,15 +84,7 @@ def central_square(picture, size: int, resize: int):
 
 
 def normalize(pictures, preprocessing):
-    """Shifts and scales pixels in [0, 255] to what the network sees.
-
-    Args:
-        pictures: tensor `(..., width, channels)`.
-        preprocessing: a record whose `mean` and `deviation` are taken.
-
-    Returns:
-        float32 tensor of the same shape.
-    """
+    """Shifts and scales `(..., width, channels)` in [0, 255], as float32."""
     sides = tf.shape(pictures)
     # Three numbers along the last axis take five times as long as a row does.
     width = sides[-2]

@@ -1,10 +1,7 @@
 """What each level of a pyramid has learned and answers, as arrays or a figure.
 
-Levels are those of section 3 of the paper: each reads the whole input of its
-layer and gives a part of the output channels.
-
-The fact a reader would get wrong: responses are the convolution's own, before
-normalization and ReLU, so that they are negative as often as positive.
+Responses are the convolution's own, before normalization and ReLU, so that they
+are negative as often as positive.
 """
 
 import importlib
@@ -79,8 +76,7 @@ def level_responses(
 
     Returns:
         One `LevelResponse(kernel_size, groups, kernel, response)` a level,
-        in the order of the layer's channels, smallest kernel first in the
-        paper's networks. The layer's bias is part of the response.
+        in the order of the layer's channels. The layer's bias is part of it.
 
     Raises:
         ValueError: if the layer is unknown (the message lists the PyConv
@@ -90,9 +86,8 @@ def level_responses(
 
     >>> model = keras_pyconv.PyConvResNet18(include_top=False)
     >>> levels = level_responses(model, np.random.rand(64, 64, 3))
-    >>> [(one.kernel_size, one.response.shape) for one in levels]
-    [((3, 3), (16, 16, 16)), ((5, 5), (16, 16, 16)), \
-((7, 7), (16, 16, 16)), ((9, 9), (16, 16, 16))]
+    >>> levels[1].kernel_size, levels[1].response.shape
+    ((5, 5), (16, 16, 16))
     """
     layer = _pyramid(model, layer)
     image = check_images(model, image, rank=3)
@@ -128,10 +123,9 @@ def show_pyramid(
     of its responses over its filters. Below, the effective receptive field of
     a stage, beside that of another network, with the square that can reach
     the other's unit (else its own), and the share of the gradient within
-    growing squares.
-    Needs matplotlib; the fields need the TensorFlow backend. Without stages, as
-    in a network that `replace_convolutions` made, the fields are left out;
-    `effective_receptive_field` takes any of its layers.
+    growing squares. Without stages, as in a network that
+    `replace_convolutions` made, the fields are left out.
+    Needs matplotlib; the fields need the TensorFlow backend.
 
     Args:
         model: A network with PyConv layers.
@@ -174,12 +168,9 @@ def show_pyramid(
     images = image[np.newaxis] if images is None else images
     networks = [model] if beside is None else [model, beside]
     # Before anything is drawn: here unknown stages are refused.
-    sights = [
-        _sight(network, stage, images)
-        for network in networks
-        if stage is not None
-    ]
-
+    seen = [] if stage is None else networks
+    windows = [theoretical_receptive_field(one, stage) for one in seen]
+    fields = [effective_receptive_field(one, stage, images) for one in seen]
     width = 1.75 * (len(levels) + 1) + 0.5
     figure = _figure(width, 6.6 if stage else 3.7)
     parts = figure.subfigures(2, 1, height_ratios=(1.25, 1)) if stage else None
@@ -192,7 +183,7 @@ def show_pyramid(
             f"{len(images)} image{'s' * (len(images) > 1)}",
             fontsize=10,
         )
-        _draw_fields(parts[1], networks, *zip(*sights))
+        _draw_fields(parts[1], networks, fields, windows)
     if path is not None:
         path = pathlib.Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -208,12 +199,6 @@ def _check_matplotlib():
             "`show_pyramid` draws with matplotlib, which is not installed: "
             "pip install matplotlib"
         ) from error
-
-
-def _sight(network, stage, images):
-    """Field of a stage's unit, and side of the square that can reach it."""
-    window = theoretical_receptive_field(network, stage)
-    return effective_receptive_field(network, stage, images), window
 
 
 def _figure(width, height):

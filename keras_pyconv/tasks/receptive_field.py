@@ -1,12 +1,8 @@
 """How far a unit of a network sees: by arithmetic, and by its gradient.
 
-The paper (section 1) claims a larger receptive field. Two things bear that
-name: the window of pixels that can reach a unit at all, and the pixels that
-do move it, which are fewer (Luo et al., arXiv:1701.04128).
-
-The fact a reader would get wrong: a gradient that is zero outside of a
-window by structure and one that is merely small there both look black.
-`share_outside` tells them apart.
+The pixels that move a unit are fewer than those that can reach it (Luo et al.,
+arXiv:1701.04128). A gradient that is zero by structure and one that is merely
+small both look black; `share_outside` tells them apart.
 """
 
 import difflib
@@ -16,17 +12,8 @@ import keras
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.lazy import tf
 from keras_pyconv.models import Feature, features
-
-
-def _feature(model: keras.Model, stage: str) -> Feature:
-    found = {feature.name: feature for feature in features(model)}
-    if not isinstance(stage, str) or stage not in found:
-        raise ValueError(
-            f"Unknown `stage` {arguments.shown(stage)} of {model.name!r}. "
-            f"Known: {', '.join(found)}."
-        )
-    return found[stage]
 
 
 def stages(model: keras.Model) -> list[Feature]:
@@ -70,10 +57,7 @@ def _target(model, stage):
 
 
 def _windows(model):
-    """Stage number, kernel, dilation and stride of all windows in a row.
-
-    Shortcuts are left out: they see no more than the body beside them.
-    """
+    """Stage, kernel, dilation and stride of all windows but of shortcuts."""
     for layer in model.layers:
         name = re.fullmatch(
             r"conv(\d+)(_block(\d+)_([123]))?_(py)?conv", layer.name
@@ -93,8 +77,7 @@ def theoretical_receptive_field(model: keras.Model, stage: str) -> int:
 
     The sum over all windows before the unit, `1 + sum (kernel - 1) *
     dilation * strides before it`; of a pyramid the largest kernel counts.
-    Symmetric padding puts unit `p` of a map of stride `s` in the middle of
-    its square, at pixel `p * s`.
+    Unit `p` of a map of stride `s` stands at pixel `p * s`.
 
     Args:
         model: A residual network of `keras_pyconv.models`.
@@ -113,9 +96,13 @@ def theoretical_receptive_field(model: keras.Model, stage: str) -> int:
     35
     """
     arguments.model("model", model)
-    last = 1 + [f.name for f in features(model)].index(
-        _feature(model, stage).name
-    )
+    known = [feature.name for feature in features(model)]
+    if not arguments.is_one_of(stage, known):
+        raise ValueError(
+            f"Unknown `stage` {arguments.shown(stage)} of {model.name!r}. "
+            f"Known: {', '.join(known)}."
+        )
+    last = 1 + known.index(stage)
     reach, step = 0, 1
     for number, _, _, kernel, dilation, stride in sorted(_windows(model)):
         # The stem's feature stands before its pooling.
@@ -130,11 +117,9 @@ def check_images(model: keras.Model, images, rank: int) -> np.ndarray:
     """`images` as float32, refused if they are not what the model takes."""
     name = "image" if rank == 3 else "images"
     given, images = images, arguments.array(name, images).astype("float32")
-    wanted = tuple(model.input_shape)[5 - rank - 1 :]
-    fits = images.ndim == rank and all(
-        size in (None, received) for size, received in zip(wanted, images.shape)
-    )
-    if not fits:
+    wanted = tuple(model.input_shape)[-rank:]
+    sizes = zip(wanted, images.shape)
+    if images.ndim != rank or any(n not in (None, size) for n, size in sizes):
         what = "an image" if rank == 3 else "a batch of images"
         raise ValueError(
             f"{model.name!r} needs {what} of shape {wanted}, None standing "
@@ -164,13 +149,11 @@ def effective_receptive_field(
     Returns:
         (2 a + 1, 2 b + 1) float array of sum 1 with the unit's own pixel in
         the middle, zero where the image ends; all zero if nothing moves the
-        unit. Of a layer given by its name, the middle is where the unit
-        lies in its map, scaled to the image: up to half a stride from the
-        pixel that symmetric padding gives, and that stages have.
+        unit. For a layer's name that pixel is a guess by the sizes of map and
+        image, up to half a stride off.
 
     Raises:
-        ValueError: if the stage or layer is unknown, or the images do not
-            fit.
+        ValueError: if the stage or layer is unknown, or images do not fit.
         RuntimeError: on another backend than TensorFlow.
 
     Example:
@@ -194,15 +177,12 @@ def effective_receptive_field(
     # One image at a time: memory stays that of one.
     found = [_gradient(trunk, image[np.newaxis], first) for image in images]
     field = np.mean([gradient for gradient, _ in found], axis=0)
-    total = field.sum()
     centre = _centre(field.shape, found[0][1], stride)
-    return _centred(field, centre) / (total if total > 0 else 1)
+    return _centred(field, centre) / (field.sum() or 1)
 
 
 def _gradient(trunk, image, channels_first):
     """Of the middle unit, and the sizes of its map."""
-    import tensorflow as tf
-
     image = tf.constant(image)
     with tf.GradientTape() as tape:
         tape.watch(image)
@@ -240,14 +220,11 @@ def share_outside(field: np.ndarray, window: int) -> float:
 
     Args:
         field: What `effective_receptive_field` returns.
-        window: Side of the square in pixels, odd, such as
+        window: Side of the square in pixels, an odd positive integer, such as
             `theoretical_receptive_field` of another network.
 
     Returns:
         0 to 1; exactly 0 if every value outside is 0.
-
-    Raises:
-        ValueError: if the window is no odd positive integer.
     """
     field = arguments.array("field", field, 2)
     arguments.integer("window", window)

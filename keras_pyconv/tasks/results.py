@@ -1,4 +1,4 @@
-"""What the entries of all tasks answer: results that draw and describe."""
+"""What the functions of all tasks answer: results that draw and describe."""
 
 import dataclasses
 import json
@@ -150,7 +150,7 @@ def check_names(class_names, classes, also=""):
 
 
 def traced(model, key, make):
-    """What `make` made of a model and a key before; it goes with the model."""
+    """What `make` made of a model and a key before, kept with the model."""
     # Not by an attribute: Keras would follow what it holds.
     kept = vars(model).setdefault("_keras_pyconv_traced", {})
     if key not in kept:
@@ -159,13 +159,7 @@ def traced(model, key, make):
 
 
 def probabilities(model, prepare):
-    """A traced function of a batch of pixels to float32 probabilities.
-
-    Args:
-        model: from what `prepare` makes of pixels to probabilities or logits
-            `(batch, classes)`.
-        prepare: function of a batch of pixels.
-    """
+    """A traced function of a batch of pixels to float32 probabilities."""
     last = model.layers[-1]
     softmax = keras.activations.softmax
     gives_logits = not isinstance(last, keras.layers.Softmax)

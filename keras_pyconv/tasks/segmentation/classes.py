@@ -125,7 +125,7 @@ def overlay(image, labels, colors=None, opacity=0.5, ignored=IGNORED):
 
 
 def number_of_classes(model) -> int:
-    """How many classes a network to logits `(batch, height, width, classes)` has."""
+    """How many classes a network to `(batch, height, width, classes)` has."""
     output = getattr(model, "output", None)
     output = output.get("logits") if isinstance(output, dict) else output
     shape = tuple(getattr(output, "shape", ()))

@@ -37,7 +37,7 @@ def _over_replicas(count):
 
 
 def _pixel_losses(y_true, y_pred, ignored, axis):
-    """Cross-entropy of each pixel, 0 where it is ignored, and where it is valid."""
+    """Cross-entropy of each pixel, 0 where it is ignored, and which count."""
     if len(y_true.shape) == len(y_pred.shape):
         y_true = ops.squeeze(y_true, axis)
     logits = ops.moveaxis(y_pred, axis, -1)

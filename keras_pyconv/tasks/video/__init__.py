@@ -1,11 +1,11 @@
 """What is done with videos: reading clips of them, scores, answers."""
 
 from keras_pyconv.tasks.video.averaging import (
+    Clips,
     VideoErrors,
     ViewScores,
     video_errors,
 )
-from keras_pyconv.tasks.video.clips import Clips
 from keras_pyconv.tasks.video.files import UnreadableVideo
 from keras_pyconv.tasks.video.predict import (
     Recognition,

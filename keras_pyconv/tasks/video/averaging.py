@@ -1,7 +1,8 @@
-"""The score of a video: the mean over its views (supplement, section 2).
+"""What clips of a video are, and its score: the mean softmax over its views.
 
-The fact a reader would get wrong: what is averaged is the softmax, not the
-logits; and a video that cannot be read is not among those that are counted.
+The rule of the paper (supplement, section 2): 16 frames, every fourth. Trained
+on a square of 224 of a short side from 256 to 320; tested on ten clips of three
+squares as large as the short side, 256, since they cover the width together.
 """
 
 import dataclasses
@@ -11,8 +12,59 @@ import numpy as np
 from keras_pyconv import arguments
 from keras_pyconv.progress import Bar
 from keras_pyconv.tasks import error_rates
+from keras_pyconv.tasks.preprocessing import (
+    IMAGENET_DEVIATION,
+    IMAGENET_MEAN,
+    normalize,
+)
 from keras_pyconv.tasks.results import probabilities, traced
-from keras_pyconv.tasks.video.clips import Clips, normalized
+
+MOST_VIEWS = 1000  # of a video; at 256 pixels they take 3 GB
+
+
+def check_views(most_clips, crops):
+    """Refuses numbers of views that nobody means, before they are decoded."""
+    for name, value in (("most_clips", most_clips), ("crops", crops)):
+        arguments.integer(name, value, at_most=MOST_VIEWS)
+    if most_clips * crops > MOST_VIEWS:
+        raise ValueError(
+            f"`most_clips` times `crops` must be at most {MOST_VIEWS:,}. "
+            f"Received: most_clips={most_clips}, crops={crops}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Clips:
+    """How clips are cut out of a video and made a network's input.
+
+    Attributes:
+        frames: of a clip.
+        stride: frames of the video from one of a clip to its next.
+        size: side of the square that is trained on, in pixels.
+        short_sides: least and greatest short side in training, in pixels.
+        resize: short side in testing, and side of its squares, in pixels.
+        flip: whether half of the clips of training are mirrored.
+        mean, deviation: as in `Preprocessing`.
+    """
+
+    frames: int = 16
+    stride: int = 4
+    size: int = 224
+    short_sides: tuple[int, int] = (256, 320)
+    resize: int = 256
+    flip: bool = True
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    deviation: tuple[float, ...] = IMAGENET_DEVIATION
+
+    def __post_init__(self):
+        arguments.check_fields(self)
+        arguments.normalization(self.mean, self.deviation)
+        low, high = self.short_sides
+        if not self.size <= low <= high:
+            raise ValueError(
+                "`short_sides` must be in order and at least `size`. Received: "
+                f"short_sides={self.short_sides}, size={self.size}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,19 +113,13 @@ class ViewScores:
         self._scores = traced(
             model,
             ("views", clips.mean, clips.deviation),
-            lambda: probabilities(
-                model, lambda views: normalized(views, clips)
-            ),
+            lambda: probabilities(model, lambda x: normalize(x, clips)),
         )
 
     def __call__(self, views):
-        """The scores of a video.
+        """The scores, float64 `(classes,)`, of uint8 views of a video.
 
-        Args:
-            views: uint8 array `(views, frames, height, width, 3)`.
-
-        Returns:
-            float64 array `(classes,)`.
+        These are `(views, frames, height, width, 3)`.
         """
         given, views = views, arguments.array("views", views, 5)
         fits = zip(self._shape[1:], views.shape[1:])
@@ -94,13 +140,11 @@ def video_errors(model, views, clips, *, count=None, batch_size=8):
     """Top-1 and top-5 error over videos, each the mean of its views.
 
     Args:
-        model: from clips to probabilities or logits.
+        model, clips, batch_size: as in `ViewScores`.
         views: iterable of (name, views, label) as
             `keras_pyconv.datasets.video_views` yields them.
-        clips: the `Clips` that they were cut by.
         count: how many videos there will be, for the progress bar; None
             shows none.
-        batch_size: views that go through the network at a time.
 
     Returns:
         The `VideoErrors`.
@@ -109,8 +153,7 @@ def video_errors(model, views, clips, *, count=None, batch_size=8):
         ValueError: if no video could be read.
     """
     arguments.iterable("views", views)
-    if count is not None:
-        arguments.integer("count", count)
+    arguments.integer("count", count, optional=True)
     scores_of = ViewScores(model, clips, batch_size)
     bar = Bar(count) if count else None
     scores, labels, skipped, number = [], [], 0, 0

@@ -1,10 +1,7 @@
 """What decoding processes do with a video.
 
-This file and `files.py` are what runs there (`processes.py`): they import
-NumPy, PyAV and Pillow, and nothing else of the package.
-
-The fact a reader would get wrong: all that is random comes in from outside,
-as uniform numbers, so that a clip follows from them and the file alone.
+This file and `files.py` run there, and import NumPy, PyAV and Pillow alone. All
+that is random comes in from outside, as uniform numbers.
 """
 
 import io
@@ -38,22 +35,6 @@ def _pixels(frame, short_side):
     return np.rot90(frame_rgb.to_ndarray(), turns)
 
 
-def _decoded(video, numbers, short_side):
-    """Pixels by number, and why some are missing: they are damaged."""
-    found, reason = {}, "frames are damaged"
-    numbers = sorted(set(numbers))
-    # Not every file that has times can be entered in the middle.
-    for seek in (True, False):
-        try:
-            for number, frame in video.frames(numbers, seek):
-                found[number] = _pixels(frame, short_side)
-        except Exception as error:
-            reason = words_of(error)
-        if numbers[0] in found:
-            break
-    return found, reason
-
-
 def clip_numbers(count, start, frames, stride):
     """Frame numbers of a clip; a video that is too short begins again."""
     return [(start + i * stride) % count for i in range(frames)]
@@ -64,10 +45,20 @@ def starts_of(count, frames, stride):
     return max(1, count - (frames - 1) * stride)
 
 
-def _clip(video, numbers, short_side):
-    """(frames, height, width, 3), or the reason why there is none."""
-    found, reason = _decoded(video, numbers, short_side)
-    if not all(number in found for number in numbers):
+def _clip(video, start, frames, stride, short_side):
+    """Frames as pixels, and None; or None, and the reason."""
+    numbers = clip_numbers(video.count, start, frames, stride)
+    wanted, found, reason = sorted(set(numbers)), {}, "frames are damaged"
+    # Not every file that has times can be entered in the middle.
+    for seek in (True, False):
+        try:
+            for number, frame in video.frames(wanted, seek):
+                found[number] = _pixels(frame, short_side)
+        except Exception as error:
+            reason = words_of(error)
+        if wanted[0] in found:
+            break
+    if len(found) < len(wanted):
         return None, reason
     return [found[number] for number in numbers], None
 
@@ -80,23 +71,10 @@ def _check_count(video):
 
 
 def random_clip(path, draws, frames, stride, short_side, size):
-    """A random crop of a random clip.
+    """A random crop of a random clip, and why earlier places were given up.
 
-    Args:
-        path: of a video file, or of a folder of frames.
-        draws: uniform numbers in [0, 1): crop (top, left), flip, and then as
-            many places in the video as shall be tried.
-        frames: of the clip.
-        stride: frames of the video from one to the next.
-        short_side: pixels to which the short side is scaled.
-        size: side of the square in pixels.
-
-    Returns:
-        uint8 array `(frames, size, size, 3)`, and the reasons why earlier
-        places were given up.
-
-    Raises:
-        UnreadableVideo: if no place decodes.
+    `draws` are uniform numbers in [0, 1): top and left of the crop, flip, and
+    as many places in the video as shall be tried.
     """
     top, left, flip, *places = draws
     reasons = []
@@ -104,22 +82,17 @@ def random_clip(path, draws, frames, stride, short_side, size):
         _check_count(video)
         starts = starts_of(video.count, frames, stride)
         for place in places:
-            numbers = clip_numbers(
-                video.count, int(place * starts), frames, stride
-            )
-            clip, reason = _clip(video, numbers, short_side)
+            start = int(place * starts)
+            clip, reason = _clip(video, start, frames, stride, short_side)
             if clip is not None:
-                clip = [_square(p, top, left, size) for p in clip]
+                height, width = clip[0].shape[:2]
+                y = int(top * (height - size + 1))
+                x = int(left * (width - size + 1))
                 step = -1 if flip < 0.5 else 1
-                return np.stack(clip)[:, :, ::step], reasons
+                square = np.stack(clip)[:, y : y + size, x : x + size]
+                return square[:, :, ::step], reasons
             reasons.append(reason)
     raise UnreadableVideo(reasons[-1])
-
-
-def _square(pixels, top, left, size):
-    height, width = pixels.shape[:2]
-    y, x = int(top * (height - size + 1)), int(left * (width - size + 1))
-    return pixels[y : y + size, x : x + size]
 
 
 def views_of_clip(clip, crops, size):
@@ -142,27 +115,13 @@ def even_starts(count, clips, frames, stride):
 def view_clips(path, clips, crops, frames, stride, size):
     """Clips that lie evenly over a video, each in crops along its long side.
 
-    Args:
-        path: of a video file, or of a folder of frames.
-        clips: at most so many; short videos have fewer different ones.
-        crops: squares of each clip; 1 is the central one.
-        frames: of a clip.
-        stride: frames of the video from one to the next.
-        size: of the short side and of the squares, in pixels.
-
-    Returns:
-        uint8 array `(views, frames, size, size, 3)`, and the reasons why
-        there are fewer clips than there are places.
-
-    Raises:
-        UnreadableVideo: if no clip decodes.
+    Gives uint8 `(views, frames, size, size, 3)` and why clips are missing.
     """
     views, reasons = [], []
     with open_video(path) as video:
         _check_count(video)
         for start in even_starts(video.count, clips, frames, stride):
-            numbers = clip_numbers(video.count, start, frames, stride)
-            clip, reason = _clip(video, numbers, size)
+            clip, reason = _clip(video, start, frames, stride, size)
             if clip is None:
                 reasons.append(reason)
             else:
@@ -173,14 +132,7 @@ def view_clips(path, clips, crops, frames, stride, size):
 
 
 def inspect(path):
-    """Decodes a whole video and says what is remarkable.
-
-    Returns:
-        None, and a list of remarks; none for a sound video.
-
-    Raises:
-        UnreadableVideo: if it is of no use.
-    """
+    """Decodes a whole video; gives None, and what is remarkable."""
     remarks, good, turned = [], 0, False
     with open_video(path) as video:
         _check_count(video)
@@ -206,19 +158,7 @@ def inspect(path):
 
 
 def jpeg_frames(path, short_side, most):
-    """Every frame as a JPEG file.
-
-    Args:
-        path: of a video file, or of a folder of frames.
-        short_side: pixels to which larger frames are scaled.
-        most: at most so many frames, evenly over the video.
-
-    Returns:
-        A list of bytes, and the reasons why frames are missing.
-
-    Raises:
-        UnreadableVideo: if fewer than two frames decode.
-    """
+    """At most so many frames, evenly over a video, as JPEG; and the damage."""
     encoded, reasons = [], []
     with open_video(path) as video:
         _check_count(video)
@@ -254,11 +194,7 @@ TASKS = {
 
 
 def decode(task, path, arguments):
-    """What one of `TASKS` makes of a file.
-
-    Returns:
-        (array or None, notes), or (None, reason) as a string.
-    """
+    """What one of `TASKS` gives of a file; or None, and the reason as text."""
     try:
         return TASKS[task](path, **arguments)
     except UnreadableVideo as error:

@@ -1,9 +1,7 @@
-"""A video file, or a folder of pictures, as a sequence of frames.
+"""A video file, or a folder of images, as a sequence of frames.
 
-The fact a reader would get wrong: the number of frames is counted in the
-file's packets, without decoding. What a header says is wrong for files that
-break off, and a rate by frames is no count where the rate varies. Matroska's
-header has no number of frames, only a duration.
+Frames are counted in the file's packets, without decoding: what a header says
+is wrong for files that break off, and Matroska's has only a duration.
 """
 
 import os
@@ -81,8 +79,8 @@ class VideoFile:
 
     Attributes:
         count: frames, as packets that are there.
-        promised: frames, as the header says, or about as many where it says
-            a duration that the file does not reach; 0 where it says nothing.
+        promised: frames by the header, or by its duration if the file does not
+            reach it; 0 where it says nothing.
         varies: whether the time from frame to frame varies.
     """
 
@@ -147,8 +145,8 @@ class VideoFile:
     def frames(self, numbers, seek=True):
         """Yields (number, frame) for increasing numbers that decode.
 
-        Decoding begins at the last key frame before the first of them, or
-        with `seek=False` at the file's beginning.
+        Begins at the last key frame before the first of them, or at the file's
+        beginning with `seek=False`.
         """
         numbers = list(numbers)
         keys = self._times if self._seekable else range(self.count)
@@ -171,10 +169,7 @@ class VideoFile:
         yield from self._sound_frames()
 
     def _sound_frames(self):
-        """Decodes on; after damage nothing is given until a key frame.
-
-        FFmpeg would fill in what is missing, with gray or with what moved.
-        """
+        """Decodes on; after damage, which FFmpeg fills in, from a key frame."""
         sound = True
         for packet in self._container.demux(self._stream):
             try:
@@ -198,11 +193,7 @@ def _seconds(tag):
 
 
 def open_video(path):
-    """A `VideoFile`, or a `FrameFolder` where `path` is a folder.
-
-    Raises:
-        UnreadableVideo: if there are no frames to read.
-    """
+    """A `VideoFile`, or a `FrameFolder` where `path` is a folder."""
     if os.path.isdir(path):
         return FrameFolder(path)
     if not os.path.exists(path):

@@ -1,8 +1,7 @@
-"""Naming the action in one video file, and a picture that shows why.
+"""Naming the action in one video file, and an image that shows why.
 
-The fact a reader would get wrong: a network built for clips of a fixed size
-sees squares of that size; one built for any size sees 256 pixels, as in the
-paper's test.
+A network built for clips of a fixed size sees squares of that size; one built
+for any size sees 256 pixels, as in the paper's test.
 """
 
 import dataclasses
@@ -18,8 +17,7 @@ from keras_pyconv.tasks.results import (
     best,
     check_names,
 )
-from keras_pyconv.tasks.video.averaging import ViewScores
-from keras_pyconv.tasks.video.clips import Clips, check_views
+from keras_pyconv.tasks.video.averaging import Clips, ViewScores, check_views
 from keras_pyconv.tasks.video.files import UnreadableVideo
 from keras_pyconv.tasks.video.processes import Decoders
 
@@ -84,14 +82,9 @@ def _clips_for(model):
             "`model` must take square clips, or such of any size. "
             f"Received: model={arguments.shown(model)} of input shape {shape}"
         )
-    default = Clips()
-    size = height or default.resize
-    return Clips(
-        frames=frames or default.frames,
-        size=size,
-        short_sides=(size, size),
-        resize=size,
-    )
+    size = height or Clips.resize
+    sides = {"size": size, "short_sides": (size, size), "resize": size}
+    return Clips(frames or Clips.frames, **sides)
 
 
 # Starting a process takes longer than many a video; it ends with this one.
@@ -125,16 +118,14 @@ def recognize(
         most_clips: at most so many clips; 1 is the middle one.
         crops: squares of each clip; 1 is the central one.
         batch_size: views that go through the network at a time.
-        decoders: the `Decoders`; by default one process, which
-            all calls share.
+        decoders: the `Decoders`; by default one process that all calls share.
 
     Returns:
-        A `Recognition`: `label`, `score`, `labels`, `scores`, `draw(path)`,
-        `to_dict()`, `save(path)`.
+        A `Recognition`.
 
     Raises:
-        keras_pyconv.tasks.video.UnreadableVideo: if the file holds no video;
-            the message names it and says why.
+        UnreadableVideo: if the file holds no video; the message names it and
+            says why.
         ValueError: if the model takes no clips, `class_names` are not as
             many as its classes, or a number is out of range.
         ImportError: if PyAV is not installed.

@@ -1,8 +1,7 @@
 """Processes that decode videos, so that no file can harm the run.
 
-A codec that crashes on a file takes its process along and nothing else; one
-that hangs is stopped after a while. Either counts as a reason why the file
-cannot be read, and another process takes its place.
+Where a codec crashes or hangs its process ends, which is the reason why the
+file cannot be read, and another takes its place.
 """
 
 import os
@@ -28,8 +27,7 @@ class Decoders:
     """
 
     def __init__(self, processes=None, timeout=TIMEOUT_SECONDS):
-        if processes is not None:
-            arguments.integer("processes", processes, at_most=1024)
+        arguments.integer("processes", processes, at_most=1024, optional=True)
         arguments.number("timeout", timeout, above=0)
         self.processes = processes or os.cpu_count() or 1
         self.timeout = timeout
@@ -39,13 +37,10 @@ class Decoders:
             self._idle.put(None)
 
     def __call__(self, task, path, **options):
-        """What `decoding`'s function of that name makes of a file.
-
-        Returns:
-            Its array, or None, and its notes.
+        """What the function of `decoding` makes of a file: array and notes.
 
         Raises:
-            files.UnreadableVideo: if the file cannot be read.
+            UnreadableVideo: if the file cannot be read.
             ImportError: if PyAV is not installed.
         """
         arguments.one_of("task", task, TASKS)
