@@ -1,10 +1,7 @@
 """The `ade20k` TFDS builder: ADEChallengeData2016, the paper's data set.
 
-Importing this file registers it. The archive is downloaded by hand (its terms
-of use want that); masks are checked and stored as they are.
-
-The fact a reader would get wrong: in the files 0 is "other" and classes count
-from 1. `mask_set("ade20k")` shifts them; `tfds.load` does not.
+Importing this file registers it. In the files 0 is "other" and classes count
+from 1; `mask_set("ade20k")` shifts them, and `tfds.load` does not.
 """
 
 import pathlib

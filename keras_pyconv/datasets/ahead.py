@@ -7,8 +7,7 @@ import concurrent.futures
 def ahead(function, items, number):
     """Yields `function` of every item in their order, on `number` threads.
 
-    No more than `number` items are taken ahead, so that what waits stays
-    bounded. An error of `function` is raised in its place.
+    No more than `number` items are taken ahead.
     """
     with concurrent.futures.ThreadPoolExecutor(number) as threads:
         waiting = collections.deque()

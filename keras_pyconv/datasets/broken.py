@@ -1,9 +1,7 @@
 """What becomes of images and videos that cannot be read: counted and named.
 
-An image stands as one pixel of the mean colour, so that no other moves in the
-order; for a video comes another. Past a limit training stops, so that a wrong
-folder does not train on what little is left. A clip that was drawn again from
-another place of its file is no broken video, but is in the report too.
+Past a limit training stops, so that a wrong folder does not train on what
+little is left.
 """
 
 import csv
@@ -64,6 +62,9 @@ class _Broken:
 class BrokenPictures(_Broken):
     """Counts and names the images that nothing can decode.
 
+    An image stands as one pixel of the mean colour, so that no other moves in
+    the order.
+
     Args:
         limit: how many different images may be broken; one more is an error
             where the batches are read.
@@ -80,10 +81,9 @@ class BrokenPictures(_Broken):
 
     @classmethod
     def among(cls, pictures):
-        """With the limit for a set of images.
+        """With the limit for a set of images, at least 1.
 
-        0.1 % of it; of a set of up to 10,000 images 10, or a tenth of it if
-        that is less, but at least 1.
+        0.1 % of it; of a set of up to 10,000 images 10, or a tenth if less.
         """
         arguments.examples("pictures", pictures)
         floor = min(cls.floor, int(cls.floor_share * pictures.count))
@@ -121,6 +121,9 @@ class BrokenPictures(_Broken):
 
 class BrokenVideos(_Broken):
     """Counts and names the videos of a set that cannot be read.
+
+    Another video stands for one of them. Clips that were drawn again from
+    another place of a video are in the report too.
 
     Args:
         limit: how many different videos may be broken; one more is an error

@@ -1,12 +1,8 @@
 """Batches of labelled images, as the paper's networks learn from them.
 
-Training (authors' code, main.py): a random crop of 8 to 100 % of the image's
-area, of aspect 3/4 to 4/3, resized to a square, flipped half of the time; no
-colour jitter. Evaluation: the short side resized, the middle cut out.
-
-The fact a reader would get wrong: bilinear resizing is antialiased, as
-Pillow's is and `tf.image.resize` by default is not. Of a JPEG, only the crop
-is decoded.
+As in the authors' main.py: a random crop, resized to a square, and a flip; no
+colour jitter. Bilinear resizing is antialiased, as Pillow's is and
+`tf.image.resize` by default is not.
 """
 
 import math
@@ -37,11 +33,10 @@ _CROP, _FLIP = range(2)
 
 
 def random_crop_box(height, width, seed, area=AREA, aspect=ASPECT):
-    """A random crop by torchvision's rule, which the authors use.
+    """A random crop `(top, left, height, width)` by torchvision's rule.
 
-    Area and logarithm of the aspect (width by height) are uniform; of ten
-    draws the first that fits is taken, else the largest central crop whose
-    aspect is allowed. Gives int32 `(top, left, height, width)`, in pixels.
+    Area and logarithm of the aspect are uniform; of ten draws the first that
+    fits is taken, else the largest central crop whose aspect is allowed.
     """
     draws = tf.random.stateless_uniform([ATTEMPTS, 4], seed)
     sides = tf.cast(tf.stack([height, width]), tf.float32)
@@ -106,9 +101,8 @@ def training_pictures(
 ):
     """Batches to train on, which can begin at any step.
 
-    An image that TensorFlow does not decode is decoded by Pillow (WebP,
-    TIFF); one that nothing decodes keeps its place as an image of the mean
-    colour and is counted and named by `broken`.
+    What TensorFlow does not decode Pillow does (WebP, TIFF). An image that
+    nothing decodes keeps its place as the mean colour, and `broken` counts it.
 
     Args:
         pictures: the `PictureSet`.
@@ -229,8 +223,7 @@ def cutmix(alpha=1.0, probability=1.0):
 
     One box a batch, as in the code of CutMix; its area is 1 - λ of the
     image's before it is cut off at the edges, λ from Beta(alpha, alpha).
-    Images swap boxes in pairs, first with second, third with fourth and so
-    on: the stream is shuffled, so neighbours are as random as any, and the
+    Images swap boxes in pairs, first with second and so on, so that the
     result does not depend on how a batch is split over workers.
 
     Args:

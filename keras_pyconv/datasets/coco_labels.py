@@ -1,8 +1,7 @@
 """COCO's 80 classes: their names, and the ids that its files call them by.
 
-The fact a reader would get wrong: ids run from 1 to 90 and ten of them are
-not used, so that an id is no label. Labels, here and in TFDS, count the used
-ids from 0 in their order.
+Ten of the ids from 1 to 90 are not used; labels, here and in TFDS, count the
+used ones from 0.
 """
 
 COCO_NAMES = (

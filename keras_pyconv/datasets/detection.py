@@ -1,13 +1,8 @@
 """Batches of images with boxes, for detectors to learn from and be judged.
 
-Training: SSD's random crop, stretched to the network's size, colours, a flip,
-and the default boxes that answer for each object. Evaluation: the whole image,
-stretched.
-
-The facts a reader would get wrong: crowds teach nothing, so that what they
-cover counts as background, and the evaluator leaves them out of account. And
-an image without objects has no loss; `with_objects_only` of `detection_set`
-leaves it out, as the reference does.
+Crowds teach nothing, so that what they cover counts as background. An image
+without objects has no loss; `with_objects_only` of `detection_set` leaves it
+out, as the reference does.
 """
 
 import tensorflow as tf
@@ -60,11 +55,7 @@ def _crop_of_file(encoded, boxes, labels, seed, orientation):
 def augmented(
     encoded, boxes, labels, seed, shape, preprocessing, orientation=None
 ):
-    """A random view of one image, and the boxes where its objects are.
-
-    The image is turned for its boxes by the orientation. Gives float32
-    `(*shape, 3)`, boxes and labels of the objects that are left.
-    """
+    """A random view of an image, with boxes and labels of what is left in it."""
     picture, boxes, labels = _crop_of_file(
         encoded, boxes, labels, apart(seed, _CROP), orientation
     )
@@ -90,9 +81,10 @@ def training_scenes(
 ):
     """Batches to train a detector on, which can begin at any step.
 
-    An image that TensorFlow does not decode is decoded by Pillow and taken
-    as it is. One that nothing decodes keeps its place as the mean colour
-    without objects, and is counted and named by `broken`.
+    SSD's random crop, stretched to the network's size, colours and a flip. An
+    image that TensorFlow does not decode is decoded by Pillow and taken as it
+    is. One that nothing decodes keeps its place as the mean colour without
+    objects, and `broken` counts it.
 
     Args:
         scenes: the `DetectionSet`.

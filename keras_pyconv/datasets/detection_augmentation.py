@@ -1,12 +1,8 @@
 """Random crops, colours and flips of images with boxes, as SSD has them.
 
-The crop is that of SSD's paper in the form of the reference. The fact a reader
-would get wrong: the overlap that all objects must have with a window is drawn
-anew with every window, so that an image whose objects fit badly is left whole
-more often.
-
-Boxes and windows are float32 `(..., 4)` ymin, xmin, ymax, xmax as fractions of
-the image; seeds are int64 tensors of shape `(2,)`.
+The overlap that all objects must have with a window is drawn anew with each
+window, as in the reference. Boxes and windows are float32 `(..., 4)` ymin, xmin,
+ymax, xmax as fractions of the image; seeds are int64 tensors of shape `(2,)`.
 """
 
 import tensorflow as tf
@@ -80,10 +76,7 @@ def in_pixels(window, height, width):
 
 
 def crop_boxes(boxes, labels, window):
-    """Boxes and labels of the objects whose centre lies in a window.
-
-    The boxes become fractions of the window, clipped to it.
-    """
+    """Boxes of the objects whose centre lies in a window, clipped to it."""
     kept = centres_inside(window[tf.newaxis], boxes)[0]
     boxes, labels = tf.boolean_mask(boxes, kept), tf.boolean_mask(labels, kept)
     low, high = tf.tile(window[:2], [2]), tf.tile(window[2:], [2])
@@ -102,10 +95,7 @@ def random_flip(picture, boxes, seed):
 
 
 def colour_jitter(picture, seed):
-    """Random brightness, contrast, saturation and hue.
-
-    Of float32 `(height, width, 3)` in [0, 255], clipped to that.
-    """
+    """Random brightness, contrast, saturation and hue, in [0, 255]."""
     draws = tf.unstack(tf.random.stateless_uniform([4], seed))
     ranges = (BRIGHTNESS, CONTRAST, SATURATION, (-HUE, HUE))
     brightness, contrast, saturation, hue = [

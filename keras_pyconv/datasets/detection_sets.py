@@ -1,10 +1,7 @@
 """Images with boxes: COCO's JSON beside a folder, or a set of TFDS.
 
-What says that a file of annotations does not belong to the images is refused;
-a box that cannot be one is skipped and counted. The fact a reader would get
-wrong: labels of TFDS and of COCO's files are the same only if both count the
-same categories; a validation file without some of the training file's would
-count others, so it gets theirs.
+Labels of two files are the same only if both count the same categories, so a
+validation file gets those of the training file.
 """
 
 import dataclasses
@@ -68,9 +65,8 @@ class DetectionSet(ExampleSet):
     def truth(self, box_areas: bool = False) -> GroundTruth:
         """What a detector is judged by: the rows of the file, if there is one.
 
-        Else all examples are read; boxes without height or width are left
-        out, as in training. `box_areas` takes the boxes' areas for those of
-        the objects.
+        Else all examples are read; boxes of no area are left out. `box_areas`
+        takes the boxes' areas for those of the objects.
         """
         if self.annotations is not None:
             return GroundTruth.of_annotations(
@@ -159,10 +155,9 @@ def coco_files(
     """Opens a JSON file of COCO's format and its folder of images.
 
     Every row is checked, also against the size in the header of the image's
-    file. An image that a camera stored turned (EXIF) is turned as a viewer
-    does where the rows say the turned size; where the size cannot tell, it is
-    turned, unless rows of other such images all say the stored size.
-    `problems` counts the latter.
+    file. An image that a camera stored turned (EXIF) is turned where the rows
+    say the turned size; where the size cannot tell, unless rows of other such
+    images all say the stored size. `problems` counts the latter.
 
     Args:
         annotations: path of the JSON file, such as instances_val2017.json.
@@ -322,21 +317,7 @@ def _with_objects(images, objects):
 
 
 def tfds_objects(name, split="train", data_dir=None) -> DetectionSet:
-    """Opens a data set of TFDS whose features are those of `coco/2017`.
-
-    Crowds and areas may be missing. The categories of COCO get their ids.
-
-    Args:
-        name: such as "coco/2017" or "voc/2007", or a prepared builder.
-        split: as in `detection_set`.
-        data_dir: where TFDS keeps its data sets.
-
-    Returns:
-        The `DetectionSet`; images without objects are among its examples.
-
-    Raises:
-        ValueError: the data set has no boxes.
-    """
+    """Opens a set of TFDS, or its builder, with features as in `coco/2017`."""
     builder = tfds_builder(name, data_dir) if isinstance(name, str) else name
     features = builder.info.features
     objects = features["objects"] if "objects" in features else None

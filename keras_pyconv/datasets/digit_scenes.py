@@ -1,12 +1,8 @@
 """Real handwritten digits of many sizes, composed onto real photographs.
 
-Images and clips are made from what comes with scikit-learn: the 1,797
-handwritten digits of 8 x 8 pixels, and the photographs of
-`load_sample_images`. `digits_in_photos.py` stores what this makes.
-
-Every length is in pixels, every box is (ymin, xmin, ymax, xmax) with
-exclusive ends, and a digit's size is the height of its box: the box is drawn
-around the pixels that ink covers by half or more, not around the faint edge.
+From the digits and photographs that come with scikit-learn. Every length is in
+pixels, every box is (ymin, xmin, ymax, xmax) with exclusive ends, around the
+pixels that ink covers by half or more; its height is the digit's size.
 """
 
 import functools
@@ -97,8 +93,7 @@ class Backdrop(typing.NamedTuple):
 class Scene(typing.NamedTuple):
     """An image uint8 (size, size, 3), and its digits, the largest first.
 
-    In `instances`, uint8 (size, size), the photograph is 0 and the k-th digit,
-    counted from one, is k.
+    `instances`, uint8 (size, size), is k on the k-th digit, counted from one.
     """
 
     image: np.ndarray
@@ -163,10 +158,9 @@ def random_scene(
 ) -> Scene:
     """Puts digits of the given labels where none touches another.
 
-    Sizes are log-uniform over `size_range`, as fractions of the frame; with n
-    digits the upper end is divided by sqrt(n), so that they find room. A
-    digit that finds none in 50 tries is left out; the first never is. `rng`
-    decides everything that is not given.
+    Sizes are log-uniform over `size_range`, as fractions of the frame, the
+    upper end divided by sqrt(n) for n digits. A digit that finds no room in 50
+    tries is left out; the first never is.
     """
     backdrop = _random_backdrop(rng, source, image_size)
     canvas = backdrop.pixels.copy()
@@ -211,13 +205,10 @@ def random_clip(
 ) -> Clip:
     """A digit that moves, grows, shrinks or stays, over a still photograph.
 
-    No frame alone tells the motion. The frame is a torus: what leaves at one
-    side enters at the other, and a digit that grows past the largest size
-    starts again from the smallest. Places and sizes are drawn evenly over
-    these loops, so in every frame they are as likely under one motion as
-    under another, and the draws themselves do not depend on the motion.
-    "sideways" goes either way, so mirroring a clip does not change its label.
-    `motion` is an index into `MOTIONS`; the rest is as in `random_scene`.
+    The frame is a torus, and so are sizes: what leaves enters at the other
+    end. So in every frame places and sizes are as likely under one motion as
+    under another, and no frame alone tells the motion, an index into
+    `MOTIONS`. "sideways" goes either way, so that clips can be mirrored.
     """
     backdrop = _random_backdrop(rng, source, image_size)
     still = backdrop.pixels

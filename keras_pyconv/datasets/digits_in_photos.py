@@ -1,13 +1,8 @@
 """The `digits_in_photos` TFDS builder: a data set that needs no download.
 
-Importing this file registers the builder, so that
-`tfds.load("digits_in_photos/classification")` finds it; `digit_scenes.py`
-makes the images. Each example is drawn from a generator of its own, seeded
-with the config's seed and task, the split and the example's number: the same
-wherever it is prepared, and a set of more examples holds those of a smaller.
-
-The size of an object is what the set is about: heights are log-uniform from
-an eighth to seven eighths of the frame, and every example tells them.
+Importing this file registers the builder; `digit_scenes.py` makes the images.
+Each example has a generator of its own, seeded with the config's seed and task,
+the split and the example's number: the same wherever it is prepared.
 """
 
 import dataclasses

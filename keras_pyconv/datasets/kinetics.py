@@ -1,10 +1,8 @@
 """The `kinetics` TFDS builder: what TFDS itself has no builder of.
 
-Importing this file registers it. It reads the videos of a folder, which
-whoever has them has to bring, and stores their frames as JPEG, so that
-training decodes the frames of a clip and no other. Of Kinetics' lists some per
-cent of the videos are gone from the web or broken: these are left out, and
-`skipped_videos.csv` beside the data set names them with the reason.
+Importing this file registers it. It stores the frames of the videos of a folder
+as JPEG, so that training decodes those of a clip alone. Videos that cannot be
+read are left out, and named in `skipped_videos.csv` beside the data set.
 """
 
 import csv
@@ -45,8 +43,7 @@ class Kinetics(tfds.core.GeneratorBasedBuilder):
     """Videos of a folder as JPEG frames with labels.
 
     Features are `video`, uint8 `(frames, height, width, 3)`, `label`, and
-    `name`, the path below the folder. `keras_pyconv.datasets.video_set` opens
-    the set without decoding it. `processes` decode; by default one a
+    `name`, the path below the folder. `processes` decode; by default one a
     processor.
 
     Example:

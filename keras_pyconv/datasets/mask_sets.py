@@ -1,10 +1,7 @@
 """Images with masks by name: a data set of TFDS, or folders of files.
 
-The first masks are looked at when a set is opened, so that those of another
-kind are refused before a day of training.
-
-The fact a reader would get wrong: TFDS's own `scene_parse150` holds masks of
-instances, not of ADE20K's 150 classes. `ade20k` of this package has those.
+TFDS's own `scene_parse150` holds masks of instances, not of ADE20K's 150
+classes; `ade20k` of this package has those.
 """
 
 import collections
@@ -48,21 +45,13 @@ class MaskSet(ExampleSet):
     """One split of images with masks: `picture`, `mask` and `name` of each.
 
     Of files there is also `orientation`, by which an image is turned for its
-    mask.
-
-    Attributes:
-        rule: how the files count classes, one of `LABEL_RULES`.
+    mask. `rule`, one of `LABEL_RULES`, is how the files count classes.
     """
 
     rule: str = "from_one"
 
     def decoded(self, example):
-        """An example's image and labels.
-
-        Returns:
-            uint8 `(height, width, 3)`, and uint8 `(height, width)`: classes
-            from 0, 255 for none.
-        """
+        """An example's image and labels, uint8; 255 is no class."""
         image = decode_image(self.encoded(example))
         image = turn(image, example.get("orientation"))
         return image, self._labels(example, image)
@@ -84,16 +73,9 @@ class MaskSet(ExampleSet):
         return image, tf.ensure_shape(labels, (None, None))
 
     def check(self, count=None):
-        """Decodes about so many images and masks, or all.
-
-        Of files these lie evenly over the set, for names may be sorted by
-        class.
-
-        Raises:
-            ValueError: a file cannot be read, a mask cannot be one of this
-                set, or all have two values, of which the rule would lose one.
-        """
+        """Decodes about so many images and masks, or all; refuses bad ones."""
         count, labels = count or self.count, set()
+        # Evenly over the set: names may be sorted by class.
         step = max(1, self.count // count) if self.are_files else 1
         examples = self.examples(None).shard(step, 0).take(count)
         for example in examples.as_numpy_iterator():

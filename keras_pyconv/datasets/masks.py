@@ -1,12 +1,9 @@
 """What a mask file says about each pixel, and the refusal of wrong ones.
 
-A mask is an 8-bit gray PNG. Under the rule "from_one", ADE20K's, its classes
-count from 1 and 0 is "other"; under "from_zero" they count from 0 and 255 is no
-class; under "binary" 0 is the background and 1 or 255 the object. Afterwards
-classes are 0, 1, ... and 255 is ignored.
-
-The fact a reader would get wrong: a decoder never complains. It makes colours
-of a palette and drops half of 16 bits; so a file's header is checked too.
+A mask is an 8-bit gray PNG, whose header is checked: a decoder makes colours of
+a palette and drops half of 16 bits. By the rule "from_one", ADE20K's, classes
+count from 1 and 0 is "other"; by "from_zero" they count from 0 and 255 is no
+class; by "binary" 0 is the background and 1 or 255 the object.
 """
 
 import re
@@ -98,15 +95,7 @@ def _labels(pixels, classes, rule, name):
 
 
 def decode_mask(encoded, classes, rule, name="a picture", size=None):
-    """Decodes and checks a mask, a string scalar of PNG, in a graph or outside.
-
-    Gives uint8 `(height, width)` of labels from 0, 255 for no class.
-
-    Raises:
-        tf.errors.InvalidArgumentError: the file is no mask of that many
-            classes, or not of its image's size, if that is given; the message
-            has the image's name and what was found.
-    """
+    """A PNG as checked uint8 labels from 0, 255 for no class; also in a graph."""
     with tf.control_dependencies(_check_header(encoded, name)):
         pixels = tf.io.decode_png(encoded, channels=1)[..., 0]
     checks = []

@@ -1,9 +1,7 @@
 """Labelled images by name: a data set of TFDS, or folders of classes.
 
-The fact a reader would get wrong: classes are numbered by their sorted names,
-in folders and in TFDS's `imagenet2012` alike, and so does the authors' code
-(torchvision's ImageFolder). ImageNet's folders are named by wnids, so all
-three number its classes the same, as Keras does.
+Classes are numbered by their sorted names, as in TFDS and torchvision. Folders
+of ImageNet are named by wnids, so that all number its classes as Keras does.
 """
 
 import hashlib
@@ -85,9 +83,8 @@ def _folder_set(root, split):
 def split_class_folder(root, share: float = 0.2):
     """Divides the images of each class, by their names alone.
 
-    Nothing is drawn at random: an image's name says where it stands in its
-    class's order, so that every run and every machine divides a folder alike,
-    and a few new images move few others.
+    Every run and every machine divides a folder alike, and a few new images
+    move few others.
 
     Args:
         root: folder with a folder of images for each class.

@@ -1,15 +1,9 @@
 """Images and masks in step: the augmentation that the paper's networks saw.
 
-The authors' training script, in its order: a random scale of 0.5 to 2; half of
-the time a rotation of up to 10 degrees; half of the time a Gaussian blur of 5
-x 5 pixels; half of the time a mirror image; a random crop of 473 x 473, padded
-where the image is smaller; ImageNet's mean and deviation. What comes in at
-the borders has the mean colour, and no class.
-
-The fact a reader would get wrong: the nearest pixel of OpenCV, which the
-authors use for labels, is up to half a pixel off its bilinear one; here the
-two agree. keras-cv's layers do not serve: they fill masks with 0, turn 255
-into a class, and cannot crop masks.
+Steps and their order are those of the authors' training script. What comes in
+at the borders has the mean colour, and no class. OpenCV's nearest pixel, which
+the authors use for labels, is up to half a pixel off its bilinear one; here the
+two agree. keras-cv's layers fill masks with 0, and turn 255 into a class.
 """
 
 import math
@@ -122,10 +116,7 @@ def random_flip(image, labels, seed):
 
 
 def crop(image, labels, side, mean, draws=(0.5, 0.5)):
-    """Cuts a square out, padded with the mean where the image is smaller.
-
-    The draws, in [0, 1), decide the place; 0.5 is the middle.
-    """
+    """Cuts a square out, padded with the mean colour, where the draws say."""
     missing = tf.maximum(side - tf.shape(labels), 0)
     pads = tf.stack([missing // 2, missing - missing // 2], axis=1)
     labels = tf.pad(labels, pads, constant_values=IGNORED)
@@ -153,21 +144,9 @@ def augment(
     turn=TURN,
     flip=True,
 ):
-    """The whole augmentation of one image and its labels.
+    """The whole augmentation of one image, in [0, 255], and its labels.
 
-    Args:
-        image: uint8 or float32 `(height, width, 3)`, pixels in [0, 255].
-        labels: uint8 `(height, width)`, 255 where there is no class.
-        seed: int64 tensor of shape `(2,)`.
-        side: of the crop, in pixels.
-        preprocessing: whose mean and deviation are taken.
-        scales: least and greatest factor of the size.
-        turn: degrees to either side.
-        flip: whether mirror images have the same classes; those of digits
-            have not.
-
-    Returns:
-        float32 `(side, side, 3)` and uint8 `(side, side)`.
+    `flip` must be False where mirror images have other classes, as digits do.
     """
     mean = LARGEST_PIXEL * tf.constant(preprocessing.mean)
     image = tf.cast(image, tf.float32)

@@ -1,9 +1,4 @@
-"""What the sets of all tasks share: the record, lists, digests and TFDS.
-
-The fact a reader would get wrong: an order is a number, such as an epoch, and
-the same number is the same order in every process; TFDS's own cache would keep
-the order of the first one.
-"""
+"""What the sets of all tasks share: the record, lists, digests and TFDS."""
 
 import collections
 import dataclasses
@@ -35,11 +30,10 @@ class ExampleSet:
         classes: names of the classes in the order of the labels.
         count: how many examples there are.
         examples: function of an order to a `tf.data.Dataset` of dicts. The
-            order is an int64 scalar tensor, such as an epoch, or None for the
-            order of the files.
+            order is an int64 scalar tensor, such as an epoch, the same in all
+            processes, or None for the order of the files.
         are_files: whether examples hold paths; else encoded images.
-        digest: text that is another where names or labels are; see
-            `training_stream`.
+        digest: text that is another where names or labels are.
         problems: how many files or rows were left out or changed, by reason.
     """
 
@@ -134,12 +128,7 @@ def opened(
     of_csv=None,
     builder_of=None,
 ):
-    """A set by its name, as all tasks take it.
-
-    A folder's path goes to `of_folder` and a CSV file's to `of_csv`, where
-    there is one; the builder that is given, or that `builder_of` makes of the
-    name and `data_dir`, goes to `of_builder`; each with the split.
-    """
+    """A set by its name: of a folder, a CSV, or a builder of TFDS."""
     is_builder = hasattr(name, "as_dataset")
     if not is_builder:
         rule = "a folder, a name of TFDS or its builder"
@@ -170,8 +159,7 @@ def refuse(where, wrong, what, advice):
 def orientations_for(where, names, paths, sizes, what, advice):
     """How image files lie that must be turned for boxes or masks of some sizes.
 
-    Sizes may be None. `what` is wrong of an image of another size, and `advice`
-    says what to do then. Gives what `orientations` gives.
+    Files of other sizes are refused, saying `what` is wrong and some advice.
     """
     found = headers(paths)
     wrong = [
@@ -214,11 +202,7 @@ def below(root, paths):
 
 
 def _tfds_digest(builder, split):
-    """Digest of what TFDS says of a split's files; None if it says nothing.
-
-    TFDS names an example by its file and place, so that this stands for the
-    names; the bytes in all files tell apart what was prepared of other data.
-    """
+    """Digest of what TFDS says of a split's files, which stands for names."""
     splits = builder.info.splits
     base = split.partition("[")[0]
     if base not in splits:
@@ -235,12 +219,7 @@ def _tfds_digest(builder, split):
 
 @functools.cache
 def tfds_builder(name, data_dir):
-    """The prepared builder of TFDS; asked for once for all splits.
-
-    Raises:
-        ValueError: TFDS has no such data set.
-        FileNotFoundError: its archives are to be fetched by hand.
-    """
+    """The prepared builder of TFDS; asked for once for all splits."""
     import tensorflow_datasets as tfds
 
     if name.partition("/")[0] == "digits_in_photos":

@@ -18,16 +18,7 @@ def split_named(split, known, where):
 
 
 def class_folders(root, split, *kinds):
-    """The folder of a split, in which each class has a folder.
-
-    Returns:
-        The `Listing` of the split's folder, of files of some `kinds`, and the
-        classes of the training split, sorted.
-
-    Raises:
-        ValueError: no such split, no classes, or some of which the training
-            split knows nothing.
-    """
+    """The `Listing` of a split's folder, and the training split's classes."""
     known = Listing(root).folders()
     if not known:
         raise ValueError(

@@ -1,10 +1,9 @@
 """Batches whose every element follows from a seed and a number.
 
-Batch n depends on (seed, n) alone: neither on what was read before it, nor on
-threads or workers, nor on `tf.random.set_seed`. So a run that is resumed at
-step n, or split over more workers, sees the same images. The fact a reader
-would get wrong: an example is skipped, and left to the other workers, before
-it is decoded; keep what is expensive in `prepare`, not in `examples`.
+Batch n depends on neither what was read before it, nor on threads or workers,
+nor on `tf.random.set_seed`. So a run that is resumed, or split over more
+workers, sees the same images. Examples are skipped before they are decoded:
+keep what is expensive in `prepare`, not in `examples`.
 """
 
 import math
@@ -61,9 +60,8 @@ def training_stream(
             worker's part of a batch, with one seed for the whole batch. So
             that workers do not matter it must mix neighbours only.
         substitute: function (example, seed) to (inputs, targets), called
-            where `prepare` fails, so that the example keeps its place. It
-            costs about 0.2 ms an example. None lets the failure end the
-            stream.
+            where `prepare` fails, so that the example keeps its place, at
+            0.2 ms an example. None lets the failure end the stream.
         digest: text that is another for other examples, such as a hash of
             their names; or None.
         recorded: dictionary of what else makes other examples of the same
@@ -72,9 +70,8 @@ def training_stream(
     Returns:
         A function `batches(first_step=0)` to an endless `tf.data.Dataset`
         whose element n is the batch of step `first_step + n`. Its attributes
-        are the integers `steps_per_epoch` and `batch_size`, and `fingerprint`,
-        a dictionary of what tells that examples are others, which a run keeps
-        among its constants.
+        are `steps_per_epoch`, `batch_size`, and `fingerprint`, a dictionary
+        that a run keeps, to tell that examples are others.
 
     Raises:
         ValueError: no batch can be made with an argument, also of `batches`.
@@ -184,12 +181,7 @@ def apart(seed, use):
 def evaluation_batches(dataset, filling, count, batch_size, shard):
     """Batches of one size of this worker's examples, as many for every worker.
 
-    Args:
-        dataset: of the examples.
-        filling: an example that fills the last batch up.
-        count: examples of all workers.
-        batch_size: examples in a batch of this worker.
-        shard: `(index, workers)`.
+    The last one is filled up; `count` is that of all workers.
     """
     batches = -(-count // (shard[1] * batch_size))
     endless = tf.data.Dataset.from_tensors(filling).repeat()
@@ -212,10 +204,7 @@ def _sharded_already(dataset):
 
 
 def map_or_substitute(dataset, function, substitute=None):
-    """`dataset.map(function)`; where that fails on an element, `substitute`.
-
-    None for `substitute` lets the failure end the data set.
-    """
+    """`dataset.map(function)`; where that fails on an element, `substitute`."""
     if substitute is None:
         return dataset.map(function, **_PARALLEL)
     return _one_each(dataset, _first_good(function, substitute), 16)

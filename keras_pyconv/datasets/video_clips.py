@@ -2,13 +2,8 @@
 
 Of files, other processes decode the frames of a clip and those since the key
 frame before it; of TFDS, which stores frames as JPEG, those of a clip alone.
-In training both draw a place in the video, a short side, a square and a flip,
-once for all frames. In testing at most ten clips lie evenly over a video, in
-three squares each (supplement, section 2).
-
-The fact a reader would get wrong: no video that cannot be read is left out in
-silence. In training another one, drawn by the same seed, replaces it with its
-label; in testing it comes without views, or with weight 0.
+In training a video that cannot be read is replaced by another one that the same
+seed draws; in testing it comes without views, or with weight 0.
 """
 
 import functools
@@ -176,10 +171,7 @@ def _good_frames(example, numbers):
 
 
 def _damaged_frames(clips, broken):
-    """The same where a frame does not decode: its neighbour stands for it.
-
-    Where none does, the clip is of the mean colour, and the video is named.
-    """
+    """The same where frames are damaged: their neighbours, or the mean colour."""
     mean = np.round(255 * np.array(clips.mean)).astype("uint8")
 
     @tf.autograph.experimental.do_not_convert
@@ -378,10 +370,7 @@ def _views_of_frames(encoded, *, clips, crops, frames, stride, size):
 
 
 def decoded_frames(frames, numbers):
-    """uint8 array `(numbers, height, width, 3)` of some of encoded frames.
-
-    For a damaged one its nearest neighbour; None where nothing decodes.
-    """
+    """Some of encoded frames, or their neighbours; None where all are damaged."""
 
     @functools.cache
     def pixels(number):

@@ -1,10 +1,7 @@
 """Labelled videos by name: folders of classes, a CSV, or a set of TFDS.
 
 A video is a file, or a folder of images, one a frame; a set of TFDS stores its
-frames as JPEG or PNG.
-
-The fact a reader would get wrong: classes are numbered by their sorted names,
-of the training split where there are folders, and of the whole CSV.
+frames encoded. Classes are numbered by their sorted names.
 """
 
 import csv
@@ -37,11 +34,7 @@ class VideoSet(ExampleSet):
     """One split of a data set of labelled videos.
 
     Sets of TFDS have `examples` with `video` (encoded frames), `label` and
-    `name`; others have paths instead.
-
-    Attributes:
-        paths: of the files or folders of frames; None for a set of TFDS.
-        labels: of each path; None for a set of TFDS.
+    `name`; others have `paths`, of files or folders of frames, and `labels`.
     """
 
     paths: tuple[str, ...] | None = None
@@ -95,8 +88,8 @@ def _folder_set(root, split):
 def videos_of(folder, listing=None):
     """Paths of the videos of a folder, sorted, however deep they lie.
 
-    A folder in it that holds images is one video. What is left out is counted
-    by the `Listing`, or said where none is given.
+    A folder that holds images is one video. What is left out is counted by the
+    `Listing`, or said where none is given.
     """
     found, counted = [], listing or Listing(folder, *KINDS)
     for place, files in counted.walk(folder):
