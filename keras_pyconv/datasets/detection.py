@@ -55,7 +55,7 @@ def _crop_of_file(encoded, boxes, labels, seed, orientation):
 def augmented(
     encoded, boxes, labels, seed, shape, preprocessing, orientation=None
 ):
-    """A random view of an image, with boxes and labels of what is left in it."""
+    """A random view of an image, and boxes and labels of what is left in it."""
     picture, boxes, labels = _crop_of_file(
         encoded, boxes, labels, apart(seed, _CROP), orientation
     )

@@ -95,7 +95,7 @@ def _labels(pixels, classes, rule, name):
 
 
 def decode_mask(encoded, classes, rule, name="a picture", size=None):
-    """A PNG as checked uint8 labels from 0, 255 for no class; also in a graph."""
+    """A PNG as checked uint8 labels from 0, 255 for no class, in graphs too."""
     with tf.control_dependencies(_check_header(encoded, name)):
         pixels = tf.io.decode_png(encoded, channels=1)[..., 0]
     checks = []

@@ -171,7 +171,7 @@ def _good_frames(example, numbers):
 
 
 def _damaged_frames(clips, broken):
-    """The same where frames are damaged: their neighbours, or the mean colour."""
+    """The same, with neighbours of damaged frames, or else the mean colour."""
     mean = np.round(255 * np.array(clips.mean)).astype("uint8")
 
     @tf.autograph.experimental.do_not_convert
@@ -370,7 +370,7 @@ def _views_of_frames(encoded, *, clips, crops, frames, stride, size):
 
 
 def decoded_frames(frames, numbers):
-    """Some of encoded frames, or their neighbours; None where all are damaged."""
+    """Some of encoded frames, or their neighbours; None if all are damaged."""
 
     @functools.cache
     def pixels(number):

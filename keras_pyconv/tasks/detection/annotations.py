@@ -1,9 +1,8 @@
 """COCO's files of annotations, every row of them checked.
 
 What says that the file does not belong to its images, or leaves open what is
-meant (an unknown image or category, one id for two images, a size that is no
-number), is refused, with the first such rows. A box that cannot be one is
-skipped and counted.
+meant, is refused with the first such rows. A box that cannot be one is skipped
+and counted.
 """
 
 import collections
@@ -24,15 +23,11 @@ LONGEST = 2**31 - 1  # of an image's sides, in pixels
 FARTHEST = 1e9  # that a box may reach, in pixels, to be one at all
 UNKNOWN = -1.0  # the area of an object whose row does not say it
 _PARTS = ("images", "annotations", "categories")
-_NEEDED = object()
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageRow:
-    """An image as a file of annotations describes it, its sides in pixels.
-
-    `file_name` is below the folder of the images; None where it is not said.
-    """
+    """An image as a file describes it; `file_name` is None where not said."""
 
     id: int | str
     height: int
@@ -45,9 +40,8 @@ class Objects:
     """Columns of objects.
 
     Attributes:
-        boxes: float64 `(objects, 4)` x, y, width, height in pixels, as the
-            file has them; clipped where they left their image by more than
-            rounding does.
+        boxes: float64 `(objects, 4)` x, y, width, height in pixels, clipped
+            where they left their image by more than rounding does.
         categories: their categories' ids.
         crowds: bool `(objects,)`.
         areas: float64 `(objects,)` in pixels, `UNKNOWN` where it is not said.
@@ -120,17 +114,19 @@ def _text(value):
     return value if is_text(value) else None
 
 
+def _is_number(value, low=-FARTHEST, high=FARTHEST):
+    # Comparisons hold for integers of any length, and not for NaN.
+    return type(value) in (int, float) and low <= value <= high
+
+
 def _side(value):
-    is_number = type(value) is int or type(value) is float
-    if not is_number or not 1 <= value <= LONGEST or value != int(value):
-        return None
-    return int(value)
+    good = _is_number(value, 1, LONGEST) and value == int(value)
+    return int(value) if good else None
 
 
 def _is_crowd(value):
-    known = {None: False, 0: False, 1: True}
-    is_simple = value is None or isinstance(value, (int, float))
-    return known.get(value) if is_simple else None
+    good = isinstance(value, (int, float, type(None)))
+    return {None: False, 0: False, 1: True}.get(value) if good else None
 
 
 _FIELDS = {
@@ -143,6 +139,7 @@ _FIELDS = {
     "category_id": ("that of one of the categories", _id),
     "iscrowd": ("0 or 1", _is_crowd),
 }
+_MAY_LACK = {"file_name": None, "iscrowd": False}
 
 
 class _Part:
@@ -178,28 +175,28 @@ class _Part:
             value = short(self.rows[number].get(key))
             self.first[reason] = f"{self._place(number)}, {key!r}: {value}"
 
-    def field(self, number, key, default=_NEEDED):
+    def field(self, number, key):
         """A field of a row, None where it is wrong."""
         row, (wanted, check) = self.rows[number], _FIELDS[key]
-        if key not in row and default is not _NEEDED:
-            return default
+        if key not in row and key in _MAY_LACK:
+            return _MAY_LACK[key]
         value = check(row[key]) if key in row else None
         if value is None:
             found = short(row[key]) if key in row else "nothing"
             self.fault(number, f"needs {key!r}, {wanted}; it has {found}")
         return value
 
-    def column(self, key, default=_NEEDED):
+    def column(self, key):
         """A field of all rows."""
-        return [self.field(n, key, default) for n in range(len(self.rows))]
+        return [self.field(number, key) for number in range(len(self.rows))]
 
     def known(self, number, what, ids):
         """The id of a row's image or category, which must be there."""
         one = self.field(number, f"{what}_id")
-        if one is None or one in ids:
-            return one
-        said = f"is of an unknown {what}, {what}_id {short(one)}"
-        return self.fault(number, said)
+        if one is not None and one not in ids:
+            said = f"is of an unknown {what}, {what}_id {short(one)}"
+            self.fault(number, said)
+        return one
 
     def unique(self, what, values):
         """Faults of rows with a value that another one has."""
@@ -247,18 +244,15 @@ class _Part:
 def _content(file):
     """The parts of a COCO file that boxes need."""
     content = read_json(file)
-    if not isinstance(content, dict):
-        raise ValueError(
-            f"{file} is no file of COCO's boxes: it must be an object with "
-            f"{', '.join(_PARTS)}. Received: {short(content)}"
-        )
-    lacking = [part for part in _PARTS if part not in content]
-    if lacking:
-        raise ValueError(
-            f"{file} is no file of COCO's boxes: it lacks {lacking}. Received: "
-            f"{short(sorted(content))}"
-        )
-    return content
+    said = f"it must be an object with {', '.join(_PARTS)}"
+    if isinstance(content, dict):
+        lacking = [part for part in _PARTS if part not in content]
+        if not lacking:
+            return content
+        said, content = f"it lacks {lacking}", sorted(content)
+    raise ValueError(
+        f"{file} is no file of COCO's boxes: {said}. Received: {short(content)}"
+    )
 
 
 def _categories(file, content):
@@ -271,8 +265,8 @@ def _categories(file, content):
 
 def _images(file, content):
     part = _Part(file, "images", content)
+    names = part.column("file_name")
     sides = part.column("height"), part.column("width")
-    names = part.column("file_name", default=None)
     images = list(map(ImageRow, part.ids(), *sides, names))
     paths = [name and os.path.normpath(name) for name in names]
     part.unique("file name", paths)
@@ -280,15 +274,9 @@ def _images(file, content):
     return tuple(sorted(images, key=operator.attrgetter("id")))
 
 
-def _is_number(value):
-    # Comparisons hold for integers of any length, and not for NaN.
-    is_number = type(value) is float or type(value) is int
-    return is_number and -FARTHEST <= value <= FARTHEST
-
-
 def _area(part, number):
     value = part.rows[number].get("area")
-    if type(value) in (int, float) and 0 <= value <= FARTHEST**2:
+    if _is_number(value, 0, FARTHEST**2):
         return float(value)
     if value is not None:
         reason = "area that is no number from 0 on, that of the box taken"
@@ -321,8 +309,8 @@ def _object(part, number, images, categories):
     """A row as (place of its image, box, category, crowd, area), or None."""
     image = part.known(number, "image", images)
     category = part.known(number, "category", categories)
-    crowd = part.field(number, "iscrowd", default=False)
-    if None in (image, category, crowd):
+    crowd = part.field(number, "iscrowd")
+    if number in part.faults:
         return None
     place, row = images[image]
     box = _box(part, number, row)
@@ -368,18 +356,8 @@ def read_categories(file) -> Mapping[int | str, str]:
 def read_annotations(file, categories=None) -> Annotations:
     """Reads a JSON file of COCO's boxes, and checks every row.
 
-    Rows may lack `iscrowd`, then they are no crowds, `area`, then it is that
-    of the box, and their own `id`.
-
-    Args:
-        file: path of the JSON file, such as instances_val2017.json.
-        categories: ids of the categories that there may be; by default all
-            of the file.
-
-    Raises:
-        FileNotFoundError: nothing is there.
-        ValueError: the file is no whole JSON file of boxes, or holds rows
-            that cannot be used; the message names them.
+    Rows may lack `iscrowd`, `area` and their own `id`. `categories` are the
+    ids that there may be; by default all of the file.
     """
     content = _content(file)
     names = _categories(file, content)

@@ -1,13 +1,8 @@
 """From raw offsets and logits to detections: softmax, boxes, suppression.
 
-The reference's settings: a score above 0.05, suppression within a class from
-an overlap of 0.5, at most 200 detections a picture. The reference looks at
-the 200 best boxes of each class; all above the score are looked at here.
-
-The facts a reader would get wrong: scores come from the softmax over all
-classes, of which the background is then left out; labels count from 0
-without it. And XLA has no such suppression, so the layer says that it cannot
-be compiled, and a model with it is not one to train.
+The reference's settings, but that it looks at the 200 best boxes of each class;
+all above the score are looked at here. XLA has no such suppression, so a model
+with this layer is not compiled, and not one to train.
 """
 
 import keras
@@ -30,17 +25,17 @@ DETECTIONS = 200
 class DecodeDetections(keras.layers.Layer):
     """The layer that turns a detector's raw outputs into detections.
 
+    Scores are of the softmax over all classes, the background among them;
+    labels count from 0 without it.
+
     Args:
-        box_maps: with `cells`, `image_shape` and `input_size` the arguments
-            of `boxes_of_maps`; `for_model` finds them.
-        cells: see `box_maps`.
-        image_shape: see `box_maps`.
-        input_size: see `box_maps`.
+        box_maps, cells, image_shape, input_size: the arguments of
+            `boxes_of_maps`; `for_model` finds them.
         score_threshold: from 0 to 1; detections of a lower score are left
             out.
         iou_threshold: of two boxes of a class that overlap more than this,
             the one of the lower score is left out.
-        max_detections: at most so many a picture, the best ones.
+        max_detections: at most so many an image, the best ones.
 
     Input shape:
         Dictionary of `"offsets"` `(batch, num_boxes, 4)` and `"logits"`

@@ -1,13 +1,8 @@
 """The default boxes of a detector: 8,732 at 300 x 300 (supplement, section 1).
 
-Steps, sizes and aspect ratios stand in the records of `architectures`, and
-travel with every built model. keras-cv's `AnchorGenerator` makes the boxes of
-one map at a time, in the precision of float32.
-
-The facts a reader would get wrong: boxes are ordered map by map, in a map
-row by row, and the boxes of one position stand side by side. And the
-reference clamps centre and size of a box to the image, not its corners:
-most boxes at the margin stick out.
+They are ordered map by map and row by row; those of one position stand side by
+side. The reference clamps centre and size of a box to the image, not its
+corners: most boxes at the margin stick out.
 """
 
 import keras
@@ -58,18 +53,7 @@ def _map_boxes(row, cells, image_shape, input_size):
 
 
 def boxes_of_maps(box_maps, cells, image_shape, input_size) -> np.ndarray:
-    """Default boxes from plain numbers.
-
-    Args:
-        box_maps: for each map the fields of a `BoxMap`.
-        cells: for each map its rows and columns.
-        image_shape: height and width in pixels.
-        input_size: side of the image that `box_maps` is said for.
-
-    Returns:
-        float32 `(num_boxes, 4)`: centre x, centre y, width and height as
-        fractions of the image, each clamped to [0, 1] as in the reference.
-    """
+    """Default boxes from the numbers that `box_settings` gives."""
     arguments.integers("image_shape", image_shape, 2)
     arguments.integer("input_size", input_size)
     if len(arguments.rows("box_maps", box_maps, 5)) != len(
@@ -90,15 +74,7 @@ def boxes_of_maps(box_maps, cells, image_shape, input_size) -> np.ndarray:
 
 
 def box_layer(model: keras.Model, name: str | None = None) -> JoinBoxMaps:
-    """The layer of a detector that knows how its default boxes lie.
-
-    Args:
-        model: the detector, or a model that it is nested in.
-        name: "offsets" or "logits"; both outputs' layers know it.
-
-    Raises:
-        ValueError: if the model is no detector of `keras_pyconv.models`.
-    """
+    """The layer of a detector, or of a nested one, that knows its boxes."""
     arguments.model("model", model)
     for one in all_models(model):
         for layer in one.layers:
@@ -111,11 +87,7 @@ def box_layer(model: keras.Model, name: str | None = None) -> JoinBoxMaps:
 
 
 def box_settings(model: keras.Model) -> dict:
-    """The arguments of `boxes_of_maps` for a built model.
-
-    Raises:
-        ValueError: if the model is no detector, or its image size is open.
-    """
+    """The arguments of `boxes_of_maps` for a built model."""
     layer = box_layer(model)
     axis = 1 if layer.data_format == "channels_last" else 2
     cells = [tuple(x.shape[axis : axis + 2]) for x in layer.input]

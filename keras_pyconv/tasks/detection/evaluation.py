@@ -1,10 +1,8 @@
 """COCO's twelve numbers, computed by pycocotools itself.
 
-The facts a reader would get wrong: images without a detection count, which
-some wrappers forget; crowds are neither found nor missed; -1 means that nothing
-of that size is there.
-pycocotools takes an annotation's id 0 for "not found" and a box of NaN for a
-match with all, so what it gets is checked here and has ids of our own.
+Images without a detection count; crowds are neither found nor missed; -1 means
+that nothing of that size is there. pycocotools takes an annotation's id 0 for
+"not found" and a box of NaN for a match with all, so what it gets is checked.
 """
 
 import collections
@@ -36,16 +34,15 @@ def _silently(function, *args):
 
 
 def _numbers_of(what, given, shape):
-    """An array of finite numbers of a shape, with None for any length."""
+    """Finite numbers of a shape, in which None is any length."""
     try:
         values = np.asarray(given)
     except ValueError:
         values = np.asarray(given, object)
     values = values.reshape(0, *shape[1:]) if values.size == 0 else values
-    fits = len(values.shape) == len(shape) and all(
-        known in (None, size) for known, size in zip(shape, values.shape)
-    )
-    if not fits or values.dtype.kind not in "biuf":
+    fits = values.ndim == len(shape) and values.dtype.kind in "biuf"
+    sizes = zip(shape, values.shape)
+    if not fits or any(known not in (None, size) for known, size in sizes):
         wanted = str(shape).replace("None", "any")
         raise ValueError(
             f"{what} must be numbers of the shape {wanted}. Received: "
@@ -65,11 +62,9 @@ def _numbers_of(what, given, shape):
 def _checked(image_id, boxes, least_side, **columns):
     """Boxes as x, y, width, height, and what else is said of each."""
     what = f"of the image {short(image_id)}"
-    boxes = _numbers_of(
-        f"The boxes (ymin, xmin, ymax, xmax) {what}", boxes, (None, 4)
-    )
-    ymin, xmin, ymax, xmax = boxes.astype("float64").T
-    given = boxes
+    name = f"The boxes (ymin, xmin, ymax, xmax) {what}"
+    given = _numbers_of(name, boxes, (None, 4))
+    ymin, xmin, ymax, xmax = given.astype("float64").T
     boxes = np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1)
     columns = {
         name: _numbers_of(f"The {name} {what}", column, (len(boxes),))
@@ -90,13 +85,17 @@ def _id(name, value):
         return known_id(value)
 
 
+def _repeated(ids):
+    counts = collections.Counter(ids)
+    return [one for one, count in counts.items() if count > 1]
+
+
 def _unique(ids):
     """Ids of categories, of which each must be one."""
     if isinstance(ids, (set, frozenset)):
         raise TypeError("a set has no order")
     ids = [known_id(one) for one in ids]
-    twice = [i for i, count in collections.Counter(ids).items() if count > 1]
-    if twice:
+    if twice := _repeated(ids):
         raise ValueError(
             f"Each label must have a category of its own. Received {twice[0]!r}"
             " more than once."
@@ -111,10 +110,9 @@ def _order(one):
 
 def _own_ids(ids):
     """What pycocotools gets for ids: themselves, or their places if text."""
-    if any(isinstance(one, str) for one in ids):
-        ordered = sorted(ids, key=_order)
-        return {one: number for number, one in enumerate(ordered, 1)}
-    return {one: one for one in ids}
+    if not any(isinstance(one, str) for one in ids):
+        return {one: one for one in ids}
+    return {one: n for n, one in enumerate(sorted(ids, key=_order), 1)}
 
 
 class GroundTruth:
@@ -142,7 +140,7 @@ class GroundTruth:
         """The objects of a COCO annotation file, areas and crowds as there.
 
         Args:
-            annotations: path of the JSON file, as `read_annotations` takes it.
+            annotations: path of the JSON file.
             categories: ids of the categories by label.
         """
         arguments.file("annotations", annotations)
@@ -153,12 +151,9 @@ class GroundTruth:
 
     @classmethod
     def of_annotations(cls, rows, categories, box_areas=False):
-        """The objects of a file that has been read.
+        """The objects of `Annotations`, with ids of the categories by label.
 
-        Args:
-            rows: the `Annotations`.
-            categories: ids of the categories by label.
-            box_areas: take the boxes' areas for those of the objects.
+        `box_areas` takes the boxes' areas for those of the objects.
         """
         truth = cls(categories)
         objects = rows.objects
@@ -189,14 +184,8 @@ class GroundTruth:
         """
         image_id = _id("image_id", image_id)
         arguments.integers("shape", shape, 2)
-        boxes, given = _checked(
-            image_id,
-            boxes,
-            np.nextafter(0, 1),
-            labels=labels,
-            crowds=crowds,
-            areas=areas,
-        )
+        columns = {"labels": labels, "crowds": crowds, "areas": areas}
+        boxes, given = _checked(image_id, boxes, np.nextafter(0, 1), **columns)
         self._add(
             image_id,
             shape,
@@ -253,19 +242,14 @@ class GroundTruth:
 
         if self._coco is not None:
             return self._coco
+        if twice := _repeated(row["id"] for row in self._images):
+            raise ValueError(f"Two pictures have the id {twice[0]!r}.")
         images, categories = self._ids()
-        if len(images) < len(self._images):
-            counts = collections.Counter(row["id"] for row in self._images)
-            ((image_id, _),) = counts.most_common(1)
-            raise ValueError(f"Two pictures have the id {image_id!r}.")
-        rows = {row["id"]: row for row in self._images}
+        rows = sorted(self._images, key=lambda row: _order(row["id"]))
         coco = COCO()
         coco.dataset = {
             "info": {},
-            "images": [
-                {**rows[one], "id": images[one]}
-                for one in sorted(rows, key=_order)
-            ],
+            "images": [{**row, "id": images[row["id"]]} for row in rows],
             "annotations": [
                 {"id": number, **row}
                 for number, row in enumerate(self.numbered(self._objects), 1)
@@ -282,16 +266,13 @@ class GroundTruth:
     def numbered(self, rows):
         """Rows of results with the ids of `coco()`."""
         images, categories = self._ids()
-        return [
-            {
-                **row,
-                "image_id": images[row["image_id"]],
-                "category_id": categories.get(
-                    row["category_id"], row["category_id"]
-                ),
-            }
-            for row in rows
-        ]
+
+        def numbered(image_id, category_id, **others):
+            category_id = categories.get(category_id, category_id)
+            ids = {"image_id": images[image_id], "category_id": category_id}
+            return {**others, **ids}
+
+        return [numbered(**row) for row in rows]
 
     def numbers_of(self, image_ids):
         """Images by the ids of `coco()`; refuses those that are unknown."""
@@ -336,11 +317,10 @@ class DetectionResults:
         image_id = _id("image_id", image_id)
         if image_id in self._by_image:
             raise ValueError(f"The picture {image_id!r} is there already.")
-        boxes, columns = _checked(
-            image_id, boxes, 0, labels=labels, scores=scores
-        )
-        rows = zip(boxes.tolist(), *(x.tolist() for x in columns.values()))
-        self._by_image[image_id] = list(rows)
+        columns = {"labels": labels, "scores": scores}
+        boxes, columns = _checked(image_id, boxes, 0, **columns)
+        rows = (x.tolist() for x in (boxes, *columns.values()))
+        self._by_image[image_id] = list(zip(*rows))
 
     def rows(self, truth: GroundTruth) -> list[dict]:
         """As COCO's result files have them, in the order of image ids."""
@@ -363,7 +343,7 @@ def collect_detections(model, batches, **options) -> DetectionResults:
     Args:
         model: a `PyConvSSD` or `SSD` of a fixed image size.
         batches: iterable of (images, ids, sides), such as
-            `keras_pyconv.datasets.detection.evaluation_scenes` gives.
+            `keras_pyconv.datasets.evaluation_scenes` gives.
         **options: of `DecodeDetections`.
 
     Returns:
@@ -375,15 +355,14 @@ def collect_detections(model, batches, **options) -> DetectionResults:
         lambda images: layer(model(images, training=False)),
         reduce_retracing=True,
     )
-    results = DetectionResults()
+    results, names = DetectionResults(), ("boxes", "labels", "scores", "count")
     for images, ids, sides in batches:
-        found = {name: x.numpy() for name, x in found_in(images).items()}
-        pairs = zip(np.asarray(ids), np.asarray(sides))
-        for row, (image_id, side) in enumerate(pairs):
-            boxes, labels, scores = (
-                found[name][row, : found["count"][row]]
-                for name in ("boxes", "labels", "scores")
-            )
+        found = found_in(images)
+        columns = [np.asarray(found[name]) for name in names]
+        for image_id, side, *rows, count in zip(
+            np.asarray(ids), np.asarray(sides), *columns
+        ):
+            boxes, labels, scores = (row[:count] for row in rows)
             results.add(image_id, to_pixels(boxes, *side), labels, scores)
     return results
 

@@ -1,8 +1,4 @@
-"""keras-cv, where detection needs it, and why it may refuse to work.
-
-The fact a reader would get wrong: with TF_USE_LEGACY_KERAS set, keras-cv
-silently turns to another Keras than the one that `import keras` gives.
-"""
+"""keras-cv, where detection needs it, and why it may refuse to work."""
 
 import contextlib
 import os
@@ -11,13 +7,7 @@ import keras
 
 
 def keras_cv():
-    """The package keras-cv, imported at the first call.
-
-    Raises:
-        RuntimeError: on another backend than TensorFlow, or with
-            TF_USE_LEGACY_KERAS set.
-        ImportError: if it is not installed.
-    """
+    """The package keras-cv, imported at the first call, or why it is not."""
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise RuntimeError(
@@ -43,10 +33,7 @@ def keras_cv():
 
 @contextlib.contextmanager
 def counting():
-    """Within it the integers that keras-cv counts with are of 32 bits.
-
-    Keras makes them as wide as `floatx`, and TensorFlow counts with no 16.
-    """
+    """Within it keras-cv counts in 32 bits, whatever `floatx` is."""
     before = keras.config.floatx()
     keras.config.set_floatx("float32")
     try:

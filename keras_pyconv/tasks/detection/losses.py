@@ -1,12 +1,8 @@
 """SSD's loss: smooth L1 for boxes, cross-entropy with hard negatives.
 
-Both parts are divided, picture by picture, by the number of positive boxes,
-and averaged over the batch, as in the reference. So each is an ordinary Keras
-loss that gives one number a picture, and Keras scales them under a strategy:
-no count has to be summed over replicas.
-
-The fact a reader would get wrong: a picture without objects has no loss at
-all, its negatives included.
+As in the reference, both are divided, image by image, by the number of positive
+boxes, and averaged over the batch. So an image without objects has no loss at
+all, and no count has to be summed over replicas.
 """
 
 import keras
@@ -46,8 +42,7 @@ class OffsetLoss(keras.losses.Loss):
 class ClassLoss(keras.losses.Loss):
     """Cross-entropy of the positive boxes and of the hardest negatives.
 
-    Three times as many negatives as positives count: those of the largest
-    loss.
+    Three times as many negatives as positives count.
 
     `y_true`: `(batch, num_boxes)`, classes, 0 for the background.
     `y_pred`: `(batch, num_boxes, classes)`, logits.

@@ -1,22 +1,20 @@
 """Which default box answers for which object, and what it must predict.
 
-The reference's rule: a default box is positive where its overlap with some
-object exceeds 0.5, and takes the object that it overlaps most; besides, every
-object's best default box is its own, whatever the overlap. Where two objects
-have the same best box, the later one gets it.
-
-The fact a reader would get wrong: keras-cv's matcher can force those matches
-too, but then makes the first default box positive for an object that is not
-there. It is used for the overlaps alone.
+The reference's rule: a default box takes the object that it overlaps most, if
+that is by more than 0.5; besides, every object's best default box is its own,
+the later object's if there are two. keras-cv's matcher can force those matches
+too, but then also for an object that is not there.
 """
 
 import keras
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.detection.library import keras_cv
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
+_BETWEEN = {"anchor_format": "center_xywh", "box_format": "yxyx"}
 LARGEST_GROWTH = 10.0  # logarithm of a box's side by its default box's
 MIN_OVERLAP = 0.5
 # Overlaps are computed in pixels of an image of this side: in fractions
@@ -68,8 +66,6 @@ def match(overlaps, valid):
         `(num_boxes,)` int32 with the object of each box, and `(num_boxes,)`
         bool that says whether the box has one.
     """
-    import tensorflow as tf
-
     arguments.tensor_like("overlaps", overlaps, (2,))
     arguments.tensor_like("valid", valid, (1,))
     overlaps = tf.where(valid, overlaps, -1.0)
@@ -98,17 +94,15 @@ def encode(default_boxes, boxes):
 
     Returns:
         `(num_boxes, 4)`: differences of the centres x and y by size, and
-        logarithms of the ratios of width and height, divided by the
-        variances.
+        logarithms of the ratios of width and height, by the variances.
     """
     check_boxes(default_boxes=default_boxes, boxes=boxes)
     return keras.utils.bounding_boxes.encode_box_to_deltas(
         default_boxes,
         boxes,
-        anchor_format="center_xywh",
-        box_format="yxyx",
         encoding_format="center_xywh",
         variance=list(VARIANCES),
+        **_BETWEEN,
     )
 
 
@@ -129,10 +123,9 @@ def decode(default_boxes, offsets):
     return keras.utils.bounding_boxes.decode_deltas_to_boxes(
         default_boxes,
         keras.ops.minimum(offsets, most),
-        anchor_format="center_xywh",
-        box_format="yxyx",
         encoded_format="center_xywh",
         variance=list(VARIANCES),
+        **_BETWEEN,
     )
 
 
@@ -151,8 +144,6 @@ def encode_targets(default_boxes, boxes, labels):
         column is 1 where the box has an object and 0 elsewhere, and
         `"logits"`, int32 `(num_boxes,)`, the class, 0 for the background.
     """
-    import tensorflow as tf
-
     check_boxes(default_boxes=default_boxes, boxes=boxes)
     arguments.tensor_like("labels", labels, (1,))
     # One object more, which is not there, so that there is always one.

@@ -1,8 +1,7 @@
 """Finding objects in one image, and drawing what was found.
 
-The fact a reader would get wrong: the image is stretched to the network's
-size, as the reference does, not cropped or padded; so boxes go back by
-multiplying with the image's own height and width.
+As in the reference the image is stretched to the network's size, not cropped or
+padded; so boxes go back by multiplying with its own height and width.
 """
 
 import colorsys
@@ -145,14 +144,13 @@ def detect(
             `detection_model`, which has them.
 
     Returns:
-        `Detections` in pixels of the image: `boxes`, `labels`, `scores`,
-        `draw(path)`, `to_dict()`, `save(path)`.
+        `Detections` in pixels of the image.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: if the model is no detector of a fixed size, the image is
             none, `class_names` are not as many as the classes without the
-            background, or `score_threshold` is not in [0, 1].
+            background, or an option is out of range.
 
     Example:
 
@@ -214,16 +212,7 @@ def to_pixels(boxes, height, width) -> np.ndarray:
 
 
 def draw_detections(image, detections: Detections, path=None):
-    """The old name of `detections.draw(path)`.
-
-    Args:
-        image: as in `detect`, the image that was asked about.
-        detections: what `detect` returned.
-        path: a file to write as well, PNG or JPEG by its ending.
-
-    Returns:
-        uint8 array of the image's shape.
-    """
+    """The old name of `detections.draw(path)`, of an image as in `detect`."""
     renamed.warn(
         "`draw_detections(image, found, path)` is `found.draw(path)` now, and "
         "will be gone in the next version."
