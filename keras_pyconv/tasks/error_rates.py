@@ -18,7 +18,7 @@ RANKS = {"top1_error": 1, "top5_error": 5}
 
 @dataclasses.dataclass(frozen=True)
 class Answers:
-    """The true class of each image, the best, `hits`, and how many there are."""
+    """The truth of each image, the best class, `hits`, and how many classes."""
 
     labels: np.ndarray
     best: np.ndarray
