@@ -481,7 +481,7 @@ row(
     "architectures.BoxMap",
     step=COUNT,
     size=COUNT,
-    next_size=kind(45, 50, accepts=lambda v: is_count(v) and v > 3),
+    next_size=kind(45, 50, accepts=lambda v: is_count(v) and v > 1),
     aspect_ratios=kind((2,), (2, 3), accepts=_is_counts),
     spread=FLAG,
 )

@@ -37,8 +37,8 @@ def _numbers_of(what, given, shape):
     """Finite numbers of a shape, in which None is any length."""
     try:
         values = np.asarray(given)
-    except ValueError:
-        values = np.asarray(given, object)
+    except (ValueError, TypeError):  # Of rows of unequal length, or symbolic.
+        values = np.asarray(None)
     values = values.reshape(0, *shape[1:]) if values.size == 0 else values
     fits = values.ndim == len(shape) and values.dtype.kind in "biuf"
     sizes = zip(shape, values.shape)

@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -135,6 +136,7 @@ def test_what_is_no_box_is_refused_before_it_counts():
         (lambda: found.add(1, [box[:3]], [0], [0.9]), r"\(any, 4\).*\(1, 3\)"),
         (lambda: found.add(1, [box], ["cat"], [0.9]), "labels .* numbers"),
         (lambda: found.add(1, [box, 1], [0], [0.9]), "boxes .* numbers"),
+        (lambda: found.add(1, [box], keras.Input(()), [0.9]), "labels .*numb"),
         (lambda: found.add(1.5, [box], [0], [0.9]), "An id must .* 1.5"),
         (lambda: truth.add(1, (50, 50), [box, box[:2] * 2], [0, 1]), "row 1"),
         (lambda: truth.add(1, (50, 50), [box], [0], areas=[nan]), "areas"),
