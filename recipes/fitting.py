@@ -155,7 +155,7 @@ def callbacks(settings, run, data, figures=CLASSIFIER_FIGURES):
     """
     wanted, model, found = settings.training, run.model, [*data.callbacks]
     with command_line.before_the_work():
-        watched = _watched(wanted.keep_best or figures[0], figures)
+        watched = best_of(wanted.keep_best or figures[0], figures)
     if wanted.ema:
         found.append(training.WeightAverage(wanted.ema))
     if wanted.keep_best and is_first(model):
@@ -188,7 +188,7 @@ def _logs(settings, run):
     return found
 
 
-def _watched(metric, figures):
+def best_of(metric, figures):
     """How a metric is watched; errors and losses are better when lower."""
     names = [*figures, *(name.removeprefix("val_") for name in figures)]
     if metric not in names:

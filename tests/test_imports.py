@@ -171,3 +171,40 @@ def test_importing_is_silent_and_loads_nothing_optional(backend):
     assert [line for line in lines if not LOG_LINE.match(line)] == []
     assert done.returncode == 0
     assert done.stdout == "[]\n"
+
+
+def test_only_tests_import_tests():
+    rooms = ("keras_pyconv", "recipes", "benchmarks")
+    paths = [p for room in rooms for p in (ROOT / room).rglob("*.py")]
+    assert paths
+    names = {path.relative_to(ROOT).as_posix(): path for path in paths}
+    assert not [
+        f"{name} imports {target}"
+        for name, path in names.items()
+        for target in imports(name, path.read_text())
+        if within(target, ("tests",))
+    ]
+
+
+def private_uses(name, source):
+    """Private names of `benchmarks` and `recipes` that a test uses."""
+    rooms = ("benchmarks", "recipes", "keras_pyconv.recipes")
+    found = [t for t in imports(name, source) if within(t, rooms)]
+    modules = {target.rpartition(".")[2] for target in found}
+    yield from (t for t in found if re.search(r"\._[^_]", t))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id in modules and re.match(r"_[^_]", node.attr):
+                yield f"{node.value.id}.{node.attr}"
+
+
+def test_tests_use_no_private_names_of_benchmarks_and_recipes():
+    assert list(
+        private_uses(
+            "tests/x.py",
+            "from benchmarks import run\nfrom recipes.a import _b\nrun._c()",
+        )
+    ) == ["recipes.a._b", "run._c"]
+    paths = (ROOT / "tests").rglob("*.py")
+    found = {p.name: list(private_uses(p.name, p.read_text())) for p in paths}
+    assert not {name: uses for name, uses in found.items() if uses}

@@ -73,7 +73,7 @@ def test_errors_and_losses_are_better_when_lower():
     lower = {"val_loss", "val_top1_error"}
     for name in ("val_loss", "val_top1_error", "val_mean_iou", "val_AP"):
         mode = "min" if name in lower else "max"
-        watched = fitting._watched(name, (name,))
+        watched = fitting.best_of(name, (name,))
         assert watched == {"monitor": name, "mode": mode}
 
 
