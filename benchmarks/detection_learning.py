@@ -9,12 +9,10 @@ at equal cost? Both detectors have the backbones and heads of one row each of
 `architectures.DETECTORS`; the pictures are those of `digits_in_photos`, at 64
 x 64 with one to five digits from an eighth of the picture's height up.
 
-COCO's small, medium and large are areas in
-pixels, and all of these digits would be small. The bounds here are boxes of the
-area of squares of a fifth and of two fifths of the picture's side, which make
-three parts of about the same number of digits.
-
-Writes a record beside the other results, and with `--pictures` drawings.
+COCO's small, medium and large are areas in pixels, and all of these digits
+would be small. The bounds here are boxes of the area of squares of a fifth and
+of two fifths of the image's side, which make three parts of about the same
+number of digits. With `--pictures` it draws what is found.
 """
 
 import pathlib
@@ -22,8 +20,8 @@ import time
 
 import numpy as np
 
-from benchmarks import machine
 from benchmarks.records import command_line, write_record
+from keras_pyconv.complexity.grid import grid
 
 NETWORKS = {"PyConvSSD": "PyConvResNetMini", "SSD": "ResNetMini"}
 SIDE = 64
@@ -54,51 +52,41 @@ def load(data_dir, examples):
     return [tfds_objects(builder, split) for split in ("train", "test")]
 
 
-def make_model(head, steps):
-    """One detector, compiled with what both have in common."""
+def learn(head, train, epochs):
+    """Trains one detector; returns it, its losses, and seconds a step."""
     import keras
 
     import keras_pyconv
-    from keras_pyconv import training
+    from keras_pyconv import tasks, training
+    from keras_pyconv.datasets.detection import training_scenes
 
     keras.utils.set_random_seed(SEED)
     model = getattr(keras_pyconv, head)(
         NETWORKS[head], input_shape=(SIDE, SIDE, 3), classes=CLASSES
     )
+    in_epoch = train.count // BATCH
+    steps, ends = epochs * in_epoch, []
     rate = training.cosine_decay(LEARNING_RATE, steps, int(WARMUP * steps))
     model.compile(
         training.SGD(rate, l2=L2, l2_excludes="gamma|beta|bias"),
-        loss=keras_pyconv.tasks.detection_losses(),
+        loss=tasks.detection_losses(),
     )
-    return model
-
-
-def learn(head, train, epochs):
-    """Trains one detector; returns it, its losses, and seconds a step."""
-    import keras
-
-    from keras_pyconv.datasets.detection import training_scenes
-    from keras_pyconv.tasks import default_boxes
-
-    steps = train.count // BATCH
-    model = make_model(head, epochs * steps)
     # No flips and crops: a digit in the mirror is another one.
     batches = training_scenes(
         train,
-        default_boxes(model),
+        tasks.default_boxes(model),
         (SIDE, SIDE),
         batch_size=BATCH,
         seed=SEED,
         augment=False,
     )
-    ends = []
     timer = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda *_, **__: ends.append(time.perf_counter())
     )
     fit = model.fit(
         batches(0),
         epochs=epochs,
-        steps_per_epoch=steps,
+        steps_per_epoch=in_epoch,
         shuffle=False,
         callbacks=[timer],
         verbose=2,
@@ -165,8 +153,6 @@ def conclusion(rows):
 
 def table(rows):
     """The rows as Markdown."""
-    from keras_pyconv.complexity.grid import grid
-
     names = ["AP", "AP50", "AP75", "AR 100", *SIZES]
     lines = [
         [head, f"{row['parameters']:,}"]
@@ -189,7 +175,6 @@ def main(argv=None):
     examples, epochs = options.examples, options.epochs
     if options.smoke:
         examples, epochs = (2 * BATCH, 12), 1
-    described = machine.description()
     train, test = load(options.data_dir, examples)
     rows, models = {}, {}
     for head, backbone in NETWORKS.items():
@@ -202,19 +187,17 @@ def main(argv=None):
             "seconds_a_step": seconds,
             **judge(model, test),
         }
-    print(f"\n{table(rows)}")
-    record = {
-        "machine": described,
-        "examples": list(examples),
-        "epochs": epochs,
-        "rows": rows,
-        "conclusion": conclusion(rows),
-    }
-    print(f"\n{record['conclusion']}")
+    print(f"\n{table(rows)}\n\n{conclusion(rows)}")
     if options.pictures:
         print(*draw(models, test, options.pictures), sep="\n")
-    write_record(record, "detection-learning", options)
-    return record
+    return write_record(
+        options,
+        "detection-learning",
+        examples=list(examples),
+        epochs=epochs,
+        rows=rows,
+        conclusion=conclusion(rows),
+    )
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ import pathlib
 import re
 import time
 
-from benchmarks import machine
 from benchmarks.records import HERE, command_line, write_record
 from keras_pyconv.children import Child
+from keras_pyconv.complexity.grid import grid
 
 # name: (input sizes, channels, filters, kernel, groups, stride)
 LEVELS = {
@@ -63,7 +63,7 @@ _ON = {"TF_ENABLE_ONEDNN_OPTS": "1"}
 SETTINGS = {
     "oneDNN": (_ON, "float32", None),
     "oneDNN, AVX2": (
-        {**_ON, "ONEDNN_MAX_CPU_ISA": "AVX2"},
+        _ON | {"ONEDNN_MAX_CPU_ISA": "AVX2"},
         "float32",
         "avx512f",
     ),
@@ -109,48 +109,47 @@ def measure(level, way, batch, dtype, repeats):
 
     inputs, weights, window = tensors(level, batch, dtype)
 
+    @tf.function(autograph=False)
     def forward(inputs, weights):
         problem = inputs, weights, window, level[4]
         return Convolver().by(way, *problem) if way else Convolver()(*problem)
 
+    @tf.function(autograph=False)
     def gradients(inputs, weights):
         with tf.GradientTape() as tape:
             tape.watch([inputs, weights])
-            outputs = forward(inputs, weights)
+            outputs = forward.python_function(inputs, weights)
         return tape.gradient(outputs, [inputs, weights])
 
     return [
-        milliseconds(
-            tf.function(f, autograph=False), inputs, weights, repeats=repeats
-        )
-        for f in (forward, gradients)
+        milliseconds(function, inputs, weights, repeats=repeats)
+        for function in (forward, gradients)
     ]
 
 
-def rows(dtype, batch, chosen, repeats):
-    """Of each level: the number of its rule, and the times by way."""
+def _row(name, batch, dtype, repeats):
+    """The number of a level's rule, and the times by way."""
     from keras_pyconv.ops.conv.choose import RULES, WAYS, is_possible, rule_for
     from keras_pyconv.ops.target import HERE
 
-    for name in chosen:
-        level = LEVELS[name]
-        size = 1 if len(level[0]) == 3 else batch
-        inputs, weights, window = tensors(level, size, dtype)
-        rule = rule_for(inputs, weights, window, level[4], HERE)
-        ways = [way for way in WAYS if is_possible(way, window)]
-        if level[4] == 1:
-            ways = ["split", "taps"]
-        times = {
-            way or "rules": measure(level, way, size, dtype, repeats)
-            for way in (None, *ways)
-        }
-        yield {
-            "level": name,
-            "rule": RULES.index(rule) + 1,
-            "way": rule.way,
-            "batch": size,
-            "milliseconds": times,
-        }
+    level = LEVELS[name]
+    size = 1 if len(level[0]) == 3 else batch
+    inputs, weights, window = tensors(level, size, dtype)
+    rule = rule_for(inputs, weights, window, level[4], HERE)
+    ways = [way for way in WAYS if is_possible(way, window)]
+    if level[4] == 1:
+        ways = ["split", "taps"]
+    times = {
+        way or "rules": measure(level, way, size, dtype, repeats)
+        for way in (None, *ways)
+    }
+    return {
+        "level": name,
+        "rule": RULES.index(rule) + 1,
+        "way": rule.way,
+        "batch": size,
+        "milliseconds": times,
+    }
 
 
 def timed(setting, batch, chosen, repeats):
@@ -159,14 +158,14 @@ def timed(setting, batch, chosen, repeats):
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    return list(rows(SETTINGS[setting][1], batch, chosen, repeats))
+    dtype = SETTINGS[setting][1]
+    return [_row(name, batch, dtype, repeats) for name in chosen]
 
 
 def table(setting, found):
     """The rows of a setting in Markdown."""
     ways = sorted({way for row in found for way in row["milliseconds"]})
-    yield f"| {setting} | rule | {' | '.join(ways)} | fastest |"
-    yield "|---" * (len(ways) + 3) + "|"
+    lines = []
     for row in found:
         times = row["milliseconds"]
         cells = [
@@ -175,31 +174,21 @@ def table(setting, found):
         ]
         fastest = min(times, key=lambda way: sum(times[way]))
         rule = f"{row['rule']}, {row['way']}"
-        yield f"| {row['level']} | {rule} | {' | '.join(cells)} | {fastest} |"
-
-
-def best_other(row):
-    """The way that is not taken and has the least sum."""
-    others = [n for n in row["milliseconds"] if n not in ("rules", row["way"])]
-    return min(others, key=lambda way: sum(row["milliseconds"][way]))
+        lines.append([row["level"], rule, *cells, fastest])
+    header = [setting, "rule", *ways, "fastest"]
+    return grid(header, lines, "markdown", words=(setting, "rule"))
 
 
 def cell(results, setting, name):
     """The timings of a level by its rule and by the best other way."""
     (row,) = (row for row in results[setting] if row["level"] == name)
-    ways = "rules", best_other(row)
+    times = row["milliseconds"]
+    others = [way for way in times if way not in ("rules", row["way"])]
+    ways = "rules", min(others, key=lambda way: sum(times[way]))
     ours, other = (
-        " + ".join(f"{time:.3g}" for time in row["milliseconds"][way])
-        for way in ways
+        " + ".join(f"{time:.3g}" for time in times[way]) for way in ways
     )
     return f"{setting}: {name}: {ours}, {ways[1]} {other}"
-
-
-def headline(described):
-    """Where and when it was measured, as the rules say it."""
-    sets = [name for name in described["instruction_sets"] if "512" in name]
-    has = "AVX-512" if sets else "AVX2"
-    return f"{described['cpu']} with {has}, {described['date']}."
 
 
 def renewed(source, record):
@@ -210,15 +199,39 @@ def renewed(source, record):
     def renew(match):
         return f"    # {cell(record['results'], *match.groups())}"
 
-    source = re.sub(pattern, renew, source)
+    machine = record["machine"]
+    avx512 = any("512" in name for name in machine["instruction_sets"])
+    has = "AVX-512" if avx512 else "AVX2"
+    said = f"{machine['cpu']} with {has}, {machine['date']}."
     return re.sub(
         r"(?m)(--write` renews them:\n# ).*$",
-        lambda match: match[1] + headline(record["machine"]),
-        source,
+        lambda match: match[1] + said,
+        re.sub(pattern, renew, source),
     )
 
 
+def measured(options):
+    """The rows of the settings and levels that are chosen."""
+    chosen = [
+        name
+        for name in LEVELS
+        if not options.levels or any(part in name for part in options.levels)
+    ]
+    if options.smoke:
+        chosen, options.batch, options.repeats = chosen[:2], 1, 1
+    results, known = {}, (None, *options.machine["instruction_sets"])
+    for setting, (environment, _, needs) in SETTINGS.items():
+        if options.setting not in (None, setting) or needs not in known:
+            continue
+        asked = setting, options.batch, chosen, options.repeats
+        with Child("benchmarks.grouped_conv:timed", environment) as process:
+            results[setting] = process.ask(*asked, timeout=HOUR)
+        print(f"{table(setting, results[setting])}\n", flush=True)
+    return results
+
+
 def main(argv=None):
+    """Entry point; returns the record."""
     parser = command_line(__doc__)
     parser.add_argument("levels", nargs="*", help="parts of their names")
     parser.add_argument("--batch", type=int, default=16, help="of images")
@@ -230,33 +243,11 @@ def main(argv=None):
     if options.record:
         record = json.loads(options.record.read_text())
     else:
-        record = measured(options)
-        write_record(record, "grouped conv", options)
+        results = measured(options)
+        record = write_record(options, "grouped conv", results=results)
     if options.write:
         RULES_FILE.write_text(renewed(RULES_FILE.read_text(), record))
-
-
-def measured(options):
-    """The record of the settings and levels that are chosen."""
-    described = machine.description()
-    chosen = [
-        name
-        for name, level in LEVELS.items()
-        if not options.levels or any(part in name for part in options.levels)
-    ]
-    if options.smoke:
-        chosen, options.batch, options.repeats = chosen[:2], 1, 1
-    results = {}
-    for setting, (environment, _, needs) in SETTINGS.items():
-        if options.setting not in (None, setting):
-            continue
-        if needs not in (None, *described["instruction_sets"]):
-            continue
-        asked = setting, options.batch, chosen, options.repeats
-        with Child("benchmarks.grouped_conv:timed", environment) as process:
-            results[setting] = process.ask(*asked, timeout=HOUR)
-        print("\n".join([*table(setting, results[setting]), ""]), flush=True)
-    return {"machine": described, "results": results}
+    return record
 
 
 if __name__ == "__main__":

@@ -273,12 +273,10 @@ def main(arguments=None):
     """Entry point; returns the record."""
     options = command_line(__doc__).parse_args(arguments)
     settings = SMOKE if options.smoke else FULL
-    described = machine.description()
     rows = measure(settings)
-    record = {"machine": described, **settings, "batch": BATCH, "rows": rows}
-    write_record(record, "input-pipeline", options)
     print(table(rows, "markdown"))
-    return record
+    values = {**settings, "batch": BATCH, "rows": rows}
+    return write_record(options, "input-pipeline", **values)
 
 
 if __name__ == "__main__":

@@ -1,25 +1,30 @@
 """Networks on Keras: ours, the same from stock layers, and ResNet-50.
 
-Each is measured through `predict_on_batch` and `train_on_batch`, which return
-NumPy arrays and so end when the work has ended. The images, or clips, are in
-memory.
-
-The stock network is read from the same
-description as ours, so that only the convolution with groups, its padding and
-the batch normalization differ.
+Classifiers are measured through `predict_on_batch` and `train_on_batch`, which
+return NumPy arrays and so end when the work has ended. Images are in memory.
 """
+
+import dataclasses
 
 import keras
 import numpy as np
 from keras import layers
 
-from keras_pyconv.architectures import get_architecture
-from keras_pyconv.models import build_classifier, build_video_classifier
+from benchmarks.drawn import drawn_outputs
+from benchmarks.plan import CLASSES, IMAGE
+from keras_pyconv.architectures import (
+    DETECTORS,
+    get_architecture,
+    make_segmenter,
+)
+from keras_pyconv.models import (
+    build_classifier,
+    build_detector,
+    build_segmenter,
+    build_video_classifier,
+)
 from keras_pyconv.models.keras_net import KerasNet
 from keras_pyconv.networks import top, trunk
-
-CLASSES = 1000
-CLIP_CLASSES = 400
 
 
 def _padded(x, kernel, strides):
@@ -69,51 +74,43 @@ def stock_network(architecture, side):
     """A residual network of images from `keras.layers.Conv2D(groups=...)`."""
     inputs, net = keras.Input((side, side, 3)), StockNet()
     x = trunk(net, inputs, get_architecture(architecture))[-1]
-    return keras.Model(inputs, top(net, x, CLASSES, activation="softmax"))
+    return keras.Model(
+        inputs, top(net, x, CLASSES["network"], activation="softmax")
+    )
 
 
-def _ours(case):
+def _classifier(case):
+    """Ours, that from stock layers or ResNet-50; or ours of clips."""
+    if case.part == "video_network":
+        shape = (case.frames, case.side, case.side, 3)
+        return build_video_classifier(
+            case.subject, input_shape=shape, classes=CLASSES["video_network"]
+        )
     shape = (case.side, case.side, 3)
-    return build_classifier(case.subject, input_shape=shape, classes=CLASSES)
-
-
-def _resnet50(case):
-    return keras.applications.ResNet50(
-        weights=None, input_shape=(case.side, case.side, 3), classes=CLASSES
+    if case.contender == "stock":
+        return stock_network(case.subject, case.side)
+    if case.contender == "resnet50":
+        return keras.applications.ResNet50(
+            weights=None, input_shape=shape, classes=CLASSES["network"]
+        )
+    return build_classifier(
+        case.subject, input_shape=shape, classes=CLASSES["network"]
     )
 
 
-def _clips(case):
-    shape = (case.frames, case.side, case.side, 3)
-    return build_video_classifier(
-        case.subject, input_shape=shape, classes=CLIP_CLASSES
-    )
+def _tensor(shape):
+    drawn = np.random.default_rng(1).normal(size=shape)
+    return keras.ops.convert_to_tensor(drawn.astype("float32"))
 
 
-BUILDERS = {
-    "ours": _ours,
-    "ours_no_onednn": _ours,
-    "stock": lambda case: stock_network(case.subject, case.side),
-    "resnet50": _resnet50,
-}
-
-
-def steps(case):
-    """One inference and one training step, for `benchmarks.worker`."""
-    if case.precision == "bf16":
-        keras.config.set_dtype_policy("mixed_bfloat16")
-    keras.utils.set_random_seed(1)
-    build = _clips if case.part == "video_network" else BUILDERS[case.contender]
-    model = build(case)
+def _classifier_steps(case):
+    model = _classifier(case)
     model.compile(
         keras.optimizers.SGD(0.01, momentum=0.9),
         "sparse_categorical_crossentropy",
     )
-    random = np.random.default_rng(1)
-    shape = (case.batch, *model.input_shape[1:])
-    inputs = keras.ops.convert_to_tensor(
-        random.normal(size=shape).astype("float32")
-    )
+    inputs = _tensor((case.batch, *model.input_shape[1:]))
+    random = np.random.default_rng(2)
     labels = random.integers(model.output_shape[-1], size=case.batch)
 
     def training():
@@ -127,3 +124,76 @@ def steps(case):
         "inference": lambda: model.predict_on_batch(inputs),
         "training": training,
     }
+
+
+def boxes_of(detector):
+    """The default boxes of a detector, for who cannot ask Keras."""
+    from keras_pyconv.tasks import default_boxes
+
+    return default_boxes(detector)
+
+
+def _detector_steps(case):
+    """The network, and the decoding of drawn outputs."""
+    import tensorflow as tf
+
+    from keras_pyconv.tasks import DecodeDetections
+
+    model = build_detector(
+        DETECTORS[case.subject], classes=CLASSES["detection"]
+    )
+    images = _tensor((case.batch, *model.input_shape[1:]))
+    drawn = drawn_outputs(case.batch, len(boxes_of(model)))
+    outputs = dict(zip(("offsets", "logits"), map(tf.constant, drawn)))
+    decode = tf.function(DecodeDetections.for_model(model))
+    return {
+        "inference": lambda: model.predict_on_batch(images),
+        "decoding": lambda: decode(outputs)["count"].numpy(),
+    }
+
+
+def _crop_steps(case):
+    """A forward pass of one crop; its answer stays where TensorFlow has it."""
+    import tensorflow as tf
+
+    model = build_segmenter(
+        make_segmenter(*case.subject.split(" with ")),
+        input_shape=(case.side, case.side, 3),
+        auxiliary=False,
+    )
+    function = tf.function(model)
+    images = _tensor((1, case.side, case.side, 3))
+    return {"inference": lambda: function(images, training=False)}
+
+
+def _image_steps(case):
+    """The multi-scale protocol on an image, by windows of one size."""
+    from keras_pyconv.tasks.segmentation import MULTI_SCALE, SlidingWindows
+
+    backbone, head = case.subject.split(" with ")
+    model = build_segmenter(
+        make_segmenter(backbone, head, output_stride=16), auxiliary=False
+    )
+    # As the side of a window is to that of the protocol.
+    scale = case.side / MULTI_SCALE.window
+    shape = (*(round(scale * size) for size in IMAGE), 3)
+    base = round(scale * MULTI_SCALE.base_size)
+    rule = dataclasses.replace(MULTI_SCALE, window=case.side, base_size=base)
+    image = np.random.default_rng(0).integers(0, 256, shape, "uint8")
+    windows = SlidingWindows(model, rule)
+    return {"protocol": lambda: windows.labels(image)}
+
+
+STEPS = {
+    "detection": _detector_steps,
+    "crop": _crop_steps,
+    "image": _image_steps,
+}
+
+
+def steps(case):
+    """The steps of a case by measure, for `benchmarks.worker`."""
+    if case.precision == "bf16":
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    keras.utils.set_random_seed(1)
+    return STEPS.get(case.part, _classifier_steps)(case)

@@ -5,7 +5,7 @@
 
 Trains both with `recipes.classify_imagenet` on a folder of JPEGs that is made
 here: crops of the two photographs that scikit-learn brings along, with the
-quarter of the photograph that a crop comes from as its class. The pictures,
+quarter of the photograph that a crop comes from as its class. The images,
 their size, the batch, the length and an eighth of the rate are ours, all else
 is the recipe's. One seed, and some hundred steps before the rate would fall
 for the first time: this shows that the networks learn, not which is better.
@@ -14,10 +14,10 @@ for the first time: this shows that the networks learn, not which is better.
 import json
 import pathlib
 
-from benchmarks import machine
 from benchmarks.records import (
     command_line,
     learned,
+    record_path,
     write_record,
 )
 from keras_pyconv.writing import write_atomically
@@ -25,12 +25,16 @@ from recipes import pictures
 
 NETWORKS = ("PyConvResNet50", "ResNet50")
 SMOKE_NETWORKS = ("PyConvResNetMini", "ResNetMini")
-SIDE, BATCH = 64, 16
-EPOCHS, STEPS = 24, 200  # of the schedule; the first steps of it
 COUNTS = {"train": 100, "val": 20}  # crops of each of the eight classes
-# For 256 pictures. The recipe's 0.1 is for 1000 classes; with eight, pictures
-# of a class share a batch, and the classifier is thrown far off at first.
-LEARNING_RATE = 0.0125
+STEPS = 200  # the first ones of the schedule
+OPTIONS = {
+    "side": 64,
+    "batch-size": 16,
+    # For 256 images. The recipe's 0.1 is for 1000 classes; with eight, images
+    # of a class share a batch, and the classifier is thrown far off at first.
+    "learning-rate": 0.0125,
+    "epochs": 24,
+}
 
 
 def write_folder(root, counts):
@@ -68,19 +72,22 @@ def train(network, folder, workdir, steps):
     kept = workdir / network / "figures.json"
     if kept.exists():
         return json.loads(kept.read_text())
-    options = {
-        "data": folder,
-        "workdir": workdir / network,
-        "side": SIDE,
-        "batch-size": BATCH,
-        "learning-rate": LEARNING_RATE,
-        "epochs": EPOCHS,
-        "stop-after": steps,
-    }
+    options = {**OPTIONS, "data": folder, "workdir": workdir / network}
+    options["stop-after"] = steps
     figures, (_, history) = learned(classify_imagenet, network, options)
     figures["epochs"] = history
     write_atomically(kept, json.dumps(figures))
     return figures
+
+
+def _said(network, epochs):
+    if not epochs:
+        return f"{network}: stopped in its first epoch"
+    first, last = epochs[0], epochs[-1]
+    return (
+        f"{network}: loss {first['loss']:.3f} to {last['loss']:.3f}, top-1 "
+        f"error {last['val_top1_error']:.1%} after {last['step']} steps"
+    )
 
 
 def main(arguments=None):
@@ -94,26 +101,13 @@ def main(arguments=None):
     steps = options.steps or (2 if options.smoke else STEPS)
     folder = write_folder(options.workdir / "pictures", COUNTS)
     networks = SMOKE_NETWORKS if options.smoke else NETWORKS
-    runs = [
-        train(network, folder, options.workdir, steps) for network in networks
-    ]
-    described = machine.description()
-    record = {"machine": described, "crops": COUNTS, "runs": runs}
-    path = write_record(record, "learning", options)
+    runs = [train(name, folder, options.workdir, steps) for name in networks]
     histories = {run["network"]: run["epochs"] for run in runs}
     if all(histories.values()):
-        pictures.curves(histories, path.with_suffix(".png"))
-    for run in runs:
-        if not run["epochs"]:
-            print(f"{run['network']}: stopped in its first epoch")
-            continue
-        first, last = run["epochs"][0], run["epochs"][-1]
-        print(
-            f"{run['network']}: loss {first['loss']:.3f} to "
-            f"{last['loss']:.3f}, top-1 error {last['val_top1_error']:.1%} "
-            f"after {last['step']} steps"
-        )
-    return record
+        path = record_path(options, "learning").with_suffix(".png")
+        pictures.curves(histories, path)
+    print(*(_said(*item) for item in histories.items()), sep="\n")
+    return write_record(options, "learning", crops=COUNTS, runs=runs)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,7 @@ def description():
     """The machine, the versions, the date and the commit."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
-        "date": provenance.today(),
-        "commit": provenance.commit(),
+        **provenance.provenance(PACKAGES),
         "cpu": provenance.processor(),
         "cores": cores(),
         "instruction_sets": provenance.instruction_sets(),
@@ -38,6 +37,4 @@ def description():
         "load_at_start": round(os.getloadavg()[0], 2),
         "gpus": gpus(),
         "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "versions": {name: provenance.version(name) for name in PACKAGES},
     }

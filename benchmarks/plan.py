@@ -1,78 +1,37 @@
-"""What is measured: contenders, measures, sizes, caps and targets, as data.
+"""What is measured: contenders, cases, patience and targets, as data.
 
 Nothing here imports a framework: each contender lives in a process of its own,
 so that thread pools, oneDNN's settings and memory do not mix.
-
-TensorFlow switches oneDNN on by itself only
-on CPUs with AVX512-VNNI or better. All Keras contenders here run with it on,
-except the row that says so.
 """
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
 
-ONEDNN_ON = {"TF_ENABLE_ONEDNN_OPTS": "1"}
-ONEDNN_OFF = {"TF_ENABLE_ONEDNN_OPTS": "0"}
-
-
-@dataclass(frozen=True)
-class Contender:
-    """Who is measured; `modules` has, by part, who builds it."""
-
-    title: str
-    modules: dict[str, str]
-    environment: dict[str, str] = dataclasses.field(default_factory=dict)
-    requires: str = "tensorflow"
-    devices: tuple[str, ...] = ("cpu", "gpu")
-
-
-_KERAS = {
-    "network": "benchmarks.keras_networks",
-    "video": "benchmarks.keras_video",
-    "video_network": "benchmarks.keras_networks",
-}
-_TORCH = {
-    "network": "benchmarks.torch_networks",
-    "video": "benchmarks.torch_video",
-    "video_network": "benchmarks.torch_networks",
-}
-_ONLY_NETWORKS = {"network": _KERAS["network"]}
-# Files that `benchmarks.serving` has written, in the runtimes they are for.
-_SERVING = {"serving": "benchmarks.serving_runtimes"}
-
-CONTENDERS = {
-    "ours": Contender("ours", _KERAS, ONEDNN_ON),
-    "ours_no_onednn": Contender(
-        "ours, oneDNN off", _KERAS, ONEDNN_OFF, devices=("cpu",)
-    ),
-    "stock": Contender("stock Keras layers", _ONLY_NETWORKS, ONEDNN_ON),
-    "torch": Contender("PyTorch, channels last", _TORCH, requires="torch"),
-    "resnet50": Contender(
-        "ResNet-50 of keras.applications", _ONLY_NETWORKS, ONEDNN_ON
-    ),
-    "served": Contender("our export", _SERVING, ONEDNN_ON),
-    "served_frozen": Contender("our export, frozen", _SERVING, ONEDNN_ON),
-    "served_stock": Contender(
-        "stock Keras layers, model.export", _SERVING, ONEDNN_ON
-    ),
-    "openvino": Contender(
-        "OpenVINO, our ONNX file", _SERVING, requires="openvino"
-    ),
-    "onnxruntime": Contender(
-        "ONNX Runtime, our ONNX file", _SERVING, requires="onnxruntime"
-    ),
-    "torch_compiled": Contender(
-        "torch.compile, frozen", _SERVING, requires="torch"
-    ),
-}
-
+# By part, the unit in which each of its measures is shown.
 MEASURES = {
-    "network": ("inference", "training"),
-    "video": ("forward", "gradients"),
-    "video_network": ("inference", "training"),
-    "serving": ("inference",),
+    "network": {"inference": "images/s", "training": "images/s"},
+    "video": {"forward": "ms a call", "gradients": "ms a call"},
+    "video_network": {"inference": "s a batch", "training": "s a batch"},
+    "serving": {"inference": "images/s"},
+    "detection": {"inference": "images/s", "decoding": "ms a batch"},
+    "crop": {"inference": "s a crop"},
+    "image": {"protocol": "s an image"},
+    "checkout": {"inference": "ms a batch", "training": "ms a batch"},
+    "steps": {"turn": "ms a turn"},
+}
+# Where the first call has a column: its measure and title.
+FIRST = {
+    "network": ("training", "first training step, s"),
+    "serving": ("inference", "first call, s"),
 }
 PRECISIONS = ("fp32", "bf16")
+CLASSES = {"network": 1000, "video_network": 400, "detection": 81, "crop": 150}
+IMAGE = (512, 683)  # height and width of that of the part of its name
+# What contenders read in their environment; folders first.
+SERVING_FILES = "KERAS_PYCONV_SERVING_FILES"
+OTHER_CHECKOUT = "KERAS_PYCONV_OTHER_CHECKOUT"
+WHOLE = "KERAS_PYCONV_WHOLE"  # set where networks of checkouts have all blocks
 
 # Of the video network's first stage (paper, supplementary material 3): levels
 # as kernel, groups and filters; inputs are 16 frames of 56 x 56.
@@ -89,11 +48,83 @@ LAYERS = {
 
 
 @dataclass(frozen=True)
+class Contender:
+    """Who is measured; `modules` has, by part, who builds it."""
+
+    title: str
+    modules: dict[str, str]
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
+    requires: str = "tensorflow"
+    devices: tuple[str, ...] = ("cpu", "gpu")
+
+
+def _modules(name, *parts):
+    return dict.fromkeys(parts, f"benchmarks.{name}")
+
+
+# oneDNN, which has the fast kernels for groups, is off by default on CPUs
+# without AVX512-VNNI.
+_ONEDNN_ON = {"TF_ENABLE_ONEDNN_OPTS": "1"}
+_ONEDNN_OFF = {"TF_ENABLE_ONEDNN_OPTS": "0"}
+_KERAS = {
+    **_modules("keras_networks", "network", "video_network"),
+    **_modules("keras_networks", "detection", "crop", "image"),
+    **_modules("keras_video", "video"),
+}
+_TORCH = {
+    **_modules("torch_networks", "network", "video_network", "crop"),
+    **_modules("torch_detection", "detection"),
+    **_modules("torch_video", "video"),
+}
+_STOCK = _modules("keras_networks", "network")
+_SERVING = _modules("serving_runtimes", "serving")
+_STEPS = _modules("training_steps", "steps")
+_CHECKOUT = _modules("checkout_networks", "checkout")
+
+CONTENDERS = {
+    "ours": Contender("ours", _KERAS | _SERVING, _ONEDNN_ON),
+    "ours_no_onednn": Contender(
+        "ours, oneDNN off",
+        {part: _KERAS[part] for part in ("network", "video")},
+        _ONEDNN_OFF,
+        devices=("cpu",),
+    ),
+    "ours_frozen": Contender("ours, frozen", _SERVING, _ONEDNN_ON),
+    "stock": Contender("stock Keras layers", _STOCK | _SERVING, _ONEDNN_ON),
+    "torch": Contender("PyTorch, channels last", _TORCH, requires="torch"),
+    "torchvision": Contender(
+        "torchvision",
+        _modules("torch_detection", "detection"),
+        requires="torchvision",
+    ),
+    "resnet50": Contender(
+        "ResNet-50 of keras.applications", _STOCK, _ONEDNN_ON
+    ),
+    "openvino": Contender(
+        "OpenVINO, our ONNX file", _SERVING, requires="openvino"
+    ),
+    "onnxruntime": Contender(
+        "ONNX Runtime, our ONNX file", _SERVING, requires="onnxruntime"
+    ),
+    "torch_compiled": Contender(
+        "torch.compile, frozen", _SERVING, requires="torch"
+    ),
+    "run": Contender("in a run", _STEPS),
+    "run_again": Contender("in a run, again", _STEPS),
+    "alone": Contender("fit alone", _STEPS),
+    "this": Contender("this checkout", _CHECKOUT),
+    "other": Contender("the other", _CHECKOUT),
+    "again": Contender("this again", _CHECKOUT),
+}
+
+
+@dataclass(frozen=True)
 class Case:
     """One contender, one network or layer, one precision, one device.
 
     `batch` counts images or clips, `side` is the height and width in pixels
-    of what enters, and `frames` is 1 where there is no time axis.
+    of what enters, and `frames` is 1 where there is no time axis. `onednn`,
+    "0" or "1", is for contenders that do not set it themselves.
     """
 
     part: str
@@ -105,6 +136,7 @@ class Case:
     side: int = 224
     frames: int = 1
     threads: int = 1
+    onednn: str = "1"
 
     def environment(self) -> dict[str, str]:
         """Variables of this case's process, beside those of this one."""
@@ -114,6 +146,7 @@ class Case:
             "OMP_NUM_THREADS": threads,
             "TF_NUM_INTRAOP_THREADS": threads,
             "TF_CPP_MIN_LOG_LEVEL": "2",
+            "TF_ENABLE_ONEDNN_OPTS": self.onednn,
             # JAX takes three quarters of the GPU otherwise, and PyTorch's
             # process waits beside it.
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
@@ -123,19 +156,13 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Sizes and patience; seconds are wall clock.
+class Patience:
+    """How often and how long all may run; seconds are wall clock.
 
     `turn` is how long a contender repeats its step before the next one has
     its turn; `caps` is how long a first call may take, by precision.
     """
 
-    networks: tuple[str, ...] = ("PyConvResNet50", "PyConvHGResNet50")
-    layers: tuple[str, ...] = ("stage1", "level7x9x9")
-    batch: int = 16
-    side: int = 224
-    video_side: int = 56
-    frames: int = 16
     rounds: int = 5
     turn: float = 2.0
     start_cap: float = 300.0
@@ -144,16 +171,25 @@ class Settings:
     )
 
 
-FULL = Settings()
-SMOKE = Settings(
-    networks=("PyConvResNetMini",),
-    batch=2,
-    side=64,
-    video_side=8,
-    frames=4,
-    rounds=1,
-    turn=0.0,
-)
+SMOKE = Patience(rounds=1, turn=0.0)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """All that one command measures.
+
+    `full` and, for a trial, `smoke` have a mapping for each group of cases:
+    what these share as fields of `Case`, in tuples `subject` and, where it
+    is not everyone of the part, `contender`.
+    """
+
+    name: str
+    doc: str
+    full: tuple[dict, ...]
+    smoke: tuple[dict, ...]
+    patience: Patience = Patience()
+    minutes: float = 20
+    devices: tuple[str, ...] = ("cpu",)
 
 
 @dataclass(frozen=True)
@@ -165,7 +201,8 @@ class Group:
     @property
     def title(self) -> str:
         case = self.cases[0]
-        named = f"{case.device.upper()} {case.subject} {case.precision}"
+        subjects = ", ".join(dict.fromkeys(c.subject for c in self.cases))
+        named = f"{case.device.upper()} {subjects} {case.precision}"
         return f"{named}, batch {case.batch}"
 
     @property
@@ -174,51 +211,29 @@ class Group:
         return len(self.cases) * (1 if self.cases[0].part == "video" else 5)
 
 
-def group(contenders, **shared) -> Group:
-    """The cases of some contenders, alike in all else."""
-    return Group(tuple(Case(contender=one, **shared) for one in contenders))
-
-
-def _subjects(settings):
-    """What all of a group's cases share, group by group, as mappings."""
-    for layer in settings.layers:
-        yield {
-            "part": "video",
-            "subject": layer,
-            "precision": "fp32",
-            "batch": 1,
-            "side": settings.video_side,
-            "frames": settings.frames,
-        }
-    for precision in PRECISIONS:
-        for network in settings.networks:
-            yield {
-                "part": "network",
-                "subject": network,
-                "precision": precision,
-                "batch": settings.batch,
-                "side": settings.side,
-            }
-
-
-def groups(settings, threads, chosen) -> list[Group]:
+def groups(mappings, threads, chosen) -> list[Group]:
     """The groups of a run in their order.
 
-    `chosen` maps fields of a `Case` to the values to keep; a missing field
-    keeps all. The devices must be there.
+    `mappings` are those of a `Suite`. `chosen` maps fields of a `Case` to the
+    values to keep; a missing field keeps all. The devices must be there.
     """
     found = []
-    for device in chosen["device"]:
-        for shared in _subjects(settings):
-            part = shared["part"]
-            cases = tuple(
-                Case(contender=name, device=device, threads=threads, **shared)
-                for name, contender in CONTENDERS.items()
-                if part in contender.modules and device in contender.devices
-            )
-            kept = tuple(case for case in cases if _keeps(chosen, case))
-            if kept:
-                found.append(Group(kept))
+    for device, mapping in itertools.product(chosen["device"], mappings):
+        shared = {"device": device, "threads": threads, **mapping}
+        subjects = shared.pop("subject")
+        contenders = [
+            name
+            for name in shared.pop("contender", CONTENDERS)
+            if shared["part"] in CONTENDERS[name].modules
+            and device in CONTENDERS[name].devices
+        ]
+        cases = (
+            Case(subject=subject, contender=contender, **shared)
+            for subject in subjects
+            for contender in contenders
+        )
+        kept = tuple(case for case in cases if _keeps(chosen, case))
+        found += [Group(kept)] if kept else []
     return found
 
 
@@ -235,7 +250,7 @@ class Target:
 
     With `against`, ours must be at least `bound` times as fast as that
     contender in `measure`; without, the first call of `measure` must end
-    within `bound` seconds. No `subjects` means all of the part.
+    within `bound` seconds. `only` has the fields of the cases it is about.
     """
 
     claim: str
@@ -243,10 +258,11 @@ class Target:
     measure: str
     bound: float
     against: str | None = None
-    subjects: tuple[str, ...] = ()
+    only: dict = dataclasses.field(default_factory=dict)
 
 
-_STAGE1 = ("stage1",)
+_STAGE1 = {"subject": "stage1"}
+_SIXTEEN = {"precision": "fp32", "batch": 16}
 TARGETS = (
     Target("inference against stock Keras", "network", "inference", 3, "stock"),
     Target("first training step", "network", "training", 30),
@@ -256,5 +272,21 @@ TARGETS = (
     ),
     Target(
         "gradients against PyTorch", "video", "gradients", 2.5, "torch", _STAGE1
+    ),
+    Target(
+        "inference against PyTorch", "video_network", "inference", 2, "torch"
+    ),
+    Target(
+        "training against PyTorch", "video_network", "training", 1.5, "torch"
+    ),
+    Target("against stock Keras", "serving", "inference", 3, "stock", _SIXTEEN),
+    Target("against OpenVINO", "serving", "inference", 1, "openvino", _SIXTEEN),
+    Target(
+        "against torch.compile",
+        "serving",
+        "inference",
+        1,
+        "torch_compiled",
+        {"precision": "bf16", "batch": 16},
     ),
 )

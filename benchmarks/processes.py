@@ -28,6 +28,7 @@ def row_of(case):
         environment=contender.environment,
         peak_rss_mib=None,
         peak_rss_mib_after={},
+        processor_seconds={measure: [] for measure in MEASURES[case.part]},
         first_seconds={},
         turns={measure: [] for measure in MEASURES[case.part]},
         problems={},
@@ -35,12 +36,12 @@ def row_of(case):
     return row
 
 
-def conduct(plan, settings, progress):
+def conduct(plan, patience, progress):
     """Yields the rows of group after group; those out of time say so."""
     for group in plan:
         progress.group(group.title)
         if not progress.is_over():
-            yield Conductor(group, settings, progress).run()
+            yield Conductor(group, patience, progress).run()
             continue
         rows = [row_of(case) for case in group.cases]
         for row in rows:
@@ -53,21 +54,20 @@ def conduct(plan, settings, progress):
 class Conductor:
     """Runs one group; every result lands in `rows`."""
 
-    def __init__(self, group, settings, progress):
+    def __init__(self, group, patience, progress):
         self.group = group
-        self.settings = settings
+        self.patience = patience
         self.progress = progress
         self.rows = [row_of(case) for case in group.cases]
         self.alive = {}
 
     def run(self):
         """Measures and returns the rows."""
-        measures = MEASURES[self.group.cases[0].part]
         with contextlib.ExitStack() as stack:
             self._start(stack)
-            for measure in measures:
+            for measure in MEASURES[self.group.cases[0].part]:
                 self._first(measure)
-                for number in range(1, self.settings.rounds + 1):
+                for number in range(1, self.patience.rounds + 1):
                     if not self._round(measure, number):
                         break
         return self.rows
@@ -78,18 +78,18 @@ class Conductor:
             requires = CONTENDERS[case.contender].requires
             if importlib.util.find_spec(requires) is None:
                 reason = f"not measured: {requires} is not installed"
-                self._end(index, MEASURES[case.part], reason)
+                self._end(index, list(MEASURES[case.part]), reason)
                 continue
             self.alive[index] = stack.enter_context(start(case))
         for index, process in self.alive.items():
             process.send(self.group.cases[index])
         for index, process in list(self.alive.items()):
-            self._try(index, "start", process, self.settings.start_cap)
+            self._try(index, "start", process, self.patience.start_cap)
 
     def _first(self, measure):
         for index, process in list(self.alive.items()):
             row = self.rows[index]
-            cap = self.settings.caps[row["precision"]]
+            cap = self.patience.caps[row["precision"]]
             process.send(self.group.cases[index], measure)
             answer = self._try(index, f"first {measure}", process, cap)
             if answer:
@@ -100,13 +100,14 @@ class Conductor:
         """One turn of everyone; whether another round may follow."""
         for index, process in list(self.alive.items()):
             row = self.rows[index]
-            cap = self.settings.caps[row["precision"]] + self.settings.turn
+            cap = self.patience.caps[row["precision"]] + self.patience.turn
             case = self.group.cases[index]
-            process.send(case, measure, self.settings.turn)
+            process.send(case, measure, self.patience.turn)
             what = f"{measure}, round {number}"
             answer = self._try(index, what, process, cap)
             if answer:
                 row["turns"][measure].append(answer["seconds"])
+                row["processor_seconds"][measure].append(answer["processor"])
                 self._note_peak(row, measure, answer)
         return number < 2 or not self.progress.is_late()
 
@@ -116,11 +117,11 @@ class Conductor:
 
     def _try(self, index, what, process, cap):
         row = self.rows[index]
-        self.progress.begin(f"{row['title']}: {what}")
+        self.progress.begin(f"{row['subject']}, {row['title']}: {what}")
         try:
             answer = process.receive(cap)
         except (ChildEnded, TimeoutError) as ended:
-            measures = MEASURES[row["part"]]
+            measures = list(MEASURES[row["part"]])
             unmeasured = [m for m in measures if not row["turns"][m]]
             late = isinstance(ended, TimeoutError)
             reason = str(ended) if late else f"failed: {ended}"

@@ -7,13 +7,14 @@ import re
 import sys
 import time
 
+from benchmarks import machine
 from keras_pyconv.writing import write_atomically
 
 HERE = pathlib.Path(__file__).parent
 
 
 def command_line(doc):
-    """A parser with what every measurement has."""
+    """A parser with what every measurement has, the machine included."""
     parser = argparse.ArgumentParser(
         description=doc,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -28,51 +29,53 @@ def command_line(doc):
         type=pathlib.Path,
         help="file for the record (default: in results/, by the machine)",
     )
+    parser.set_defaults(machine=machine.description())
     return parser
 
 
-def write_record(record, name, options):
-    """Writes a record as JSON and says where; returns the path.
+def record_path(options, name):
+    """Where the record goes; a smoke run is kept apart.
 
-    The record has `machine.description()` as its "machine"; `name` is that of
-    the measurement, empty for `benchmarks.run`. A smoke run is kept apart.
+    `name` is that of the measurement, empty for `benchmarks.run`.
     """
-    path = options.results
-    if path is None:
-        described = record["machine"]
-        folder = HERE / "results"
-        if options.smoke:
-            folder = HERE.parent / "runs" / "benchmarks"
-        place = f"{described['cpu']} {described['cores']} cores {name}".strip()
-        path = folder / (re.sub(r"[^a-z0-9]+", "-", place.lower()) + ".json")
+    if options.results:
+        return options.results
+    folder = HERE / "results"
+    if options.smoke:
+        folder = HERE.parent / "runs" / "benchmarks"
+    cpu, cores = options.machine["cpu"], options.machine["cores"]
+    place = f"{cpu} {cores} cores {name}".strip().lower()
+    return folder / (re.sub(r"[^a-z0-9]+", "-", place) + ".json")
+
+
+def write_record(options, name, **values):
+    """Writes the machine and the values as JSON; returns the record."""
+    shared = {"machine": options.machine, "smoke": options.smoke}
+    record, path = {**shared, **values}, record_path(options, name)
     write_atomically(path, json.dumps(record, indent=1, default=str) + "\n")
     print(f"\nRecord: {path}", file=sys.stderr)
-    return path
+    return record
 
 
-def in_turns(steps, rounds, say=print):
-    """Seconds of each step in each round: A B C, A B C, ...
-
-    So a drift of the machine meets all alike. What compiles is called once
-    before.
-    """
-    for step in steps.values():
-        step()
-    seconds = {name: [] for name in steps}
-    for number in range(1, rounds + 1):
-        for name, step in steps.items():
-            begin = time.perf_counter()
-            step()
-            seconds[name].append(round(time.perf_counter() - begin, 5))
-        say(f"round {number} of {rounds}", flush=True)
-    return seconds
+def learning_command_line(doc, workdir, epochs):
+    """The parser of what trains networks for some epochs."""
+    parser = command_line(doc)
+    parser.add_argument("--epochs", type=int, default=epochs)
+    parser.add_argument(
+        "--workdir", type=pathlib.Path, default=pathlib.Path(workdir)
+    )
+    return parser
 
 
-def learned(recipe, network, options, *words):
+def words(options):
+    """A mapping as options of a command."""
+    return [f"--{name}={value}" for name, value in options.items()]
+
+
+def learned(recipe, network, options, *more):
     """Runs a recipe; what is recorded of any run, and what it returned."""
-    options = {"variant": network, **options, "strategy": "one"}
-    command = [f"--{name}={value}" for name, value in options.items()]
-    command += words
+    command = words({"variant": network, **options, "strategy": "one"})
+    command += more
     begin = time.perf_counter()
     found = recipe.main(command)
     seconds = round(time.perf_counter() - begin, 1)

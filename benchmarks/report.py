@@ -1,22 +1,18 @@
 """From the record of a run to its tables, ratios and verdicts, in Markdown.
 
-A ratio is taken round by round, between
-neighbours in time, and its median is printed; it need not equal the ratio of
-the two medians beside it.
+A ratio is taken round by round, between neighbours in time, and its median is
+printed; it need not equal the ratio of the two medians beside it.
 """
 
 import statistics
 
-from benchmarks.plan import MEASURES, PRECISIONS, TARGETS
+from benchmarks.plan import FIRST, MEASURES, PRECISIONS, TARGETS
 
 MARKERS = (
     "<!-- begin: written by `python -m benchmarks.run --write` -->",
     "<!-- end -->",
 )
-PARTS = {
-    "network": "images/s",
-    "video": "ms a call",
-}
+_TABLE = ("part", "device", "subject", "batch", "side", "frames")
 
 
 def steady(row, measure):
@@ -24,18 +20,22 @@ def steady(row, measure):
     return [statistics.median(turn) for turn in row["turns"][measure]]
 
 
+def ratios(ours, other, measure):
+    """Of the other's time by ours, round by round, in order."""
+    pairs = zip(steady(ours, measure), steady(other, measure))
+    return sorted(theirs / mine for mine, theirs in pairs)
+
+
 def speedup(ours, other, measure):
     """How many times as fast ours is: median over rounds, or None."""
-    pairs = list(zip(steady(ours, measure), steady(other, measure)))
-    if not pairs:
-        return None
-    return statistics.median(theirs / mine for mine, theirs in pairs)
+    found = ratios(ours, other, measure)
+    return statistics.median(found) if found else None
 
 
 def _beside(rows, row, contender):
     """The row of a contender in the same conditions, or None."""
-    keys = ("part", "subject", "precision", "device")
-    wanted = {"contender": contender, **{key: row[key] for key in keys}}
+    shared = {key: row[key] for key in (*_TABLE, "precision")}
+    wanted = {"contender": contender, **shared}
     return next((one for one in rows if wanted.items() <= one.items()), None)
 
 
@@ -43,21 +43,18 @@ def _number(value):
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _spread(values):
+def _speed_cell(row, measure):
     """Median and range."""
+    unit, seconds = MEASURES[row["part"]][measure], steady(row, measure)
+    if not seconds:
+        return row["problems"].get(measure, "not measured")
+    values = [value * (1000 if unit[:2] == "ms" else 1) for value in seconds]
+    if unit == "images/s":
+        values = [row["batch"] / value for value in seconds]
     middle = _number(statistics.median(values))
     if len(values) == 1:
         return middle
     return f"{middle} ({_number(min(values))}–{_number(max(values))})"
-
-
-def _speed_cell(row, measure):
-    seconds = steady(row, measure)
-    if not seconds:
-        return row["problems"].get(measure, "not measured")
-    if row["part"] == "network":
-        return _spread([row["batch"] / value for value in seconds])
-    return _spread([1000 * value for value in seconds])
 
 
 def _ratio_cell(rows, row, measure):
@@ -75,36 +72,28 @@ def _first_cell(row, measure):
     return _number(seconds)
 
 
-def _memory_cell(row):
-    peak = row["peak_rss_mib"]
-    return "" if peak is None else f"{peak / 1024:.1f}"
-
-
 def _line(cells):
     return "| " + " | ".join(cells) + " |"
 
 
-def _table(rows, part, device, subject):
-    measures = MEASURES[part]
+def _table(rows):
+    """The lines of a table of rows that differ in contender and precision."""
+    part = rows[0]["part"]
+    first, title = FIRST.get(part, (None, None))
     head = ["", "precision"]
-    for measure in measures:
-        head += [f"{measure}, {PARTS[part]}", "ours is"]
-    if part == "network":
-        head.append("first training step, s")
-    head.append("peak memory, GiB")
+    for measure, unit in MEASURES[part].items():
+        head += [f"{measure}, {unit}", "ours is"]
+    head += [title] * bool(first) + ["peak memory, GiB"]
     lines = [_line(head), _line(["---"] * len(head))]
-    for precision in PRECISIONS:
-        for row in rows:
-            keys = ("part", "device", "subject", "precision")
-            if [row[key] for key in keys] != [part, device, subject, precision]:
-                continue
-            cells = [row["title"], precision]
-            for measure in measures:
-                cells.append(_speed_cell(row, measure))
-                cells.append(_ratio_cell(rows, row, measure))
-            if part == "network":
-                cells.append(_first_cell(row, "training"))
-            lines.append(_line([*cells, _memory_cell(row)]))
+    for row in sorted(rows, key=lambda row: PRECISIONS.index(row["precision"])):
+        cells = [row["title"], row["precision"]]
+        for measure in MEASURES[part]:
+            cells.append(_speed_cell(row, measure))
+            cells.append(_ratio_cell(rows, row, measure))
+        cells += [_first_cell(row, first)] if first else []
+        peak = row["peak_rss_mib"]
+        cells.append("" if peak is None else f"{peak / 1024:.1f}")
+        lines.append(_line(cells))
     return lines
 
 
@@ -154,21 +143,17 @@ def verdicts(rows):
     """One record per target and network or layer that was measured."""
     found = []
     for target in TARGETS:
-        for ours in rows:
-            if ours["contender"] != "ours" or ours["part"] != target.part:
-                continue
-            if target.subjects and ours["subject"] not in target.subjects:
-                continue
+        wanted = {"contender": "ours", "part": target.part, **target.only}
+        for ours in (row for row in rows if wanted.items() <= row.items()):
             measured, reached = _verdict(target, rows, ours)
             bound = f"{target.bound:g} ×"
             if target.against is None:
                 bound = f"≤ {target.bound:g} s"
+            shared = ("subject", "precision", "device")
             found.append(
                 {
                     "target": target.claim,
-                    "subject": ours["subject"],
-                    "precision": ours["precision"],
-                    "device": ours["device"],
+                    **{key: ours[key] for key in shared},
                     "needed": bound,
                     "measured": measured,
                     "reached": reached,
@@ -205,28 +190,29 @@ def _headline(machine):
     )
 
 
+def _size(row):
+    size = f"batch {row['batch']}, {row['side']} × {row['side']}"
+    return f"{row['frames']} frames, {size}" if row["frames"] > 1 else size
+
+
 def tables(record):
     """All tables of a record, as Markdown."""
-    rows = record["rows"]
-    found = verdicts(rows)
+    found = verdicts(record["rows"])
     lines = [f"**Device.** {_headline(record['machine'])}", ""]
-    lines += [f"**Conclusion.** {conclusion(found)}", ""]
-    seen = []
-    for row in rows:
-        key = (row["part"], row["device"], row["subject"])
-        if key in seen:
-            continue
-        seen.append(key)
-        size = f"batch {row['batch']}, {row['side']} × {row['side']}"
-        if row["frames"] > 1:
-            size = f"{row['frames']} frames, {size}"
-        title = f"**{row['subject']}, {row['device'].upper()}, {size}**"
-        lines += [title, "", *_table(rows, *key), ""]
-    if record["gpu_problem"]:
+    if found:
+        lines += [f"**Conclusion.** {conclusion(found)}", ""]
+    by_table = {}
+    for row in record["rows"]:
+        key = tuple(row[name] for name in _TABLE)
+        by_table.setdefault(key, []).append(row)
+    for rows in by_table.values():
+        subject, device = rows[0]["subject"], rows[0]["device"].upper()
+        title = f"**{subject}, {device}, {_size(rows[0])}**"
+        lines += [title, "", *_table(rows), ""]
+    if record.get("gpu_problem"):
         lines += [f"GPU: not measured ({record['gpu_problem']}).", ""]
-    lines += ["**Targets**", ""]
-    head = ["target", "subject", "precision", "device"]
-    head += ["needed", "measured", "reached"]
-    lines += [_line(head), _line(["---"] * len(head))]
-    lines += [_line(verdict.values()) for verdict in found]
+    if found:
+        head = list(found[0])
+        lines += ["**Targets**", "", _line(head), _line(["---"] * len(head))]
+        lines += [_line(verdict.values()) for verdict in found]
     return "\n".join(lines) + "\n"

@@ -12,15 +12,7 @@ import json
 import pathlib
 import sys
 
-from benchmarks import machine, report
-from benchmarks.plan import (
-    CONTENDERS,
-    FULL,
-    MEASURES,
-    PRECISIONS,
-    SMOKE,
-    groups,
-)
+from benchmarks import machine, plan, report
 from benchmarks.processes import conduct
 from benchmarks.progress import Progress
 from benchmarks.records import HERE, command_line, write_record
@@ -29,23 +21,69 @@ from keras_pyconv.writing import renewed, write_atomically
 README = HERE / "README.md"
 
 
-def _command_line():
-    parser = command_line(__doc__)
-    choices = {
-        "parts": tuple(MEASURES),
+def _mappings(networks, layers, batch, side, video_side, frames):
+    clip = {"batch": 1, "side": video_side, "frames": frames}
+    videos = [{"part": "video", "subject": (name,), **clip} for name in layers]
+    shared = {"part": "network", "batch": batch, "side": side}
+    images = [
+        {**shared, "subject": (network,), "precision": precision}
+        for precision in plan.PRECISIONS
+        for network in networks
+    ]
+    return (*videos, *images)
+
+
+SUITE = plan.Suite(
+    name="",
+    doc=__doc__,
+    full=_mappings(
+        networks=("PyConvResNet50", "PyConvHGResNet50"),
+        layers=tuple(plan.LAYERS),
+        batch=16,
+        side=224,
+        video_side=56,
+        frames=16,
+    ),
+    smoke=_mappings(
+        networks=("PyConvResNetMini",),
+        layers=tuple(plan.LAYERS),
+        batch=2,
+        side=64,
+        video_side=8,
+        frames=4,
+    ),
+    minutes=60,
+    devices=("cpu", "gpu"),
+)
+
+
+def parser_of(suite):
+    """The command line of a suite."""
+    parser = command_line(suite.doc)
+    mappings = (*suite.full, *suite.smoke)
+    parts = list(dict.fromkeys(mapping["part"] for mapping in mappings))
+    batches = sorted({m["batch"] for m in mappings if "batch" in m})
+    contenders = [
+        name
+        for name, contender in plan.CONTENDERS.items()
+        if contender.modules.keys() & set(parts)
+    ]
+    for name, known in {
+        "parts": parts,
         "subjects": None,
-        "precisions": PRECISIONS,
-        "contenders": tuple(CONTENDERS),
-        "devices": ("cpu", "gpu"),
-    }
-    for name, known in choices.items():
-        parser.add_argument(
-            f"--{name}", nargs="+", choices=known, help="only these"
-        )
+        "precisions": plan.PRECISIONS,
+        "contenders": contenders,
+        "devices": suite.devices,
+        "batches": batches,
+        "onednn": sorted({m.get("onednn", "1") for m in mappings}),
+    }.items():
+        kind = int if name == "batches" else str
+        options = {"nargs": "+", "choices": known, "type": kind}
+        parser.add_argument(f"--{name}", help="only these", **options)
     parser.add_argument(
         "--minutes",
         type=float,
-        default=60,
+        default=suite.minutes,
         help="when to stop; what is left is reported as not measured",
     )
     parser.add_argument("--rounds", type=int, help="turns of each contender")
@@ -55,54 +93,66 @@ def _command_line():
         default=machine.cores(),
         help="threads of every contender (default: %(default)s)",
     )
-    parser.add_argument("--table", type=pathlib.Path, help="a record to show")
-    parser.add_argument(
-        "--write", action="store_true", help="put the tables into README.md"
-    )
     return parser
 
 
-def measure(options):
-    """Runs what `options` choose and returns the record."""
-    settings = SMOKE if options.smoke else FULL
-    if options.rounds:
-        settings = dataclasses.replace(settings, rounds=options.rounds)
-    described, problem = machine.description(), machine.gpu_problem()
+def _chosen(options, problem):
     fields = ("part", "subject", "precision", "contender")
     chosen = {field: getattr(options, f"{field}s") for field in fields}
-    with_gpu = ["cpu", "gpu"] if problem is None else ["cpu"]
-    chosen["device"] = options.devices or with_gpu
-    plan = groups(settings, options.threads, chosen)
-    if not plan:
+    chosen |= {"batch": options.batches, "onednn": options.onednn}
+    chosen["device"] = options.devices or ["cpu"] + ["gpu"] * (problem is None)
+    return chosen
+
+
+def measure(suite, options):
+    """Runs what `options` choose and returns what is recorded of it."""
+    patience = plan.SMOKE if options.smoke else suite.patience
+    if options.rounds:
+        patience = dataclasses.replace(patience, rounds=options.rounds)
+    has_gpu = "gpu" in suite.devices
+    problem = machine.gpu_problem() if has_gpu else "not for this"
+    mappings = suite.smoke if options.smoke else suite.full
+    chosen = _chosen(options, problem)
+    groups = plan.groups(mappings, options.threads, chosen)
+    if not groups:
         sys.exit("Nothing to measure: no case fits all the options")
-    weights = [group.weight for group in plan]
+    weights = [group.weight for group in groups]
     progress = Progress(weights, 60 * options.minutes)
-    groups_of_rows = conduct(plan, settings, progress)
+    groups_of_rows = conduct(groups, patience, progress)
     rows = [row for rows in groups_of_rows for row in rows]
     return {
-        "machine": described,
-        "smoke": options.smoke,
-        "rounds": settings.rounds,
-        "seconds_a_turn": settings.turn,
+        "rounds": patience.rounds,
+        "seconds_a_turn": patience.turn,
         "minutes": round(progress.elapsed() / 60, 1),
-        "gpu_problem": problem,
+        **({"gpu_problem": problem} if has_gpu else {}),
         "rows": rows,
         "targets": report.verdicts(rows),
     }
 
 
+def conduct_suite(suite, options, show=report.tables):
+    """Measures, writes the record and prints what `show` makes of it."""
+    found = measure(suite, options)
+    record = write_record(options, suite.name, **found)
+    print(show(record))
+    return record
+
+
 def main(arguments=None):
     """Entry point; returns the record."""
-    options = _command_line().parse_args(arguments)
+    parser = parser_of(SUITE)
+    parser.add_argument("--table", type=pathlib.Path, help="a record to show")
+    parser.add_argument(
+        "--write", action="store_true", help="put the tables into README.md"
+    )
+    options = parser.parse_args(arguments)
     if options.table:
         record = json.loads(options.table.read_text(encoding="utf-8"))
+        print(report.tables(record))
     else:
-        record = measure(options)
-        write_record(record, "", options)
-    text = report.tables(record)
-    print(text)
+        record = conduct_suite(SUITE, options)
     if options.write:
-        page = renewed(README, report.MARKERS, text.strip())
+        page = renewed(README, report.MARKERS, report.tables(record).strip())
         write_atomically(README, page)
     return record
 

@@ -8,20 +8,23 @@ pictures with objects of many sizes, with one small backbone, one recipe, one
 seed and one number of pictures? `recipes.segment_ade20k` trains; what differs
 from its defaults is in `OPTIONS`. The backbone is PyConvResNetMini at half its
 width, from nothing, so that everything has the head's rate. The same command
-goes on after an interruption.
-
-By ADE20K's rule, under which 0 is no class,
-the photograph is ignored. Digits must be told apart, not found.
+goes on after an interruption. By ADE20K's rule, under which 0 is no class, the
+photograph is ignored: digits must be told apart, not found.
 """
 
 import dataclasses
 import math
-import pathlib
 
 import numpy as np
 
-from benchmarks import machine
-from benchmarks.records import command_line, write_record
+from benchmarks.records import (
+    learning_command_line,
+    record_path,
+    words,
+    write_record,
+)
+from keras_pyconv.complexity import complexity
+from keras_pyconv.complexity.grid import grid
 
 NETWORKS = {
     "pyconv": "PyConvSegNet",
@@ -73,26 +76,6 @@ def small_backbone():
     )
 
 
-def train(head, data, workdir, epochs):
-    """The trained model and the figures of its epochs; goes on where it was."""
-    from recipes import segment_ade20k
-
-    options = {
-        **OPTIONS,
-        "head": head,
-        "data": data.info.full_name,
-        "workdir": workdir / head,
-        "epochs": epochs,
-    }
-    command = [f"--{name}={value}" for name, value in options.items()]
-    command += ["--no-flip", "--scales", *SCALES]
-    settings = settings_of(command)
-    settings = dataclasses.replace(
-        settings, data=dataclasses.replace(settings.data, source=data)
-    )
-    return segment_ade20k.train(settings)
-
-
 def settings_of(command):
     """Those of the recipe, with the small backbone."""
     from recipes import command_line, segment_ade20k
@@ -102,7 +85,18 @@ def settings_of(command):
     return dataclasses.replace(settings, network=network)
 
 
-# What was learned, by the size of the objects --------------------------------
+def train(head, data, workdir, epochs):
+    """The settings, the trained model and the figures of its epochs."""
+    from recipes import segment_ade20k
+
+    options = {**OPTIONS, "head": head, "data": data.info.full_name}
+    options |= {"workdir": workdir / head, "epochs": epochs}
+    command = [*words(options), "--no-flip", "--scales", *SCALES]
+    settings = settings_of(command)
+    settings = dataclasses.replace(
+        settings, data=dataclasses.replace(settings.data, source=data)
+    )
+    return settings, *segment_ade20k.train(settings)
 
 
 def truth_of(example):
@@ -114,15 +108,13 @@ def truth_of(example):
 
 
 def by_size(model, examples):
-    """Confusion matrices by size class, and the label maps that were found."""
-    from keras_pyconv.tasks.segmentation import (
-        Protocol,
-        SlidingWindows,
-        confusion_counts,
-    )
+    """Mean IoU of the ten digits, by size and of all; the label maps."""
+    from keras_pyconv.tasks import segmentation
 
-    protocol = Protocol(window=OPTIONS["side"], base_size=None, flip=False)
-    windows = SlidingWindows(model, protocol)
+    protocol = segmentation.Protocol(
+        window=OPTIONS["side"], base_size=None, flip=False
+    )
+    windows = segmentation.SlidingWindows(model, protocol)
     matrices = np.zeros((len(SIZES), CLASSES, CLASSES), "int64")
     found = []
     for example in examples:
@@ -130,25 +122,18 @@ def by_size(model, examples):
         truth, sizes = truth_of(example)
         for number, matrix in enumerate(matrices):
             some = np.where(sizes == number, truth, 255)
-            matrix += confusion_counts(some, labels, CLASSES).numpy()
+            counts = segmentation.confusion_counts(some, labels, CLASSES)
+            matrix += counts.numpy()
         found.append(np.where(truth == 255, 255, labels))
-    return matrices, found
-
-
-def figures(matrices):
-    """Mean IoU of the ten digits, by size and of all."""
-    from keras_pyconv.tasks.segmentation import mean_iou, pixel_accuracy
-
     whole = matrices.sum(axis=0)
-    return {
-        **{size: mean_iou(m) for size, m in zip(SIZES, matrices)},
-        "mean_iou": mean_iou(whole),
-        "pixel_accuracy": pixel_accuracy(whole),
-    }
+    figures = {s: segmentation.mean_iou(m) for s, m in zip(SIZES, matrices)}
+    figures["mean_iou"] = segmentation.mean_iou(whole)
+    figures["pixel_accuracy"] = segmentation.pixel_accuracy(whole)
+    return figures, found
 
 
 def draw(examples, answers, path):
-    """Pictures, truth and every network's answer, side by side."""
+    """Images, truth and every network's answer, side by side."""
     from recipes.pictures import label_maps
 
     names = [str(digit) for digit in range(CLASSES)]
@@ -165,8 +150,6 @@ def draw(examples, answers, path):
 
 def table(rows):
     """The rows as Markdown."""
-    from keras_pyconv.complexity.grid import grid
-
     keys = [*SIZES, "mean_iou", "pixel_accuracy"]
     header = ["head", "parameters", "multiply-adds, M", *keys]
     lines = [
@@ -181,27 +164,20 @@ def table(rows):
     return grid(header, lines, "markdown", words=("head",))
 
 
-def measure(head, data, examples, options):
+def measure(head, data, examples, workdir, epochs):
     """A row of the table, and the label maps."""
-    from keras_pyconv.complexity import complexity
     from recipes import networks
 
-    model, history = train(head, data, options.workdir, options.epochs)
-    settings = settings_of(
-        ["--head", head, "--head-width", str(OPTIONS["head-width"])]
-    )
-    cost = complexity(
-        networks.segmenter(settings.network),
-        (OPTIONS["side"], OPTIONS["side"], 3),
-        CLASSES,
-        auxiliary=False,
-    )
-    matrices, found = by_size(model, examples)
+    settings, model, history = train(head, data, workdir, epochs)
+    shape = (OPTIONS["side"], OPTIONS["side"], 3)
+    record = networks.segmenter(settings.network)
+    cost = complexity(record, shape, CLASSES, auxiliary=False)
+    figures, found = by_size(model, examples)
     row = {
         "network": NETWORKS[head],
         "parameters": cost.parameters,
         "multiply_adds": cost.multiply_adds,
-        **figures(matrices),
+        **figures,
         "epochs": history,
     }
     return row, found
@@ -209,35 +185,27 @@ def measure(head, data, examples, options):
 
 def main(arguments=None):
     """Entry point; returns the record."""
-    parser = command_line(__doc__)
-    parser.add_argument("--epochs", type=int)
+    workdir = "runs/segmentation_learning"
+    parser = learning_command_line(__doc__, workdir, OPTIONS["epochs"])
     parser.add_argument("--heads", nargs="+", default=list(NETWORKS))
-    parser.add_argument(
-        "--workdir",
-        type=pathlib.Path,
-        default=pathlib.Path("runs/segmentation_learning"),
-    )
     options = parser.parse_args(arguments)
-    options.epochs = options.epochs or (
-        1 if options.smoke else OPTIONS["epochs"]
-    )
     from keras_pyconv.datasets import prepare_digits_in_photos
 
     pictures = SMOKE_PICTURES if options.smoke else PICTURES
+    epochs = 1 if options.smoke else options.epochs
     data = prepare_digits_in_photos(
         "segmentation", data_dir=options.workdir / "tfds", **pictures
     )
     examples = list(data.as_dataset(split="test").as_numpy_iterator())
-    rows, answers = [], {}
+    rows, answers, name = [], {}, "segmentation-learning"
     for head in options.heads:
-        row, answers[NETWORKS[head]] = measure(head, data, examples, options)
+        row, answers[NETWORKS[head]] = measure(
+            head, data, examples, options.workdir, epochs
+        )
         rows.append(row)
         print(table(rows), flush=True)
-    described = machine.description()
-    record = {"machine": described, "pictures": pictures, "rows": rows}
-    path = write_record(record, "segmentation-learning", options)
-    draw(examples, answers, path.with_suffix(".png"))
-    return record
+    draw(examples, answers, record_path(options, name).with_suffix(".png"))
+    return write_record(options, name, pictures=pictures, rows=rows)
 
 
 if __name__ == "__main__":

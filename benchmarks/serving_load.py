@@ -1,32 +1,33 @@
 """One export under load: sixteen clients for a minute, some requests broken.
 
-    python -m benchmarks.serving_load            about 75 seconds
-    python -m benchmarks.serving_load --smoke    five seconds of load
+    python -m benchmarks.serving_load FOLDER --write
+    tensorflow_model_server --port=8500 --rest_api_port=8501 \\
+        --model_name=loaded --model_base_path=FOLDER/models/loaded
+    python -m benchmarks.serving_load FOLDER --process PID
 
-Half of the clients ask the loopback server of the tests by REST, half by
-gRPC, for the labels of one to four picture files. One request in twenty is
-broken, each in one of five ways. Every good answer is compared with what the
-export said before, in a clean process; the server's memory is read every
-second. Prints a summary and writes one record.
+The first command writes the export; the last asks the server of it, whose
+memory is read every second where its process is named. `python -m
+tests.serving.load` does all that with the loopback server of the tests, in 75
+seconds, and with `--smoke` five seconds of load.
 
-The server here is that of the tests. What
-is proved is the export, which runs as in TF Serving, and the client's side.
+Half of the clients ask by REST, half by gRPC, for the labels of one to four
+image files. One request in twenty is broken, each in one of five ways. Every
+good answer is compared with what the export said before, in a clean process.
 """
 
 import argparse
 import collections
 import dataclasses
 import http.client
+import itertools
 import json
 import pathlib
 import random
-import tempfile
 import threading
 import time
 
 import numpy as np
 
-from benchmarks import machine
 from benchmarks.records import command_line, write_record
 from keras_pyconv.children import call
 from keras_pyconv.progress import Bar
@@ -41,13 +42,11 @@ MAX_IMAGES = 4  # in one request
 SCORES = 1e-4  # how far a score may be from what it was
 FLAT = 1.05  # memory at the end, by what it was after a third of the time
 SEED = 7
-
-
-# The export ----------------------------------------------------------------
+KINDS = {"rest": serve_client.Rest, "grpc": serve_client.Grpc}
 
 
 def write_model(folder):
-    """Writes the export, the pictures and what it says of them."""
+    """Writes the export, the images and what it says of them."""
     import keras
 
     from keras_pyconv import export
@@ -58,102 +57,73 @@ def write_model(folder):
     model = build_classifier(
         NETWORK, input_shape=(SIDE, SIDE, 3), classes=CLASSES
     )
-    batches = tuple(range(1, MAX_IMAGES + 1))
     path = export.saved_model(
         model,
         pathlib.Path(folder, "models", MODEL),
         top_k=3,
-        batch_sizes=batches,
+        batch_sizes=tuple(range(1, MAX_IMAGES + 1)),
     )
     files = example_images(IMAGES, 80, 100)
     answer = export.answer_in_clean_process(path, files, "serve_bytes")
-    rows = [
-        {
-            "labels": [label.decode() for label in labels],
-            "scores": [float(score) for score in scores],
-        }
-        for labels, scores in zip(answer["labels"], answer["scores"])
-    ]
+    labels = [[label.decode() for label in row] for row in answer["labels"]]
+    rows = list(zip(labels, np.asarray(answer["scores"], float).tolist()))
     for index, data in enumerate(files):
         pathlib.Path(folder, f"{index}.jpg").write_bytes(data)
     pathlib.Path(folder, "answers.json").write_text(json.dumps(rows))
 
 
-# The clients ---------------------------------------------------------------
-
-
 @dataclasses.dataclass
-class Tally:
-    """What one client saw; every client has its own."""
-
-    seconds: list = dataclasses.field(default_factory=list)
-    counts: collections.Counter = dataclasses.field(
-        default_factory=collections.Counter
-    )
-    complaints: list = dataclasses.field(default_factory=list)
-
-
-@dataclasses.dataclass(frozen=True)
 class Load:
-    """What all clients share."""
+    """What all clients share; `events` are triples of what was asked for and
+    how it went, the seconds of a good answer, and a complaint."""
 
     files: list
     answers: list
-    ports: dict
-    until: float
+    server: argparse.Namespace
+    until: float = 0.0
+    events: list = dataclasses.field(default_factory=list)
+
+    def client(self, protocol, **options):
+        """A client of the protocol."""
+        given = {"server": "127.0.0.1", "model": MODEL, "version": None}
+        given |= {"port": getattr(self.server, protocol), "timeout": 60}
+        return KINDS[protocol](argparse.Namespace(**{**given, **options}))
+
+    def is_right(self, answer, index):
+        """Whether an image has the answer that it had."""
+        labels, scores = self.answers[index]
+        near = np.allclose(answer.scores, scores, atol=SCORES)
+        return near and list(answer.labels) == labels
 
 
-def _options(load, protocol):
-    return argparse.Namespace(
-        server="127.0.0.1",
-        port=load.ports[protocol],
-        model=MODEL,
-        version=None,
-        timeout=60,
-        retries=0,
-    )
-
-
-def _is_right(answer, wanted):
-    near = np.allclose(answer.scores, wanted["scores"], atol=SCORES)
-    return near and list(answer.labels) == wanted["labels"]
-
-
-def _good(client, load, draw, tally):
+def _good(load, client, draw):
     """One good request: every answer must be what it was."""
-    count = draw.randint(1, MAX_IMAGES)
-    chosen = [draw.randrange(IMAGES) for _ in range(count)]
+    chosen = draw.choices(range(IMAGES), k=draw.randint(1, MAX_IMAGES))
     begin = time.perf_counter()
     answers = client.ask([load.files[index] for index in chosen])
-    tally.seconds.append(time.perf_counter() - begin)
-    wanted = [load.answers[index] for index in chosen]
-    right = len(answers) == count and all(map(_is_right, answers, wanted))
-    tally.counts["right" if right else "wrong"] += 1
-    if not right:
-        tally.complaints.append(f"{chosen}: {list(map(str, answers))}")
+    seconds = time.perf_counter() - begin
+    right = len(answers) == len(chosen)
+    right = right and all(map(load.is_right, answers, chosen))
+    said = None if right else f"{chosen}: {list(map(str, answers))}"
+    load.events.append(("right" if right else "wrong", seconds, said))
 
 
-def _broken_picture(client, load, draw):
-    """A picture cut short between two good ones, which keep their answers."""
+def _broken_image(load, client, draw):
+    """One cut short between two good ones, which keep their answers."""
     index = draw.randrange(IMAGES)
     good = load.files[index]
     first, broken, last = client.ask([good, good[: len(good) // 3], good])
-    wanted = load.answers[index]
-    kept = _is_right(first, wanted) and _is_right(last, wanted)
+    kept = load.is_right(first, index) and load.is_right(last, index)
     return kept and bool(broken.problem)
-
-
-def _other_client(client, **options):
-    options = argparse.Namespace(**{**vars(client.options), **options})
-    return type(client)(options)
 
 
 def _unknown(**options):
     """A request for a model or a version that is not there."""
 
-    def ask(client, load, draw):
+    def ask(load, client, draw):
+        protocol = next(name for name, k in KINDS.items() if type(client) is k)
         try:
-            _other_client(client, **options).ask(load.files[:1])
+            load.client(protocol, **options).ask(load.files[:1])
         except serve_client.ServerError:
             return True
         return False
@@ -161,32 +131,25 @@ def _unknown(**options):
     return ask
 
 
-def _posted(load, body):
-    """The status and answer of a request that is no client's."""
-    connection = http.client.HTTPConnection(
-        "127.0.0.1", load.ports["rest"], timeout=60
-    )
-    try:
-        path = f"/v1/models/{MODEL}:predict"
-        connection.request("POST", path, body)
-        reply = connection.getresponse()
-        return reply.status, json.loads(reply.read())
-    finally:
-        connection.close()
-
-
 def _refused(body):
     """A request whose body is none."""
 
-    def ask(client, load, draw):
-        status, reply = _posted(load, body)
-        return status == 400 and "error" in reply
+    def ask(load, client, draw):
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", load.server.rest, timeout=60
+        )
+        try:
+            connection.request("POST", f"/v1/models/{MODEL}:predict", body)
+            reply = connection.getresponse()
+            return reply.status == 400 and "error" in json.loads(reply.read())
+        finally:
+            connection.close()
 
     return ask
 
 
 MISTAKES = {
-    "broken picture": _broken_picture,
+    "broken picture": _broken_image,
     "unknown model": _unknown(model="absent"),
     "unknown version": _unknown(version=99),
     "no JSON": _refused(b"{this is no JSON"),
@@ -194,31 +157,28 @@ MISTAKES = {
 }
 
 
-def _bad(client, load, draw, tally):
+def _bad(load, client, draw):
     """One broken request: it must fail alone and be told why."""
     name = draw.choice(sorted(MISTAKES))
-    refused = MISTAKES[name](client, load, draw)
-    tally.counts[f"{name}: {'as it should' if refused else 'wrong'}"] += 1
+    refused = MISTAKES[name](load, client, draw)
+    went = "as it should" if refused else "wrong"
+    load.events.append((f"{name}: {went}", None, None))
 
 
-def ask_until(number, load, tally):
+def _ask_until(number, load):
     """The life of one client."""
-    protocol = ("rest", "grpc")[number % 2]
-    kind = {"rest": serve_client.Rest, "grpc": serve_client.Grpc}[protocol]
-    client, draw = kind(_options(load, protocol)), random.Random(number)
+    client = load.client(list(KINDS)[number % 2])
+    draw = random.Random(number)
     while time.monotonic() < load.until:
         ask = _bad if draw.random() < BROKEN else _good
         try:
-            ask(client, load, draw, tally)
+            ask(load, client, draw)
         except Exception as error:
-            tally.counts["failed"] += 1
-            tally.complaints.append(f"{type(error).__name__}: {error}")
+            said = f"{type(error).__name__}: {error}"
+            load.events.append(("failed", None, said))
 
 
-# The run -------------------------------------------------------------------
-
-
-def resident_mib(process):
+def _resident_mib(process):
     """Memory of a process that is in RAM, from Linux."""
     status = pathlib.Path(f"/proc/{process}/status").read_text()
     line = next(x for x in status.splitlines() if x.startswith("VmRSS"))
@@ -230,127 +190,121 @@ def _watch(process, until):
     begun, found = time.monotonic(), []
     bar = Bar(max(int(until - begun), 1), unit_name="second")
     while (now := time.monotonic()) < until:
-        found.append((round(now - begun, 1), round(resident_mib(process), 1)))
+        if process:
+            mib = round(_resident_mib(process), 1)
+            found.append((round(now - begun, 1), mib))
         bar.update(min(int(now - begun), bar.target))
         time.sleep(min(1.0, max(until - now, 0)))
     return found
 
 
-def _merged(tallies):
-    seconds = sorted(s for tally in tallies for s in tally.seconds)
-    counts = sum((tally.counts for tally in tallies), collections.Counter())
-    complaints = [c for tally in tallies for c in tally.complaints]
-    return seconds, counts, complaints
-
-
-def _growth(memory):
+def growth(memory):
     """Memory of the last third by that of the second, medians."""
+    if not memory:
+        return None
     third = max(len(memory) // 3, 1)
-    sizes = [mib for _, mib in memory]
-    return float(
-        np.median(sizes[-third:]) / np.median(sizes[third : 2 * third])
-    )
+    last, second = memory[-third:], memory[third : 2 * third]
+    middles = [np.median([mib for _, mib in part]) for part in (last, second)]
+    return float(middles[0] / middles[1])
 
 
-def run(folder, seconds, clients=CLIENTS):
-    """Figures of the export in `folder`, by `write_model`, under load."""
-    from tests.serving.process import running
+def run(folder, server, seconds, clients=CLIENTS):
+    """Figures of the export in `folder`, by `write_model`, under load.
 
+    `server` has the ports `rest` and `grpc`, and `process`, which may be None.
+    """
     folder = pathlib.Path(folder)
     answers = json.loads((folder / "answers.json").read_text())
     files = [(folder / f"{n}.jpg").read_bytes() for n in range(IMAGES)]
-    with running(folder / "models") as server:
-        ports = {"rest": server.rest, "grpc": server.grpc}
-        warm = Load(files, answers, ports, time.monotonic())
-        for protocol, kind in zip(
-            ports, (serve_client.Rest, serve_client.Grpc)
-        ):
-            # The first call of each batch size plans the graph for it.
-            client = kind(_options(warm, protocol))
-            for count in range(1, MAX_IMAGES + 1):
-                client.ask(files[:count])
-        load = dataclasses.replace(warm, until=time.monotonic() + seconds)
-        tallies = [Tally() for _ in range(clients)]
-        threads = [
-            threading.Thread(target=ask_until, args=(number, load, tally))
-            for number, tally in enumerate(tallies)
-        ]
-        for thread in threads:
-            thread.start()
-        memory = _watch(server.process, load.until)
-        for thread in threads:
-            thread.join()
-    return _figures(seconds, clients, tallies, memory)
-
-
-def _figures(seconds, clients, tallies, memory):
-    durations, counts, complaints = _merged(tallies)
-    wrong = sum(n for name, n in counts.items() if name.endswith("wrong"))
-    p50, p90, p99 = np.percentile(durations, (50, 90, 99)) * 1e3
-    good = counts["right"] + counts["wrong"]
+    load = Load(files, answers, server)
+    sizes = range(1, MAX_IMAGES + 1)
+    for protocol, count in itertools.product(KINDS, sizes):
+        # The first call of each batch size plans the graph for it.
+        load.client(protocol).ask(files[:count])
+    load.until = time.monotonic() + seconds
+    threads = [
+        threading.Thread(target=_ask_until, args=(number, load))
+        for number in range(clients)
+    ]
+    for thread in threads:
+        thread.start()
+    memory = _watch(server.process, load.until)
+    for thread in threads:
+        thread.join()
+    figures = _figures(load.events, seconds)
+    grown = growth(memory)
     return {
         "seconds": seconds,
         "clients": clients,
-        "requests": sum(counts.values()),
+        **figures,
+        "memory_mib": memory,
+        "memory_growth": grown and round(grown, 4),
+        "is_flat": grown and grown <= FLAT,
+    }
+
+
+def _figures(events, seconds):
+    counts = collections.Counter(name for name, _, _ in events)
+    durations = [took for _, took, _ in events if took is not None]
+    good, asked = counts["right"] + counts["wrong"], len(events)
+    times = np.percentile(durations, (50, 90, 99)) * 1e3
+    return {
+        "requests": asked,
         "good": good,
         "good_per_second": round(good / seconds, 1),
         "right": counts["right"],
-        "wrong": wrong,
+        "wrong": sum(n for name, n in counts.items() if name.endswith("wrong")),
         "failed": counts["failed"],
-        "broken_share": round(1 - good / max(sum(counts.values()), 1), 4),
+        "broken_share": round(1 - good / max(asked, 1), 4),
         "counts": dict(sorted(counts.items())),
-        "complaints": complaints[:5],
-        "milliseconds": {
-            "p50": round(p50, 1),
-            "p90": round(p90, 1),
-            "p99": round(p99, 1),
-        },
-        "memory_mib": memory,
-        "memory_growth": round(_growth(memory), 4),
-        "is_flat": _growth(memory) <= FLAT,
+        "complaints": [said for _, _, said in events if said][:5],
+        "milliseconds": dict(
+            zip(("p50", "p90", "p99"), times.round(1).tolist())
+        ),
     }
 
 
 def summary(figures):
     """A few sentences."""
-    times = figures["milliseconds"]
-    memory = figures["memory_mib"]
-    return (
+    times, memory = figures["milliseconds"], figures["memory_mib"]
+    said = (
         f"{figures['clients']} clients, {figures['seconds']:g} s: "
         f"{figures['requests']} requests, {figures['broken_share']:.1%} of "
         f"them broken, {figures['good_per_second']} good ones a second.\n"
         f"{figures['right']} of {figures['good']} good ones answered right, "
         f"{figures['wrong']} wrong, {figures['failed']} failed.\n"
         f"Latency p50 {times['p50']} ms, p90 {times['p90']}, p99 "
-        f"{times['p99']}.\n"
-        f"Memory {memory[0][1]:.0f} to {memory[-1][1]:.0f} MiB, last third "
-        f"by second {figures['memory_growth']:.3f}: "
-        f"{'flat' if figures['is_flat'] else 'not flat'}."
+        f"{times['p99']}."
     )
+    if memory:
+        flat = "flat" if figures["is_flat"] else "not flat"
+        said += (
+            f"\nMemory {memory[0][1]:.0f} to {memory[-1][1]:.0f} MiB, last "
+            f"third by second {figures['memory_growth']:.3f}: {flat}."
+        )
+    return said
 
 
 def main(arguments=None):
-    """Entry point; returns the record."""
+    """Entry point; returns the record, or None where it only writes."""
     parser = command_line(__doc__)
+    parser.add_argument("folder", help="of the export and what it says")
+    parser.add_argument("--write", action="store_true", help="that, and end")
+    for name, port in serve_client.PORTS.items():
+        parser.add_argument(f"--{name}", type=int, default=port, help="port")
+    parser.add_argument("--process", type=int, help="of the server")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clients", type=int, default=CLIENTS)
     options = parser.parse_args(arguments)
-    described = machine.description()
-    seconds = 5 if options.smoke else options.seconds
-    with tempfile.TemporaryDirectory() as folder:
+    if options.write:
         # Keras's memory and threads are no part of the load.
-        call("benchmarks.serving_load:write_model", folder)
-        figures = run(folder, seconds, options.clients)
-    print("\n" + summary(figures))
-    record = {
-        "machine": described,
-        "smoke": options.smoke,
-        "network": NETWORK,
-        "side": SIDE,
-        **figures,
-    }
-    write_record(record, "serving-load", options)
-    return record
+        call("benchmarks.serving_load:write_model", options.folder)
+        return None
+    seconds = 5 if options.smoke else options.seconds
+    figures = run(options.folder, options, seconds, options.clients)
+    print(f"\n{summary(figures)}")
+    figures |= {"network": NETWORK, "side": SIDE}
+    return write_record(options, "serving-load", **figures)
 
 
 if __name__ == "__main__":

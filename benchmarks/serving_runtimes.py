@@ -3,9 +3,7 @@
 A SavedModel runs in a Session, as TF Serving runs it, and gives all outputs
 of its default signature. bf16 is what `--mixed_precision=bfloat16` of the
 server does, OpenVINO's hint, and `torch.autocast`; ONNX Runtime has none.
-
-OpenVINO takes the hint as leave, not as an
-order, and computes in fp32 where the processor has no bf16.
+OpenVINO computes in fp32 all the same where the processor has no bf16.
 """
 
 import os
@@ -13,11 +11,12 @@ import pathlib
 
 import numpy as np
 
-FILES = "KERAS_PYCONV_SERVING_FILES"  # the folder, in the environment
+from benchmarks.plan import SERVING_FILES
+
 PLACES = {
-    "served": "ours/1",
-    "served_frozen": "frozen/1",
-    "served_stock": "stock/1",
+    "ours": "ours/1",
+    "ours_frozen": "frozen/1",
+    "stock": "stock/1",
     "openvino": "ours.onnx",
     "onnxruntime": "ours.onnx",
 }
@@ -102,7 +101,7 @@ def steps(case):
     images = np.random.default_rng(1).normal(size=shape).astype("float32")
     if case.contender == "torch_compiled":
         return {"inference": _torch(case, images)}
-    path = pathlib.Path(os.environ[FILES], PLACES[case.contender])
+    path = pathlib.Path(os.environ[SERVING_FILES], PLACES[case.contender])
     run = {"openvino": _openvino, "onnxruntime": _onnxruntime}
     make = run.get(case.contender, _saved_model)
     return {"inference": make(case, path, images)}

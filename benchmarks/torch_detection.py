@@ -1,22 +1,22 @@
-"""PyConvSSD and SSD in PyTorch, as ours are described, and their decoding.
+"""Detectors in PyTorch, channels last, and their decoding.
 
-Channels last, eager. Suppression is a greedy loop over the boxes of a class,
-sorted by score: torchvision's own operator is not used, so that PyTorch alone
-is needed.
+Suppression is a greedy loop over the boxes of a class, sorted by score:
+torchvision's own operator is not used, so that PyTorch alone is needed.
 """
 
 import torch
 
-from benchmarks.torch_networks import torch_module, without_keras
+from benchmarks.drawn import drawn_outputs
+from benchmarks.plan import CLASSES
+from benchmarks.torch_networks import (
+    channels_last,
+    device_of,
+    torch_detector,
+    without_keras,
+)
 
 SCORE, OVERLAP, DETECTIONS = 0.05, 0.5, 200
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
-
-
-def torch_detector(name, classes=81):
-    """A detector of `DETECTORS`, to raw offsets and logits by their names."""
-    record = without_keras("architectures").DETECTORS[name]
-    return torch_module("detector", record, classes)
 
 
 def decode_boxes(default_boxes, offsets):
@@ -45,7 +45,7 @@ def suppress(boxes, scores):
 
 
 def decode(default_boxes, offsets, logits):
-    """Detections of a batch: boxes, labels and scores of each picture."""
+    """Detections of a batch: boxes, labels and scores of each image."""
     all_boxes = decode_boxes(default_boxes, offsets)
     all_scores = logits.softmax(-1)
     answers = []
@@ -70,3 +70,35 @@ def decode(default_boxes, offsets, logits):
         best = joined[2].argsort(descending=True)[:DETECTIONS]
         answers.append(tuple(part[best] for part in joined))
     return answers
+
+
+def _torchvision_step(images):
+    """torchvision's SSD300 without what it does before and after."""
+    from torchvision.models.detection import ssd300_vgg16
+
+    model = ssd300_vgg16(
+        weights=None, weights_backbone=None, num_classes=CLASSES["detection"]
+    )
+    model = channels_last(model.eval())
+    return lambda: model.head(list(model.backbone(images).values()))
+
+
+def steps(case):
+    """The network, and ours' decoding of drawn outputs, by name."""
+    device_of(case)
+    torch.manual_seed(1)
+    images = channels_last(torch.randn(case.batch, 3, case.side, case.side))
+    if case.contender == "torchvision":
+        found = {"inference": _torchvision_step(images)}
+    else:
+        model = channels_last(torch_detector(case.subject).eval())
+        call = without_keras("children").call
+        boxes = call("benchmarks.keras_networks:boxes_of", case.subject)
+        boxes = torch.from_numpy(boxes)
+        drawn = drawn_outputs(case.batch, len(boxes))
+        drawn = [torch.from_numpy(one) for one in drawn]
+        found = {
+            "inference": lambda: model(images),
+            "decoding": lambda: decode(boxes, *drawn),
+        }
+    return {name: torch.inference_mode()(f) for name, f in found.items()}

@@ -1,12 +1,9 @@
 """The same networks in PyTorch, channels last, eager, in-place activations.
 
 They are read from the descriptions that ours are read from, by
-`keras_pyconv.parity`.
-
-bf16 is `torch.autocast` over float32
-parameters, which is what Keras's "mixed_bfloat16" does; a network cast to
-bfloat16 as a whole would be another one. And `memory_format` alone makes
-nothing channels last; parameters and inputs both have to be moved.
+`keras_pyconv.parity`. bf16 is `torch.autocast` over float32 parameters, which
+is what Keras's "mixed_bfloat16" does; a network cast to bfloat16 as a whole
+would be another one.
 """
 
 import contextlib
@@ -18,8 +15,8 @@ import types
 import torch
 from torch import nn
 
-CLASSES = 1000
-CLIP_CLASSES = 400
+from benchmarks.plan import CLASSES
+
 _FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
@@ -33,26 +30,41 @@ def without_keras(name):
     return importlib.import_module(f"keras_pyconv.{name}")
 
 
-def torch_module(kind, record, classes, **options):
+def _module(kind, record, classes, **options):
     """The module of a record; `kind` names a function of `networks`."""
     describe = getattr(without_keras("networks"), kind)
     make = without_keras("parity.modules").torch_module
     return make(describe, record, classes, **options)
 
 
-def torch_network(name, classes=CLASSES):
+def torch_network(name, classes=CLASSES["network"]):
     """A classifier of images or of clips."""
     records = without_keras("architectures")
     if name in records.ARCHITECTURES:
-        record = records.ARCHITECTURES[name]
-        return torch_module("classifier", record, classes)
+        return _module("classifier", records.ARCHITECTURES[name], classes)
     record = records.get_video_architecture(name)
     options = {"rank": 3, "dropout": record.dropout}
-    return torch_module("classifier", record, classes, **options)
+    return _module("classifier", record, classes, **options)
+
+
+def torch_detector(name, classes=CLASSES["detection"]):
+    """A detector of `DETECTORS`, to raw offsets and logits by their names."""
+    record = without_keras("architectures").DETECTORS[name]
+    return _module("detector", record, classes)
+
+
+def torch_segmenter(backbone, head, classes=CLASSES["crop"]):
+    """The network of `PyConvSegNet(backbone, head=head)` for inference."""
+    records = without_keras("architectures")
+    record = records.make_segmenter(backbone, head, dropout=0.0)
+    return _module("segmenter", record, classes, auxiliary=False)
 
 
 def channels_last(tensor_or_module, rank=2):
-    """The same, its numbers laid out with the channels last."""
+    """The same, its numbers laid out with the channels last.
+
+    Parameters and inputs both have to be moved.
+    """
     return tensor_or_module.to(memory_format=_FORMATS[rank + 2])
 
 
@@ -77,23 +89,26 @@ def precision_of(case, device):
 
 
 def _setting(case):
-    """Classes, sizes and rank of a case."""
+    """Network, sizes and rank of a case."""
+    if case.part == "crop":
+        model = torch_segmenter(*case.subject.split(" with "))
+    else:
+        model = torch_network(case.subject, CLASSES[case.part])
     if case.part == "video_network":
-        return CLIP_CLASSES, (case.frames, case.side, case.side), 3
-    return CLASSES, (case.side, case.side), 2
+        return model, (case.frames, case.side, case.side), 3
+    return model, (case.side, case.side), 2
 
 
 def steps(case):
-    """One inference and one training step, by name."""
+    """One inference and, of classifiers, one training step, by name."""
     device = device_of(case)
     torch.manual_seed(1)
-    classes, sizes, rank = _setting(case)
-    model = torch_network(case.subject, classes).to(device)
-    model = channels_last(model, rank)
+    model, sizes, rank = _setting(case)
+    model = channels_last(model.to(device), rank)
     optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
     inputs = torch.randn(case.batch, 3, *sizes, device=device)
     inputs = channels_last(inputs, rank)
-    labels = torch.randint(classes, (case.batch,), device=device)
+    labels = torch.randint(CLASSES[case.part], (case.batch,), device=device)
 
     def inference():
         model.eval()

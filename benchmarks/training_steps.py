@@ -7,24 +7,27 @@ some steps. `alone` is Keras's `fit` without a run, `again` a second process of
 the run itself: how far it differs from the first is the spread of the method.
 """
 
-import contextlib
-import queue
+import itertools
 import statistics
 import tempfile
 import threading
-import time
 
-from benchmarks import machine
-from benchmarks.records import command_line, write_record
-from keras_pyconv.children import Child
+from benchmarks import run
+from benchmarks.plan import Patience, Suite
+from benchmarks.report import ratios, steady
 
-CONTENDERS = ("run", "again", "alone")
-MODELS = ("dense", "PyConvResNetMini")
 STEPS = {"dense": 200, "PyConvResNetMini": 20}  # of a turn
-TURNS = 12
-CLOCKS = "clock", "processor"
 FOREVER = 10**6
 SIDE, BATCH, CLASSES = 64, 16, 10
+SHARED = {"part": "steps", "side": SIDE, "batch": BATCH}
+MAPPINGS = tuple({**SHARED, "subject": (subject,)} for subject in STEPS)
+SUITE = Suite(
+    name="training-steps",
+    doc=__doc__,
+    full=MAPPINGS,
+    smoke=MAPPINGS[:1],
+    patience=Patience(rounds=12, turn=0.0),
+)
 
 
 def _batches(first_step):
@@ -59,52 +62,10 @@ def _model(name):
     return model
 
 
-class _Trainer:
-    """Trains for ever in a thread, some steps whenever it is asked to."""
-
-    def __init__(self, contender, name):
-        self._asked, self._answers = queue.SimpleQueue(), queue.SimpleQueue()
-        self._steps, self._done, self._begin = STEPS[name], 0, None
-        arguments = _model(name), contender == "alone"
-        threading.Thread(
-            target=self._train, args=arguments, daemon=True
-        ).start()
-
-    def turn(self):
-        """Seconds a step, by the clock and of the processor."""
-        self._asked.put(None)
-        answer = self._answers.get()
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
-
-    def _now(self):
-        return time.perf_counter(), time.process_time()
-
-    def _step(self):
-        """Called before every step."""
-        if self._done % self._steps == 0:
-            if self._begin is not None:
-                pairs = zip(self._now(), self._begin)
-                self._answers.put([(b - a) / self._steps for b, a in pairs])
-            self._asked.get()
-            self._begin = self._now()
-        self._done += 1
-
-    def _train(self, model, alone):
-        import keras
-
-        waits = keras.callbacks.LambdaCallback(
-            on_train_batch_begin=lambda *_, **__: self._step()
-        )
-        try:
-            _train(model, waits, alone)
-        except BaseException as error:
-            self._answers.put(error)
-
-
-def _train(model, waits, alone):
-    if alone:
+def _train(case, waits):
+    """Trains for ever."""
+    model = _model(case.subject)
+    if case.contender == "alone":
         options = {"steps_per_epoch": FOREVER, "shuffle": False, "verbose": 2}
         model.fit(_batches(0), callbacks=[waits], **options)
         return
@@ -112,70 +73,59 @@ def _train(model, waits, alone):
 
     options = {"epochs": 1, "steps_per_epoch": FOREVER}
     with tempfile.TemporaryDirectory() as folder:
-        with training.Run(folder, model, _batches, **options) as run:
-            model.fit(**run.fit_arguments, callbacks=run.callbacks([waits]))
+        with training.Run(folder, model, _batches, **options) as run_:
+            model.fit(**run_.fit_arguments, callbacks=run_.callbacks([waits]))
 
 
-_TRAINERS = {}
+def steps(case):
+    """A turn of a training that goes on in a thread, for `worker`."""
+    import keras
+
+    # Both meet where a turn begins and where it ends.
+    barrier, numbers = threading.Barrier(2), itertools.count()
+
+    def before_a_step(*_, **__):
+        number = next(numbers)
+        if number % STEPS[case.subject] == 0:
+            if number:
+                barrier.wait()
+            barrier.wait()
+
+    waits = keras.callbacks.LambdaCallback(on_train_batch_begin=before_a_step)
+
+    def train():
+        try:
+            _train(case, waits)
+        finally:
+            barrier.abort()
+
+    def turn():
+        barrier.wait()
+        barrier.wait()
+
+    threading.Thread(target=train, daemon=True).start()
+    return {"turn": turn}
 
 
-def turn(contender, name):
-    """What `_Trainer.turn` gives, in the process of a contender."""
-    if not _TRAINERS:
-        _TRAINERS[name] = _Trainer(contender, name)
-    return _TRAINERS[name].turn()
-
-
-def measure(name, turns=TURNS):
-    """Seconds of a step by contender, one for every turn."""
-    seconds = {one: [] for one in CONTENDERS}
-    with contextlib.ExitStack() as stack:
-        processes = {
-            one: stack.enter_context(Child("benchmarks.training_steps:turn"))
-            for one in CONTENDERS
-        }
-        for one, process in processes.items():
-            process.ask(one, name)  # compiles
-        for _ in range(turns):
-            for one, process in processes.items():
-                seconds[one].append(process.ask(one, name))
-    return seconds
-
-
-def summary(seconds, kind):
-    """For each contender: milliseconds, and its ratio to the run's own."""
-    rows = {}
-    for one, turns in seconds.items():
-        values = [turn[kind] for turn in turns]
-        of_run = [turn[kind] for turn in seconds["run"]]
-        ratios = sorted(v / r for v, r in zip(values, of_run))
-        rows[one] = {
-            "ms": 1000 * statistics.median(values),
-            "ratio": statistics.median(ratios),
-            "ratios": [ratios[0], ratios[-1]],
-        }
-    return rows
+def show(record):
+    """A line for each contender."""
+    lines, first = [], {}
+    for row in record["rows"]:
+        run_ = first.setdefault(row["subject"], row)
+        found = ratios(run_, row, "turn")
+        step = statistics.median(steady(row, "turn")) / STEPS[row["subject"]]
+        lines.append(
+            f"{row['subject']} {row['title']}: {1000 * step:.2f} ms a step, "
+            f"{statistics.median(found):.3f} of the run's ({found[0]:.3f} to "
+            f"{found[-1]:.3f})"
+        )
+    return "\n".join(lines)
 
 
 def main(arguments=None):
     """Entry point; returns the record."""
-    options = command_line(__doc__).parse_args(arguments)
-    results = {}
-    for name in MODELS[: 1 if options.smoke else None]:
-        seconds = measure(name, 1 if options.smoke else TURNS)
-        results[name] = {"seconds": seconds}
-        for kind, clock in enumerate(CLOCKS):
-            rows = results[name][clock] = summary(seconds, kind)
-            for one, row in rows.items():
-                low, high = row["ratios"]
-                print(
-                    f"{name} {one}, {clock}: {row['ms']:.2f} ms a step, "
-                    f"{row['ratio']:.3f} of the run's ({low:.3f} to "
-                    f"{high:.3f})"
-                )
-    record = {"machine": machine.description(), "results": results}
-    write_record(record, "training-steps", options)
-    return record
+    options = run.parser_of(SUITE).parse_args(arguments)
+    return run.conduct_suite(SUITE, options, show)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,10 @@ the networks learn, and not which is better.
 """
 
 import dataclasses
-import pathlib
 
-from benchmarks import machine
-from benchmarks.records import (
-    command_line,
-    learned,
-    write_record,
-)
+from benchmarks.records import learned, learning_command_line, write_record
+from keras_pyconv.complexity import complexity
+from keras_pyconv.complexity.grid import grid
 
 NETWORKS = ("PyConvResNet3DMini", "ResNet3DMini")
 FILMS = {"image_size": 36, "train_examples": 900, "test_examples": 120}
@@ -82,52 +78,38 @@ def train(network, films, workdir, epochs):
     return {**run, "epochs": history, "test": dataclasses.asdict(errors)}
 
 
+def _cells(run):
+    shape = (OPTIONS["frames"], OPTIONS["side"], OPTIONS["side"], 3)
+    cost = complexity(run["network"], shape, 6).cost
+    return [
+        run["network"],
+        f"{cost.parameters / 1e6:.2f}",
+        f"{cost.multiply_adds / 1e9:.2f}",
+        f"{run['epochs'][-1]['loss']:.2f}",
+        f"{100 * run['test']['top1_error']:.1f}",
+        f"{run['seconds']:.0f}",
+    ]
+
+
 def table(runs):
     """The runs as Markdown."""
-    from keras_pyconv.complexity import complexity
-    from keras_pyconv.complexity.grid import grid
-
-    shape = (OPTIONS["frames"], OPTIONS["side"], OPTIONS["side"], 3)
-    lines = []
-    for run in runs:
-        cost = complexity(run["network"], shape, 6).cost
-        lines.append(
-            [
-                run["network"],
-                f"{cost.parameters / 1e6:.2f}",
-                f"{cost.multiply_adds / 1e9:.2f}",
-                f"{run['epochs'][-1]['loss']:.2f}",
-                f"{100 * run['test']['top1_error']:.1f}",
-                f"{run['seconds']:.0f}",
-            ]
-        )
     header = [
         *("network", "parameters, M", "multiply-adds, G", "training loss"),
         *("top-1 error of the test, %", "seconds"),
     ]
-    return grid(header, lines, "markdown", words=("network",))
+    return grid(header, list(map(_cells, runs)), "markdown", words=header[:1])
 
 
 def main(arguments=None):
     """Entry point; returns the record."""
-    parser = command_line(__doc__)
-    parser.add_argument("--epochs", type=int, default=OPTIONS["epochs"])
-    parser.add_argument(
-        "--workdir", type=pathlib.Path, default=pathlib.Path("runs/video")
-    )
+    parser = learning_command_line(__doc__, "runs/video", OPTIONS["epochs"])
     options = parser.parse_args(arguments)
-    films = write_films(
-        options.workdir, SMOKE_FILMS if options.smoke else FILMS
-    )
+    made = SMOKE_FILMS if options.smoke else FILMS
+    films = write_films(options.workdir, made)
     epochs = 1 if options.smoke else options.epochs
-    runs = []
-    for network in NETWORKS:
-        runs.append(train(network, films, options.workdir, epochs))
-        print(table(runs), flush=True)
-    described = machine.description()
-    record = {"machine": described, "films": FILMS, "runs": runs}
-    write_record(record, "video-learning", options)
-    return record
+    runs = [train(name, films, options.workdir, epochs) for name in NETWORKS]
+    print(table(runs))
+    return write_record(options, "video-learning", films=made, runs=runs)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pytest
 from benchmarks import keras_networks, plan, processes, report, run
 from benchmarks.progress import Progress
 from keras_pyconv.models import build_classifier
+from tests.benchmarks.measured import MACHINE
 
 LEVEL = plan.Case("video", "level7x9x9", "ours", side=8, frames=4, batch=1)
 
@@ -99,9 +100,9 @@ class Scripted:
         return answer
 
 
-def _conduct(case, settings=plan.SMOKE):
+def _conduct(case, patience=plan.SMOKE):
     progress = Progress([1], 60, io.StringIO())
-    conductor = processes.Conductor(plan.Group((case,)), settings, progress)
+    conductor = processes.Conductor(plan.Group((case,)), patience, progress)
     (row,) = conductor.run()
     return row
 
@@ -115,7 +116,7 @@ def _conduct(case, settings=plan.SMOKE):
     ids=["first measure", "second measure"],
 )
 def test_a_first_call_beyond_its_cap_is_said(monkeypatch, calls, problems):
-    answers = [{"seconds": [0.5], "peak_rss_mib": 1}] * calls
+    answers = [{"seconds": [0.5], "processor": 1, "peak_rss_mib": 1}] * calls
     script = Scripted([{"ready": []}, *answers, "> 9 s"])
     monkeypatch.setattr(processes, "start", script)
     row = _conduct(LEVEL)
@@ -124,8 +125,8 @@ def test_a_first_call_beyond_its_cap_is_said(monkeypatch, calls, problems):
 
 
 def test_a_process_that_does_not_start_is_stopped():
-    settings = dataclasses.replace(plan.SMOKE, start_cap=0.001)
-    row = _conduct(LEVEL, settings)
+    patience = dataclasses.replace(plan.SMOKE, start_cap=0.001)
+    row = _conduct(LEVEL, patience)
     assert set(row["problems"].values()) == {"start > 0 s"}
 
 
@@ -213,7 +214,8 @@ def test_the_readme_shows_the_record_it_names():
 def test_the_video_network_is_measured_with_one_clip_and_with_more():
     from benchmarks import video_network
 
-    one, four = video_network.groups(video_network.SMOKE, (1, 4), 2)
+    smoke = video_network.SUITE.smoke
+    one, four = plan.groups(smoke, 2, {"device": ["cpu"]})
     assert [case.contender for case in four.cases] == ["ours", "torch"]
     assert [case.batch for case in one.cases] == [1, 1]
     assert one.title == "CPU PyConvResNet3DMini fp32, batch 1"
@@ -222,10 +224,12 @@ def test_the_video_network_is_measured_with_one_clip_and_with_more():
     for row, seconds in zip(rows, ([2.0, 2.1, 2.0], [4.4, 4.2, 3.6])):
         row["turns"]["inference"] = [[value] for value in seconds]
         row["peak_rss_mib_after"]["inference"] = 1024
-    assert list(video_network.verdicts(rows)) == [
-        "PyConvResNet3DMini, clips: 4, inference: 2.00 times as fast as "
-        "PyTorch; the target of 2.0 is met."
-    ]
-    assert "| PyConvResNet3DMini | torch |     4 |" in video_network.table(
-        [rows]
+    inference, training = report.verdicts(rows)
+    assert (inference["measured"], inference["reached"]) == ("2.00 ×", "yes")
+    assert (training["measured"], training["reached"][:3]) == (
+        "not measured",
+        "not",
+    )
+    assert "4 frames, batch 4, 32 × 32**" in report.tables(
+        {"machine": MACHINE, "rows": rows}
     )

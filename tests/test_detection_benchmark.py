@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import detection, detection_learning
+from benchmarks.drawn import drawn_outputs
 from keras_pyconv.models import PyConvSSD
 from keras_pyconv.tasks import DecodeDetections, default_boxes
 
@@ -24,7 +25,7 @@ def _values(shape):
 
 
 def test_torch_makes_the_same_detector_as_ours(ours):
-    from benchmarks.torch_detection import torch_detector
+    from benchmarks.torch_networks import torch_detector
 
     theirs = torch_detector("PyConvSSDPyConvResNetMini").eval()
     counts = [
@@ -58,7 +59,7 @@ def test_torch_decodes_as_ours_does(ours):
     from benchmarks.torch_detection import decode
 
     boxes = default_boxes(ours)
-    drawn = detection.drawn_outputs(2, len(boxes))
+    drawn = drawn_outputs(2, len(boxes))
     wanted = DecodeDetections.for_model(ours)(
         dict(zip(("offsets", "logits"), drawn))
     )
@@ -81,7 +82,9 @@ def test_the_commands_measure_and_write_records(tmp_path, capsys):
         if module is detection_learning:
             options += [f"--data-dir={tmp_path}", f"--pictures={tmp_path}"]
         record = module.main(options)
-        assert json.loads(path.read_text())["conclusion"]
-        assert len(record["rows"]) in (2, 3)  # torchvision's may be the third
-    assert "decoding's share" in capsys.readouterr().out
+        assert json.loads(path.read_text())["rows"]
+        assert len(record["rows"]) == (5 if module is detection else 2)
+    printed = capsys.readouterr().out
+    assert "SSDResNetMini, PyTorch, channels last: " in printed
+    assert " with decoding, " in printed
     assert (tmp_path / "PyConvSSD.png").stat().st_size > 1000

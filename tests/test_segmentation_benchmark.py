@@ -4,19 +4,20 @@ import dataclasses
 
 import pytest
 
-from benchmarks import segmentation, segmentation_learning
+from benchmarks import plan, segmentation, segmentation_learning
+from benchmarks.processes import row_of
 from keras_pyconv.architectures import make_segmenter
 from keras_pyconv.complexity import complexity
 
 
-@pytest.mark.parametrize("head", segmentation.NETWORKS.values())
+@pytest.mark.parametrize("head", segmentation.HEADS)
 def test_the_network_in_pytorch_has_our_parameters(head):
     torch = pytest.importorskip("torch", reason="needs PyTorch")
-    from benchmarks.torch_segmentation import network
+    from benchmarks.torch_networks import torch_segmenter
 
     row = make_segmenter("PyConvResNetMini", head)
     ours = complexity(row, (33, 49, 3), auxiliary=False)
-    other = network("PyConvResNetMini", head)
+    other = torch_segmenter("PyConvResNetMini", head).eval()
     count = sum(parameter.numel() for parameter in other.parameters())
     assert count == ours.parameters
     with torch.inference_mode():
@@ -24,20 +25,27 @@ def test_the_network_in_pytorch_has_our_parameters(head):
     assert logits.shape == (1, 150, 33, 49)
 
 
+def _row(part, head, seconds):
+    case = plan.Case(part, f"ResNetMini with {head}", "ours", side=65, batch=1)
+    row = row_of(case)
+    row["turns"] = {name: [[s] for s in seconds] for name in row["turns"]}
+    return row
+
+
 def test_the_table_divides_by_the_first_network():
-    row = {
-        "network": "PyConvSegNet",
-        "parameters": 32_000_000,
-        "multiply_adds": 10**11,
-        "crop_rounds": [2.0, 2.2, 9.0],
-        "torch_crop_rounds": [],
-        "picture": 10.0,
-    }
-    other = {**row, "network": "PSPNet", "picture": 15.0}
-    other["torch_crop_rounds"] = [4.4]
-    lines = segmentation.table([row, other]).splitlines()
-    assert "1.00 ×" in lines[-2] and "nan" in lines[-2]
-    assert "1.50 ×" in lines[-1] and "2.00 ×" in lines[-1]
+    rows = [
+        _row("crop", "pyconv", [2.0, 2.2, 9.0]),
+        _row("crop", "ppm", [4.4]),
+        _row("image", "pyconv", [10.0]),
+        _row("image", "ppm", [15.0]),
+    ]
+    first, other = segmentation.table(rows).splitlines()[2:]
+    assert [cell.strip() for cell in first.split("|")[4:8]] == [
+        *("2.20", "1.00 ×", "10.00", "1.00 ×")
+    ]
+    assert [cell.strip() for cell in other.split("|")[4:8]] == [
+        *("4.40", "2.00 ×", "15.00", "1.50 ×")
+    ]
 
 
 def test_the_small_backbone_is_pyconvresnets_at_a_quarter():

@@ -53,7 +53,6 @@ def test_the_table_gives_speeds_a_core_and_ratios():
 
 def test_a_record_is_named_by_machine_and_measurement(monkeypatch, tmp_path):
     monkeypatch.setattr(records, "HERE", tmp_path / "benchmarks")
-    record = {"machine": {"cpu": "Some CPU (R)", "cores": 4}}
     parser = records.command_line("What for.")
     places = {
         (): "benchmarks/results/some-cpu-r-4-cores-learning.json",
@@ -62,6 +61,7 @@ def test_a_record_is_named_by_machine_and_measurement(monkeypatch, tmp_path):
     }
     for words, place in places.items():
         options = parser.parse_args(words)
-        written = records.write_record(record, "learning", options)
-        assert written == tmp_path / place
-        assert json.loads(written.read_text()) == record
+        options.machine = {"cpu": "Some CPU (R)", "cores": 4}
+        record = records.write_record(options, "learning", rows=[1])
+        assert json.loads((tmp_path / place).read_text()) == record
+        assert record["rows"] == [1] and record["machine"] == options.machine
