@@ -11,65 +11,19 @@ import numpy as np
 from keras_pyconv.arguments import shown
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.auxiliary import inference_model
-from keras_pyconv.models.nesting import all_models, as_functional, is_graph
+from keras_pyconv.models.nesting import (
+    Graph,
+    all_models,
+    as_functional,
+    head_layer,
+    is_graph,
+)
 
 INPUT_NAMES = {4: "images", 5: "clips"}  # by rank, for one float input
 # Pixels, where the model takes any size: the first at which it runs. Some
 # networks shrink a small image to nothing.
 UNKNOWN_SIZES = (64, 96, 128, 192, 299)
-TRANSPARENT = (keras.layers.Dropout, keras.layers.Identity)
 SCALING = (keras.layers.Rescaling, keras.layers.Normalization)
-
-
-class Graph:
-    """Who feeds whom in one functional or sequential model.
-
-    Attributes:
-        model: the `keras.Model`.
-        calls: pairs of a layer and the tensors that one call of it reads.
-    """
-
-    # Keras tells the same in public by the configuration alone, which fails
-    # for layers that have none.
-    def __init__(self, model):
-        self.model = model
-        depths = as_functional(model)._nodes_by_depth.values()
-        nodes = [node for nodes in depths for node in nodes]
-        self.calls = [
-            (n.operation, n.input_tensors) for n in nodes if not n.is_input
-        ]
-
-    @staticmethod
-    def source(tensor):
-        """The layer that made a tensor."""
-        return tensor._keras_history.operation
-
-    def feeder(self, layer):
-        """The layer that feeds another, if that is one and called once."""
-        given = [tensors for called, tensors in self.calls if called is layer]
-        if len(given) != 1 or len(given[0]) != 1:
-            return None
-        return self.source(given[0][0])
-
-    def chains(self):
-        """Pairs of a layer and the only layer that reads it, called once."""
-        read = [x for _, given in self.calls for x in given]
-        sources = map(self.source, [*read, *self.model.outputs])
-        uses = collections.Counter(map(id, sources))
-        calls = collections.Counter(id(layer) for layer, _ in self.calls)
-        for reader, _ in self.calls:
-            layer = self.feeder(reader)
-            if calls[id(layer)] == uses[id(layer)] == 1:
-                yield layer, reader
-
-    def readers(self):
-        """The layers that read the model's inputs."""
-        inputs = set(map(id, self.model.inputs))
-        return [
-            layer
-            for layer, tensors in self.calls
-            if inputs.intersection(map(id, tensors))
-        ]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -250,46 +204,6 @@ def _output_names(model):
     return tuple(names)
 
 
-def _last_layers(graph):
-    """Layers from the model's output backwards, while the path is single."""
-    layer = graph.source(graph.model.outputs[0])
-    while isinstance(layer, keras.layers.Layer):
-        if is_graph(layer):
-            yield from _last_layers(Graph(layer))
-            return
-        yield layer
-        layer = graph.feeder(layer)
-
-
-def _activation(layer):
-    """Name of the function that a layer applies to its outputs."""
-    if isinstance(layer, keras.layers.Softmax):
-        return "softmax" if layer.axis in (-1, 1) else ""
-    activation = getattr(layer, "activation", None)
-    if isinstance(activation, keras.layers.Layer):
-        return _activation(activation)
-    if activation is None:
-        return "linear" if hasattr(layer, "activation") else ""
-    return getattr(activation, "__name__", "")
-
-
-def _head(graph):
-    """What ends a classifier, or None."""
-    outputs = graph.model.outputs
-    if len(outputs) != 1 or len(outputs[0].shape) != 2:
-        return None
-    for layer in _last_layers(graph):
-        name = _activation(layer)
-        if name in ("softmax", "sigmoid"):
-            return name
-        if isinstance(layer, keras.layers.Dense):
-            return name if name == "linear" else None
-        silent = isinstance(layer, keras.layers.Activation)
-        if not (isinstance(layer, TRANSPARENT) or silent and name == "linear"):
-            return None
-    return None
-
-
 def _scales_pixels(graph):
     readers = graph.readers()
     if len(readers) == 1 and is_graph(readers[0]):
@@ -314,6 +228,6 @@ def inspect(model):
         graphs=graphs,
         specs=tuple(_specs(model)),
         outputs=_output_names(model),
-        head=_head(graphs[0]),
+        head=head_layer(graphs[0])[1],
         scales_pixels=_scales_pixels(graphs[0]),
     )

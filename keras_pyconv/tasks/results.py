@@ -3,11 +3,11 @@
 import dataclasses
 import json
 
-import keras
 import numpy as np
 
 from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
+from keras_pyconv.models.nesting import Graph, head_layer
 from keras_pyconv.renamed import warn
 from keras_pyconv.writing import replacing, write_atomically
 
@@ -160,10 +160,8 @@ def traced(model, key, make):
 
 def probabilities(model, prepare):
     """A traced function of a batch of pixels to float32 probabilities."""
-    last = model.layers[-1]
-    softmax = keras.activations.softmax
-    gives_logits = not isinstance(last, keras.layers.Softmax)
-    gives_logits &= getattr(last, "activation", None) is not softmax
+    _, activation = head_layer(Graph(model))
+    gives_logits = activation not in ("softmax", "sigmoid")
 
     @tf.function(autograph=False, reduce_retracing=True)
     def scores(pixels):

@@ -124,6 +124,13 @@ def test_logits_become_probabilities(classifier):
     assert answers[1].scores.sum() == pytest.approx(1, rel=1e-5)
 
 
+def test_probabilities_of_a_nested_classifier_are_taken_as_they_are(classifier):
+    inputs = keras.Input((32, 32, 3))
+    outer = keras.Model(inputs, classifier(inputs))
+    answers = [keras_pyconv.classify(m, PIXELS) for m in (classifier, outer)]
+    np.testing.assert_allclose(answers[0].scores, answers[1].scores, rtol=1e-5)
+
+
 def test_a_turned_image_is_classified_as_viewers_show_it(classifier, tmp_path):
     path = tmp_path / "turned.png"
     scenes.save_turned(path, PIXELS, 6)
