@@ -41,37 +41,22 @@ SUITE = Suite(
 )
 
 
-def speeds(row):
-    """Images a second without and with decoding, and decoding's share.
-
-    The latter two are None where decoding was not measured.
-    """
+def _sentence(row):
     network = statistics.median(steady(row, "inference"))
-    decoding = steady(row, "decoding")
-    if not decoding:
-        return row["batch"] / network, None, None
-    decoding = statistics.median(decoding)
-    whole = network + decoding
-    return row["batch"] / network, row["batch"] / whole, decoding / whole
-
-
-def conclusion(rows):
-    """One sentence a network and contender."""
-    said = []
-    for row in rows:
-        if not row["turns"]["inference"]:
-            continue
-        bare, whole, share = speeds(row)
-        text = f"{row['subject']}, {row['title']}: {bare:.2f} images a second"
-        if whole:
-            text += f", {whole:.2f} with decoding, {share:.1%} of the time"
-        said.append(text)
-    return ". ".join(said) + "."
+    bare = row["batch"] / network
+    text = f"{row['subject']}, {row['title']}: {bare:.2f} images a second"
+    if not row["turns"]["decoding"]:
+        return f"{text}."
+    decoding = statistics.median(steady(row, "decoding"))
+    whole = row["batch"] / (network + decoding)
+    share = decoding / (network + decoding)
+    return f"{text}, {whole:.2f} with decoding, {share:.1%} of the time."
 
 
 def show(record):
     """The tables and the sentences."""
-    return f"{tables(record)}\n{conclusion(record['rows'])}"
+    rows = [row for row in record["rows"] if row["turns"]["inference"]]
+    return "\n".join([tables(record), *map(_sentence, rows)])
 
 
 def main(arguments=None):

@@ -111,29 +111,23 @@ def judge(model, test):
     }
 
 
-def draw(models, test, folder):
-    """What the detectors find in some test pictures, one sheet each."""
+def draw(models, test, path):
+    """What the detectors find in some test images, side by side."""
     import tensorflow as tf
-    from PIL import Image
 
     from keras_pyconv.tasks import detect
+    from recipes.pictures import label_maps
 
-    pictures = [
-        tf.io.decode_png(test.encoded(example)).numpy()
-        for example in test.examples(None).take(12)
-    ]
-    written = []
-    for head, model in models.items():
-        cells = []
-        for picture in pictures:
-            large = np.asarray(Image.fromarray(picture).resize((192, 192)))
+    rows = []
+    for example in test.examples(None).take(12):
+        image = tf.io.decode_png(test.encoded(example)).numpy()
+        large = image.repeat(3, axis=0).repeat(3, axis=1)
+        row = {"image": large}
+        for head, model in models.items():
             found = detect(model, large, test.classes, score_threshold=0.4)
-            cells.append(found.draw())
-        rows = [np.concatenate(cells[i : i + 4], 1) for i in (0, 4, 8)]
-        folder.mkdir(parents=True, exist_ok=True)
-        written.append(folder / f"{head}.png")
-        Image.fromarray(np.concatenate(rows)).save(written[-1])
-    return written
+            row[head] = found.draw()
+        rows.append(row)
+    return label_maps(rows, test.classes, path)
 
 
 def conclusion(rows):
@@ -189,7 +183,7 @@ def main(argv=None):
         }
     print(f"\n{table(rows)}\n\n{conclusion(rows)}")
     if options.pictures:
-        print(*draw(models, test, options.pictures), sep="\n")
+        print(draw(models, test, options.pictures / "detections.png"))
     return write_record(
         options,
         "detection-learning",

@@ -21,14 +21,14 @@ import time
 
 import numpy as np
 
-from benchmarks import machine
 from benchmarks.records import command_line, write_record
 from keras_pyconv.children import ChildEnded, call
 from keras_pyconv.complexity.grid import grid
+from keras_pyconv.provenance import cores
 
 SIDE, BATCH = 224, 64
 WIDTH, HEIGHT = 500, 375
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+NORMAL = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean, deviation
 FULL = {"files": 256, "batches": 20, "rounds": 3}
 SMOKE = {"files": BATCH, "batches": 2, "rounds": 1}
 
@@ -39,17 +39,17 @@ def write_folder(root, count):
     from sklearn.datasets import load_sample_images
 
     rng = np.random.default_rng(1)
-    photos = [Image.fromarray(image) for image in load_sample_images().images]
+    photos = load_sample_images().images
     for number in range(count):
-        path = root / "train" / str(number % 2) / f"{number}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        photo = photos[number % 2]
+        photo = Image.fromarray(photos[number % 2])
         wide = rng.integers(400, 560)
         tall = round(wide * HEIGHT / WIDTH)
         left = rng.integers(photo.width - wide)
         top = rng.integers(photo.height - tall)
         box = (left, top, left + wide, top + tall)
         crop = photo.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS, box)
+        path = root / "train" / str(number % 2) / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
         crop.save(path, quality=93)
     return root
 
@@ -91,7 +91,7 @@ def tfds_example(folder, batches):
         crop = tf.slice(picture, begin, size)
         square = tf.image.resize(tf.reshape(crop, size), (SIDE, SIDE))
         square = tf.image.random_flip_left_right(square)
-        return (square / 255.0 - MEAN) / DEVIATION, label
+        return (square / 255.0 - NORMAL[0]) / NORMAL[1], label
 
     builder = tfds.folder_dataset.ImageFolder(folder)
     dataset = builder.as_dataset(
@@ -126,7 +126,7 @@ def torchvision_example(folder, batches):
             transforms.RandomResizedCrop(SIDE),
             transforms.RandomHorizontalFlip(),
             transforms.ToTensor(),
-            transforms.Normalize(MEAN, DEVIATION),
+            transforms.Normalize(*NORMAL),
         ]
     )
     pictures = datasets.ImageFolder(pathlib.Path(folder, "train"), transform)
@@ -143,7 +143,7 @@ def torch_batches(pictures, **order):
     loader = torch.utils.data.DataLoader(
         pictures,
         batch_size=BATCH,
-        num_workers=machine.cores(),
+        num_workers=cores(),
         drop_last=True,
         **order,
     )
@@ -164,27 +164,25 @@ class Folder:
         from PIL import Image
 
         with Image.open(self.paths[number]) as file:
-            picture = file.convert("RGB")
-        box = self._box(picture.height, picture.width, torch)
-        picture = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box)
+            image = file.convert("RGB")
+        box = self.box(image.height, image.width, torch)
+        image = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box)
         if torch.rand(1) < 0.5:
-            picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        pixels = np.asarray(picture).transpose(2, 0, 1)
-        tensor = torch.from_numpy(np.ascontiguousarray(pixels))
-        tensor = tensor.to(torch.float32).div_(255)
-        mean, deviation = torch.tensor(MEAN), torch.tensor(DEVIATION)
-        tensor.sub_(mean[:, None, None]).div_(deviation[:, None, None])
-        return tensor, number % 2
+            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
+        mean, deviation = (torch.tensor(x)[:, None, None] for x in NORMAL)
+        tensor = pixels.contiguous().to(torch.float32).div_(255)
+        return tensor.sub_(mean).div_(deviation), number % 2
 
     @staticmethod
-    def _box(height, width, torch):
+    def box(height, width, torch):
+        """Left, top, right and bottom of a crop."""
         for _ in range(10):
             share, stretch = torch.rand(2).tolist()
             area = height * width * (0.08 + 0.92 * share)
             aspect = (3 / 4) * (16 / 9) ** stretch
-            wide, tall = round((area * aspect) ** 0.5), round(
-                (area / aspect) ** 0.5
-            )
+            wide = round((area * aspect) ** 0.5)
+            tall = round((area / aspect) ** 0.5)
             if 0 < wide <= width and 0 < tall <= height:
                 top = int(torch.randint(height - tall + 1, ()))
                 left = int(torch.randint(width - wide + 1, ()))
@@ -205,20 +203,17 @@ WITH_WORKERS = ("PyTorch DataLoader with Pillow", "torchvision")
 # Measuring -------------------------------------------------------------------
 
 
-def processor_seconds():
+def _processor_seconds():
     """Of this process and of its children that have ended."""
-    used = [
-        resource.getrusage(who)
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    ]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    whose = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+    return sum(sum(resource.getrusage(who)[:2]) for who in whose)
 
 
 def run(name, folder, batches):
-    """Seconds for a picture, of the clock and of the processors."""
+    """Seconds for an image, of the clock and of the processors."""
     iterator = CONTENDERS[name](str(folder), batches + 1)
     next(iterator)
-    clock, processor = time.perf_counter(), processor_seconds()
+    clock, processor = time.perf_counter(), _processor_seconds()
     for _ in range(batches):
         next(iterator)
     clock = time.perf_counter() - clock
@@ -226,7 +221,7 @@ def run(name, folder, batches):
     # for the first batch too.
     workers = name in WITH_WORKERS
     del iterator
-    processor = processor_seconds() - processor
+    processor = _processor_seconds() - processor
     return {
         "clock": clock / (batches * BATCH),
         "processor": processor / ((batches + workers) * BATCH),
@@ -248,22 +243,22 @@ def measure(settings):
     return rows
 
 
+def _speed(turns, kind):
+    return 1 / statistics.median(turn[kind] for turn in turns)
+
+
 def table(rows, style="text"):
     """Speeds, and how many times as fast ours is."""
-
-    def speed(turns, kind):
-        return 1 / statistics.median(turn[kind] for turn in turns)
-
     lines = []
     for name, turns in rows.items():
         if not turns:
             lines.append([name, "not measured", "", ""])
             continue
-        per_core = speed(turns, "processor")
+        per_core = _speed(turns, "processor")
         ratio = ""
         if name != "ours" and rows["ours"]:
-            ratio = f"{speed(rows['ours'], 'processor') / per_core:.2f} ×"
-        clock = f"{speed(turns, 'clock'):.0f}"
+            ratio = f"{_speed(rows['ours'], 'processor') / per_core:.2f} ×"
+        clock = f"{_speed(turns, 'clock'):.0f}"
         lines.append([name, f"{per_core:.0f}", ratio, clock])
     header = ["", "images/s a core", "ours is", "images/s, all cores"]
     return grid(header, lines, style, words=header[:1])

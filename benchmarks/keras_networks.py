@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from benchmarks import keras_video
 from benchmarks.drawn import drawn_outputs
 from benchmarks.plan import CLASSES, IMAGE
 from keras_pyconv.architectures import (
@@ -185,6 +186,7 @@ def _image_steps(case):
 
 
 STEPS = {
+    "video": keras_video.steps,
     "detection": _detector_steps,
     "crop": _crop_steps,
     "image": _image_steps,

@@ -62,8 +62,6 @@ def _on_jax(layer, inputs, slopes):
 
 def steps(case):
     """The layer forward, and forward with all gradients, by name."""
-    if case.precision == "bf16":
-        keras.config.set_dtype_policy("mixed_bfloat16")
     if keras.backend.backend() == "jax":
         return _on_jax(*_layer(case))
     return _on_tensorflow(*_layer(case))

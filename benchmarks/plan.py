@@ -13,10 +13,10 @@ MEASURES = {
     "network": {"inference": "images/s", "training": "images/s"},
     "video": {"forward": "ms a call", "gradients": "ms a call"},
     "video_network": {"inference": "s a batch", "training": "s a batch"},
-    "serving": {"inference": "images/s"},
     "detection": {"inference": "images/s", "decoding": "ms a batch"},
     "crop": {"inference": "s a crop"},
     "image": {"protocol": "s an image"},
+    "serving": {"inference": "images/s"},
     "checkout": {"inference": "ms a batch", "training": "ms a batch"},
     "steps": {"turn": "ms a turn"},
 }
@@ -47,74 +47,55 @@ LAYERS = {
 }
 
 
+# Of parts that are not measured by `keras_networks` and `torch_networks`.
+_MODULES = {
+    "serving": "serving_runtimes",
+    "steps": "training_steps",
+    "checkout": "checkout_networks",
+}
+
+
 @dataclass(frozen=True)
 class Contender:
-    """Who is measured; `modules` has, by part, who builds it."""
+    """Who is measured, in which parts, and the package that it requires."""
 
     title: str
-    modules: dict[str, str]
-    environment: dict[str, str] = dataclasses.field(default_factory=dict)
+    parts: tuple[str, ...]
     requires: str = "tensorflow"
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
     devices: tuple[str, ...] = ("cpu", "gpu")
 
+    def module(self, part) -> str:
+        """The module whose `steps` build a part."""
+        own = "torch" if self.requires.startswith("torch") else "keras"
+        return f"benchmarks.{_MODULES.get(part, f'{own}_networks')}"
 
-def _modules(name, *parts):
-    return dict.fromkeys(parts, f"benchmarks.{name}")
 
-
-# oneDNN, which has the fast kernels for groups, is off by default on CPUs
-# without AVX512-VNNI.
-_ONEDNN_ON = {"TF_ENABLE_ONEDNN_OPTS": "1"}
-_ONEDNN_OFF = {"TF_ENABLE_ONEDNN_OPTS": "0"}
-_KERAS = {
-    **_modules("keras_networks", "network", "video_network"),
-    **_modules("keras_networks", "detection", "crop", "image"),
-    **_modules("keras_video", "video"),
-}
-_TORCH = {
-    **_modules("torch_networks", "network", "video_network", "crop"),
-    **_modules("torch_detection", "detection"),
-    **_modules("torch_video", "video"),
-}
-_STOCK = _modules("keras_networks", "network")
-_SERVING = _modules("serving_runtimes", "serving")
-_STEPS = _modules("training_steps", "steps")
-_CHECKOUT = _modules("checkout_networks", "checkout")
-
+_NETWORKS = ("network", "video", "video_network", "detection", "crop")
 CONTENDERS = {
-    "ours": Contender("ours", _KERAS | _SERVING, _ONEDNN_ON),
+    "ours": Contender("ours", (*_NETWORKS, "image", "serving")),
     "ours_no_onednn": Contender(
         "ours, oneDNN off",
-        {part: _KERAS[part] for part in ("network", "video")},
-        _ONEDNN_OFF,
+        ("network", "video"),
+        environment={"TF_ENABLE_ONEDNN_OPTS": "0"},
         devices=("cpu",),
     ),
-    "ours_frozen": Contender("ours, frozen", _SERVING, _ONEDNN_ON),
-    "stock": Contender("stock Keras layers", _STOCK | _SERVING, _ONEDNN_ON),
-    "torch": Contender("PyTorch, channels last", _TORCH, requires="torch"),
-    "torchvision": Contender(
-        "torchvision",
-        _modules("torch_detection", "detection"),
-        requires="torchvision",
-    ),
-    "resnet50": Contender(
-        "ResNet-50 of keras.applications", _STOCK, _ONEDNN_ON
-    ),
-    "openvino": Contender(
-        "OpenVINO, our ONNX file", _SERVING, requires="openvino"
-    ),
+    "ours_frozen": Contender("ours, frozen", ("serving",)),
+    "stock": Contender("stock Keras layers", ("network", "serving")),
+    "torch": Contender("PyTorch, channels last", _NETWORKS, "torch"),
+    "torchvision": Contender("torchvision", ("detection",), "torchvision"),
+    "resnet50": Contender("ResNet-50 of keras.applications", ("network",)),
+    "openvino": Contender("OpenVINO, our ONNX file", ("serving",), "openvino"),
     "onnxruntime": Contender(
-        "ONNX Runtime, our ONNX file", _SERVING, requires="onnxruntime"
+        "ONNX Runtime, our ONNX file", ("serving",), "onnxruntime"
     ),
-    "torch_compiled": Contender(
-        "torch.compile, frozen", _SERVING, requires="torch"
-    ),
-    "run": Contender("in a run", _STEPS),
-    "run_again": Contender("in a run, again", _STEPS),
-    "alone": Contender("fit alone", _STEPS),
-    "this": Contender("this checkout", _CHECKOUT),
-    "other": Contender("the other", _CHECKOUT),
-    "again": Contender("this again", _CHECKOUT),
+    "torch_compiled": Contender("torch.compile, frozen", ("serving",), "torch"),
+    "run": Contender("in a run", ("steps",)),
+    "run_again": Contender("in a run, again", ("steps",)),
+    "alone": Contender("fit alone", ("steps",)),
+    "this": Contender("this checkout", ("checkout",)),
+    "other": Contender("the other", ("checkout",)),
+    "again": Contender("this again", ("checkout",)),
 }
 
 
@@ -123,8 +104,9 @@ class Case:
     """One contender, one network or layer, one precision, one device.
 
     `batch` counts images or clips, `side` is the height and width in pixels
-    of what enters, and `frames` is 1 where there is no time axis. `onednn`,
-    "0" or "1", is for contenders that do not set it themselves.
+    of what enters, and `frames` is 1 where there is no time axis. oneDNN has
+    the fast kernels for groups, and is off by default on CPUs without
+    AVX512-VNNI; it is on here, where a contender does not say otherwise.
     """
 
     part: str
@@ -224,7 +206,7 @@ def groups(mappings, threads, chosen) -> list[Group]:
         contenders = [
             name
             for name in shared.pop("contender", CONTENDERS)
-            if shared["part"] in CONTENDERS[name].modules
+            if shared["part"] in CONTENDERS[name].parts
             and device in CONTENDERS[name].devices
         ]
         cases = (
@@ -262,31 +244,22 @@ class Target:
 
 
 _STAGE1 = {"subject": "stage1"}
-_SIXTEEN = {"precision": "fp32", "batch": 16}
-TARGETS = (
-    Target("inference against stock Keras", "network", "inference", 3, "stock"),
-    Target("first training step", "network", "training", 30),
-    Target("training against PyTorch", "network", "training", 1, "torch"),
-    Target(
-        "forward against PyTorch", "video", "forward", 2.5, "torch", _STAGE1
-    ),
-    Target(
-        "gradients against PyTorch", "video", "gradients", 2.5, "torch", _STAGE1
-    ),
-    Target(
-        "inference against PyTorch", "video_network", "inference", 2, "torch"
-    ),
-    Target(
-        "training against PyTorch", "video_network", "training", 1.5, "torch"
-    ),
-    Target("against stock Keras", "serving", "inference", 3, "stock", _SIXTEEN),
-    Target("against OpenVINO", "serving", "inference", 1, "openvino", _SIXTEEN),
-    Target(
-        "against torch.compile",
-        "serving",
-        "inference",
-        1,
-        "torch_compiled",
-        {"precision": "bf16", "batch": 16},
+_FP32 = {"precision": "fp32", "batch": 16}
+_BF16 = {"precision": "bf16", "batch": 16}
+_TORCH, _STOCK = "against PyTorch", "against stock Keras"
+_ROWS = (
+    (f"inference {_STOCK}", "network", "inference", 3, "stock"),
+    ("first training step", "network", "training", 30),
+    (f"training {_TORCH}", "network", "training", 1, "torch"),
+    (f"forward {_TORCH}", "video", "forward", 2.5, "torch", _STAGE1),
+    (f"gradients {_TORCH}", "video", "gradients", 2.5, "torch", _STAGE1),
+    (f"inference {_TORCH}", "video_network", "inference", 2, "torch"),
+    (f"training {_TORCH}", "video_network", "training", 1.5, "torch"),
+    (_STOCK, "serving", "inference", 3, "stock", _FP32),
+    ("against OpenVINO", "serving", "inference", 1, "openvino", _FP32),
+    (
+        *("against torch.compile", "serving", "inference", 1),
+        *("torch_compiled", _BF16),
     ),
 )
+TARGETS = tuple(Target(*row) for row in _ROWS)

@@ -21,19 +21,17 @@ def start(case):
 
 def row_of(case):
     """An empty row of results."""
-    contender = CONTENDERS[case.contender]
-    row = dataclasses.asdict(case)
-    row.update(
-        title=contender.title,
-        environment=contender.environment,
-        peak_rss_mib=None,
-        peak_rss_mib_after={},
-        processor_seconds={measure: [] for measure in MEASURES[case.part]},
-        first_seconds={},
-        turns={measure: [] for measure in MEASURES[case.part]},
-        problems={},
-    )
-    return row
+    return {
+        **dataclasses.asdict(case),
+        "title": CONTENDERS[case.contender].title,
+        "environment": case.environment(),
+        "peak_rss_mib": None,
+        "peak_rss_mib_after": {},
+        "processor_seconds": {measure: [] for measure in MEASURES[case.part]},
+        "first_seconds": {},
+        "turns": {measure: [] for measure in MEASURES[case.part]},
+        "problems": {},
+    }
 
 
 def conduct(plan, patience, progress):
@@ -45,9 +43,8 @@ def conduct(plan, patience, progress):
             continue
         rows = [row_of(case) for case in group.cases]
         for row in rows:
-            row["problems"] = dict.fromkeys(
-                row["turns"], "not measured: out of time"
-            )
+            said = "not measured: out of time"
+            row["problems"] = dict.fromkeys(row["turns"], said)
         yield rows
 
 
@@ -55,9 +52,7 @@ class Conductor:
     """Runs one group; every result lands in `rows`."""
 
     def __init__(self, group, patience, progress):
-        self.group = group
-        self.patience = patience
-        self.progress = progress
+        self.group, self.patience, self.progress = group, patience, progress
         self.rows = [row_of(case) for case in group.cases]
         self.alive = {}
 
@@ -66,9 +61,10 @@ class Conductor:
         with contextlib.ExitStack() as stack:
             self._start(stack)
             for measure in MEASURES[self.group.cases[0].part]:
-                self._first(measure)
+                self._turn(f"first {measure}", measure)
                 for number in range(1, self.patience.rounds + 1):
-                    if not self._round(measure, number):
+                    self._turn(f"{measure}, round {number}", measure, number)
+                    if number > 1 and self.progress.is_late():
                         break
         return self.rows
 
@@ -83,43 +79,33 @@ class Conductor:
             self.alive[index] = stack.enter_context(start(case))
         for index, process in self.alive.items():
             process.send(self.group.cases[index])
-        for index, process in list(self.alive.items()):
-            self._try(index, "start", process, self.patience.start_cap)
+        for index in list(self.alive):
+            self._answer(index, "start", self.patience.start_cap)
 
-    def _first(self, measure):
+    def _turn(self, what, measure, number=0):
+        """One turn of everyone; number 0 is the first call."""
+        seconds = self.patience.turn if number else 0
         for index, process in list(self.alive.items()):
             row = self.rows[index]
-            cap = self.patience.caps[row["precision"]]
-            process.send(self.group.cases[index], measure)
-            answer = self._try(index, f"first {measure}", process, cap)
-            if answer:
-                row["first_seconds"][measure] = answer["seconds"][0]
-                self._note_peak(row, measure, answer)
-
-    def _round(self, measure, number):
-        """One turn of everyone; whether another round may follow."""
-        for index, process in list(self.alive.items()):
-            row = self.rows[index]
-            cap = self.patience.caps[row["precision"]] + self.patience.turn
-            case = self.group.cases[index]
-            process.send(case, measure, self.patience.turn)
-            what = f"{measure}, round {number}"
-            answer = self._try(index, what, process, cap)
-            if answer:
+            process.send(self.group.cases[index], measure, seconds)
+            cap = self.patience.caps[row["precision"]] + seconds
+            answer = self._answer(index, what, cap)
+            if not answer:
+                continue
+            row["peak_rss_mib"] = answer["peak_rss_mib"]
+            row["peak_rss_mib_after"][measure] = answer["peak_rss_mib"]
+            if number:
                 row["turns"][measure].append(answer["seconds"])
                 row["processor_seconds"][measure].append(answer["processor"])
-                self._note_peak(row, measure, answer)
-        return number < 2 or not self.progress.is_late()
+            else:
+                row["first_seconds"][measure] = answer["seconds"][0]
 
-    def _note_peak(self, row, measure, answer):
-        row["peak_rss_mib"] = answer["peak_rss_mib"]
-        row["peak_rss_mib_after"][measure] = answer["peak_rss_mib"]
-
-    def _try(self, index, what, process, cap):
+    def _answer(self, index, what, cap):
+        """What a process answers; None, and no more of it, where it fails."""
         row = self.rows[index]
         self.progress.begin(f"{row['subject']}, {row['title']}: {what}")
         try:
-            answer = process.receive(cap)
+            answer = self.alive[index].receive(cap)
         except (ChildEnded, TimeoutError) as ended:
             measures = list(MEASURES[row["part"]])
             unmeasured = [m for m in measures if not row["turns"][m]]
@@ -136,9 +122,8 @@ class Conductor:
     def _end(self, index, measures, reason):
         """No more of this case; the first of `measures` is to blame."""
         problems = self.rows[index]["problems"]
-        for measure in measures:
-            problems[measure] = reason
+        problems |= dict.fromkeys(measures, reason)
         if reason.startswith(">"):
-            for measure in measures[1:]:
-                problems[measure] = f"not tried: {measures[0]} {reason}"
+            said = f"not tried: {measures[0]} {reason}"
+            problems |= dict.fromkeys(measures[1:], said)
         self.alive.pop(index, None)

@@ -25,17 +25,15 @@ class Progress:
     def group(self, title):
         """Begins the next group."""
         done = sum(self.weights[: self.group_number])
-        left = self.budget - self.elapsed()
+        left, about = self.budget - self.elapsed(), "at most"
         if done:
             pace = self.elapsed() / done
-            left = pace * sum(self.weights[self.group_number :])
+            left, about = pace * sum(self.weights[self.group_number :]), "about"
         self.group_number += 1
-        print(
+        self._print(
             f"\n[{self.group_number}/{len(self.weights)}] {title} "
-            f"({self.elapsed() / 60:.0f} min gone, "
-            f"{'about' if done else 'at most'} "
-            f"{max(left, 0) / 60:.0f} min left)",
-            file=self.stream,
+            f"({self.elapsed() / 60:.0f} min gone, {about} "
+            f"{max(left, 0) / 60:.0f} min left)\n"
         )
 
     def is_late(self):
@@ -50,13 +48,11 @@ class Progress:
     def begin(self, what):
         """Names what begins."""
         minutes, seconds = divmod(int(self.elapsed()), 60)
-        print(
-            f"  {minutes:3d}:{seconds:02d}  {what} ...",
-            end=" ",
-            flush=True,
-            file=self.stream,
-        )
+        self._print(f"  {minutes:3d}:{seconds:02d}  {what} ... ")
 
     def end(self, result):
         """Completes the line that `begin` began."""
-        print(result, file=self.stream, flush=True)
+        self._print(f"{result}\n")
+
+    def _print(self, text):
+        print(text, end="", file=self.stream, flush=True)

@@ -67,14 +67,10 @@ def learning_command_line(doc, workdir, epochs):
     return parser
 
 
-def words(options):
-    """A mapping as options of a command."""
-    return [f"--{name}={value}" for name, value in options.items()]
-
-
 def learned(recipe, network, options, *more):
     """Runs a recipe; what is recorded of any run, and what it returned."""
-    command = words({"variant": network, **options, "strategy": "one"})
+    options = {"variant": network, **options, "strategy": "one"}
+    command = [f"--{name}={value}" for name, value in options.items()]
     command += more
     begin = time.perf_counter()
     found = recipe.main(command)

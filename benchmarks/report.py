@@ -113,28 +113,21 @@ def _verdict(target, rows, ours):
     return f"{ratio:.2f} ×", "yes" if reached else "no"
 
 
-def _cap_of_first_call(row, measure):
-    """Seconds after which the first call was stopped, or None."""
-    problem = row["problems"].get(measure, "")
-    if measure in row["first_seconds"] or not problem.startswith("> "):
-        return None
-    return float(problem.split()[1])
-
-
 def _unmeasured(target, ours, other):
     """What to say where there is no ratio.
 
     A rival that was stopped in its first call bounds that call's ratio.
     """
-    first = ours["first_seconds"].get(target.measure)
-    cap = _cap_of_first_call(other, target.measure) if other else None
-    if first and cap:
-        least = cap / first
+    measure = target.measure
+    first = ours["first_seconds"].get(measure)
+    problem = other["problems"].get(measure, "") if other else ""
+    in_first = other and measure not in other["first_seconds"]
+    if first and in_first and problem.startswith("> "):
+        least = float(problem.split()[1]) / first
         reached = "yes" if least >= target.bound else "not comparable"
         return f"> {least:.2f} × at the first call", reached
     for row in (ours, other):
-        problem = row and row["problems"].get(target.measure)
-        if problem:
+        if row and (problem := row["problems"].get(measure)):
             return f"{row['title']} {problem}", "not comparable"
     return "not measured", "not comparable"
 

@@ -57,28 +57,27 @@ SUITE = plan.Suite(
 )
 
 
+# The options that choose cases, and the fields by which they do.
+FILTERS = {
+    "parts": "part",
+    "subjects": "subject",
+    "precisions": "precision",
+    "contenders": "contender",
+    "devices": "device",
+    "batches": "batch",
+    "onednn": "onednn",
+}
+
+
 def parser_of(suite):
     """The command line of a suite."""
     parser = command_line(suite.doc)
-    mappings = (*suite.full, *suite.smoke)
-    parts = list(dict.fromkeys(mapping["part"] for mapping in mappings))
-    batches = sorted({m["batch"] for m in mappings if "batch" in m})
-    contenders = [
-        name
-        for name, contender in plan.CONTENDERS.items()
-        if contender.modules.keys() & set(parts)
-    ]
-    for name, known in {
-        "parts": parts,
-        "subjects": None,
-        "precisions": plan.PRECISIONS,
-        "contenders": contenders,
-        "devices": suite.devices,
-        "batches": batches,
-        "onednn": sorted({m.get("onednn", "1") for m in mappings}),
-    }.items():
-        kind = int if name == "batches" else str
-        options = {"nargs": "+", "choices": known, "type": kind}
+    mappings, devices = suite.full + suite.smoke, {"device": suite.devices}
+    groups = plan.groups(mappings, 1, devices)
+    cases = [case for group in groups for case in group.cases]
+    for name, field in FILTERS.items():
+        known = list(dict.fromkeys(getattr(case, field) for case in cases))
+        options = {"nargs": "+", "choices": known, "type": type(known[0])}
         parser.add_argument(f"--{name}", help="only these", **options)
     parser.add_argument(
         "--minutes",
@@ -96,23 +95,16 @@ def parser_of(suite):
     return parser
 
 
-def _chosen(options, problem):
-    fields = ("part", "subject", "precision", "contender")
-    chosen = {field: getattr(options, f"{field}s") for field in fields}
-    chosen |= {"batch": options.batches, "onednn": options.onednn}
-    chosen["device"] = options.devices or ["cpu"] + ["gpu"] * (problem is None)
-    return chosen
-
-
 def measure(suite, options):
     """Runs what `options` choose and returns what is recorded of it."""
     patience = plan.SMOKE if options.smoke else suite.patience
     if options.rounds:
         patience = dataclasses.replace(patience, rounds=options.rounds)
-    has_gpu = "gpu" in suite.devices
-    problem = machine.gpu_problem() if has_gpu else "not for this"
     mappings = suite.smoke if options.smoke else suite.full
-    chosen = _chosen(options, problem)
+    chosen = {field: getattr(options, n) for n, field in FILTERS.items()}
+    problem = machine.gpu_problem() if "gpu" in suite.devices else None
+    if not options.devices:
+        chosen["device"] = suite.devices[: 1 if problem else None]
     groups = plan.groups(mappings, options.threads, chosen)
     if not groups:
         sys.exit("Nothing to measure: no case fits all the options")
@@ -124,7 +116,7 @@ def measure(suite, options):
         "rounds": patience.rounds,
         "seconds_a_turn": patience.turn,
         "minutes": round(progress.elapsed() / 60, 1),
-        **({"gpu_problem": problem} if has_gpu else {}),
+        "gpu_problem": problem,
         "rows": rows,
         "targets": report.verdicts(rows),
     }

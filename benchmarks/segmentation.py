@@ -20,9 +20,11 @@ import statistics
 from benchmarks import run
 from benchmarks.plan import Patience, Suite
 from benchmarks.report import steady, tables
+from keras_pyconv.architectures import make_segmenter
+from keras_pyconv.complexity import complexity
 from keras_pyconv.complexity.grid import grid
 
-HEADS = {"pyconv": "PyConvSegNet", "ppm": "PSPNet", "aspp": "DeepLabv3"}
+HEADS = ("pyconv", "ppm", "aspp")  # of PyConvSegNet, PSPNet, DeepLabv3
 
 
 def _mappings(backbone, side):
@@ -40,37 +42,30 @@ SUITE = Suite(
 )
 
 
-def _seconds(rows, part):
-    """Our medians of a part by subject."""
+def _seconds(rows, part, measure):
+    """Our medians of a part by subject, of those that were measured."""
     return {
         row["subject"]: statistics.median(steady(row, measure))
         for row in rows
         if (row["part"], row["contender"]) == (part, "ours")
-        for measure, turns in row["turns"].items()
-        if turns
+        and row["turns"][measure]
     }
 
 
 def table(rows):
     """What our networks cost, with ratios to the first, as Markdown."""
-    from keras_pyconv.architectures import make_segmenter
-    from keras_pyconv.complexity import complexity
-
-    crops, images = _seconds(rows, "crop"), _seconds(rows, "image")
-    sides = {row["subject"]: row["side"] for row in rows}
+    crops = _seconds(rows, "crop", "inference")
+    images, side = _seconds(rows, "image", "protocol"), rows[0]["side"]
     lines = []
     for subject in crops:
-        backbone, head = subject.split(" with ")
-        shape = (sides[subject], sides[subject], 3)
-        cost = complexity(
-            make_segmenter(backbone, head), shape, auxiliary=False
-        )
-        cells = [f"{cost.parameters / 1e6:.2f}"]
+        record = make_segmenter(*subject.split(" with "))
+        cost = complexity(record, (side, side, 3), auxiliary=False)
+        cells = [subject, f"{cost.parameters / 1e6:.2f}"]
         cells.append(f"{cost.multiply_adds / 1e9:.1f}")
         for seconds in (crops, images):
             own, first = seconds.get(subject), next(iter(seconds.values()), 0)
             cells += [f"{own:.2f}", f"{own / first:.2f} ×"] if own else ["", ""]
-        lines.append([HEADS[head], *cells])
+        lines.append(cells)
     header = ["network", "parameters, M", "multiply-adds, G"]
     header += ["crop, s", "of the first's", "image, s", "of the first's"]
     return grid(header, lines, "markdown", words=("network",))

@@ -20,7 +20,6 @@ import numpy as np
 from benchmarks.records import (
     learning_command_line,
     record_path,
-    words,
     write_record,
 )
 from keras_pyconv.complexity import complexity
@@ -32,21 +31,20 @@ NETWORKS = {
     "aspp": "DeepLabv3",
     "conv": "baseline",
 }
+SIDE = 64
 OPTIONS = {
-    "head-width": 64,
-    "side": 64,
-    "batch-size": 16,
-    "epochs": 5,
-    "label-rule": "from_one",
-    "rate": 0.1,
-    "head-rate": 1,
-    "turn": 5,
-    "strategy": "one",
+    "head_rate": 1.0,
+    "network": {"head_width": 64},
+    "data": {"side": SIDE, "label_rule": "from_one", "flip": False},
+    "data.turn": 5.0,
+    "data.scales": (0.75, 1.33),
+    "optimizer.rate": 0.1,
+    "training": {"batch_size": 16, "epochs": 5},
+    "run.strategy": "one",
 }
-SCALES = ("0.75", "1.33")
 CLASSES = 10
 PICTURES = {
-    "image_size": 64,
+    "image_size": SIDE,
     "train_examples": 3000,
     "test_examples": 500,
     "smallest": 0.15,
@@ -76,25 +74,19 @@ def small_backbone():
     )
 
 
-def settings_of(command):
-    """Those of the recipe, with the small backbone."""
-    from recipes import command_line, segment_ade20k
-
-    settings = command_line.parse("", segment_ade20k.SETTINGS, command)
-    network = dataclasses.replace(settings.network, backbone=small_backbone())
-    return dataclasses.replace(settings, network=network)
-
-
 def train(head, data, workdir, epochs):
     """The settings, the trained model and the figures of its epochs."""
     from recipes import segment_ade20k
+    from recipes.settings import override
 
-    options = {**OPTIONS, "head": head, "data": data.info.full_name}
-    options |= {"workdir": workdir / head, "epochs": epochs}
-    command = [*words(options), "--no-flip", "--scales", *SCALES]
-    settings = settings_of(command)
-    settings = dataclasses.replace(
-        settings, data=dataclasses.replace(settings.data, source=data)
+    own = {"network.head": head, "run.workdir": workdir / head}
+    own["training.epochs"] = epochs
+    settings = override(segment_ade20k.SETTINGS, OPTIONS, own)
+    replace = dataclasses.replace
+    settings = replace(
+        settings,
+        network=replace(settings.network, backbone=small_backbone()),
+        data=replace(settings.data, source=data),
     )
     return settings, *segment_ade20k.train(settings)
 
@@ -111,9 +103,7 @@ def by_size(model, examples):
     """Mean IoU of the ten digits, by size and of all; the label maps."""
     from keras_pyconv.tasks import segmentation
 
-    protocol = segmentation.Protocol(
-        window=OPTIONS["side"], base_size=None, flip=False
-    )
+    protocol = segmentation.Protocol(window=SIDE, base_size=None, flip=False)
     windows = segmentation.SlidingWindows(model, protocol)
     matrices = np.zeros((len(SIZES), CLASSES, CLASSES), "int64")
     found = []
@@ -169,9 +159,8 @@ def measure(head, data, examples, workdir, epochs):
     from recipes import networks
 
     settings, model, history = train(head, data, workdir, epochs)
-    shape = (OPTIONS["side"], OPTIONS["side"], 3)
     record = networks.segmenter(settings.network)
-    cost = complexity(record, shape, CLASSES, auxiliary=False)
+    cost = complexity(record, (SIDE, SIDE, 3), CLASSES, auxiliary=False)
     figures, found = by_size(model, examples)
     row = {
         "network": NETWORKS[head],
@@ -186,7 +175,8 @@ def measure(head, data, examples, workdir, epochs):
 def main(arguments=None):
     """Entry point; returns the record."""
     workdir = "runs/segmentation_learning"
-    parser = learning_command_line(__doc__, workdir, OPTIONS["epochs"])
+    epochs = OPTIONS["training"]["epochs"]
+    parser = learning_command_line(__doc__, workdir, epochs)
     parser.add_argument("--heads", nargs="+", default=list(NETWORKS))
     options = parser.parse_args(arguments)
     from keras_pyconv.datasets import prepare_digits_in_photos

@@ -17,14 +17,15 @@ good answer is compared with what the export said before, in a clean process.
 
 import argparse
 import collections
+import contextlib
 import dataclasses
-import http.client
 import itertools
 import json
 import pathlib
 import random
 import threading
 import time
+from http.client import HTTPConnection
 
 import numpy as np
 
@@ -83,11 +84,11 @@ class Load:
     until: float = 0.0
     events: list = dataclasses.field(default_factory=list)
 
-    def client(self, protocol, **options):
+    def client(self, protocol):
         """A client of the protocol."""
         given = {"server": "127.0.0.1", "model": MODEL, "version": None}
         given |= {"port": getattr(self.server, protocol), "timeout": 60}
-        return KINDS[protocol](argparse.Namespace(**{**given, **options}))
+        return KINDS[protocol](argparse.Namespace(**given))
 
     def is_right(self, answer, index):
         """Whether an image has the answer that it had."""
@@ -108,8 +109,8 @@ def _good(load, client, draw):
     load.events.append(("right" if right else "wrong", seconds, said))
 
 
-def _broken_image(load, client, draw):
-    """One cut short between two good ones, which keep their answers."""
+def _keeps_good_answers(load, client, draw):
+    """An image cut short between two good ones."""
     index = draw.randrange(IMAGES)
     good = load.files[index]
     first, broken, last = client.ask([good, good[: len(good) // 3], good])
@@ -117,51 +118,40 @@ def _broken_image(load, client, draw):
     return kept and bool(broken.problem)
 
 
-def _unknown(**options):
+def _knows_none(load, client, draw, **options):
     """A request for a model or a version that is not there."""
-
-    def ask(load, client, draw):
-        protocol = next(name for name, k in KINDS.items() if type(client) is k)
-        try:
-            load.client(protocol, **options).ask(load.files[:1])
-        except serve_client.ServerError:
-            return True
-        return False
-
-    return ask
+    options = {**vars(client.options), **options}
+    try:
+        type(client)(argparse.Namespace(**options)).ask(load.files[:1])
+    except serve_client.ServerError:
+        return True
+    return False
 
 
-def _refused(body):
+def _refuses(load, client, draw, body):
     """A request whose body is none."""
-
-    def ask(load, client, draw):
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", load.server.rest, timeout=60
-        )
-        try:
-            connection.request("POST", f"/v1/models/{MODEL}:predict", body)
-            reply = connection.getresponse()
-            return reply.status == 400 and "error" in json.loads(reply.read())
-        finally:
-            connection.close()
-
-    return ask
+    where = "127.0.0.1", load.server.rest
+    with contextlib.closing(HTTPConnection(*where, timeout=60)) as connection:
+        connection.request("POST", f"/v1/models/{MODEL}:predict", body)
+        reply = connection.getresponse()
+        return reply.status == 400 and "error" in json.loads(reply.read())
 
 
 MISTAKES = {
-    "broken picture": _broken_image,
-    "unknown model": _unknown(model="absent"),
-    "unknown version": _unknown(version=99),
-    "no JSON": _refused(b"{this is no JSON"),
-    "wrong shape": _refused(b'{"instances": [[1.0, 2.0]]}'),
+    "broken picture": (_keeps_good_answers, {}),
+    "unknown model": (_knows_none, {"model": "absent"}),
+    "unknown version": (_knows_none, {"version": 99}),
+    "no JSON": (_refuses, {"body": b"{this is no JSON"}),
+    "wrong shape": (_refuses, {"body": b'{"instances": [[1.0, 2.0]]}'}),
 }
 
 
 def _bad(load, client, draw):
     """One broken request: it must fail alone and be told why."""
     name = draw.choice(sorted(MISTAKES))
-    refused = MISTAKES[name](load, client, draw)
-    went = "as it should" if refused else "wrong"
+    ask, options = MISTAKES[name]
+    went = ask(load, client, draw, **options)
+    went = "as it should" if went else "wrong"
     load.events.append((f"{name}: {went}", None, None))
 
 

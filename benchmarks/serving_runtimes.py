@@ -80,7 +80,7 @@ def _torch(case, images):
 
     from benchmarks import torch_networks
 
-    torch_networks.device_of(case)
+    torch.set_num_threads(case.threads)
     torch._inductor.config.freezing = True
     torch.manual_seed(1)
     model = torch_networks.torch_network(case.subject).eval()

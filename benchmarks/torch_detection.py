@@ -10,7 +10,6 @@ from benchmarks.drawn import drawn_outputs
 from benchmarks.plan import CLASSES
 from benchmarks.torch_networks import (
     channels_last,
-    device_of,
     torch_detector,
     without_keras,
 )
@@ -46,30 +45,22 @@ def suppress(boxes, scores):
 
 def decode(default_boxes, offsets, logits):
     """Detections of a batch: boxes, labels and scores of each image."""
-    all_boxes = decode_boxes(default_boxes, offsets)
-    all_scores = logits.softmax(-1)
-    answers = []
-    for boxes, scores in zip(all_boxes, all_scores):
-        found = []
-        for label in range(1, scores.shape[1]):
-            chosen = (scores[:, label] > SCORE).nonzero()[:, 0]
-            if len(chosen):
-                kept = suppress(boxes[chosen], scores[chosen, label])
-                chosen = chosen[kept]
-                found.append(
-                    (
-                        boxes[chosen],
-                        torch.full((len(chosen),), label - 1),
-                        scores[chosen, label],
-                    )
-                )
-        if not found:
-            answers.append((boxes[:0], scores[:0, 0].long(), scores[:0, 0]))
-            continue
-        joined = [torch.cat(part) for part in zip(*found)]
-        best = joined[2].argsort(descending=True)[:DETECTIONS]
-        answers.append(tuple(part[best] for part in joined))
-    return answers
+    pairs = zip(decode_boxes(default_boxes, offsets), logits.softmax(-1))
+    return [_decode_one(boxes, scores) for boxes, scores in pairs]
+
+
+def _decode_one(boxes, scores):
+    found = [(boxes[:0], scores[:0, 0].long(), scores[:0, 0])]
+    for label in range(1, scores.shape[1]):
+        chosen = (scores[:, label] > SCORE).nonzero()[:, 0]
+        if len(chosen):
+            kept = suppress(boxes[chosen], scores[chosen, label])
+            chosen = chosen[kept]
+            labels = torch.full((len(chosen),), label - 1)
+            found.append((boxes[chosen], labels, scores[chosen, label]))
+    joined = [torch.cat(part) for part in zip(*found)]
+    best = joined[2].argsort(descending=True)[:DETECTIONS]
+    return tuple(part[best] for part in joined)
 
 
 def _torchvision_step(images):
@@ -85,8 +76,6 @@ def _torchvision_step(images):
 
 def steps(case):
     """The network, and ours' decoding of drawn outputs, by name."""
-    device_of(case)
-    torch.manual_seed(1)
     images = channels_last(torch.randn(case.batch, 3, case.side, case.side))
     if case.contender == "torchvision":
         found = {"inference": _torchvision_step(images)}

@@ -15,7 +15,7 @@ import types
 import torch
 from torch import nn
 
-from benchmarks.plan import CLASSES
+from benchmarks.plan import CLASSES, LAYER_CHANNELS, LAYERS
 
 _FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
@@ -68,13 +68,6 @@ def channels_last(tensor_or_module, rank=2):
     return tensor_or_module.to(memory_format=_FORMATS[rank + 2])
 
 
-def device_of(case):
-    """The torch device of a case, threads and autotuning set."""
-    torch.set_num_threads(case.threads)
-    torch.backends.cudnn.benchmark = True
-    return "cuda" if case.device == "gpu" else "cpu"
-
-
 def finish(device):
     """Waits for work that was only queued."""
     if device == "cuda":
@@ -99,10 +92,7 @@ def _setting(case):
     return model, (case.side, case.side), 2
 
 
-def steps(case):
-    """One inference and, of classifiers, one training step, by name."""
-    device = device_of(case)
-    torch.manual_seed(1)
+def _classifier_steps(case, device):
     model, sizes, rank = _setting(case)
     model = channels_last(model.to(device), rank)
     optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
@@ -126,3 +116,52 @@ def steps(case):
         finish(device)
 
     return {"inference": inference, "training": training}
+
+
+def _level(net, x, filters, kernels, groups):
+    """A layer of the video network, as a description."""
+    return net.conv(x, filters, kernels, groups, name="layer")
+
+
+def _layer_steps(case, device):
+    """The layer of `plan.LAYERS` forward, and forward with all gradients."""
+    kernels, groups, filters = zip(*LAYERS[case.subject])
+    make = without_keras("parity.modules").torch_module
+    size = {"rank": 3, "channels": LAYER_CHANNELS}
+    module = make(_level, filters, kernels, groups, **size)
+    module = channels_last(module.to(device), 3)
+    shape = (case.batch, LAYER_CHANNELS, case.frames, case.side, case.side)
+    inputs = channels_last(torch.randn(shape, device=device), 3)
+    inputs.requires_grad_()
+
+    def layer():
+        with precision_of(case, device):
+            return module(inputs)
+
+    slopes = torch.randn_like(layer())
+
+    def forward():
+        with torch.inference_mode():
+            layer()
+        finish(device)
+
+    def gradients():
+        module.zero_grad()
+        inputs.grad = None
+        layer().backward(slopes)
+        finish(device)
+
+    return {"forward": forward, "gradients": gradients}
+
+
+def steps(case):
+    """The steps of a case by measure, for `benchmarks.worker`."""
+    torch.set_num_threads(case.threads)
+    torch.backends.cudnn.benchmark = True
+    torch.manual_seed(1)
+    if case.part == "detection":
+        from benchmarks import torch_detection
+
+        return torch_detection.steps(case)
+    make = _layer_steps if case.part == "video" else _classifier_steps
+    return make(case, "cuda" if case.device == "gpu" else "cpu")

@@ -45,11 +45,9 @@ def _model(name):
 
     shape = (SIDE, SIDE, 3)
     if name == "dense":
-        layers = [
-            keras.layers.Flatten(),
-            keras.layers.Dense(CLASSES, "softmax"),
-        ]
-        model = keras.Sequential([keras.Input(shape), *layers])
+        dense = keras.layers.Dense(CLASSES, "softmax")
+        layers = [keras.Input(shape), keras.layers.Flatten(), dense]
+        model = keras.Sequential(layers)
     else:
         model = keras_pyconv.build_classifier(
             name, classes=CLASSES, input_shape=shape

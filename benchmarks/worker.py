@@ -13,7 +13,7 @@ _PEAK_UNIT = 1024 ** (2 if sys.platform == "darwin" else 1)
 
 @functools.cache
 def _steps(case):
-    module = CONTENDERS[case.contender].modules[case.part]
+    module = CONTENDERS[case.contender].module(case.part)
     return importlib.import_module(module).steps(case)
 
 

@@ -87,4 +87,4 @@ def test_the_commands_measure_and_write_records(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "SSDResNetMini, PyTorch, channels last: " in printed
     assert " with decoding, " in printed
-    assert (tmp_path / "PyConvSSD.png").stat().st_size > 1000
+    assert (tmp_path / "detections.png").stat().st_size > 1000

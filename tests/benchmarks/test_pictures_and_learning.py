@@ -31,7 +31,7 @@ def test_the_rival_in_pytorch_crops_by_the_same_rule(folder):
     picture, label = rival[1]
     assert picture.shape == (3, 224, 224) and label == 1
     assert -2.2 < picture.min() < picture.max() < 2.7
-    boxes = np.array([rival._box(375, 500, torch) for _ in range(200)])
+    boxes = np.array([rival.box(375, 500, torch) for _ in range(200)])
     left, top, right, bottom = boxes.T
     assert left.min() >= 0 and right.max() <= 500
     assert top.min() >= 0 and bottom.max() <= 375
