@@ -69,6 +69,7 @@ from keras_pyconv.models import (
     replacement_report,
 )
 from keras_pyconv.neighbours import keras_cv_backbone
+from keras_pyconv.placement import level_devices
 from keras_pyconv.tasks import (
     classify,
     detect,
@@ -138,6 +139,7 @@ __all__ = [
     "features",
     "inflate",
     "keras_cv_backbone",
+    "level_devices",
     "native_groups",
     "ops",
     "recognize",

@@ -21,6 +21,7 @@ ORDER = [
     "reading",
     "writing",
     "arguments",
+    "placement",
     "provenance",
     "children",
     "progress",

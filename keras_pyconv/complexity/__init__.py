@@ -13,6 +13,12 @@ from keras_pyconv.complexity.counter import (
     LevelCost,
     PartCost,
 )
+from keras_pyconv.complexity.crossing import (
+    CROSSING_RULE,
+    Crossing,
+    crossing,
+    crossing_table,
+)
 from keras_pyconv.complexity.network import (
     COUNTING_RULE,
     Complexity,
@@ -23,15 +29,19 @@ from keras_pyconv.renamed import former
 
 __all__ = [
     "COUNTING_RULE",
+    "CROSSING_RULE",
     "Complexity",
     "Cost",
     "Counter",
+    "Crossing",
     "LayerCost",
     "LevelCost",
     "PRINTED",
     "PartCost",
     "complexity",
     "conv_cost",
+    "crossing",
+    "crossing_table",
     "networks_table",
     "pyconv_cost",
 ]

@@ -3,6 +3,7 @@
 import argparse
 
 from keras_pyconv.architectures import ARCHITECTURES
+from keras_pyconv.complexity.crossing import CROSSING_RULE, crossing_table
 from keras_pyconv.complexity.grid import STYLES
 from keras_pyconv.complexity.network import (
     COUNTING_RULE,
@@ -37,6 +38,20 @@ def main(argv=None):
         action="store_true",
         help="each network by part and by level of its pyramids",
     )
+    parser.add_argument(
+        "--devices",
+        type=int,
+        metavar="N",
+        help="what crosses between so many, if `level_devices` divides each "
+        "network among them",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        default=1,
+        metavar="N",
+        help="examples a step, for --devices (default: %(default)s)",
+    )
     options = parser.parse_args(argv)
     try:
         print(_report(options))
@@ -46,6 +61,13 @@ def main(argv=None):
 
 def _report(options):
     names, size = options.names or list(ARCHITECTURES), options.input_size
+    if options.devices is not None:
+        given = {"devices": options.devices, "batch_size": options.batch_size}
+        tables = [
+            crossing_table(complexity(name, size), options.format, **given)
+            for name in names
+        ]
+        return "\n\n".join([*tables, CROSSING_RULE])
     if not options.levels:
         tables = [networks_table(names, size, options.format)]
     else:

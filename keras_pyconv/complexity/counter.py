@@ -51,7 +51,7 @@ class LayerCost(Counted):
 
     `output_shape` is without the batch, channels last. `levels` is empty but
     for convolutions whose filters are given level by level. `variables` are
-    names and shapes, as in Keras.
+    names and shapes, as in Keras. `input_shape` is known of convolutions.
     """
 
     name: str
@@ -59,6 +59,7 @@ class LayerCost(Counted):
     cost: Cost = Cost()
     levels: tuple[LevelCost, ...] = ()
     variables: tuple[tuple[str, Shape], ...] = ()
+    input_shape: Shape = ()
 
     # Of the output.
     channels = property(lambda self: self.output_shape[-1])
@@ -113,8 +114,8 @@ class Counter(Net):
         self.input = LayerCost("input", tuple(shape))
         self.layers, self.parts, self._counted = [], [], 0
 
-    def _note(self, name, shape, cost=Cost(), levels=(), variables=()):
-        layer = LayerCost(name, tuple(shape), cost, levels, variables)
+    def _note(self, name, shape, *counted, **more):
+        layer = LayerCost(name, tuple(shape), *counted, **more)
         self.layers.append(layer)
         return layer
 
@@ -156,7 +157,8 @@ class Counter(Net):
         variables += [("bias", shape[-1:])] * use_bias
         cost = sum((level.cost for level in levels), Cost())
         listed = tuple(levels) if isinstance(filters, tuple) else ()
-        return self._note(name, shape, cost, listed, tuple(variables))
+        figures = cost, listed, tuple(variables), x.output_shape
+        return self._note(name, shape, *figures)
 
     def norm(self, x, *, name, epsilon=1e-5, start=1.0):
         cost = batch_norm_cost(x.channels, prod(x.sizes))

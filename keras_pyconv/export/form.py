@@ -13,7 +13,7 @@ nowhere else, is folded; everything else is copied as it is.
 import keras
 import numpy as np
 
-from keras_pyconv import arguments, renamed
+from keras_pyconv import arguments, placement, renamed
 from keras_pyconv.export.inspect import inspect
 from keras_pyconv.layers.normalization import (
     FusedBatchNormalization,
@@ -185,7 +185,8 @@ class _Former(Copier):
 def _copied(seen, target, pairs=(), types=()):
     """The copy of a model with its weights, read again."""
     former = _Former(pairs, target, types)
-    form = former.copy(seen.model)
+    with placement.undivided():
+        form = former.copy(seen.model)
     for layer, copy in former.pairs():
         if id(layer) in former.norms:
             _copy_folded(layer, former.norms[id(layer)], copy)

@@ -7,9 +7,12 @@ symmetric, `kernel // 2 * dilation` on both sides: at stride 2 Keras pads
 otherwise.
 """
 
+import math
+
 import keras
 from keras import ops
 
+from keras_pyconv import placement
 from keras_pyconv.arguments import flag, of_keras, one_of, plain, told_options
 from keras_pyconv.layers import levels
 from keras_pyconv.layers.checked import CheckedCall, checked_format
@@ -102,6 +105,10 @@ class PyConvND(CheckedCall, Targeted, keras.layers.Layer):
         self.levels = None
         self.kernels = None
         self.bias = None
+        self.devices = None
+        self._among = placement.current()
+        # Of which XLA knows one.
+        self.supports_jit = self._among is None
 
     @property
     def _channel_axis(self):
@@ -128,16 +135,12 @@ class PyConvND(CheckedCall, Targeted, keras.layers.Layer):
             channels, self._kernels, self._filters, self._groups
         )
         self.compute_output_shape(input_shape)
-        self.kernels = [
-            self.add_weight(
-                name=f"kernel_{index + 1}",
-                shape=(*kernel_size, channels // groups, filters),
-                initializer=_level_initializer(self.kernel_initializer, index),
-                regularizer=self.kernel_regularizer,
-                constraint=self.kernel_constraint,
-            )
-            for index, (kernel_size, filters, groups) in enumerate(self.levels)
+        shapes = [
+            (*level.kernel_size, channels // level.groups, level.filters)
+            for level in self.levels
         ]
+        self.devices = self._allotted(shapes)
+        self.kernels = [self._add_kernel(*pair) for pair in enumerate(shapes)]
         if self.use_bias:
             self.bias = self.add_weight(
                 name="bias",
@@ -150,12 +153,40 @@ class PyConvND(CheckedCall, Targeted, keras.layers.Layer):
             ndim=self.rank + 2, axes={self._channel_axis: channels}
         )
 
+    def _allotted(self, shapes):
+        """The device of each level, or None."""
+        if self._among is None or len(shapes) == 1:
+            return None
+        placement.check_free()
+        costs = [math.prod(shape) for shape in shapes]
+        places = placement.allotted(costs, len(self._among))
+        return tuple(self._among[place] for place in places)
+
+    def _add_kernel(self, index, shape):
+        with self._on_device_of(index):
+            return self.add_weight(
+                name=f"kernel_{index + 1}",
+                shape=shape,
+                initializer=_level_initializer(self.kernel_initializer, index),
+                regularizer=self.kernel_regularizer,
+                constraint=self.kernel_constraint,
+            )
+
+    def _on_device_of(self, index):
+        return placement.on(self.devices and self.devices[index])
+
+    def _kernel(self, index):
+        with self._on_device_of(index):
+            return ops.convert_to_tensor(self.kernels[index])
+
     def call(self, inputs):
+        if self.devices:
+            placement.check_free()
         # Integers, such as the pixels of an image, are not cast by Keras.
         inputs = ops.cast(inputs, self.compute_dtype)
         outputs = pyramid_conv(
             inputs,
-            [ops.convert_to_tensor(kernel) for kernel in self.kernels],
+            [self._kernel(index) for index in range(len(self.kernels))],
             groups=[level.groups for level in self.levels],
             bias=self.bias,
             strides=self.strides,
@@ -164,6 +195,7 @@ class PyConvND(CheckedCall, Targeted, keras.layers.Layer):
             data_format=self.data_format,
             way=self.way,
             target=self.target,
+            devices=self.devices,
         )
         return activated(self.activation, outputs)
 
@@ -328,6 +360,8 @@ class PyConv(PyConvND):
         levels: `(kernel_size, filters, groups)` of every level, once built.
         kernels: The kernel of every level, once built.
         bias: The bias, or `None`.
+        devices: The device of every level, once built, of a layer that was
+            made in a `keras_pyconv.level_devices` scope; or `None`.
 
     Example:
 

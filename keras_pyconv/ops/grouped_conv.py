@@ -32,6 +32,7 @@ from keras_pyconv.ops.fold import Convolution, remember
 from keras_pyconv.ops.graph import on_tensorflow
 from keras_pyconv.ops.target import TARGETS
 from keras_pyconv.ops.uncut import never_empty
+from keras_pyconv.placement import compute_on, named
 
 _ENVIRONMENT = "KERAS_PYCONV_CONV"
 _forced_way: str | None = None
@@ -172,31 +173,49 @@ def _keras_convolve(inputs, kernels, bias, levels, data_format):
     return outputs + keras.ops.reshape(bias, shape)
 
 
-def _convolve(inputs, kernels, bias, levels, way, target):
+def _maps(convolve, inputs, kernels, levels, devices):
+    """What `convolve` makes of each level, on its device if it has one."""
+    if devices is None:
+        return [convolve(inputs, *pair) for pair in zip(kernels, levels)]
+    maps = {}
+    for device in dict.fromkeys(devices):
+        mine = [n for n, other in enumerate(devices) if other == device]
+
+        def part(inputs, *kernels, mine=mine):
+            pairs = zip(kernels, (levels[n] for n in mine))
+            return [convolve(inputs, *pair) for pair in pairs]
+
+        own = [kernels[n] for n in mine]
+        maps |= zip(mine, compute_on(device, part, inputs, *own))
+    return [maps[n] for n in range(len(levels))]
+
+
+def _convolve(inputs, kernels, bias, levels, way, target, devices):
     """The levels side by side, channels last, in the dtype of `inputs`.
 
-    The result carries how it was made, for a normalization to be folded.
+    The result carries how it was made, for a normalization to be folded;
+    which would move kernels between devices, where there are several.
     """
 
+    def convolve(inputs, kernel, level):
+        return Convolver(target).convolve(
+            way,
+            _inner(inputs, level.margins, False),
+            tf.cast(kernel, inputs.dtype),
+            level.window,
+            level.groups,
+        )
+
     def compute(kernels, bias):
-        convolver = Convolver(target)
-        maps = [
-            convolver.convolve(
-                way,
-                _inner(inputs, level.margins, False),
-                tf.cast(kernel, inputs.dtype),
-                level.window,
-                level.groups,
-            )
-            for kernel, level in zip(kernels, levels)
-        ]
+        maps = _maps(convolve, inputs, kernels, levels, devices)
         outputs = tf.concat(maps, -1) if maps[1:] else maps[0]
         if bias is None:
             return outputs
         return tf.nn.bias_add(outputs, tf.cast(bias, inputs.dtype))
 
     outputs = compute(kernels, bias)
-    return remember(outputs, Convolution(kernels, bias, compute))
+    how = None if devices else Convolution(kernels, bias, compute)
+    return remember(outputs, how)
 
 
 def set_way(name: str | None) -> None:
@@ -264,6 +283,7 @@ def pyramid_conv(
     data_format="channels_last",
     way=None,
     target="here",
+    devices=None,
 ):
     """The levels of a pyramidal convolution, concatenated on the channels.
 
@@ -288,6 +308,8 @@ def pyramid_conv(
             runtimes, which convolve images alone, the latter without padding
             by themselves. But `"here"`, whoever builds a graph of unknown
             batch takes care of empty ones.
+        devices: A device a level that computes it and its gradients, such as
+            `("GPU:0", "GPU:1")`, or None. On TensorFlow alone.
 
     Output shape:
         That of `grouped_conv` with the filters of all levels for channels.
@@ -313,17 +335,22 @@ def pyramid_conv(
     for kernel, count in zip(kernels, groups):
         _check_groups(inputs.shape[1 if first else -1], kernel, count)
         _check_dtypes(inputs, kernel)
+    if devices is not None:
+        devices = named(devices, len(kernels))
     if not on_tensorflow():
         return _keras_convolve(inputs, kernels, bias, levels, data_format)
     target = TARGETS[target]
+    how = levels, way, target, devices
 
     def convolve(inputs):
         if not first:
-            return _convolve(inputs, kernels, bias, levels, way, target)
+            return _convolve(
+                inputs, kernels, bias, levels, way, target, devices
+            )
         # A CPU convolves channels last alone.
         last = len(inputs.shape) - 1
         x = tf.transpose(inputs, (0, *range(2, last + 1), 1))
-        outputs = _convolve(x, kernels, bias, levels, way, target)
+        outputs = _convolve(x, kernels, bias, *how)
         return tf.transpose(outputs, (0, last, *range(1, last)))
 
     return never_empty(convolve, inputs, target, widen=True)

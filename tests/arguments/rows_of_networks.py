@@ -375,6 +375,12 @@ _convolve(
     groups=kind((1, 1), [1, 1], accepts=lambda v: _is_counts(v, 2)),
 )
 row(
+    "level_devices",
+    # A process of tests has one device.
+    devices=kind(wrong=(["CPU:0"], ["CPU:0", "CPU:9"], ["CPU:0", "cpu:0"])),
+    options={"works": False},
+)
+row(
     "ops.set_way",
     name=choice(*WAYS, optional=True),
     options={"undo": lambda: keras_pyconv.ops.set_way(None)},
@@ -652,6 +658,30 @@ row(
     levels=FLAG,
     options={"owner": lambda: keras_pyconv.complexity.complexity("ResNetMini")},
 )
+_DIVIDED = {
+    "devices": kind(2, 3, accepts=lambda v: is_count(v) and v > 1),
+    "batch_size": COUNT,
+    "number_bytes": choice(2, 4, 8),
+}
+row(
+    "complexity.crossing",
+    layers=kind(
+        Value(
+            "layers",
+            lambda: keras_pyconv.complexity.complexity("ResNetMini").layers,
+        ),
+        accepts=lambda v: isinstance(v, (list, tuple)) and not v,
+    ),
+    **_DIVIDED,
+)
+row(
+    "complexity.crossing_table",
+    count=kind(
+        Value("count", lambda: keras_pyconv.complexity.complexity("ResNetMini"))
+    ),
+    style=choice("text", "markdown"),
+    more=_DIVIDED,
+)
 row(
     "complexity.Counter",
     shape=kind((8, 8, 3), (4, 8, 8, 3), accepts=_is_counts),
@@ -661,6 +691,7 @@ leave_out(
     "architectures.Head",
     "complexity.Complexity",
     "complexity.Cost",
+    "complexity.Crossing",
     "complexity.LayerCost",
     "complexity.LevelCost",
     "complexity.PartCost",

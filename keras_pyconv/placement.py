@@ -1,0 +1,154 @@
+"""Levels of a pyramid on several devices (paper, section 3, "Efficiency").
+
+The rule that layers and `keras_pyconv.complexity` share, and the scope in
+which layers are made that follow it. No device is part of a configuration, so
+that files and copies can be used on any machine.
+
+The fact a reader would get wrong: TensorFlow computes gradients on the device
+on which they are asked for, and not where the forward pass was.
+"""
+
+import contextlib
+import contextvars
+
+from keras_pyconv import arguments
+from keras_pyconv.lazy import tf
+
+_DEVICES = contextvars.ContextVar("devices", default=None)
+
+
+def allotted(costs, count) -> tuple[int, ...]:
+    """The number of a device for each level, from 0.
+
+    The most costly level is first to be given away, each to the device that
+    has the least to do so far, the first of those that have equally little.
+    """
+    loads, places = [0] * count, [0] * len(costs)
+    for level in sorted(range(len(costs)), key=lambda n: -costs[n]):
+        places[level] = loads.index(min(loads))
+        loads[places[level]] += costs[level]
+    return tuple(places)
+
+
+def current():
+    """The devices of the `level_devices` that is open, or None."""
+    return _DEVICES.get()
+
+
+def named(devices, count=None):
+    """Devices of this machine, as `GPU:0`; a `count` of them, or any."""
+    import keras
+
+    given = arguments.texts("devices", devices)
+    if keras.backend.backend() != "tensorflow":
+        backend = keras.backend.backend()
+        raise RuntimeError(f"`devices` needs TensorFlow; this is {backend!r}.")
+    here = [
+        device.name.rpartition("device:")[2]
+        for device in tf.config.list_logical_devices()
+    ]
+    short = [name.upper().lstrip("/").removeprefix("DEVICE:") for name in given]
+    unknown = [name for name, key in zip(given, short) if key not in here]
+    rule = f"names of devices of this machine, {here}; {unknown} are none"
+    arguments.check("devices", given, not unknown, rule)
+    good = count in (None, len(given))
+    arguments.check("devices", given, good, f"one for each of {count} levels")
+    return tuple(short)
+
+
+@contextlib.contextmanager
+def _within(devices):
+    token = _DEVICES.set(devices)
+    try:
+        yield
+    finally:
+        _DEVICES.reset(token)
+
+
+def undivided():
+    """The scope in which layers have no devices."""
+    return _within(None)
+
+
+def check_free():
+    """Refuses what puts whole layers on devices of its own choice."""
+    where = None
+    if tf.distribute.has_strategy():
+        where = f"the scope of a {type(tf.distribute.get_strategy()).__name__}"
+    elif tf.__internal__.get_enclosing_xla_context() is not None:
+        where = "a function that XLA compiles, which has one device"
+    if where:
+        raise RuntimeError(
+            "Levels that `level_devices` divides cannot be used in "
+            f"{where}: it decides itself where a layer is."
+        )
+
+
+def level_devices(devices):
+    """A scope in which each PyConv that is made has its levels on devices.
+
+    Reference: [Pyramidal Convolution](https://arxiv.org/abs/2006.11538),
+    section 3, "Efficiency".
+
+    Each level, its kernel and all gradients are computed on one of the
+    devices: the most costly level, in multiply-adds, is given away first, and
+    each goes to the device that has the least to do in this layer. All other
+    layers and the concatenation stay where they are, which should be the
+    first device; so does a pyramid of one level. `layer.devices` names the
+    device of each level of a built layer.
+
+    Devices are no part of a layer's configuration: a file of a model loads on
+    any machine, and a copy or a loaded model is divided if it is made in such
+    a scope. XLA, which knows one device, is off for the model.
+
+    Args:
+        devices: List of names of `tf.config.list_logical_devices()`, such as
+            `["GPU:0", "GPU:1"]`, two or more different ones.
+
+    Returns:
+        A context manager.
+
+    Raises:
+        ValueError: If a device is not there, or given twice, or the only one.
+        RuntimeError: In the scope of a `tf.distribute` strategy, which puts
+            whole layers on devices; or if Keras has another backend.
+
+    Example:
+
+    >>> with keras_pyconv.level_devices(["CPU:0", "CPU:1"]):
+    ...     model = keras_pyconv.PyConvResNet50()
+    >>> print(model.get_layer("conv2_block1_2_pyconv").devices)
+    ('CPU:0', 'CPU:1', 'CPU:1', 'CPU:0')
+    """
+    found = named(devices)
+    good = len(found) == len(set(found)) > 1
+    arguments.check("devices", devices, good, "two or more different devices")
+    check_free()
+    return _within(found)
+
+
+def on(device):
+    """The scope of a device, or one that changes nothing."""
+    return tf.device(device) if device else contextlib.nullcontext()
+
+
+def compute_on(device, function, *tensors):
+    """What `function` makes of tensors on a device, its gradients too."""
+
+    @tf.custom_gradient
+    def placed(*tensors):
+        with tf.device(device), tf.GradientTape(persistent=True) as tape:
+            # Whatever uses it, one copy crosses.
+            tensors = [tf.identity(tensor) for tensor in tensors]
+            tape.watch(tensors)
+            outputs = function(*tensors)
+
+        def gradient(*upstream):
+            with tf.device(device):
+                upstream = [tf.identity(tensor) for tensor in upstream]
+                return tape.gradient(outputs, tensors, upstream)
+
+        return outputs, gradient
+
+    # Variables would be watched by name.
+    return placed(*map(tf.convert_to_tensor, tensors))
