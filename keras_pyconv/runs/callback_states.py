@@ -1,9 +1,4 @@
-"""What callbacks remember.
-
-A callback with `get_state` and `set_state` says itself what that is. Of
-another, it is the attributes that are plain data and that have changed since
-training began.
-"""
+"""What callbacks remember: their own `get_state`, else changed attributes."""
 
 import collections
 import copy
@@ -42,11 +37,9 @@ def _set_table(logger, state):
 
 
 def _flush(callback):
-    """Writes what tells of a step before that is saved, and so done.
-
-    Files have it, and TensorBoard's writers, which stand in a dictionary.
-    """
+    """Writes what tells of a step before that is saved, and so done."""
     for value in vars(callback).values():
+        # TensorBoard's writers stand in a dictionary.
         for one in value.values() if isinstance(value, dict) else (value,):
             if hasattr(one, "flush") and not getattr(one, "closed", False):
                 one.flush()
@@ -71,7 +64,7 @@ class CallbackStates:
         self._marks, self._told = [], set()
 
     def begin(self):
-        """To be called when all have begun and nothing is restored."""
+        """Notes what all have begun with, before anything is restored."""
         self._marks = [
             {name: _mark(value) for name, value in vars(one).items()}
             for one in self._callbacks
@@ -117,10 +110,8 @@ class CallbackStates:
         for state in copy.deepcopy(states):
             kept[state["class"]].append(state["state"])
         for callback in self._callbacks:
-            of_class, (_, put) = kept[type(callback).__name__], _accessors(
-                callback
-            )
-            if of_class and put:
+            of_class = kept[type(callback).__name__]
+            _, put = _accessors(callback)
+            if of_class:
+                put = put or (lambda one, state: vars(one).update(state))
                 put(callback, of_class.pop(0))
-            elif of_class:
-                vars(callback).update(of_class.pop(0))

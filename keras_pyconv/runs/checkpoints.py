@@ -1,9 +1,8 @@
 """Checkpoints: one file each, whole or not there at all, the last few kept.
 
-A checkpoint is a NumPy `.npz` archive without pickled objects: the arrays of a
-state, and a record of the rest of it in JSON. The zip format has no checksums
-of its directory and headers. So the archive's comment holds the SHA-256 of all
-bytes before it, and nothing is parsed before that is compared.
+A NumPy `.npz` archive without pickled objects: the arrays of a state, and the
+rest of it in JSON. Zip has no checksums of its directory and headers, so the
+archive's comment holds the SHA-256 of all bytes before it.
 """
 
 import contextlib
@@ -63,12 +62,7 @@ def remove_partial(folder):
 
 
 def save(folder, state, keep):
-    """Writes a checkpoint and removes those before the last `keep`.
-
-    Raises:
-        TypeError: the state holds objects.
-        OSError: the file could not be written; the earlier ones stay.
-    """
+    """Writes a checkpoint and removes those before the last `keep`."""
     arrays, step = {}, state["step"]
     record = {name: encode(one, arrays, name) for name, one in state.items()}
     text = np.array(json.dumps({"format": FORMAT, **record}))
@@ -126,9 +120,7 @@ def _seal_of(file, size):
 def read(path):
     """The state that a checkpoint holds.
 
-    Raises:
-        DamagedCheckpoint: it is cut short, altered, or no file.
-        OtherFormat, PermissionError, MemoryError: it may be whole.
+    After `OtherFormat`, `PermissionError` and `MemoryError` it may be whole.
     """
     path = pathlib.Path(path)
     try:
@@ -167,14 +159,8 @@ def _read(file, path):
 def latest(folder, say=print, tidy=False):
     """`(path, state)` of the newest that can be read; None where is none.
 
-    Args:
-        folder: the checkpoints' folder.
-        say: function of a string, told of every damaged checkpoint.
-        tidy: whether to rename those that are newer and damaged, once an older
-            one could be read, so that they are none of the last few.
-
-    Raises:
-        DamagedCheckpoint: there are some and none can be read; else as `read`.
+    `say` is told of every damaged one. With `tidy` these are renamed, so that
+    they are none of the last few.
     """
     paths = found(folder)
     for number, path in enumerate(paths):

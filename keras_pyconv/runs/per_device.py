@@ -1,8 +1,4 @@
-"""Variables whose values differ from device to device.
-
-These are the sums of metrics, of which every device has its own, and the
-moving statistics of batch normalization that is not synchronized.
-"""
+"""Variables that differ from device to device: sums and moving statistics."""
 
 import numpy as np
 
@@ -10,10 +6,7 @@ from keras_pyconv.lazy import tf
 
 
 def read(variables, strategy):
-    """An array for each of the variables, of all devices of all machines.
-
-    With several devices it has an axis of them before the variable's own.
-    """
+    """An array of each, with an axis of all devices where there are several."""
     rows = strategy.run(lambda: [v[tf.newaxis, ...] for v in variables])
     arrays = [strategy.gather(row, axis=0).numpy() for row in rows]
     several = strategy.num_replicas_in_sync > 1

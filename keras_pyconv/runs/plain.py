@@ -1,8 +1,4 @@
-"""Plain data as JSON and arrays, and back, with their types; no pickles.
-
-Plain are None, numbers, text, arrays, and lists, tuples, sets and dictionaries
-of them.
-"""
+"""None, numbers, text, arrays and collections of them as JSON and arrays."""
 
 import keras
 import numpy as np
@@ -11,11 +7,7 @@ _CONTAINERS = {"tuple": tuple, "set": set, "frozenset": frozenset}
 
 
 def encode(value, arrays, name):
-    """The value as JSON can hold it; the arrays in it go into `arrays`.
-
-    Raises:
-        TypeError: it is or holds something that is not plain.
-    """
+    """The value as JSON can hold it; the arrays in it go into `arrays`."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     kind = type(value).__name__

@@ -1,9 +1,9 @@
 """All that a model in training is made of at one step, as arrays.
 
-The fact a reader would get wrong: these are also the seeds of dropout and the
-like, the sums behind the epoch's loss and accuracy, and the states of Python's
-and NumPy's own generators. The state of TensorFlow's stateful random operations
-cannot be read; Keras's layers do not use them.
+The fact a reader would get wrong: these are also the seeds of dropout, the sums
+behind the epoch's figures, and the states of Python's and NumPy's generators.
+That of TensorFlow's stateful operations, which Keras's layers do not use,
+cannot be read.
 """
 
 import itertools
@@ -28,11 +28,7 @@ class _Symbolically(keras.Operation):
 
 
 def build(model, element_spec):
-    """Makes the variables of the optimizer and the metrics.
-
-    In a strategy's scope they cannot be made while a step is traced, and a
-    step that makes variables is traced twice.
-    """
+    """Makes all variables, which a step could not within a strategy."""
 
     def compute(data):
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -140,11 +136,7 @@ class State:
             )
 
     def check_finite(self, state, step):
-        """Refuses to keep what nobody could go on from; names some of it.
-
-        A figure may be NaN where there was nothing to count, until the epoch
-        ends.
-        """
+        """Refuses to keep what nobody could go on from; figures may be NaN."""
         pairs = self._pairs(state, ("model", "optimizer"))
         wrong = [
             f"{variable.path} ({count} of {array.size} values)"
@@ -169,13 +161,14 @@ class State:
             for name, variables in self._groups.items()
             if len(state[name]) != len(variables)
         ]
-        if counts:
-            return counts
-        wrong = (pair for pair in self._pairs(state) if not _fits(*pair))
-        return [
-            f"{variable.path}: {array.shape} there, {variable.shape} here"
-            for variable, array in itertools.islice(wrong, 5)
-        ]
+        return (
+            counts
+            or [
+                f"{variable.path}: {array.shape} there, {variable.shape} here"
+                for variable, array in self._pairs(state)
+                if not _fits(variable, array)
+            ][:5]
+        )
 
 
 def _count_not_finite(array):

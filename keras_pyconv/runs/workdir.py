@@ -1,8 +1,6 @@
 """A run's folder: what made it, and that one process writes there at a time.
 
-A folder whose run had other constants is refused; one with other versions goes
-on with a message, since that may be what the update was for. What is compared
-stands in the checkpoints; `constants.json` is for people.
+What is compared stands in the checkpoints; `constants.json` is for people.
 """
 
 import contextlib
@@ -96,10 +94,8 @@ class Workdir:
                 self.checkpoints.mkdir(parents=True, exist_ok=True)
                 lock.enter_context(locked(self.path / ".lock", wait=False))
             except BlockingIOError as error:
-                told = (
-                    f"Another process is training in {self.path}; wait for it."
-                )
-                raise RuntimeError(told) from error
+                told = f"Another process is training in {self.path}"
+                raise RuntimeError(f"{told}; wait for it.") from error
             except OSError as error:
                 told = f"The run's folder {self.path} cannot be written: "
                 told += error.strerror or str(error)

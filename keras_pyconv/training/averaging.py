@@ -1,10 +1,8 @@
 """Exponential moving average of the weights, for evaluation.
 
-Unlike in Keras's `use_ema` with `SwapEMAWeights` the moving statistics of batch
-normalization are averaged with the weights that they belong to; the average
-starts quickly, after t steps its factor is at most (1 + t) / (10 + t); and an
-evaluation leaves the weights as they were, where Keras swaps by adding and
-subtracting, which rounds.
+Unlike with Keras's `SwapEMAWeights` the statistics of batch normalization are
+averaged too, the factor is at most (1 + t) / (10 + t) after t steps, and an
+evaluation leaves the weights as they were, where Keras's swap rounds.
 """
 
 import keras

@@ -1,9 +1,8 @@
 """Keras's `fit` on several machines, which Keras does not support.
 
-Two things in its trainer fail on values that lie on several machines: the mean
-over the devices that makes the logs, whose functions are public, and the look
-at the first batch by which a model is built, for which one private method is
-replaced on the model, which is built before.
+Two things in its trainer fail there: the mean over the devices that makes the
+logs, whose functions are public, and the look at the first batch that builds a
+model, for which one private method is replaced; the model is built before.
 """
 
 import keras

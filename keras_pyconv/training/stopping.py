@@ -1,8 +1,4 @@
-"""Ctrl-C and the cluster's SIGTERM, taken at the end of a step.
-
-The first signal only asks; the run saves and ends after its step. A second one
-ends it at once, without saving.
-"""
+"""Ctrl-C and the cluster's SIGTERM, taken at the end of a step."""
 
 import contextlib
 import signal
