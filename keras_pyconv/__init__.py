@@ -73,6 +73,7 @@ from keras_pyconv.placement import level_devices
 from keras_pyconv.tasks import (
     classify,
     detect,
+    explain,
     recognize,
     segment,
     show_pyramid,
@@ -135,6 +136,7 @@ __all__ = [
     "complexity",
     "datasets",
     "detect",
+    "explain",
     "export",
     "features",
     "inflate",

@@ -26,6 +26,15 @@ def test_the_example_of_the_comparison_writes_its_figure(tmp_path, monkeypatch):
     assert (tmp_path / "pyramid.png").stat().st_size > 10_000
 
 
+def test_the_example_of_a_decision_writes_its_figure(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    run("comparison.md", 1)
+    assert (tmp_path / "explained.png").stat().st_size > 10_000
+    assert "9x9" in capsys.readouterr().out
+
+
 def test_the_example_of_frozen_stages_runs():
     run("finetuning.md", 0)
 

@@ -20,6 +20,7 @@ from keras_pyconv.tasks.detection import (
     draw_detections,
 )
 from keras_pyconv.tasks.error_rates import TopKError
+from keras_pyconv.tasks.explanation import Explanation, explain
 from keras_pyconv.tasks.pyramid import (
     LevelResponse,
     level_responses,

@@ -181,7 +181,8 @@ def _sides(model):
     return height or _DEFAULT_SIDE, channels
 
 
-def _preprocessing(model, given):
+def preprocessing_for(model, given=None):
+    """How images become what a classifier sees; the given way must fit it."""
     side, channels = _sides(model)
     if given is not None:
         arguments.instance("preprocessing", given, Preprocessing)
@@ -198,6 +199,24 @@ def _preprocessing(model, given):
             f"`preprocessing` of size {given.size}"
         )
     return given
+
+
+def class_names_for(model, given=None):
+    """Names of a classifier's classes: the given, ImageNet's for 1,000, or
+    None."""
+    classes = model.output_shape[-1]
+    if given is None and classes == _IMAGENET_CLASSES:
+        return tuple(name for _, name in imagenet_names())
+    return check_names(given, classes)
+
+
+def prepared_image(image, preprocessing):
+    """An image's pixels, and the batch of it that a classifier sees."""
+    pixels = read_image(image, preprocessing.channels, preprocessing.exif)
+    prepared = prepare_picture(tf.constant(pixels), preprocessing)[tf.newaxis]
+    if keras.config.image_data_format() == "channels_first":
+        prepared = tf.transpose(prepared, (0, 3, 1, 2))
+    return pixels, prepared
 
 
 def classify(
@@ -234,18 +253,12 @@ def classify(
     >>> found = keras_pyconv.classify(model, "cat.jpg")
     >>> found.label, found.score
     """
-    preprocessing = _preprocessing(model, preprocessing)
-    classes = model.output_shape[-1]
+    preprocessing = preprocessing_for(model, preprocessing)
     arguments.integer("top", top)
-    class_names = check_names(class_names, classes)
-    pixels = read_image(image, preprocessing.channels, preprocessing.exif)
-    prepared = prepare_picture(tf.constant(pixels), preprocessing)[tf.newaxis]
-    if keras.config.image_data_format() == "channels_first":
-        prepared = tf.transpose(prepared, (0, 3, 1, 2))
+    class_names = class_names_for(model, class_names)
+    pixels, prepared = prepared_image(image, preprocessing)
     scores_of = traced(
         model, "classify", lambda: probabilities(model, lambda batch: batch)
     )
     labels, scores = best(scores_of(prepared).numpy()[0], top)
-    if class_names is None and classes == _IMAGENET_CLASSES:
-        class_names = tuple(name for _, name in imagenet_names())
     return Classification(labels, scores, class_names, pixels)

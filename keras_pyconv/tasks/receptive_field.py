@@ -129,6 +129,15 @@ def check_images(model: keras.Model, images, rank: int) -> np.ndarray:
     return images
 
 
+def check_gradients(name):
+    """Refuses a backend whose gradients the function of a name cannot take."""
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeError(
+            f"`{name}` takes gradients with TensorFlow. Received: the backend "
+            f"{keras.backend.backend()!r}; set KERAS_BACKEND=tensorflow."
+        )
+
+
 def effective_receptive_field(
     model: keras.Model, stage: str, images: np.ndarray
 ) -> np.ndarray:
@@ -164,12 +173,7 @@ def effective_receptive_field(
     (129, 129)
     """
     arguments.model("model", model)
-    if keras.backend.backend() != "tensorflow":
-        raise RuntimeError(
-            "`effective_receptive_field` takes gradients with TensorFlow. "
-            f"Received: the backend {keras.backend.backend()!r}; set "
-            "KERAS_BACKEND=tensorflow."
-        )
+    check_gradients("effective_receptive_field")
     output, stride = _target(model, stage)
     images = check_images(model, images, rank=4)
     trunk = keras.Model(model.input, output)

@@ -206,6 +206,38 @@ def _result(name, owner, classes):
 
 
 _result("tasks.Classification", _classification, 3)
+row(
+    "explain",
+    model=kind(things.classifier, wrong=(things.dense_model, things.segmenter)),
+    image=_IMAGE,
+    layer=_LAYER,
+    label=kind(
+        0, 2, optional=True, accepts=lambda v: is_whole(v) and 0 <= v <= 2
+    ),
+    class_names=_CLASS_NAMES,
+    preprocessing=_PREPROCESSING_OF_16,
+    options={"called": {"image": ("",)}},
+)
+row(
+    "tasks.Explanation",
+    labels=_array(1, dtype="int64", high=3),
+    scores=_array(1),
+    class_names=kind(("a", "b", "c"), optional=True, wrong=("abc",)),
+    layer=kind("conv2", accepts=is_text),
+    levels=kind(("3x3", "5x5"), wrong=("3x3", ("3x3",))),
+    maps=_array(2, 4, 4),
+    image=_array(8, 8, 3, dtype="uint8", high=255),
+)
+
+
+def _explanation():
+    shown = np.zeros((4, 4, 3), "uint8")
+    known = np.array([1]), np.array([0.7]), ("a", "b", "c")
+    maps = np.ones((2, 4, 4), "float32")
+    return tasks.Explanation(*known, "conv2", ("3x3", "5x5"), maps, shown)
+
+
+_result("tasks.Explanation", _explanation, 3)
 
 # Detection --------------------------------------------------------------------
 

@@ -33,6 +33,10 @@ def of_classifier(model):
     return keras_pyconv.classify(model, PIXELS, NAMES)
 
 
+def of_explanation(model):
+    return keras_pyconv.explain(model, PIXELS, class_names=NAMES)
+
+
 def of_detector(_):
     boxes = np.array([[10.0, 5, 50, 70], [1, 2, 30, 40]], "float32")
     scores = np.array([0.9, 0.4], "float32")
@@ -54,7 +58,7 @@ def of_video(_):
     )
 
 
-ALL = [of_classifier, of_detector, of_segmenter, of_video]
+ALL = [of_classifier, of_explanation, of_detector, of_segmenter, of_video]
 
 
 @pytest.mark.parametrize("made", ALL)
