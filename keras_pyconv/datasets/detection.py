@@ -1,8 +1,7 @@
 """Batches of images with boxes, for detectors to learn from and be judged.
 
 Crowds teach nothing, so that what they cover counts as background. An image
-without objects has no loss; `with_objects_only` of `detection_set` leaves it
-out, as the reference does.
+without objects has no loss.
 """
 
 import tensorflow as tf
@@ -38,27 +37,17 @@ def usable_objects(example):
     return tf.boolean_mask(boxes, used), labels
 
 
-def _crop_of_file(encoded, boxes, labels, seed, orientation):
-    """Decodes a random window; of a JPEG nothing but that window."""
-    window = random_window(boxes, seed)
-    picture, cut, sides = decode_window(
-        encoded,
-        lambda height, width: in_pixels(window, height, width),
-        orientation,
-    )
-    # Where a window of whole pixels really is.
-    sides = tf.cast(tf.tile(sides, [2]), tf.float32)
-    window = tf.cast(cut, tf.float32) / sides
-    return (picture, *crop_boxes(boxes, labels, window))
-
-
 def augmented(
     encoded, boxes, labels, seed, shape, preprocessing, orientation=None
 ):
     """A random view of an image, and boxes and labels of what is left in it."""
-    picture, boxes, labels = _crop_of_file(
-        encoded, boxes, labels, apart(seed, _CROP), orientation
+    window = random_window(boxes, apart(seed, _CROP))
+    picture, cut, sides = decode_window(
+        encoded, lambda *sides: in_pixels(window, *sides), orientation
     )
+    # Where a window of whole pixels really is.
+    window = tf.cast(cut, tf.float32) / tf.cast(tf.tile(sides, [2]), tf.float32)
+    boxes, labels = crop_boxes(boxes, labels, window)
     picture = tf.image.resize(picture, shape, antialias=True)
     picture = colour_jitter(picture, apart(seed, _COLOUR))
     picture, boxes = random_flip(picture, boxes, apart(seed, _FLIP))

@@ -1,8 +1,7 @@
 """Random crops, colours and flips of images with boxes, as SSD has them.
 
-The overlap that all objects must have with a window is drawn anew with each
-window, as in the reference. Boxes and windows are float32 `(..., 4)` ymin,
-xmin, ymax, xmax as fractions of the image; seeds are int64 tensors `(2,)`.
+Boxes and windows are float32 `(..., 4)` ymin, xmin, ymax, xmax as fractions of
+the image; seeds are int64 tensors `(2,)`.
 """
 
 import tensorflow as tf

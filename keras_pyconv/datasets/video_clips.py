@@ -1,8 +1,6 @@
 """Clips to train on and views to test with, from files and sets of TFDS.
 
-Of files, other processes decode the frames of a clip and those since the key
-frame before it; of TFDS, which stores frames as JPEG, those of a clip alone.
-In training a video that cannot be read is replaced by another one that the same
+A video that cannot be read is replaced in training by another one that the same
 seed draws; in testing it comes without views, or with weight 0.
 """
 
@@ -232,9 +230,8 @@ def evaluation_clips(
 ):
     """The central clip of every video, its central square, in their order.
 
-    For a quick look in the course of training, through
-    `keras_pyconv.training.validation_data`. The last batch is filled up, and a
-    video that cannot be read is a clip of zeros: both have weight 0.
+    For a quick look in the course of training. The last batch is filled up,
+    and a video that cannot be read is a clip of zeros: both have weight 0.
 
     Args:
         videos, clips, shard, decoders, broken: as in `video_views`.

@@ -1,8 +1,4 @@
-"""What each level of a pyramid has learned and answers, as arrays or a figure.
-
-Responses are the convolution's own, before normalization and ReLU, so that they
-are negative as often as positive.
-"""
+"""What each level of a pyramid has learned and answers, also as a figure."""
 
 import importlib
 import pathlib
@@ -76,18 +72,12 @@ def level_responses(
 
     Returns:
         One `LevelResponse(kernel_size, groups, kernel, response)` a level,
-        in the order of the layer's channels. The layer's bias is part of it.
+        in the order of the layer's channels, before normalization and ReLU.
+        The layer's bias is part of it.
 
     Raises:
         ValueError: if the layer is unknown (the message lists the PyConv
             layers) or the image does not fit the model.
-
-    Example:
-
-    >>> model = keras_pyconv.PyConvResNet18(include_top=False)
-    >>> levels = level_responses(model, np.random.rand(64, 64, 3))
-    >>> levels[1].kernel_size, levels[1].response.shape
-    ((5, 5), (16, 16, 16))
     """
     layer = _pyramid(model, layer)
     image = check_images(model, image, rank=3)
@@ -157,7 +147,13 @@ def show_pyramid(
         arguments.image_file("path", path)
     if beside is not None:
         arguments.model("beside", beside)
-    _check_matplotlib()
+    try:
+        importlib.import_module("matplotlib")
+    except ImportError as error:
+        raise ImportError(
+            "`show_pyramid` draws with matplotlib, which is not installed: "
+            "pip install matplotlib"
+        ) from error
     name = _pyramid(model, layer).name
     levels = level_responses(model, image, name)
     image = np.asarray(image)
@@ -189,16 +185,6 @@ def show_pyramid(
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=100)
     return figure
-
-
-def _check_matplotlib():
-    try:
-        importlib.import_module("matplotlib")
-    except ImportError as error:
-        raise ImportError(
-            "`show_pyramid` draws with matplotlib, which is not installed: "
-            "pip install matplotlib"
-        ) from error
 
 
 def _figure(width, height):

@@ -1,8 +1,7 @@
 """COCO's files of annotations, every row of them checked.
 
-What says that the file does not belong to its images, or leaves open what is
-meant, is refused with the first such rows. A box that cannot be one is skipped
-and counted.
+A file that leaves open what is meant is refused with the first such rows; a box
+that cannot be one is skipped and counted.
 """
 
 import collections
