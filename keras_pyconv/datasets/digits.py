@@ -99,8 +99,8 @@ def builder_module():
 def _config(module, config):
     if isinstance(config, module.DigitsInPhotosConfig):
         return config
-    known = {one.name: one for one in module.DigitsInPhotos.BUILDER_CONFIGS}
-    if not isinstance(config, str) or config not in known:
+    known = module.DigitsInPhotos.builder_configs
+    if not arguments.is_one_of(config, known):
         rule = f"one of {sorted(known)} or a DigitsInPhotosConfig"
         arguments.refuse("config", config, rule)
     return known[config]

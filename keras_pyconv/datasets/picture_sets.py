@@ -112,17 +112,14 @@ def split_class_folder(root, share: float = 0.2):
     for names in by_class.values():
         names.sort(key=lambda name: name.split(os.sep))
         number = min(max(1, round(share * len(names))), len(names) - 1)
-        held = set(sorted(names, key=_drawn)[:number])
+        drawn = {n: hashlib.sha256(n.encode()).digest() for n in names}
+        held = set(sorted(names, key=drawn.get)[:number])
         for name in names:
             parts["validation" if name in held else "training"].append(name)
     return tuple(
         _of_files(f"{listing.root}, {part}", [*by_class], listing, names)
         for part, names in parts.items()
     )
-
-
-def _drawn(name):
-    return hashlib.sha256(name.encode()).digest()
 
 
 def _tfds_set(builder, split):

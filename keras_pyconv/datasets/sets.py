@@ -242,16 +242,6 @@ def tfds_builder(name, data_dir):
     return builder
 
 
-def _tfds_split(builder, split):
-    """The name by which TFDS knows a split or a part, such as "train[:9]"."""
-    base, bracket, part = split.partition("[")
-    known = list(builder.info.splits)
-    if not known:
-        # A builder that was made by hand may not say what it has.
-        return split
-    return split_named(base, known, builder.info.full_name) + bracket + part
-
-
 def tfds_set(kind, builder, split, stored, columns, classes, **fields):
     """A split of TFDS as a set of ours of some kind.
 
@@ -260,7 +250,11 @@ def tfds_set(kind, builder, split, stored, columns, classes, **fields):
     """
     import tensorflow_datasets as tfds
 
-    split = _tfds_split(builder, split)
+    # A builder that was made by hand may not say what splits it has.
+    if known := list(builder.info.splits):
+        base, bracket, part = split.partition("[")
+        base = split_named(base, known, builder.info.full_name)
+        split = base + bracket + part
     known = ("file_name", "image/filename")
     own = [name for name in known if name in builder.info.features]
     own_name = (*own, "tfds_id")[0]

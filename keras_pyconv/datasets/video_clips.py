@@ -247,17 +247,11 @@ def evaluation_clips(
     arguments.integer("batch_size", batch_size)
     shard = arguments.shard(shard)
     shape = (clips.frames, clips.resize, clips.resize, 3)
+    central = {"most_clips": 1, "crops": 1, "shard": shard}
+    central |= {"decoders": decoders, "broken": broken}
 
     def rows():
-        for _, pixels, label in video_views(
-            videos,
-            clips,
-            most_clips=1,
-            crops=1,
-            shard=shard,
-            decoders=decoders,
-            broken=broken,
-        ):
+        for _, pixels, label in video_views(videos, clips, **central):
             is_good = pixels is not None
             clip = pixels[0] if is_good else np.zeros(shape, "uint8")
             yield clip, label, float(is_good)

@@ -112,16 +112,14 @@ def decode_predictions(
     top = arguments.integer("top", top)
     predictions = arguments.tensor_like("predictions", predictions)
     scores = keras.ops.convert_to_numpy(predictions)
+    names = imagenet_names()
     if class_names is not None:
-        class_names = arguments.texts("class_names", class_names)
-    known = _IMAGENET_CLASSES if class_names is None else len(class_names)
-    good = scores.ndim == 2 and scores.shape[1] == known
-    rule = f"of the shape (batch, {known}), as there are `class_names` for"
+        names = [(n, n) for n in arguments.texts("class_names", class_names)]
+    good = scores.ndim == 2 and scores.shape[1] == len(names)
+    rule = f"of the shape (batch, {len(names)}), as there are `class_names` for"
     arguments.check("predictions", scores, good, rule)
-    names = imagenet_names() if class_names is None else class_names
-    pairs = [(n, n) if isinstance(n, str) else n for n in names]
     return [
-        [(*pairs[label], float(score)) for label, score in zip(*best(row, top))]
+        [(*names[label], float(score)) for label, score in zip(*best(row, top))]
         for row in scores
     ]
 
@@ -221,7 +219,7 @@ def classify(
         top: how many classes to name, at most.
 
     Returns:
-        A `Classification`.
+        A `Classification`, with `label`, `score`, `draw` and `save`.
 
     Raises:
         FileNotFoundError: there is no such file.

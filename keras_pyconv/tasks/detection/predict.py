@@ -139,7 +139,7 @@ def detect(
             `detection_model`, which has them.
 
     Returns:
-        `Detections` in pixels of the image.
+        `Detections` in pixels of the image, with `draw` and `save`.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -88,7 +88,7 @@ def segment(
             show it.
 
     Returns:
-        A `Segmentation`.
+        A `Segmentation`, with `labels`, `shares`, `draw` and `save`.
 
     Raises:
         FileNotFoundError: there is no such file.

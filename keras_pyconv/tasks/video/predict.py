@@ -114,7 +114,7 @@ def recognize(
         decoders: the `Decoders`; by default one process that all calls share.
 
     Returns:
-        A `Recognition`.
+        A `Recognition`, with `label`, `score`, `draw` and `save`.
 
     Raises:
         UnreadableVideo: if the file holds no video; the message names it and
