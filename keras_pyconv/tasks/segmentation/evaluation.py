@@ -192,7 +192,8 @@ def write_submission(folder, name, labels) -> pathlib.Path:
         arguments.text("name", name)
     labels = arguments.array("labels", labels, 2, "iub")
     low, high = labels.min(initial=0), labels.max(initial=0)
-    rule = f"from 0 to 254, as a gray PNG holds, not {low} to {high} ({name})"
+    rule = "from 0 to 254, as a gray PNG holds, without "
+    rule += f"label {low if low < 0 else high} for {name}"
     arguments.check("labels", labels, 0 <= low and high <= 254, rule)
     # Of a name such as "train.tfrecord-00000__7" nothing may be cut off.
     stem = re.sub(r"\.(jpe?g|png)$", "", str(name), flags=re.IGNORECASE)
