@@ -109,8 +109,9 @@ def detection_set(
     def of_folder(root, split):
         file = _instances(root, split)
         known = categories
-        if known is None:
-            known = _training_categories(root, file)
+        others = sorted((root / "annotations").glob("instances_train*.json"))
+        if known is None and len(others) == 1 and others != [file]:
+            known = read_categories(others[0])
         folder = root / file.stem.removeprefix("instances_")
         return coco_files(file, folder, known, with_objects_only)
 
@@ -130,14 +131,6 @@ def _instances(root, split):
             f"{', '.join(file.name for file in files) or 'none'}"
         )
     return found[0]
-
-
-def _training_categories(root, file):
-    """Names by ids in the training split's file, if that is another one."""
-    others = sorted((root / "annotations").glob("instances_train*.json"))
-    if len(others) != 1 or others == [file]:
-        return None
-    return read_categories(others[0])
 
 
 # COCO's files ----------------------------------------------------------------

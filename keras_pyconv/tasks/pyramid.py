@@ -1,6 +1,5 @@
 """What each level of a pyramid has learned and answers, also as a figure."""
 
-import importlib
 import pathlib
 from typing import Any, NamedTuple
 
@@ -148,7 +147,8 @@ def show_pyramid(
     if beside is not None:
         arguments.model("beside", beside)
     try:
-        importlib.import_module("matplotlib")
+        import matplotlib.figure
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ImportError as error:
         raise ImportError(
             "`show_pyramid` draws with matplotlib, which is not installed: "
@@ -168,7 +168,10 @@ def show_pyramid(
     windows = [theoretical_receptive_field(one, stage) for one in seen]
     fields = [effective_receptive_field(one, stage, images) for one in seen]
     width = 1.75 * (len(levels) + 1) + 0.5
-    figure = _figure(width, 6.6 if stage else 3.7)
+    size = (width, 6.6 if stage else 3.7)
+    figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
+    # This canvas draws without a screen and leaves pyplot's state alone.
+    FigureCanvasAgg(figure)
     parts = figure.subfigures(2, 1, height_ratios=(1.25, 1)) if stage else None
     above = figure if parts is None else parts[0]
     above.suptitle(f"{model.name}, layer {name}", fontsize=10)
@@ -184,16 +187,6 @@ def show_pyramid(
         path = pathlib.Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=100)
-    return figure
-
-
-def _figure(width, height):
-    # The Agg canvas draws without a screen and leaves pyplot's state alone.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
     return figure
 
 
