@@ -169,7 +169,7 @@ def _good_frames(example, numbers):
 
 
 def _damaged_frames(clips, broken):
-    """The same, with neighbours of damaged frames, or else the mean colour."""
+    """As `_good_frames`, with neighbours of damaged ones or the mean colour."""
     mean = np.round(255 * np.array(clips.mean)).astype("uint8")
 
     @tf.autograph.experimental.do_not_convert
