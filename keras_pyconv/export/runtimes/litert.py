@@ -66,7 +66,10 @@ class Accuracy:
 
 
 def open_litert(path, threads=None):
-    """Name of the runtime, and a function from named arrays to named arrays."""
+    """Name of the runtime, and a function from named arrays to named arrays.
+
+    Its `inputs` are their shapes by name.
+    """
     try:
         module = importlib.import_module("ai_edge_litert.interpreter")
         name = "LiteRT"
@@ -80,7 +83,13 @@ def open_litert(path, threads=None):
             ) from None
     interpreter = module.Interpreter(str(path), num_threads=threads)
     runner = interpreter.get_signature_runner(SIGNATURE)
-    return name, lambda inputs: runner(**inputs)
+
+    def ask(inputs):
+        return runner(**inputs)
+
+    details = runner.get_input_details().items()
+    ask.inputs = {key: one["shape_signature"].tolist() for key, one in details}
+    return name, ask
 
 
 def _examples(calibration, specs):

@@ -28,7 +28,10 @@ PACKAGES = ("tf2onnx", "onnxruntime")
 
 
 def open_onnx_runtime(path, threads=None):
-    """Name of the runtime, and a function from named arrays to named arrays."""
+    """Name of the runtime, and a function from named arrays to named arrays.
+
+    Its `inputs` are their shapes by name.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -43,6 +46,7 @@ def open_onnx_runtime(path, threads=None):
     def ask(inputs):
         return dict(zip(names, session.run(names, inputs)))
 
+    ask.inputs = {one.name: one.shape for one in session.get_inputs()}
     return f"ONNX Runtime {onnxruntime.__version__}", ask
 
 

@@ -39,7 +39,11 @@ class Recorded:
         """Writes the record into the folder of a SavedModel."""
         file = pathlib.Path(folder, FILE)
         file.parent.mkdir(exist_ok=True)
-        file.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n")
+        file.write_text(self.as_text())
+
+    def as_text(self):
+        """The record as JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
 
 
 def read(path):
@@ -51,8 +55,13 @@ def read(path):
     file = pathlib.Path(path, FILE)
     if not file.is_file():
         return None
+    return of_row(read_json(file), file)
+
+
+def of_row(row, file):
+    """The record of what its JSON held; `file` is for messages."""
     try:
-        row = {key: plain(value) for key, value in read_json(file).items()}
+        row = {key: plain(value) for key, value in row.items()}
         if made := row["preprocessing"]:
             made = {key: plain(value) for key, value in made.items()}
             # Versions from before this was recorded turn nothing.

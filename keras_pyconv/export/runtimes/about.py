@@ -1,0 +1,62 @@
+"""What a LiteRT or ONNX file says of itself, inside the file.
+
+Class names, preprocessing, and a detector's default boxes: an ONNX file has
+room for them, and behind a LiteRT file stands a ZIP archive, as the format's
+own metadata does.
+"""
+
+import json
+import pathlib
+import zipfile
+
+from keras_pyconv.export.signatures.recorded import Recorded, of_row
+from keras_pyconv.writing import replacing
+
+NAME = "keras_pyconv.json"
+
+
+def write(path, record, boxes=None):
+    """Puts a `Recorded` and the arguments of `boxes_of_maps` into a file."""
+    row = {**json.loads(record.as_text()), "boxes": boxes}
+    text, path = json.dumps(row), pathlib.Path(path)
+    with replacing(path) as beside:
+        beside.write_bytes(path.read_bytes())
+        if path.suffix.lower() == ".onnx":
+            _into_onnx(beside, text)
+        else:
+            with zipfile.ZipFile(beside, "a") as archive:
+                archive.writestr(NAME, text)
+
+
+def _into_onnx(path, text):
+    import onnx
+
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {NAME: text})
+    onnx.save(model, path)
+
+
+def read(path):
+    """The `Recorded` of a file and its boxes; defaults where it has none."""
+    text = _text(pathlib.Path(path))
+    if text is None:
+        return Recorded(), None
+    row = json.loads(text)
+    boxes = row.pop("boxes", None)
+    return of_row(row, path), boxes
+
+
+def _text(path):
+    if path.suffix.lower() == ".onnx":
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(str(path), options)
+        return session.get_modelmeta().custom_metadata_map.get(NAME)
+    if not zipfile.is_zipfile(path):
+        return None
+    with zipfile.ZipFile(path) as archive:
+        return (
+            archive.read(NAME).decode() if NAME in archive.namelist() else None
+        )
