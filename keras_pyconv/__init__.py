@@ -1,5 +1,7 @@
 """Pyramidal convolution (PyConv) for Keras 3 and TensorFlow."""
 
+# First: of the command it answers what needs no framework.
+from keras_pyconv import early  # isort: skip
 from keras_pyconv import (
     architectures,
     complexity,

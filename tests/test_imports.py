@@ -15,6 +15,7 @@ import keras_pyconv
 ROOT = Path(__file__).parents[1]
 # A room may import what stands before it. `__init__` is the package's own.
 ORDER = [
+    "early",
     "lazy",
     "renamed",
     "listing",
@@ -43,6 +44,8 @@ ORDER = [
     "neighbours",
     "__init__",
     "recipes",
+    "commands",
+    "check_videos",
 ]
 PRIVATE = ("keras.src", "tensorflow.python")
 FRAMEWORKS = ("keras", "tensorflow", "keras_pyconv.ops", "keras_pyconv.layers")
@@ -91,7 +94,7 @@ def faults(name, source):
     """What a file imports and must not, in words."""
     room = room_of(name.removesuffix(".py").replace("/", "."))
     # A command is a program over the whole package, wherever it stands.
-    last = "__init__" if name.endswith("/__main__.py") else room
+    last = ORDER[-1] if name.endswith("/__main__.py") else room
     for target in imports(name, source):
         other = room_of(target)
         if other and ORDER.index(other) > ORDER.index(last):

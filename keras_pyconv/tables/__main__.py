@@ -1,6 +1,7 @@
 """Prints the paper's tables: `python -m keras_pyconv.tables --help`."""
 
 import argparse
+import textwrap
 
 from keras_pyconv.tables import LEGEND, TABLES, render
 from keras_pyconv.tables.render import FORMATS
@@ -18,11 +19,16 @@ def _positive(kind):
     return read
 
 
-def _parser():
+def parser(prog="python -m keras_pyconv.tables"):
+    """Of this program, by its name."""
     parser = argparse.ArgumentParser(
-        prog="python -m keras_pyconv.tables",
+        prog=prog,
         description="The paper's tables, counted anew beside its figures.",
-        epilog=LEGEND,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"""{textwrap.fill(LEGEND, 78)}
+
+  keras-pyconv tables --table 1
+  keras-pyconv tables --table s1 --format markdown""",
     )
     parser.add_argument(
         "--table",
@@ -49,7 +55,11 @@ def _parser():
 
 def main(argv=None):
     """Prints the tables that the command line asks for."""
-    options = _parser().parse_args(argv)
+    run(parser().parse_args(argv))
+
+
+def run(options):
+    """Prints the tables of the options."""
     tables = [TABLES[key] for key in options.table or TABLES]
     measured, how = None, ""
     if options.measure:

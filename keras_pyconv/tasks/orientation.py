@@ -1,4 +1,8 @@
-"""Images that a camera stored turned, and said so in the file (EXIF)."""
+"""Images that a camera stored turned, and said so in the file (EXIF).
+
+Decoders give an image as it is stored; viewers turn it. The eight orientations
+are a transposition or none, then mirror images along some of the axes.
+"""
 
 import concurrent.futures
 import importlib.util

@@ -22,6 +22,14 @@ others of its batch get their answers.
 """
 MARK = "<!-- written by keras_pyconv.export; without this line it is kept -->"
 
+# In the folder of the models.
+START = f"""\
+docker run -p 8500:8500 -p 8501:8501 \\
+  --mount type=bind,source=$PWD,target=/models -t tensorflow/serving:2.20.0 \\
+  --model_config_file=/models/{MODELS} \\
+  --monitoring_config_file=/models/{MONITORING} \\
+  --enable_batching --batching_parameters_file=/models/{BATCHING}"""
+
 
 def _shape(spec):
     if spec.shape.rank is None:
@@ -172,11 +180,7 @@ def _page(entry, signatures, specs, record):
 Start the server in the folder above this one:
 
 ```bash
-docker run -p 8500:8500 -p 8501:8501 \\
-  --mount type=bind,source=$PWD,target=/models -t tensorflow/serving:2.20.0 \\
-  --model_config_file=/models/{MODELS} \\
-  --monitoring_config_file=/models/{MONITORING} \\
-  --enable_batching --batching_parameters_file=/models/{BATCHING}
+{START}
 ```
 
 On processors without AVX512-VNNI or AMX add `-e TF_ENABLE_ONEDNN_OPTS=1` after

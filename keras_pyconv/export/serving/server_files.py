@@ -5,6 +5,7 @@ as `/models`. A file that is there already is its owner's: settings are left
 as they are, and a model is only added to the list where it is missing.
 """
 
+import functools
 import os
 import pathlib
 import re
@@ -144,11 +145,16 @@ def write_server_files(root, batch_sizes, entry):
     folder = pathlib.Path(os.path.abspath(root)).parent
     with locked(folder / LOCK):
         add_entry(folder, entry)
-        before = _models_text(folder)
-        after = with_model(before, entry.name)
-        if after != before:
-            write_atomically(folder / MODELS, after)
-        texts = {BATCHING: batching(batch_sizes), MONITORING: _MONITORING}
-        for file, text in texts.items():
-            if not (folder / file).exists():
-                write_atomically(folder / file, text)
+        write_missing(folder, [entry.name], batch_sizes)
+
+
+def write_missing(folder, names, batch_sizes):
+    """Adds models to the list of a folder, and the files that it lacks."""
+    folder, before = pathlib.Path(folder), _models_text(folder)
+    after = functools.reduce(with_model, names, before)
+    if after != before:
+        write_atomically(folder / MODELS, after)
+    texts = {BATCHING: batching(batch_sizes), MONITORING: _MONITORING}
+    for file, text in texts.items():
+        if not (folder / file).exists():
+            write_atomically(folder / file, text)

@@ -139,11 +139,16 @@ def detection_model(model, **options) -> keras.Model:
             `DecodeDetections`.
 
     Returns:
-        A `keras.Model` from the same images to the output of
-        `DecodeDetections`.
+        A `keras.Model` from the same images to the dictionary that
+        `DecodeDetections` describes.
 
     Raises:
         ValueError: if the model is no detector, or its image size is open.
+
+    Example:
+
+    >>> model = keras_pyconv.PyConvSSD(weights="detector.weights.h5")
+    >>> detections = detection_model(model)(images)
     """
     layer = DecodeDetections.for_model(model, name="detections", **options)
     return keras.Model(

@@ -1,4 +1,8 @@
-"""Finding objects in one image, and drawing what was found."""
+"""Finding objects in one image, and drawing what was found.
+
+As in the reference the image is stretched to the network's size, not cropped or
+padded; so boxes go back by multiplying with its own height and width.
+"""
 
 import colorsys
 import dataclasses
@@ -97,11 +101,12 @@ def _colour(label):
 
 
 def stretch(picture, height: int, width: int, preprocessing=None):
-    """From a decoded image to a detector's input for it.
+    """From a decoded picture to a detector's input for it.
 
     Args:
         picture: tensor of shape `(rows, columns, 3)` in [0, 255].
-        height, width: of the network's images, in pixels.
+        height: of the network's images, in pixels.
+        width: likewise.
         preprocessing: a `Preprocessing` whose mean and deviation are taken;
             by default ImageNet's.
 
@@ -139,7 +144,7 @@ def detect(
             `detection_model`, which has them.
 
     Returns:
-        `Detections` in pixels of the image, with `draw` and `save`.
+        `Detections` in pixels of the image.
 
     Raises:
         FileNotFoundError: there is no such file.

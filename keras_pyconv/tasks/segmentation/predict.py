@@ -88,7 +88,8 @@ def segment(
             show it.
 
     Returns:
-        A `Segmentation`, with `labels`, `shares`, `draw` and `save`.
+        A `Segmentation`: `labels`, `overlay`, `shares`, `draw(path)`,
+        `to_dict()`, `save(path)`.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -96,10 +97,11 @@ def segment(
 
     Example:
 
-    >>> parsed = keras_pyconv.segment(model, "street.jpg")
-    >>> parsed.save("street_parsed.png")
-    >>> parsed.shares
-    {"building": 0.41, "sky": 0.22, ...}
+    ```python
+    parsed = keras_pyconv.segment(model, "street.jpg")
+    parsed.save("street_parsed.png")
+    print(parsed.shares)  # {"building": 0.41, "sky": 0.22, ...}
+    ```
     """
     classes = number_of_classes(model)
     names = names_of_classes(classes, class_names)

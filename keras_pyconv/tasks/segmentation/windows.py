@@ -52,9 +52,11 @@ class Protocol:
     def __post_init__(self):
         arguments.check_fields(self)
         arguments.normalization(self.mean, self.deviation)
-        good = min(self.scales, default=0) > 0
-        rule = "positive factors, at least one"
-        arguments.check("scales", self.scales, good, rule)
+        if not self.scales or min(self.scales) <= 0:
+            raise ValueError(
+                "`scales` must be positive factors, at least one. "
+                f"Received: scales={self.scales!r}"
+            )
 
     @property
     def stride(self) -> int:

@@ -1,4 +1,8 @@
-"""Processes that decode videos, so that no crash or hanging harms the run."""
+"""Processes that decode videos, so that no file can harm the run.
+
+Where a codec crashes or hangs its process ends, which is the reason why the
+file cannot be read, and another takes its place.
+"""
 
 import os
 import queue

@@ -1,0 +1,231 @@
+"""What an opened model says of many files, of which some may be broken.
+
+Images are read in threads, some ahead of the network, so that memory does not
+grow with their number.
+"""
+
+import glob
+import itertools
+import os
+import pathlib
+
+import numpy as np
+
+from keras_pyconv.commands.opening import Opened
+from keras_pyconv.datasets.ahead import ahead
+from keras_pyconv.datasets.video_sets import videos_of
+from keras_pyconv.export.inspect import inspect
+from keras_pyconv.export.signatures.classifier import choose_preprocessing
+from keras_pyconv.lazy import tf
+from keras_pyconv.listing import IMAGES, Listing
+from keras_pyconv.reading import one_line, read_text
+from keras_pyconv.tasks import recognize, segment
+from keras_pyconv.tasks.classification import (
+    Classification,
+    class_names_for,
+    preprocessing_for,
+)
+from keras_pyconv.tasks.detection import Detections, stretch, to_pixels
+from keras_pyconv.tasks.image import read_image
+from keras_pyconv.tasks.preprocessing import Preprocessing, prepare_picture
+from keras_pyconv.tasks.results import best, probabilities, traced
+from keras_pyconv.tasks.segmentation import Protocol, Segmentation, palette
+
+_READERS = os.cpu_count() or 1
+_WILD = "*?["
+
+
+def find_files(words, task) -> list[str]:
+    """Paths of what is to be looked at, in the order of the words.
+
+    Args:
+        words: files, folders, patterns, and CSV files whose column `path`, or
+            else the first, begins at the CSV's folder.
+        task: "video", or one of images.
+
+    Returns:
+        Paths; what is not there keeps its place, to be answered with a reason.
+    """
+    found = []
+    for word in words:
+        if os.path.isdir(word):
+            found += _of_folder(word, task)
+        elif word.lower().endswith(".csv"):
+            found += _of_csv(pathlib.Path(word))
+        elif set(_WILD) & set(word) and not os.path.exists(word):
+            found += sorted(glob.glob(word, recursive=True)) or [word]
+        else:
+            found.append(word)
+    return found
+
+
+def _of_folder(folder, task):
+    if task == "video":
+        return videos_of(folder)
+    listing = Listing(folder, IMAGES)
+    files = listing.files()
+    listing.say()
+    return files
+
+
+def _of_csv(path):
+    import csv
+
+    rows = list(csv.DictReader(read_text(path).splitlines()))
+    column = "path" if rows and "path" in rows[0] else next(iter(rows[0:1]), "")
+    column = column if column == "path" else next(iter(column), "")
+    return [
+        str(path.parent / row[column].strip()) for row in rows if row[column]
+    ]
+
+
+def answers(opened: Opened, paths, batch_size=16, top=5):
+    """Yields `(path, Result or None, reason)` of each file, in their order.
+
+    The reason says in one line why a file could not be answered, else "".
+    """
+    if opened.task == "video":
+        yield from _of_videos(opened, paths, batch_size, top)
+        return
+    prepare, answer = _TASKS[opened.task](opened, top)
+
+    def read(path):
+        try:
+            pixels = read_image(path, *_reading(opened, prepare))
+            return path, pixels, prepare(pixels), ""
+        except (OSError, ValueError) as error:
+            return path, None, None, reason_of(error)
+
+    read_files = ahead(read, paths, _READERS)
+    while rows := list(itertools.islice(read_files, batch_size)):
+        good = [row[1:3] for row in rows if row[1] is not None]
+        found = iter(answer(*map(list, zip(*good))) if good else ())
+        for path, pixels, _, reason in rows:
+            yield path, None if reason else next(found), reason
+
+
+def reason_of(error):
+    """Why a file cannot be read, without its name where that is known."""
+    return getattr(error, "reason", None) or one_line(error)
+
+
+def _reading(opened, prepare):
+    """Channels, and whether an image is turned as its file says."""
+    rule = getattr(prepare, "rule", None) or opened.preprocessing
+    return (rule.channels, rule.exif) if rule else (3, True)
+
+
+# A task: how an image is prepared, and what is made of a batch ---------------
+
+
+def _classifying(opened, top):
+    model, rule = opened.model, opened.preprocessing
+    rule = rule or choose_preprocessing(inspect(model))
+    rule = preprocessing_for(model, rule)
+    names = class_names_for(model, opened.class_names)
+    scores_of = traced(
+        model, "classify", lambda: probabilities(model, lambda batch: batch)
+    )
+
+    def prepare(pixels):
+        return prepare_picture(tf.constant(pixels), rule)
+
+    def answer(images, prepared):
+        scores = scores_of(tf.stack(prepared)).numpy()
+        return [
+            Classification(*best(row, top), names, image)
+            for row, image in zip(scores, images)
+        ]
+
+    prepare.rule = rule
+    return prepare, answer
+
+
+def _detecting(opened, _):
+    rule = opened.preprocessing or Preprocessing()
+
+    def prepare(pixels):
+        return stretch(pixels, opened.side, opened.side, rule)
+
+    def answer(images, prepared):
+        found = opened.of_batch(tf.stack(prepared))
+        found = {name: np.asarray(value) for name, value in found.items()}
+        return [
+            Detections(
+                to_pixels(found["boxes"][row][:count], *image.shape[:2]),
+                found["labels"][row][:count],
+                found["scores"][row][:count],
+                opened.class_names,
+                image,
+            )
+            for row, (image, count) in enumerate(zip(images, found["count"]))
+        ]
+
+    return (prepare, answer) if opened.of_batch else _of_server(opened)
+
+
+def _segmenting(opened, _):
+    if opened.of_files:
+        return _of_server(opened)
+    protocol, rule = Protocol(), opened.preprocessing
+    side = opened.model.input_shape[1]
+    if side or rule:
+        side, rule = side or protocol.window, rule or Preprocessing()
+        base = round(side * protocol.base_size / protocol.window)
+        about = {"mean": rule.mean, "deviation": rule.deviation}
+        protocol = Protocol(window=side, base_size=base, **about)
+
+    def answer(images, _):
+        options = {"class_names": opened.class_names, "protocol": protocol}
+        return [segment(opened.model, image, **options) for image in images]
+
+    return (lambda pixels: pixels), answer
+
+
+def _of_server(opened):
+    """As a server answers: from files, which are read and turned here."""
+
+    def prepare(pixels):
+        return tf.io.encode_png(tf.constant(pixels), compression=0)
+
+    def answer(images, prepared):
+        found = opened.of_files(tf.stack(prepared))
+        found = {name: value.numpy() for name, value in found.items()}
+        make = _served_boxes if opened.task == "detection" else _served_mask
+        return [make(opened, found, *pair) for pair in enumerate(images)]
+
+    return prepare, answer
+
+
+def _served_boxes(opened, found, row, image):
+    count = found["num_detections"][row]
+    boxes, labels, scores = (
+        found[name][row][:count] for name in ("boxes", "classes", "scores")
+    )
+    return Detections(boxes, labels, scores, opened.class_names, image)
+
+
+def _served_mask(opened, found, row, image):
+    labels = tf.io.decode_png(found["mask_bytes"][row], 1).numpy()[..., 0]
+    names = opened.class_names or tuple(map(str, range(256)))
+    labels = labels.astype("int32")
+    return Segmentation(image, labels, palette(len(names)), names)
+
+
+_TASKS = {
+    "classification": _classifying,
+    "detection": _detecting,
+    "segmentation": _segmenting,
+}
+
+
+def _of_videos(opened, paths, batch_size, top):
+    names = opened.class_names
+    for path in paths:
+        try:
+            found = recognize(
+                opened.model, path, names, top=top, batch_size=batch_size
+            )
+            yield path, found, ""
+        except (OSError, ValueError) as error:
+            yield path, None, one_line(error)

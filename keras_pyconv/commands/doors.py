@@ -1,0 +1,219 @@
+"""`keras-pyconv train`, `evaluate`, `networks`, `tables`: doors to the rest."""
+
+import importlib
+import importlib.util
+import pathlib
+import sys
+import textwrap
+
+_TRAIN = """usage: keras-pyconv train RECIPE [OPTION ...]
+
+Train by a recipe; keras-pyconv train RECIPE --help lists its options.
+
+{recipes}
+
+  keras-pyconv train quickstart --smoke
+  keras-pyconv train finetune_folder --smoke --export-root saved_models/smoke
+"""
+_EVALUATE = """usage: keras-pyconv evaluate RUN [OPTION ...]
+       keras-pyconv evaluate RECIPE [OPTION ...]
+
+Measure the model of a run's folder on the data of the run, by the test of its
+task; options are those of the recipe, of which RUN fills in the network, the
+weights and the data. Or any weights, by naming the recipe:
+
+{recipes}
+
+  keras-pyconv evaluate runs/pets --per-class
+  keras-pyconv evaluate evaluate --smoke
+"""
+_NETWORKS = """
+  keras-pyconv networks --task segmentation
+  keras-pyconv networks --max-parameters 30 --has-weights
+"""
+_TASKS = ("classification", "segmentation", "detection", "video")
+
+
+def options(name, parser, words):
+    """The options of the words."""
+    return {
+        "train": _train,
+        "evaluate": _evaluate,
+        "networks": _networks,
+        "tables": _tables,
+    }[name](parser, words)
+
+
+# Recipes ---------------------------------------------------------------------
+
+
+def recipe(name):
+    """The module of a recipe, installed or in the clone."""
+    room = "keras_pyconv.recipes"
+    if importlib.util.find_spec(room) is None:
+        room = "recipes"
+    return importlib.import_module(f"{room}.{name}" if name else room)
+
+
+def recipes():
+    """`{name: first line of the docstring}` of those that run."""
+    folder = pathlib.Path(recipe("").__file__).parent
+    texts = {f.stem: f.read_text("utf-8") for f in sorted(folder.glob("*.py"))}
+    return {
+        name: text[3:].partition("\n")[0].rstrip('."')
+        for name, text in texts.items()
+        if '__name__ == "__main__"' in text
+    }
+
+
+def _listed(known, wanted):
+    return "\n".join(
+        f"  {name:26}{textwrap.shorten(text, 50, placeholder=' ...')}"
+        for name, text in known.items()
+        if wanted(name)
+    )
+
+
+def _is_test(name):
+    return name.startswith("evaluate")
+
+
+def _train(parser, words):
+    known = recipes()
+    shown = _listed(known, lambda name: not _is_test(name))
+    return _of_recipe(parser, words, known, _TRAIN.format(recipes=shown))
+
+
+def _evaluate(parser, words):
+    known = recipes()
+    words = words_of_run(parser, words)
+    shown = _listed(known, _is_test)
+    return _of_recipe(parser, words, known, _EVALUATE.format(recipes=shown))
+
+
+def _of_recipe(parser, words, known, told):
+    """Options that run a recipe; its `--help` is answered here."""
+    if not words or words[0] in ("-h", "--help"):
+        print(told, end="")
+        sys.exit(0)
+    name, *rest = words
+    if name not in known:
+        parser.error(f"unknown recipe {name!r}. Known: {', '.join(known)}")
+    found = parser.parse_args([])
+    found.run = lambda _: _run_recipe(parser, name, rest)
+    if {"-h", "--help"} & set(rest):
+        found.run(found)
+    return found
+
+
+def _run_recipe(parser, name, words):
+    module, sys.argv[0] = recipe(name), f"{parser.prog} {name}"
+    mistake = sys.modules[f"{module.__package__}.command_line"].Mistake
+    try:
+        module.main(words)
+    # Any other error is not the user's, and keeps its traceback.
+    except mistake as error:
+        parser.error(str(error))
+
+
+def words_of_run(parser, words):
+    """The recipe and its options where the first word is a run's folder."""
+    import json
+
+    folder = pathlib.Path(words[0]) if words else pathlib.Path()
+    file = folder / "constants.json"
+    if not words or not file.is_file():
+        return words
+    made = json.loads(file.read_text("utf-8"))["constants"]
+    last = sorted(folder.glob("*.weights.h5"))
+    if not last:
+        parser.error(f"{folder} holds no weights yet: its training goes on")
+    best = [one for one in last if one.name.endswith(".best.weights.h5")]
+    recipe, given = _test_of(made)
+    given["weights"] = (best or last)[0]
+    given.setdefault("data", _source(folder))
+    options = [
+        word
+        for flag, value in given.items()
+        if value is not None
+        for word in (f"--{flag}", str(value))
+    ]
+    return [recipe, *options, *words[1:]]
+
+
+def _test_of(made):
+    """The recipe that judges a run, and the options of its network."""
+    head, side = made.get("network.head"), made.get("data.side")
+    if head is None:
+        return "evaluate", {"variant": made["variant"], "sides": side}
+    if head in ("PyConvSSD", "SSD"):
+        network = ("head", "backbone", "side")
+        name = "evaluate_detection"
+    else:
+        network = ("head", "backbone", "head_width", "output_stride")
+        name = "evaluate_segmentation"
+    given = {n.replace("_", "-"): made.get(f"network.{n}") for n in network}
+    return name, given
+
+
+def _source(folder):
+    """The data of a run, by the settings that it wrote."""
+    try:
+        import yaml
+    except ImportError:
+        return None
+    file = folder / "settings.yaml"
+    tree = yaml.safe_load(file.read_text("utf-8")) if file.is_file() else {}
+    return tree.get("data", {}).get("source")
+
+
+# Tables ----------------------------------------------------------------------
+
+
+def _tables(parser, words):
+    from keras_pyconv.tables import __main__ as tables
+
+    found = tables.parser("keras-pyconv tables").parse_args(words)
+    found.run = tables.run
+    return found
+
+
+def _networks(parser, words):
+    add = parser.add_argument
+    parser.usage, parser.epilog = "%(prog)s [OPTION ...]", _NETWORKS
+    add("--task", choices=_TASKS, help="what they are for")
+    most = "at most so many millions"
+    add("--max-parameters", type=float, metavar="M", help=most)
+    published = "only those whose weights the authors publish"
+    add("--has-weights", action="store_true", help=published)
+    found = parser.parse_args(words)
+    found.run = _print_networks
+    return found
+
+
+def _print_networks(options):
+    from keras_pyconv import architectures, weights
+    from keras_pyconv.complexity import complexity
+    from keras_pyconv.complexity.grid import grid
+
+    of_task = {
+        "segmentation": architectures.SEGMENTERS,
+        "detection": architectures.DETECTORS,
+        "video": architectures.VIDEO_ARCHITECTURES,
+    }
+    rows = []
+    for name in architectures.RECORDS:
+        task = next((t for t, all in of_task.items() if name in all), _TASKS[0])
+        sets = ", ".join(weights.published_sets(name))
+        if options.has_weights and not sets:
+            continue
+        if options.task not in (None, task):
+            continue
+        count = complexity(name)
+        millions = count.parameters / 1e6
+        if millions <= (options.max_parameters or millions):
+            cost = f"{count.paper_ops / 1e9:.2f}"
+            rows.append([name, task, f"{millions:.2f}", cost, sets])
+    header = ["Network", "Task", "Parameters, M", "Operations, G", "Weights"]
+    print(grid(header, rows, "text", words=("Network", "Task", "Weights")))
+    return int(not rows)

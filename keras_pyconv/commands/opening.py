@@ -1,0 +1,426 @@
+"""`open_model`: a trained model of any kind, and all that its answers need.
+
+Files of other runtimes become layers of a Keras model, so that `classify`,
+`segment` and `recognize` ask them as they ask a network of the package.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from keras_pyconv import models, weights
+from keras_pyconv.architectures import (
+    ARCHITECTURES,
+    DETECTORS,
+    INCEPTIONS,
+    RECORDS,
+    SEGMENTERS,
+    VIDEO_ARCHITECTURES,
+    get_detector,
+    make_segmenter,
+)
+from keras_pyconv.datasets.coco_labels import COCO_NAMES
+from keras_pyconv.export.runtimes import about
+from keras_pyconv.export.runtimes.litert import open_litert
+from keras_pyconv.export.runtimes.onnx import open_onnx_runtime
+from keras_pyconv.export.signatures import recorded
+from keras_pyconv.lazy import tf
+from keras_pyconv.models.auxiliary import inference_model
+from keras_pyconv.reading import one_line, read_json, read_text
+from keras_pyconv.tasks.detection import DecodeDetections, detection_model
+from keras_pyconv.tasks.detection.default_boxes import box_layer
+from keras_pyconv.tasks.preprocessing import Preprocessing
+from keras_pyconv.weights.loading import is_torch_file
+from keras_pyconv.weights.sources import verify
+
+_BUILDERS = (
+    (ARCHITECTURES, models.build_classifier),
+    (INCEPTIONS, models.build_inception),
+    (SEGMENTERS, models.build_segmenter),
+    (DETECTORS, models.build_detector),
+    (VIDEO_ARCHITECTURES, models.build_video_classifier),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """A model that can be asked.
+
+    Attributes:
+        name: what the user called it.
+        task: "classification", "detection", "segmentation" or "video".
+        model: a `keras.Model`; None for detectors and segmentation networks
+            that are no Keras models.
+        class_names: of all classes, or None.
+        preprocessing: the `Preprocessing`, or None for the task's own.
+        of_files: function of a batch of encoded images to the outputs of
+            `serve_bytes`, of a SavedModel without `model`.
+        of_batch: of a detector, function of a batch of its images to what
+            `DecodeDetections` gives.
+        side: of a detector's images, in pixels.
+    """
+
+    name: str
+    task: str
+    model: keras.Model | None = None
+    class_names: tuple[str, ...] | None = None
+    preprocessing: Preprocessing | None = None
+    of_files: Callable | None = None
+    of_batch: Callable | None = None
+    side: int | None = None
+
+
+def open_model(
+    name, network=None, weights_of=None, classes=None, side=None
+) -> Opened:
+    """Opens whatever can answer.
+
+    Args:
+        name: a network's name; or the path of a file of weights, a `.keras`,
+            LiteRT or ONNX file, the folder of a run, or a SavedModel.
+        network: the network's name, where the file does not tell.
+        weights_of: of a network named by `name`: a published set or a file.
+        classes: a number, names, or the path of a text file with a name a
+            line.
+        side: of the images, in pixels, of a network that is built here.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+        ValueError: it is no model, or more must be said to open it.
+    """
+    names = class_names(classes)
+    path = pathlib.Path(name)
+    if name in RECORDS or name in ("PyConvSSD", "SSD", "PyConvSegNet"):
+        opened = _of_network(name, weights_of, names, side)
+    elif not path.exists():
+        raise FileNotFoundError(
+            f"There is no {name}: --model takes a network's name (keras-pyconv "
+            "networks lists them), a file, the folder of a run or a SavedModel"
+        )
+    elif path.is_dir():
+        opened = _of_folder(path, network, names)
+    else:
+        opened = _of_file(path, network, names, side)
+    if isinstance(names, tuple):
+        opened = dataclasses.replace(opened, class_names=names)
+    return opened
+
+
+def class_names(classes):
+    """The names of a file or a list, a number of classes, or None."""
+    if classes is None or isinstance(classes, (int, tuple)):
+        return classes
+    if isinstance(classes, str) and classes.isdigit():
+        return int(classes)
+    if pathlib.Path(classes).is_file():
+        return tuple(
+            filter(None, map(str.strip, read_text(classes).split("\n")))
+        )
+    return tuple(name.strip() for name in classes.split(","))
+
+
+# Networks of the package -----------------------------------------------------
+
+
+def _of_network(name, weights_of, names, side):
+    name = {"PyConvSegNet": "PyConvSegNetPyConvResNet50"}.get(name, name)
+    sets = weights.published_sets(name)
+    if weights_of is None and not sets:
+        raise ValueError(
+            f"{name} has no published weights: name a file by --weights. "
+            "keras-pyconv networks --has-weights lists those that have"
+        )
+    return _built(name, weights_of or sets[0], names, side)
+
+
+def _built(network, source, names, side=None, **options):
+    """A network of the tables, or a record, with its weights."""
+    count = len(names) if isinstance(names, tuple) else names
+    rank = 2
+    if network in ("PyConvSSD", "SSD"):
+        network = get_detector(network, None)
+    record = RECORDS.get(network, network)
+    for table, build in _BUILDERS:
+        if isinstance(record, type(next(iter(table.values())))):
+            break
+    else:
+        raise ValueError(
+            f"Unknown network {network!r}: see keras-pyconv networks"
+        )
+    if count is not None:
+        options["classes"] = count + (table is DETECTORS)
+    if table is VIDEO_ARCHITECTURES:
+        rank = 3
+    if side and "input_shape" not in options:
+        options["input_shape"] = (*(16,) * (rank - 2), side, side, 3)
+    try:
+        model = build(record, weights=source, **options)
+    except ValueError as error:
+        if "classes" in options:
+            raise
+        told = "if it has other classes than the published, name --classes"
+        raise ValueError(f"{one_line(error, 2000)} ({told})") from error
+    return of_keras(model, str(network), names)
+
+
+def of_keras(model, name, names=None, preprocessing=None) -> Opened:
+    """What is known of a Keras model by its shapes."""
+    model = inference_model(model)
+    names = names if isinstance(names, tuple) else None
+    shapes = [tuple(one.shape) for one in model.outputs]
+    if _is_detector(model):
+        return _of_detector(model, name, names, preprocessing)
+    if len(model.input_shape) == 5:
+        task = "video"
+    elif len(shapes) == 1 and len(shapes[0]) in (2, 4):
+        task = {2: "classification", 4: "segmentation"}[len(shapes[0])]
+    else:
+        raise ValueError(
+            f"{name} answers no task of the package: it takes "
+            f"{model.input_shape} and gives {shapes}"
+        )
+    return Opened(name, task, model, names, preprocessing)
+
+
+def _is_detector(model):
+    try:
+        return box_layer(model) is not None
+    except ValueError:
+        return False
+
+
+def _of_detector(model, name, names, preprocessing):
+    decoded = model
+    if "offsets" in model.output:
+        decoded = detection_model(model)
+    if names is None and box_layer(model, "logits").width == 81:
+        names = COCO_NAMES
+    return Opened(
+        name,
+        "detection",
+        model,
+        names,
+        preprocessing,
+        of_batch=decoded.predict_on_batch,
+        side=model.input_shape[1],
+    )
+
+
+# Files and folders -----------------------------------------------------------
+
+
+def _of_file(path, network, names, side):
+    ending = path.suffix.lower()
+    if ending == ".keras":
+        try:
+            verify(path)
+            return of_keras(keras.models.load_model(path), str(path), names)
+        # Archives, HDF5 and Keras have many errors.
+        except Exception as error:
+            raise ValueError(
+                f"{path} is no model that Keras loads: {one_line(error)}"
+            ) from error
+    if ending in (".tflite", ".onnx"):
+        return _of_runtime(path, names)
+    if is_torch_file(path) and network is None:
+        arrays = weights.read_arrays(path)
+        network = weights.find_variant(arrays)
+    if network is None and (path.parent / "constants.json").is_file():
+        return _of_run(path.parent, path, names)
+    if network is None:
+        raise ValueError(
+            f"{path} holds weights and does not say of which network: name "
+            "--network, and --classes where they are not the published ones"
+        )
+    return _built(network, path, names, side)
+
+
+def _of_folder(path, network, names):
+    if (path / "constants.json").is_file():
+        return _of_run(path, None, names)
+    versions = [one for one in path.glob("*/saved_model.pb")]
+    if versions and not (path / "saved_model.pb").is_file():
+        numbered = [v.parent for v in versions if v.parent.name.isdigit()]
+        path = max(numbered, key=lambda one: int(one.name), default=path)
+    if not (path / "saved_model.pb").is_file():
+        raise ValueError(
+            f"{path} is neither the folder of a run nor a SavedModel"
+        )
+    return _of_saved_model(path)
+
+
+def constants_of(folder):
+    """What a recipe's run was made with, by the paths of its settings."""
+    return read_json(pathlib.Path(folder) / "constants.json")["constants"]
+
+
+def weights_of_run(folder):
+    """The file of weights that a run left: the best ones, or the last."""
+    files = sorted(pathlib.Path(folder).glob("*.weights.h5"))
+    if not files:
+        raise ValueError(
+            f"{folder} holds no weights yet: its training has not ended; the "
+            "same command goes on"
+        )
+    best = [file for file in files if file.name.endswith(".best.weights.h5")]
+    return (best or files)[0]
+
+
+def _of_run(folder, file, names):
+    made = constants_of(folder)
+    file = file or weights_of_run(folder)
+    names = names or tuple(made.get("classes", ())) or None
+    side = made.get("data.side", made.get("network.side"))
+    if made.get("variant") in VIDEO_ARCHITECTURES:
+        shape = (made["data.frames"], None, None, 3)
+        return _built(made["variant"], file, names, input_shape=shape)
+    if "variant" in made:
+        return _built(made["variant"], file, names, side)
+    head, backbone = made.get("network.head"), made.get("network.backbone")
+    if head in ("PyConvSSD", "SSD"):
+        # As the recipe chooses it.
+        family = {"PyConvSSD": "PyConvResNet", "SSD": "ResNet"}[head]
+        small = "Mini" if made.get("run.smoke") else "50"
+        record = get_detector(head, backbone or family + small)
+        return _built(record, file, names, side)
+    if head is None:
+        raise ValueError(
+            f"The run in {folder} was made by no recipe that is known here: "
+            "name its file of weights, and --network"
+        )
+    record = make_segmenter(
+        backbone,
+        head,
+        made["network.output_stride"],
+        head_width=made["network.head_width"],
+    )
+    return _built(record, file, names, side)
+
+
+# Other runtimes --------------------------------------------------------------
+
+
+class _Asked(keras.layers.Layer):
+    """Answers by a function that Keras does not know."""
+
+    def __init__(self, ask, shape, is_probability):
+        super().__init__()
+        self._ask, self._shape = ask, shape
+        if is_probability:
+            self.activation = keras.activations.softmax
+
+    def call(self, inputs):
+        return tf.ensure_shape(self._ask(inputs), self._shape)
+
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor(self._shape, "float32")
+
+
+def _as_model(ask, input_shape, output_shape, is_probability=True):
+    inputs = keras.Input(input_shape[1:])
+    layer = _Asked(ask, (None, *output_shape[1:]), is_probability)
+    return keras.Model(inputs, layer(inputs))
+
+
+def _of_saved_model(path):
+    loaded = tf.saved_model.load(str(path))
+    record, signatures = recorded.read(path), loaded.signatures
+    record = record or recorded.Recorded()
+    default = signatures.get("serving_default")
+    if default is None:
+        raise ValueError(f"{path} has no signature serving_default")
+    outputs = default.structured_outputs
+    (key, spec), *others = default.structured_input_signature[1].items()
+    names = record.labels and tuple(record.labels)
+    if "probabilities" in outputs and not others:
+
+        def ask(inputs):
+            return default(**{key: inputs})["probabilities"]
+
+        ask.keeps = loaded  # its variables go when nothing holds it
+        model = _as_model(ask, spec.shape, outputs["probabilities"].shape)
+        task = "video" if len(spec.shape) == 5 else "classification"
+        rule = record.preprocessing
+        return Opened(str(path), task, model, names, rule)
+    tasks = {"num_detections": "detection", "labels": "segmentation"}
+    task = next((t for name, t in tasks.items() if name in outputs), None)
+    if task is None or "serve_bytes" not in signatures:
+        raise ValueError(
+            f"{path} is no export of this package's for one of its tasks: it "
+            f"has the outputs {', '.join(sorted(outputs))}"
+        )
+
+    def of_files(files):
+        return signatures["serve_bytes"](image_bytes=tf.constant(files))
+
+    of_files.keeps = loaded
+    return Opened(str(path), task, None, names, of_files=of_files)
+
+
+def _of_runtime(path, names):
+    """A LiteRT or ONNX file, as `keras_pyconv.export` writes them."""
+    record, boxes = about.read(path)
+    names = names or (record.labels and tuple(record.labels))
+    ask, key, (rows, *sides) = _opened_runtime(path)
+    sides = [record.size if n is None else n for n in sides]
+
+    def answer(batch):
+        return _by_rows(ask, key, np.asarray(batch, "float32"), rows)
+
+    example = answer(np.zeros((1, *sides)))
+    if {"offsets", "logits"} <= set(example):
+        if boxes is None:
+            raise ValueError(
+                f"{path} does not hold its default boxes: write it by "
+                "keras-pyconv export"
+            )
+        decode, rule = DecodeDetections(**boxes), record.preprocessing
+        return Opened(
+            str(path),
+            "detection",
+            None,
+            names,
+            rule,
+            of_batch=lambda batch: decode(answer(batch)),
+            side=sides[0],
+        )
+    ((name, output),) = example.items()
+    # The file does not say whether it ends in a softmax.
+    first = output.reshape(-1, output.shape[-1])[0]
+    is_probability = first.min() >= 0 and abs(first.sum() - 1) < 1e-3
+
+    def in_graph(inputs):
+        return tf.numpy_function(
+            lambda batch: answer(batch)[name], [inputs], tf.float32
+        )
+
+    model = _as_model(in_graph, (1, *sides), output.shape, is_probability)
+    return of_keras(model, str(path), names, record.preprocessing)
+
+
+def _opened_runtime(path):
+    """A function of named arrays, and the name and shape of its input."""
+    if path.suffix.lower() == ".onnx":
+        runtime, ask = open_onnx_runtime(path)
+    else:
+        runtime, ask = open_litert(path)
+    if len(ask.inputs) != 1:
+        raise ValueError(f"{path} takes several inputs: {sorted(ask.inputs)}")
+    ((name, shape),) = ask.inputs.items()
+    known = [n if isinstance(n, int) and n > 0 else None for n in shape]
+    return ask, name, known
+
+
+def _by_rows(ask, key, batch, rows):
+    """The answers to a batch, of a file that takes so many rows at a time."""
+    step = rows or len(batch)
+    parts = []
+    for begin in range(0, len(batch), step):
+        part = batch[begin : begin + step]
+        missing = [(0, step - len(part))] + [(0, 0)] * (batch.ndim - 1)
+        answer = ask({key: np.pad(part, missing)})
+        parts.append({k: v[: len(part)] for k, v in answer.items()})
+    return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}

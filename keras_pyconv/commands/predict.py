@@ -1,0 +1,213 @@
+"""`keras-pyconv predict`: what a model says of images or videos."""
+
+import contextlib
+import csv
+import json
+import os
+import pathlib
+import sys
+
+_FORMATS = ("csv", "json", "jsonl")
+_EXAMPLES = """
+--model is a network with published weights (PyConvResNet50), a file of
+weights, a .keras, .tflite or .onnx file, a SavedModel, or a run's folder.
+
+  keras-pyconv predict --model PyConvResNet50 photos/ --output answers --report
+  keras-pyconv predict --model runs/pets 'photos/*.jpg' --format jsonl
+"""
+
+
+def options(name, parser, words):
+    """The options of the words."""
+    add = parser.add_argument
+    parser.usage = "%(prog)s --model MODEL [OPTION ...] SOURCE [SOURCE ...]"
+    parser.epilog = _EXAMPLES
+    source = "files, folders, patterns, a CSV with a column `path`, videos"
+    add("source", nargs="+", metavar="SOURCE", help=source)
+    add("--model", required=True, help="what answers, see below")
+    add("--weights", help="of a network named by --model: a set or a file")
+    add("--network", metavar="NAME", help="of a file of weights")
+    names = "number of classes, their names with commas, or a file of them"
+    add("--classes", metavar="NAMES", help=names)
+    add("--side", type=int, metavar="PX", help="of a network's images")
+    add("--output", type=pathlib.Path, metavar="FOLDER", help="to write to")
+    add("--format", choices=_FORMATS, default="csv", help="(%(default)s)")
+    add("--draw", action="store_true", help="write each answer as an image")
+    report = "write report.html with thumbnails and a filter by class"
+    add("--report", action="store_true", help=report)
+    add("--top", type=int, default=5, metavar="N", help="classes (%(default)s)")
+    batch = "images at once (%(default)s)"
+    add("--batch-size", type=int, default=16, metavar="N", help=batch)
+    found = parser.parse_args(words)
+    for flag in ("draw", "report"):
+        if getattr(found, flag) and not found.output:
+            parser.error(f"--{flag} writes files: name their --output FOLDER")
+    for flag in ("top", "batch_size"):
+        if getattr(found, flag) < 1:
+            parser.error(f"--{flag.replace('_', '-')} must be at least 1")
+    found.run = run
+    return found
+
+
+def run(options):
+    """Answers; 1 where nothing could be read."""
+    from keras_pyconv.commands.answering import answers, find_files
+    from keras_pyconv.commands.opening import open_model
+
+    opened = open_model(
+        options.model,
+        options.network,
+        options.weights,
+        options.classes,
+        options.side,
+    )
+    paths = find_files(options.source, opened.task)
+    if not paths:
+        raise ValueError(f"nothing to look at in {' '.join(options.source)}")
+    found = answers(opened, paths, options.batch_size, options.top)
+    broken = 0
+    with _writers(options, opened, paths) as writers:
+        for path, result, reason in found:
+            broken += bool(reason)
+            for write in writers:
+                write(path, result, reason)
+    told = f"{len(paths) - broken} of {len(paths)} answered"
+    told += f" into {options.output}" if options.output else ""
+    print(told, file=sys.stderr)
+    return int(broken == len(paths))
+
+
+@contextlib.contextmanager
+def _writers(options, opened, paths):
+    """Functions of a path, its result and the reason why there is none."""
+    from keras_pyconv.commands.page import page
+    from keras_pyconv.progress import Bar
+    from keras_pyconv.writing import replacing
+
+    with contextlib.ExitStack() as stack:
+        file, folder = sys.stdout, options.output
+        if folder:
+            beside = stack.enter_context(
+                replacing(folder / f"answers.{options.format}")
+            )
+            file = open(beside, "w", newline="", encoding="utf-8")
+            stack.enter_context(file)
+        table = _TABLES[options.format](file, opened.task)
+        writers = [table.write]
+        if options.draw:
+            place = _place(paths)
+            writers.append(
+                lambda path, result, _: result
+                and result.draw(folder / "drawn" / f"{place(path)}.png")
+            )
+        if options.report:
+            title = f"{opened.name}: {len(paths)} of {opened.task}"
+            shown = stack.enter_context(page(folder / "report.html", title))
+            writers.append(lambda *answer: _show(shown, *answer))
+        if folder:
+            bar = Bar(len(paths), unit_name="file")
+            writers.append(lambda *_: bar.add(1))
+        yield writers
+        table.end()
+
+
+def _place(paths):
+    """Function of a path to where it lies below what all share."""
+    folders = {os.path.dirname(os.path.abspath(path)) for path in paths}
+    root = os.path.commonpath(folders)
+    return lambda path: os.path.relpath(os.path.abspath(path), root)
+
+
+def _show(page, path, result, reason):
+    if result is None:
+        page.add(path, "could not be read", reason)
+        return
+    rows = _named(result)
+    text = ", ".join(f"{name} {score:.1%}" for name, score in rows[:5])
+    page.add(path, rows[0][0] if rows else "nothing", text, result.draw())
+
+
+def _named(result):
+    """Names and scores, the best first; of regions their shares."""
+    about = result.to_dict()
+    rows = about.get("classes", about.get("objects"))
+    return [(r["name"], r.get("score", r.get("share"))) for r in rows]
+
+
+# Tables ----------------------------------------------------------------------
+
+
+def _sizes(result):
+    """Height and width of an image; of a video the number of its views."""
+    if hasattr(result, "views"):
+        return {"views": result.views}
+    return dict(zip(("height", "width"), result.image.shape))
+
+
+class _Csv:
+    """A row an image or video; of boxes and regions a row each."""
+
+    def __init__(self, file, task):
+        size = ["views"] if task == "video" else ["height", "width"]
+        more = {
+            "detection": ["ymin", "xmin", "ymax", "xmax"],
+            "segmentation": ["pixels"],
+        }.get(task, ["others"])
+        columns = ["file", *size, "class", "score", *more, "reason"]
+        self._table = csv.DictWriter(file, columns, lineterminator="\n")
+        self._table.writeheader()
+
+    def write(self, path, result, reason):
+        if result is None:
+            self._table.writerow({"file": path, "reason": reason})
+            return
+        for row in self._rows(result.to_dict(), _named(result)):
+            self._table.writerow({"file": path, **_sizes(result), **row})
+
+    @staticmethod
+    def _rows(about, named):
+        first = [{"class": n, "score": f"{s:.6f}"} for n, s in named]
+        if "objects" in about:
+            boxes = [one["box"] for one in about["objects"]]
+            corners = ("ymin", "xmin", "ymax", "xmax")
+            return [
+                {**row, **{c: f"{v:.1f}" for c, v in zip(corners, box)}}
+                for row, box in zip(first, boxes)
+            ] or [{}]
+        if "pixels" in about["classes"][0]:
+            counts = [one["pixels"] for one in about["classes"]]
+            return [{**row, "pixels": n} for row, n in zip(first, counts)]
+        others = "; ".join(f"{name} {score:.6f}" for name, score in named[1:])
+        return [{**first[0], "others": others}]
+
+    def end(self):
+        pass
+
+
+class _Lines:
+    """A JSON object a line."""
+
+    before, between, after = "", "\n", "\n"
+
+    def __init__(self, file, task):
+        self._file, self._begun = file, False
+
+    def write(self, path, result, reason):
+        about = {"reason": reason}
+        if result is not None:
+            about = {**_sizes(result), **result.to_dict()}
+        text = json.dumps({"file": path, **about})
+        self._file.write((self.between if self._begun else self.before) + text)
+        self._begun = True
+
+    def end(self):
+        self._file.write(self.after)
+
+
+class _Json(_Lines):
+    """One JSON list."""
+
+    before, between, after = "[\n", ",\n", "\n]\n"
+
+
+_TABLES = {"csv": _Csv, "jsonl": _Lines, "json": _Json}

@@ -1,0 +1,140 @@
+"""`keras-pyconv check`, `bench`, `serve` and `list`: what stands for a server.
+
+`python -m keras_pyconv.export` has all but `serve` too.
+"""
+
+import json
+import pathlib
+
+_VERSION = "folder of one version: .../net/1"
+_EXAMPLES = {
+    "check": """
+  keras-pyconv check saved_models/pets/1
+  keras-pyconv check saved_models/digits/2
+""",
+    "bench": """
+  keras-pyconv bench saved_models/pets/1
+  keras-pyconv bench saved_models/pets/1 --batch-sizes 1 32 --seconds 5
+""",
+    "serve": """
+  keras-pyconv serve
+  keras-pyconv serve saved_models
+""",
+    "list": """
+  keras-pyconv list
+  keras-pyconv list saved_models --verify
+""",
+}
+
+
+def options(name, parser, words):
+    """The options of the words."""
+    _ARGUMENTS[name](parser)
+    parser.epilog = _EXAMPLES[name]
+    found = parser.parse_args(words)
+    found.run = _RUNS[name]
+    return found
+
+
+def _of_check(parser):
+    parser.add_argument("path", help=_VERSION)
+
+
+def _of_bench(parser):
+    add, numbers = parser.add_argument, {"nargs": "+", "type": int}
+    numbers["metavar"] = "N"
+    add("path", help=_VERSION)
+    add("--signature", default="serving_default")
+    add("--batch-sizes", default=(1, 4, 16), **numbers)
+    each = "a process each (default: one, and all that there are)"
+    add("--threads", help=each, **numbers)
+    each = "for each batch size (default: %(default)s)"
+    add("--seconds", type=float, default=2.0, help=each)
+    side = "pixels, where any size is taken"
+    add("--size", type=int, default=64, help=side)
+    switch = "sets TF_ENABLE_ONEDNN_OPTS (default: as it is)"
+    add("--onednn", choices=("on", "off"), help=switch)
+    add("--json", type=pathlib.Path, help="file to write the figures to")
+
+
+def _of_folder(parser):
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=pathlib.Path,
+        default=pathlib.Path("saved_models"),
+        help="folder of the models (default: %(default)s)",
+    )
+
+
+def _of_list(parser):
+    _of_folder(parser)
+    verify = "read every file and compare it with its checksum"
+    parser.add_argument("--verify", action="store_true", help=verify)
+
+
+def _check(options):
+    from keras_pyconv import export
+
+    report = export.check(options.path)
+    print(report)
+    return 0 if report.passed else 1
+
+
+def _list(options):
+    from keras_pyconv.export.serving import ledger
+
+    rows = ledger.listing(options.folder, options.verify)
+    print(ledger.table(rows))
+    return 1 if any(state for _, state in rows) else 0
+
+
+def _bench(options):
+    from keras_pyconv.export.proof import bench as timing
+    from keras_pyconv.progress import Bar
+    from keras_pyconv.writing import write_atomically
+
+    threads = options.threads or timing.default_threads()
+    onednn = {"on": True, "off": False}.get(options.onednn)
+    cases = len(threads) * len(options.batch_sizes)
+    rows = timing.bench(
+        options.path,
+        options.signature,
+        batch_sizes=options.batch_sizes,
+        threads=threads,
+        seconds=options.seconds,
+        size=options.size,
+        onednn=onednn,
+        progress=Bar(cases, unit_name="case").update,
+    )
+    print(timing.table(rows))
+    if options.json:
+        figures = timing.record(options.path, options.signature, rows, onednn)
+        write_atomically(options.json, json.dumps(figures, indent=1) + "\n")
+    return 0
+
+
+def _serve(options):
+    from keras_pyconv.export.serving.guide import START
+    from keras_pyconv.export.serving.saved_model import BATCH_SIZES
+    from keras_pyconv.export.serving.server_files import write_missing
+
+    folder = options.folder
+    found = {file.parents[1] for file in folder.glob("*/*/saved_model.pb")}
+    if not found:
+        raise ValueError(
+            f"{folder} holds no model: export one into it, such as "
+            f"keras-pyconv export MODEL {folder / 'pets'}"
+        )
+    names = sorted(path.name for path in found)
+    write_missing(folder, names, BATCH_SIZES)
+    print(f"# {len(names)} models: {', '.join(names)}\ncd {folder}\n{START}")
+
+
+_ARGUMENTS = {
+    "check": _of_check,
+    "bench": _of_bench,
+    "serve": _of_folder,
+    "list": _of_list,
+}
+_RUNS = {"check": _check, "bench": _bench, "serve": _serve, "list": _list}

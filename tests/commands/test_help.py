@@ -1,0 +1,94 @@
+"""Help fits a screen, is quick, and its examples are such as are taken."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from keras_pyconv import commands
+
+SLOW = {"tensorflow", "keras", "numpy", "yaml", "PIL"}
+LINES, COLUMNS = 32, 80
+
+
+@pytest.fixture
+def told(capsys, monkeypatch):
+    """Function of a command's name to the text of its `--help`."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def told(*words):
+        with pytest.raises(SystemExit) as ended:
+            commands.parse([*words, "--help"])
+        assert not ended.value.code
+        return capsys.readouterr().out
+
+    return told
+
+
+@pytest.mark.parametrize("name", ["", *commands.COMMANDS])
+def test_help_fits_a_screen_and_has_two_examples(
+    told, name, tmp_path, monkeypatch
+):
+    run = tmp_path / "runs" / "pets"
+    run.mkdir(parents=True)
+    constants = '{"constants": {"variant": "PyConvResNet18"}}'
+    (run / "constants.json").write_text(constants)
+    (run / "net.weights.h5").touch()
+    monkeypatch.chdir(tmp_path)
+    text = told(*filter(None, [name]))
+    lines = text.splitlines()
+    assert len(lines) <= LINES and max(map(len, lines)) < COLUMNS
+    examples = re.findall(r"^  (keras-pyconv .*)$", text, re.M)
+    assert len(examples) == 2
+    for example in examples:
+        words = [word.strip("'") for word in example.split()[1:]]
+        if name:
+            assert words[0] == name
+        assert callable(commands.parse(words).run)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["keras_pyconv"],
+        ["keras_pyconv", "predict", "-h"],
+        ["keras_pyconv", "tables", "-h"],
+        ["keras_pyconv", "train", "finetune_folder", "-h"],
+        ["keras_pyconv", "doctor"],
+    ],
+)
+def test_help_and_mistakes_do_not_wait_for_tensorflow(words):
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", *words],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode in (0, 2)
+    imported = {
+        line.rpartition("|")[2].strip() for line in done.stderr.split("\n")
+    }
+    assert "keras_pyconv.early" in imported and not imported & SLOW
+
+
+def test_every_subcommand_has_a_file(told):
+    shown = re.findall(r"^  (\w+) ", told(), re.M)
+    assert shown == list(commands.COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["fly"], "unknown command 'fly'"),
+        (["predict", "a.png"], "--model"),
+        (["predict", "--model", "x", "a.png", "--draw"], "--output FOLDER"),
+        (["train", "nothing"], "unknown recipe 'nothing'"),
+        (["networks", "--task", "x"], "--task"),
+    ],
+)
+def test_a_mistake_is_one_line(capsys, words, said):
+    with pytest.raises(SystemExit) as ended:
+        commands.main(words)
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert said in told and told.count("\n") == 1
