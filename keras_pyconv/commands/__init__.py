@@ -20,6 +20,7 @@ COMMANDS = {
     "bench": ("serving", "time a SavedModel by batch size and threads"),
     "serve": ("serving", "the command that starts TF Serving on models"),
     "list": ("serving", "what a folder of models holds"),
+    "doctor": ("doctor", "what is wrong with a data set"),
     "networks": ("doors", "the networks, with parameters and weights"),
     "tables": ("doors", "the paper's tables beside our counts"),
 }

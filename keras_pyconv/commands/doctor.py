@@ -1,0 +1,103 @@
+"""`keras-pyconv doctor`: what is wrong with a data set."""
+
+import collections
+import csv
+import pathlib
+
+_TASKS = ("classification", "detection", "segmentation", "video")
+_EXAMPLES = """
+DATA is what training takes: folders of classes, a folder as COCO unpacks,
+images/ and annotations/ as of ADE20K, folders or a CSV of videos. The exit
+status is 1 where training would stop, or lose what cannot be read.
+
+  keras-pyconv doctor pets
+  keras-pyconv doctor clips --task video --page clips.html
+"""
+_SHOWN = 3  # examples of each kind that are printed
+
+
+def options(name, parser, words):
+    """The options of the words."""
+    add = parser.add_argument
+    parser.usage = "%(prog)s DATA [OPTION ...]"
+    parser.epilog = _EXAMPLES
+    add("data", metavar="DATA", type=pathlib.Path, help="folder, or a CSV")
+    add("--task", choices=_TASKS, help="default: as DATA looks")
+    classes = "of masks: a number, names with commas, or a file of them"
+    add("--classes", metavar="NAMES", help=classes)
+    rule = "how masks count classes, see docs/segmentation.md"
+    add("--label-rule", metavar="RULE", help=rule)
+    add("--split", help="of a CSV; default: train")
+    add("--root", type=pathlib.Path, help="of a CSV's paths")
+    add("--processes", type=int, metavar="N", help="that decode videos")
+    seconds = "that one video may take (%(default)s)"
+    add("--timeout", type=float, default=600, metavar="SECONDS", help=seconds)
+    table = "write what was found, a row a file"
+    add("--table", type=pathlib.Path, metavar="CSV", help=table)
+    page = "write it as a page with examples"
+    add("--page", type=pathlib.Path, metavar="HTML", help=page)
+    found = parser.parse_args(words)
+    found.run = run
+    return found
+
+
+def run(options):
+    """Prints what was found; 1 where training would stop."""
+    from keras_pyconv.commands.examining import examine, task_of
+
+    if not options.data.exists():
+        raise FileNotFoundError(f"There is no {options.data}")
+    task = options.task or task_of(options.data)
+    counts, findings = examine(task, options)
+    title = f"{options.data}: {task}"
+    text = _summary(counts, findings)
+    print(f"{title}\n{text}")
+    if options.table:
+        _write_table(options.table, findings)
+    if options.page:
+        _write_page(options.page, title, text, findings)
+    return int(any(one.stops for one in findings))
+
+
+def _summary(counts, findings):
+    """Counts by split and class, and what was found by its kind."""
+    lines = []
+    for split, classes in counts.items():
+        total, shown = sum(classes.values()), classes.most_common(10)
+        more = f", and {len(classes) - 10} more" if len(classes) > 10 else ""
+        each = ", ".join(f"{name} {count}" for name, count in shown)
+        lines.append(f"  {split}: {total} ({each}{more})")
+    kinds = collections.defaultdict(list)
+    for one in findings:
+        kinds[one.stops, one.kind].append(one)
+    for (stops, kind), all_ in sorted(kinds.items(), reverse=True):
+        mark = "STOPS TRAINING" if stops else "to look at"
+        lines.append(f"{mark}: {kind}, {len(all_)}")
+        for one in all_[:_SHOWN]:
+            lines.append(
+                f"    {' | '.join(filter(None, (one.path, one.said)))}"
+            )
+    return "\n".join(lines + ([] if findings else ["Nothing was found."]))
+
+
+def _write_table(path, findings):
+    from keras_pyconv.writing import replacing
+
+    with replacing(path) as beside:
+        with open(beside, "w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(("path", "kind", "stops", "said"))
+            for one in findings:
+                table.writerow((one.path, one.kind, one.stops, one.said))
+
+
+def _write_page(path, title, text, findings):
+    from keras_pyconv.commands.page import page
+    from keras_pyconv.tasks.image import read_image
+
+    with page(path, title, text) as shown:
+        for one in findings:
+            pixels = None
+            if one.is_readable:
+                pixels = read_image(one.path)
+            shown.add(one.path, one.kind, one.said, pixels)

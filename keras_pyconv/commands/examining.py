@@ -1,0 +1,337 @@
+"""What is wrong with a data set of each task, as `Finding`s.
+
+Every file is looked at once. What training refuses is found by opening the
+set as training does.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import hashlib
+import os
+import pathlib
+
+import numpy as np
+
+from keras_pyconv import datasets
+from keras_pyconv.commands.opening import class_names
+from keras_pyconv.datasets.ahead import ahead
+from keras_pyconv.datasets.broken import BrokenPictures
+from keras_pyconv.datasets.mask_sets import (
+    IMAGE_FOLDERS,
+    MASK_FOLDERS,
+    unchecked,
+)
+from keras_pyconv.datasets.masks import decode_mask, fault
+from keras_pyconv.datasets.splits import TRAINING, VALIDATION
+from keras_pyconv.datasets.video_sets import videos_of
+from keras_pyconv.lazy import tf
+from keras_pyconv.listing import IMAGES, VIDEOS, Listing
+from keras_pyconv.progress import Bar
+from keras_pyconv.reading import one_line
+from keras_pyconv.tasks.image import read_image
+from keras_pyconv.tasks.orientation import AS_STORED, headers
+from keras_pyconv.tasks.segmentation.classes import IGNORED
+from keras_pyconv.tasks.video import Decoders, UnreadableVideo
+
+IMBALANCE = 10  # times the examples of the rarest class
+_READERS = os.cpu_count() or 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        kind: such as "unreadable"; findings are counted by it.
+        path: of the file, or "" for the set.
+        said: what is wrong, in a line.
+        stops: whether training would stop, or lose the file.
+        is_readable: whether the file is an image that can be shown.
+    """
+
+    kind: str
+    path: str
+    said: str
+    stops: bool = False
+    is_readable: bool = False
+
+
+def task_of(data) -> str:
+    """The task whose data a folder or a CSV looks like."""
+    if data.suffix.lower() == ".csv":
+        return "video"
+    if list(data.glob("annotations/instances_*.json")):
+        return "detection"
+    pairs = [any((data / n).is_dir() for n in s) for s in _PAIRS]
+    if all(pairs):
+        return "segmentation"
+    found = Listing(data, VIDEOS).files()
+    return "video" if found else "classification"
+
+
+_PAIRS = IMAGE_FOLDERS, MASK_FOLDERS
+
+
+def examine(task, options):
+    """`{split: Counter of classes}`, and the findings, the worst first."""
+    counts, findings = _EXAMINED[task](options)
+    for split, classes in counts.items():
+        findings += _of_classes(split, classes)
+    return counts, sorted(findings, key=lambda one: not one.stops)
+
+
+def _of_classes(split, classes):
+    """Classes without an example, and how unlike their numbers are."""
+    empty = [name for name, count in classes.items() if not count]
+    for name in empty:
+        yield Finding("empty class", "", f"{split}: {name} has no example")
+    ranks = (+classes).most_common()
+    if ranks and ranks[0][1] > IMBALANCE * ranks[-1][1]:
+        (most, first), (least, last) = ranks[0], ranks[-1]
+        said = f"{split}: {most} has {first}, {least} has {last}"
+        yield Finding("imbalance", "", said)
+
+
+def _opened(open_set, *arguments, **options):
+    """The set as training opens it, and the finding of a refusal."""
+    try:
+        return open_set(*arguments, **options), []
+    except (ValueError, OSError, ImportError) as error:
+        said = one_line(error, 1000)
+        return None, [Finding("refused", "", said, stops=True)]
+
+
+def _left_out(opened):
+    problems = getattr(opened, "problems", None) or {}
+    for reason, count in problems.items():
+        yield Finding("left out or changed", "", f"{count} {reason}")
+
+
+# Images ----------------------------------------------------------------------
+
+
+def _examine_images(files):
+    """Findings of image files, each decoded.
+
+    Args:
+        files: `{split: paths}`.
+    """
+    paths = [(split, path) for split in files for path in files[split]]
+    bar, first = Bar(len(paths), unit_name="image"), {}
+    broken = collections.defaultdict(list)
+
+    def look(pair):
+        try:
+            pixels = read_image(pair[1])
+        except (OSError, ValueError) as error:
+            return *pair, None, getattr(error, "reason", one_line(error))
+        content = hashlib.sha256(np.ascontiguousarray(pixels))
+        return *pair, (pixels.shape, content.digest()), ""
+
+    for split, path, content, reason in ahead(look, paths, _READERS):
+        bar.add(1)
+        if reason:
+            broken[split].append((path, reason))
+            continue
+        other, one = first.setdefault(content, (split, path))
+        if one != path:
+            kind = "duplicate" if other == split else "duplicate across splits"
+            yield Finding(kind, path, f"as {one}", is_readable=True)
+    yield from _broken(files, broken)
+    found = headers([path for _, path in paths])
+    for (_, path), header in zip(paths, found):
+        if header and header.orientation != AS_STORED:
+            said = f"by EXIF, orientation {header.orientation}"
+            yield Finding("turned", path, said, is_readable=True)
+
+
+def _broken(files, broken):
+    """Findings of unreadable images; too many of them stop training."""
+    for split, rows in broken.items():
+        share = BrokenPictures.among(_Count(len(files[split])))
+        stops = len(rows) > share.limit
+        for path, reason in rows:
+            yield Finding("unreadable", path, reason, stops)
+
+
+def _classification(options):
+    data = options.data
+    splits = [name for name in Listing(data).folders() if _is_split(name)]
+    counts, files, findings = {}, {}, []
+    if not {*splits} & {*TRAINING}:
+        splits = [""]
+        _, findings = _opened(datasets.split_class_folder, data)
+    classes = {name for s in splits for name in Listing(data / s).folders()}
+    for split in splits:
+        listing, title = Listing(data / split, IMAGES), split or "all"
+        found = {n: listing.files(data / split / n) for n in listing.folders()}
+        each = {name: len(found.get(name, ())) for name in sorted(classes)}
+        counts[title] = collections.Counter(each)
+        files[title] = [path for paths in found.values() for path in paths]
+        if split:
+            _, refused = _opened(datasets.picture_set, data, split)
+            findings += refused
+        findings += _left_out(listing)
+    return counts, findings + list(_examine_images(files))
+
+
+def _is_split(name):
+    return name in (*TRAINING, *VALIDATION)
+
+
+def _detection(options):
+    counts, files, findings = {}, {}, []
+    for file in sorted(options.data.glob("annotations/instances_*.json")):
+        split = file.stem.removeprefix("instances_")
+        folder = options.data / split
+        if not folder.is_dir():
+            said = f"{file} has no folder {folder} of images"
+            findings.append(Finding("refused", str(file), said, stops=True))
+            continue
+        opened, refused = _opened(datasets.coco_files, file, folder)
+        findings += [*refused, *_left_out(opened)]
+        files[split] = Listing(folder, IMAGES).files()
+        if opened:
+            rows = opened.annotations
+            used = collections.Counter(rows.objects.categories)
+            names = rows.categories.items()
+            counts[split] = collections.Counter({n: used[i] for i, n in names})
+    if not files and not findings:
+        said = f"{options.data} has no annotations/instances_*.json"
+        findings.append(Finding("refused", "", said, stops=True))
+    return counts, findings + list(_examine_images(files))
+
+
+def _segmentation(options):
+    given = {
+        "rule": options.label_rule,
+        "classes": class_names(options.classes),
+    }
+    images = next(
+        (
+            options.data / n
+            for n in IMAGE_FOLDERS
+            if (options.data / n).is_dir()
+        ),
+        options.data,
+    )
+    counts, files, findings = {}, {}, []
+    for split in Listing(images).folders():
+        files[split] = Listing(images / split, IMAGES).files()
+        opened, refused = _opened(unchecked, options.data, split, **given)
+        findings += [*refused, *_left_out(opened)]
+        if opened:
+            counts[split], wrong = _examine_masks(opened)
+            findings += wrong
+    if not files:
+        _, findings = _opened(datasets.mask_set, options.data, "train", **given)
+    return counts, findings + list(_examine_images(files))
+
+
+def _examine_masks(opened):
+    """Pixels by class, and the findings of masks that training refuses."""
+    pixels, findings = np.zeros(256, "int64"), []
+    bar = Bar(opened.count, unit_name="mask")
+    for example in opened.examples(None).as_numpy_iterator():
+        bar.add(1)
+        path, name = (os.fsdecode(example[n]) for n in ("mask", "name"))
+        try:
+            encoded = pathlib.Path(path).read_bytes()
+            labels = decode_mask(
+                encoded, len(opened.classes), opened.rule, name
+            ).numpy()
+        except (OSError, tf.errors.OpError, UnicodeDecodeError) as error:
+            said = fault(error, name)
+            findings.append(Finding("impossible mask", path, said, stops=True))
+            continue
+        pixels += np.bincount(labels.ravel(), minlength=256)
+        if (labels == IGNORED).all():
+            said = "no pixel is of a class"
+            findings.append(Finding("empty mask", path, said))
+    return (
+        collections.Counter(
+            {name: int(n) for name, n in zip(opened.classes, pixels)}
+        ),
+        findings,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Count:
+    count: int
+    examples: object = None
+
+
+# Videos ----------------------------------------------------------------------
+
+
+def _video(options):
+    splits, findings = _videos(options)
+    counts, paths = {}, []
+    for split, (names, found) in splits.items():
+        counts[split] = collections.Counter(dict.fromkeys(names, 0))
+        counts[split].update(name for name, _ in found)
+        paths += [(split, path) for _, path in found]
+    limits = options.processes, options.timeout
+    bar = Bar(len(paths), unit_name="video")
+    with contextlib.closing(Decoders(*limits)) as decoders:
+        findings += _examine_videos(paths, decoders, bar.add)
+    return counts, findings
+
+
+def _videos(options):
+    """`{split: (classes, [(class, path)])}`, and the findings of lists."""
+    data, splits = options.data, {}
+    if data.suffix.lower() == ".csv":
+        split = options.split or "train"
+        one = datasets.video_set(data, split, root=options.root)
+        rows = [(one.classes[n], p) for n, p in zip(one.labels, one.paths)]
+        return {split: (one.classes, rows)}, []
+    for name in filter(_is_split, Listing(data).folders()):
+        classes = Listing(data / name).folders()
+        splits[name] = classes, [
+            (one, path)
+            for one in classes
+            for path in videos_of(data / name / one)
+        ]
+    if not splits:
+        splits = {"all": ((), [("videos", path) for path in videos_of(data)])}
+    if not any(found for _, found in splits.values()):
+        raise ValueError(f"{data} holds no videos")
+    return splits, []
+
+
+def _examine_videos(paths, decoders, progress):
+    first = {}
+
+    def look(pair):
+        _, path = pair
+        try:
+            _, remarks = decoders("inspect", path)
+        except UnreadableVideo as error:
+            return *pair, None, str(error)
+        return *pair, remarks, ""
+
+    for split, path, remarks, reason in ahead(look, paths, decoders.processes):
+        progress(1)
+        if reason:
+            yield Finding("useless", path, reason, stops=True)
+            continue
+        if remarks:
+            yield Finding("remarkable", path, "; ".join(remarks))
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                content = hashlib.file_digest(file, "sha256").digest()
+            other, one = first.setdefault(content, (split, path))
+            if one != path:
+                across = "" if other == split else " across splits"
+                yield Finding(f"duplicate{across}", path, f"as {one}")
+
+
+_EXAMINED = {
+    "classification": _classification,
+    "detection": _detection,
+    "segmentation": _segmentation,
+    "video": _video,
+}
