@@ -66,10 +66,7 @@ class Explanation(Ranking):
 
     @property
     def shares(self) -> np.ndarray:
-        """Part of each level in what speaks for the class, of sum 1.
-
-        All are 0 where nothing in the layer does.
-        """
+        """Part of each level in what speaks for the class, of sum 1 or 0."""
         found = np.maximum(self.maps, 0).sum((1, 2), dtype="float64")
         return found / (found.sum() or 1.0)
 
@@ -92,7 +89,7 @@ class Explanation(Ranking):
         """The image, the whole map on it, and that of each level."""
         from PIL import Image, ImageDraw, ImageFont
 
-        panels = [("image", None, 0), ("all levels", self.map, 0)]
+        panels = [("image", None, None), ("all levels", self.map, None)]
         panels += zip(self.levels, self.maps, self.shares)
         step, below = _PANEL + _GAP, _TOP + _PANEL
         size = (len(panels) * step + _GAP, below + _BELOW)
@@ -103,10 +100,11 @@ class Explanation(Ranking):
         for left, (name, heat, share) in enumerate(panels):
             left = _GAP + left * step
             drawing.paste(self._panel(heat), (left, _TOP))
-            name += f"  {share:.1%}" if share else ""
+            if share is not None:
+                name = f"{name}  {share:.1%}"
+                box = left, below + 24, left + share * _PANEL, below + 34
+                pen.rectangle(box, fill=_HOT)
             pen.text((left, below + 4), name, "black", font)
-            box = left, below + 24, left + share * _PANEL, below + 34
-            pen.rectangle(box, fill=_HOT if share else None)
         return np.asarray(drawing)
 
     def _panel(self, heat):
@@ -128,13 +126,7 @@ class Explanation(Ranking):
 
 
 def explain(
-    model,
-    image,
-    layer: str | None = None,
-    *,
-    label: int | str | None = None,
-    class_names=None,
-    preprocessing=None,
+    model, image, layer=None, label=None, class_names=None, preprocessing=None
 ) -> Explanation:
     """Shows what of an image spoke for a class, by the levels of a pyramid.
 
@@ -161,7 +153,6 @@ def explain(
 
     >>> found = keras_pyconv.explain(model, "cat.jpg")
     >>> found.save("cat_explained.png")
-    >>> dict(zip(found.levels, found.shares))
     """
     check_gradients("explain")
     arguments.text("layer", layer, optional=True)
@@ -200,10 +191,9 @@ def _layers(model):
     for layer in model.layers:
         if is_graph(layer):
             yield from _layers(layer)
-        elif len(getattr(layer.output, "shape", ())) == 4 and (
-            not isinstance(layer, layers.InputLayer)
-        ):
-            last = layer
+            continue
+        last, shape = layer, getattr(layer.output, "shape", ())
+        if len(shape) == 4 and not isinstance(layer, layers.InputLayer):
             while isinstance(readers.get(id(last)), _APART):
                 last = readers[id(last)]
             yield layer, last

@@ -235,8 +235,10 @@ def test_the_shares_move_with_the_size_of_the_object(tmp_path):
         keras.optimizers.SGD(rate, 0.9, weight_decay=1e-4),
         "sparse_categorical_crossentropy",
     )
-    train = splits["train"].map(lambda one: (one["image"], one["label"]))
-    model.fit(train.shuffle(8000).batch(32), epochs=3, verbose=2)
+    (train,) = splits["train"].batch(8000).as_numpy_iterator()
+    model.fit(
+        train["image"], train["label"], batch_size=32, epochs=3, verbose=2
+    )
     sizes, shares, hits = [], [], []
     for one in splits["test"].as_numpy_iterator():
         found = explain(
@@ -248,6 +250,6 @@ def test_the_shares_move_with_the_size_of_the_object(tmp_path):
     assert np.mean(hits) > 0.7
     np.testing.assert_allclose(np.sum(shares, axis=1), 1)
     moved = [stats.spearmanr(sizes, level)[0] for level in np.transpose(shares)]
-    # By chance one of a thousand images is past 0.1.
+    # Were they independent, one run in a thousand would be past it.
     print("rank correlation of size and share, by level:", np.round(moved, 2))
-    assert np.abs(moved).max() > 0.1
+    assert np.abs(moved).max() > 0.12

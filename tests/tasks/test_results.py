@@ -13,6 +13,7 @@ from PIL import Image
 import keras_pyconv
 from keras_pyconv import renamed
 from keras_pyconv.tasks import Detections, Segmentation
+from keras_pyconv.tasks.classification import imagenet_names
 from keras_pyconv.tasks.preprocessing import Preprocessing, pixels_as_they_are
 from keras_pyconv.tasks.results import traced
 from tests.datasets import scenes
@@ -112,6 +113,16 @@ def test_an_image_is_classified_as_the_prepared_one(classifier, tmp_path):
     named = keras_pyconv.classify(classifier, PIXELS, class_names=NAMES)
     assert named.label == NAMES[order[0]]
     assert str(named).splitlines()[0].startswith(named.label)
+
+
+def test_a_network_of_imagenets_classes_knows_their_names():
+    model = keras_pyconv.build_classifier("ResNetMini", input_shape=(32, 32, 3))
+    found = keras_pyconv.classify(model, PIXELS, top=3)
+    rows = found.to_dict()["classes"]
+    names = [name for _, name in imagenet_names()]
+    assert [row["name"] for row in rows] == [names[n] for n in found.labels]
+    assert len(rows) == 3 and found.label == rows[0]["name"]
+    assert rows[0]["score"] >= rows[1]["score"] >= rows[2]["score"] > 0
 
 
 def test_logits_become_probabilities(classifier):
