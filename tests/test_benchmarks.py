@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import math
 
 import keras
 import numpy as np
@@ -209,6 +210,22 @@ def test_the_readme_shows_the_record_it_names():
         if "gpu_problem" in record and report.tables(record) in shown
     ]
     assert current or "**Targets**" not in shown
+
+
+def test_resnext_is_measured_beside_the_same_from_stock_layers():
+    from benchmarks import resnext
+    from keras_pyconv.complexity import complexity
+
+    (group,) = plan.groups(resnext.SUITE.full, 2, {"device": ["cpu"]})
+    contenders = [case.contender for case in group.cases]
+    assert contenders == ["ours", "stock", "torch", "resnet50"]
+    model = keras_networks.stock_network("ResNeXt50", 32)
+    counted = complexity("ResNeXt50").parameters
+    assert sum(math.prod(v.shape) for v in model.trainable_variables) == (
+        counted
+    )
+    groups = [getattr(layer, "groups", 1) for layer in model.layers]
+    assert groups.count(32) == 16
 
 
 def test_the_video_network_is_measured_with_one_clip_and_with_more():

@@ -1,7 +1,7 @@
 """Data sets that the recipes and their users read.
 
-TensorFlow, tensorflow-datasets and scikit-learn are imported where they are
-used. Asking for `DigitsInPhotos` or its config registers it with TFDS.
+What they need is imported where it is used. Asking for `DigitsInPhotos` or its
+config registers it with TFDS.
 """
 
 import importlib

@@ -1,8 +1,4 @@
-"""What becomes of images and videos that cannot be read: counted and named.
-
-Past a limit training stops, so that a wrong folder does not train on what
-little is left.
-"""
+"""What becomes of images and videos that cannot be read: counted and named."""
 
 import csv
 import io
@@ -93,13 +89,13 @@ class BrokenPictures(_Broken):
         """The image of an example by `read_image`, or one pixel of the mean.
 
         Args:
-            pictures: the `PictureSet` or `DetectionSet`.
-            example: one of its examples.
+            pictures, example: a `PictureSet` or `DetectionSet`, and one of its
+                examples.
             preprocessing: whose mean is taken.
             exif: as in `read_image`.
 
         Returns:
-            uint8 tensor of shape `(height, width, 3)`.
+            uint8 tensor `(height, width, 3)`.
         """
         mean = np.round(255 * np.array(preprocessing.mean)).astype("uint8")
 

@@ -1,9 +1,4 @@
-"""Batches of labelled images, as the paper's networks learn from them.
-
-As in the authors' main.py: a random crop, resized to a square, and a flip; no
-colour jitter. Bilinear resizing is antialiased, as Pillow's is and
-`tf.image.resize` by default is not.
-"""
+"""Batches of labelled images, as the paper's networks learn from them."""
 
 import math
 
@@ -69,20 +64,9 @@ def decode_crop(encoded, seed, area=AREA, exif=False):
 
 
 def _cropped(picture, seed, area=AREA):
-    shape = tf.shape(picture)
-    top, left, height, width = tf.unstack(
-        random_crop_box(shape[0], shape[1], seed, area)
-    )
+    sides = tf.unstack(tf.shape(picture)[:2])
+    top, left, height, width = tf.unstack(random_crop_box(*sides, seed, area))
     return picture[top : top + height, left : left + width]
-
-
-def _of_training(crop, seed, preprocessing, flip):
-    """Resizes a crop, flips it half of the time, shifts and scales it."""
-    square = tf.image.resize(crop, [preprocessing.size] * 2, antialias=True)
-    if flip:
-        square = tf.image.stateless_random_flip_left_right(square, seed)
-    square = tf.ensure_shape(square, (*[preprocessing.size] * 2, 3))
-    return normalize(square, preprocessing)
 
 
 def training_pictures(
@@ -127,7 +111,7 @@ def training_pictures(
     arguments.flag("flip", flip)
     arguments.interval("area", area)
     broken = broken or BrokenPictures.among(pictures)
-    exif = preprocessing.exif
+    exif, sides = preprocessing.exif, [preprocessing.size] * 2
 
     def of_file(example, seed):
         return decode_crop(pictures.encoded(example), seed, area, exif)
@@ -138,13 +122,17 @@ def training_pictures(
 
     def prepared(crop_of):
         def prepare(example, seed):
-            crop, turn = crop_of(example, apart(seed, _CROP)), apart(
-                seed, _FLIP
-            )
+            crop = crop_of(example, apart(seed, _CROP))
+            square = tf.image.resize(crop, sides, antialias=True)
+            if flip:
+                square = tf.image.stateless_random_flip_left_right(
+                    square, apart(seed, _FLIP)
+                )
+            square = tf.ensure_shape(square, (*sides, 3))
             label = tf.cast(example["label"], tf.int64)
             if one_hot:
                 label = tf.one_hot(label, len(pictures.classes))
-            return _of_training(crop, turn, preprocessing, flip), label
+            return normalize(square, preprocessing), label
 
         return prepare
 
@@ -177,11 +165,9 @@ def evaluation_pictures(
     Batches are equal in size and in number for all workers.
 
     Args:
-        pictures: the `PictureSet`.
-        preprocessing: the `Preprocessing`.
+        pictures, preprocessing, broken: as in `training_pictures`.
         batch_size: images in a batch of this worker.
         shard: `(index, workers)`; worker `index` gets every `workers`-th.
-        broken: a `BrokenPictures`; None makes one for this set.
 
     Returns:
         `tf.data.Dataset` of float32 images `(batch, size, size, 3)`, int64

@@ -1,8 +1,4 @@
-"""COCO's 80 classes: their names, and the ids that its files call them by.
-
-Ten of the ids from 1 to 90 are not used; labels, here and in TFDS, count the
-used ones from 0.
-"""
+"""COCO's 80 classes, whose labels count the used ids from 0."""
 
 COCO_NAMES = (
     *("person", "bicycle", "car", "motorcycle", "airplane", "bus", "train"),

@@ -1,8 +1,4 @@
-"""Images with boxes: COCO's JSON beside a folder, or a set of TFDS.
-
-Labels of two files are the same only if both count the same categories, so a
-validation file gets those of the training file.
-"""
+"""Images with boxes: COCO's JSON beside a folder, or a set of TFDS."""
 
 import dataclasses
 import os
@@ -99,12 +95,10 @@ def detection_set(
             "coco/2017" or "digits_in_photos/detection", or its builder.
         split: "train" or "validation"; of TFDS also as the set calls it.
         data_dir: where TFDS keeps its data sets.
-        categories: of a folder, ids of the categories by label, such as
-            those of the training split, or a dictionary of their names by
-            their ids; by default all of the training split's file, sorted,
-            or where there is none of the file itself.
-        with_objects_only: of a folder, leave out images without an object
-            that is no crowd. TFDS does not say which these are.
+        categories: of a folder, as in `coco_files`; by default all of the
+            training split's file, or where there is none of the file itself.
+        with_objects_only: of a folder, as in `coco_files`. TFDS does not say
+            which images have no objects.
 
     Raises:
         ValueError: no such data set or split, or annotations that do not
@@ -115,8 +109,9 @@ def detection_set(
     def of_folder(root, split):
         file = _instances(root, split)
         known = categories
-        if known is None:
-            known = _training_categories(root, file)
+        others = sorted((root / "annotations").glob("instances_train*.json"))
+        if known is None and len(others) == 1 and others != [file]:
+            known = read_categories(others[0])
         folder = root / file.stem.removeprefix("instances_")
         return coco_files(file, folder, known, with_objects_only)
 
@@ -136,14 +131,6 @@ def _instances(root, split):
             f"{', '.join(file.name for file in files) or 'none'}"
         )
     return found[0]
-
-
-def _training_categories(root, file):
-    """Names by ids in the training split's file, if that is another one."""
-    others = sorted((root / "annotations").glob("instances_train*.json"))
-    if len(others) != 1 or others == [file]:
-        return None
-    return read_categories(others[0])
 
 
 # COCO's files ----------------------------------------------------------------
@@ -189,7 +176,15 @@ def coco_files(
         places = np.unique(owners[~rows.objects.crowds])
     if not len(places):
         raise ValueError(f"{annotations} has no picture to use.")
-    turns, doubtful = _orientations(rows, paths)
+    turns, doubtful = orientations_for(
+        rows.file,
+        [short(image.file_name) for image in rows.images],
+        paths,
+        [(image.height, image.width) for image in rows.images],
+        "pictures have another height x width than their rows say",
+        "Boxes would lie beside the objects; correct the file, or bring the "
+        "pictures that it was made for.",
+    )
     columns = {
         "picture": np.array(paths)[places],
         "id": np.array([image.id for image in rows.images])[places],
@@ -258,20 +253,6 @@ def _paths(annotations, folder):
         "Bring them, or remove their rows and what refers to them.",
     )
     return [str(folder / name) for name in names]
-
-
-def _orientations(annotations, paths):
-    """How each file lies that must be turned for its boxes, else 1."""
-    images = annotations.images
-    return orientations_for(
-        annotations.file,
-        [short(image.file_name) for image in images],
-        paths,
-        [(image.height, image.width) for image in images],
-        "pictures have another height x width than their rows say",
-        "Boxes would lie beside the objects; correct the file, or bring the "
-        "pictures that it was made for.",
-    )
 
 
 def _table(annotations, ids):

@@ -1,8 +1,7 @@
 """Real handwritten digits of many sizes, composed onto real photographs.
 
-From the digits and photographs that come with scikit-learn. Every length is in
-pixels, every box is (ymin, xmin, ymax, xmax) with exclusive ends, around the
-pixels that ink covers by half or more; its height is the digit's size.
+Lengths are in pixels, boxes are (ymin, xmin, ymax, xmax) with exclusive ends,
+around what ink covers by half or more; their height is the digit's size.
 """
 
 import functools

@@ -15,8 +15,7 @@ def prepare_digits_in_photos(
             `DigitsInPhotosConfig`.
         data_dir: where to keep data sets; None is TFDS's own default.
         **changes: fields of `DigitsInPhotosConfig` to set otherwise, such as
-            `image_size=96`. They become part of the config's name, so that
-            each variant has files of its own.
+            `image_size=96`, which become part of the config's name.
 
     Returns:
         The prepared `DigitsInPhotos` builder of TFDS.
@@ -59,9 +58,8 @@ def load_digits_in_photos(
         split: "train", "test", a part such as "train[:10%]", a list of
             these, or None for a dict of both.
         batch_size: examples in a batch; None gives single examples.
-        shuffle_files: as in TFDS's `as_dataset`.
-        as_supervised: give pairs instead of dicts: image and label, image and
-            objects, image and mask, or video and motion.
+        shuffle_files, as_supervised: as in TFDS's `as_dataset`; pairs are of
+            image and label, objects or mask, or of video and motion.
         with_info: also return the `tfds.core.DatasetInfo`.
 
     Returns:
@@ -71,8 +69,7 @@ def load_digits_in_photos(
     Example:
 
     >>> train, test = keras_pyconv.datasets.load_digits_in_photos(
-    ...     "classification", ["train", "test"], batch_size=64,
-    ...     as_supervised=True)
+    ...     "detection", ["train", "test"], batch_size=64)
     """
     builder = prepare_digits_in_photos(config, data_dir=data_dir, **changes)
     datasets = builder.as_dataset(
@@ -102,8 +99,8 @@ def builder_module():
 def _config(module, config):
     if isinstance(config, module.DigitsInPhotosConfig):
         return config
-    known = {one.name: one for one in module.DigitsInPhotos.BUILDER_CONFIGS}
-    if not isinstance(config, str) or config not in known:
+    known = module.DigitsInPhotos.builder_configs
+    if not arguments.is_one_of(config, known):
         rule = f"one of {sorted(known)} or a DigitsInPhotosConfig"
         arguments.refuse("config", config, rule)
     return known[config]

@@ -1,8 +1,7 @@
 """The `digits_in_photos` TFDS builder: a data set that needs no download.
 
-Importing this file registers the builder; `digit_scenes.py` makes the images.
-Each example has a generator of its own, seeded with the config's seed and task,
-the split and the example's number: the same wherever it is prepared.
+Importing this file registers it. Each example has a generator of its own, so
+that it is the same wherever it is prepared.
 """
 
 import dataclasses
@@ -73,11 +72,9 @@ class DigitsInPhotosConfig(tfds.core.BuilderConfig):
     Args:
         task: "classification", "detection", "segmentation" or "video".
         image_size: height and width in pixels.
-        train_examples: how many images or clips to train on.
-        test_examples: how many to test on.
+        train_examples, test_examples: how many images or clips.
         seed: another seed gives other images from the same sources.
-        smallest: smallest height of a digit, as a fraction of the frame.
-        largest: largest height of a digit, as a fraction of the frame.
+        smallest, largest: heights of digits, as fractions of the frame.
         max_objects: at most this many digits where there are several.
         frames: length of a clip.
     """
@@ -124,10 +121,8 @@ class DigitsInPhotos(tfds.core.GeneratorBasedBuilder):
       `coco/2017`, with boxes as (ymin, xmin, ymax, xmax) in [0, 1] and
       `area` counted in pixels of ink, plus `size` and `size_class`.
     - `segmentation`: the same images at 96 x 96; `segmentation_mask`
-      (96, 96, 1) uint8 is 0 on the photograph and 1 + d on the digit d, no
-      pixel is unlabelled. ADE20K's rule, where 0 is "other", gives labels
-      0 to 9 with the photograph ignored. `instance_mask` is k on the k-th of
-      `objects`, counted from one, for results by size.
+      (96, 96, 1) uint8 is 0 on the photograph and 1 + d on the digit d.
+      `instance_mask` is k on the k-th of `objects`, counted from one.
     - `video`: `video` (16, 64, 64, 3) uint8 and the motion as `label`, which
       no frame alone tells; `digit`, and `size` in each frame.
 
@@ -136,10 +131,8 @@ class DigitsInPhotos(tfds.core.GeneratorBasedBuilder):
 
     Example:
 
-    >>> import tensorflow_datasets as tfds
     >>> import keras_pyconv.datasets.digits_in_photos
-    >>> train = tfds.load("digits_in_photos/classification", split="train",
-    ...                   as_supervised=True)
+    >>> train = tfds.load("digits_in_photos/classification", split="train")
     """
 
     VERSION = tfds.core.Version("1.0.0")

@@ -1,8 +1,7 @@
 """The `kinetics` TFDS builder: what TFDS itself has no builder of.
 
-Importing this file registers it. It stores the frames of the videos of a folder
-as JPEG, so that training decodes those of a clip alone. Videos that cannot be
-read are left out, and named in `skipped_videos.csv` beside the data set.
+Importing this file registers it. Videos that cannot be read are left out, and
+named in `skipped_videos.csv` beside the data set.
 """
 
 import csv

@@ -1,8 +1,4 @@
-"""Images with masks by name: a data set of TFDS, or folders of files.
-
-TFDS's own `scene_parse150` holds masks of instances, not of ADE20K's 150
-classes; `ade20k` of this package has those.
-"""
+"""Images with masks by name: a data set of TFDS, or folders of files."""
 
 import collections
 import dataclasses
@@ -13,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_pyconv import arguments
-from keras_pyconv.datasets.masks import check_rule, decode_mask, fault
+from keras_pyconv.datasets.masks import LABEL_RULES, decode_mask, fault
 from keras_pyconv.datasets.sets import (
     ExampleSet,
     below,
@@ -132,8 +128,8 @@ def mask_set(
         name: an existing folder with `images/<split>` and, of the same file
             names, `annotations/<split>`, as ADEChallengeData2016 has them
             (`masks` and `labels` do too); else the name of a TFDS data set
-            with the feature `segmentation_mask`, such as `"ade20k"`; or a
-            prepared builder of TFDS.
+            with the feature `segmentation_mask`, such as `"ade20k"`, or its
+            prepared builder.
         split: "train", "validation", or as the data set calls its splits.
         data_dir: where TFDS keeps its data sets.
         classes: names of the classes, or how many there are; by default the
@@ -160,7 +156,7 @@ def unchecked(name, split, data_dir=None, classes=None, rule=None):
     if classes is not None and not arguments.is_integer(classes):
         arguments.texts("classes", classes)
     if rule is not None:
-        check_rule(rule)
+        arguments.one_of("rule", rule, LABEL_RULES)
     options = {"classes": classes, "rule": rule}
     of_folder = functools.partial(_folder_set, **options)
     of_builder = functools.partial(_tfds_set, **options)
@@ -199,7 +195,14 @@ def _folder_set(root, split, classes, rule):
         "mask": [found[stem] for stem in sorted(pictures)],
         "name": below(images / split, paths),
     }
-    turns, problems = _orientations(root, **columns)
+    turns, problems = orientations_for(
+        root,
+        columns["name"],
+        paths,
+        [header and header.stored for header in headers(columns["mask"])],
+        "masks do not have the height x width of their pictures",
+        "Bring masks of their size.",
+    )
     names = _names(_written_names(root) if classes is None else classes, rule)
     rule, problems = rule or "from_one", collections.Counter(problems)
     for folder in listings:
@@ -254,19 +257,6 @@ def _check_pairs(root, images, masks):
     refuse(root, sorted({*masks} - {*images}), "masks have no image", advice)
     if not images:
         raise ValueError(f"{root} holds no image of this split.")
-
-
-def _orientations(root, picture, mask, name):
-    """How images lie that must be turned for their masks, by the headers."""
-    sizes = [header and header.stored for header in headers(mask)]
-    return orientations_for(
-        root,
-        name,
-        picture,
-        sizes,
-        "masks do not have the height x width of their pictures",
-        "Bring masks of their size.",
-    )
 
 
 def _written_names(root):
@@ -332,9 +322,7 @@ def _tfds_set(builder, split, classes, rule):
         # The first name is then that of what is no class.
         classes = feature.names[rule == "from_one" :]
 
-    def columns(_, example):
-        return {"picture": example["image"], "mask": example[FEATURE]}
-
-    stored, names = ["image", FEATURE], _names(classes, rule)
-    rule = rule or "from_one"
+    names, rule = _names(classes, rule), rule or "from_one"
+    columns = {"picture": "image", "mask": FEATURE}
+    stored = list(columns.values())
     return tfds_set(MaskSet, builder, split, stored, columns, names, rule=rule)

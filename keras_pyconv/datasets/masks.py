@@ -10,7 +10,6 @@ import re
 
 import tensorflow as tf
 
-from keras_pyconv import arguments
 from keras_pyconv.tasks.segmentation.classes import IGNORED
 
 LABEL_RULES = ("from_one", "from_zero", "binary")
@@ -19,17 +18,6 @@ _BEGINNING = "The mask of"
 _SIGNATURE = b"\x89PNG"
 # By PNG's own numbers of its kinds of colour.
 _KINDS = ["gray", "1", "RGB", "palette", "gray with alpha", "5", "RGBA"]
-
-
-def check_rule(rule):
-    """Refuses an unknown label rule."""
-    if not arguments.is_one_of(rule, LABEL_RULES):
-        raise ValueError(
-            f"`rule` must be one of {LABEL_RULES}: whether classes "
-            'count from 1, 0 being "other", or from 0, 255 being ignored, or '
-            "are two, 0 the background and 1 or 255 the object. "
-            f"Received: rule={arguments.shown(rule)}"
-        )
 
 
 def _check(holds, name, *words):

@@ -1,7 +1,6 @@
 """Labelled images by name: a data set of TFDS, or folders of classes.
 
-Classes are numbered by their sorted names, as in TFDS and torchvision. Folders
-of ImageNet are named by wnids, so that all number its classes as Keras does.
+Classes are numbered by their sorted names, as in TFDS and torchvision.
 """
 
 import hashlib
@@ -30,8 +29,8 @@ def picture_set(name, split="train", data_dir=None) -> PictureSet:
     Args:
         name: an existing folder that has a folder for each split, in which
             each class has a folder (ImageNet as torchvision wants it); else
-            the name of a TFDS data set, "imagenet2012" or with its config
-            "imagenette/320px"; or a prepared builder of TFDS.
+            the name of a TFDS data set, such as "imagenet2012", or its
+            prepared builder.
         split: "train", "validation", or as the data set calls its splits; of
             a TFDS set also a part, such as "train[:10%]". "validation" finds
             the folders "val" and "test" too, and TFDS's split "test".
@@ -113,17 +112,14 @@ def split_class_folder(root, share: float = 0.2):
     for names in by_class.values():
         names.sort(key=lambda name: name.split(os.sep))
         number = min(max(1, round(share * len(names))), len(names) - 1)
-        held = set(sorted(names, key=_drawn)[:number])
+        drawn = {n: hashlib.sha256(n.encode()).digest() for n in names}
+        held = set(sorted(names, key=drawn.get)[:number])
         for name in names:
             parts["validation" if name in held else "training"].append(name)
     return tuple(
         _of_files(f"{listing.root}, {part}", [*by_class], listing, names)
         for part, names in parts.items()
     )
-
-
-def _drawn(name):
-    return hashlib.sha256(name.encode()).digest()
 
 
 def _tfds_set(builder, split):
@@ -142,8 +138,6 @@ def _tfds_set(builder, split):
             f"{type(features[label]).__name__}."
         )
 
-    def columns(_, example):
-        return {"picture": example[picture], "label": example[label]}
-
+    columns = {"picture": picture, "label": label}
     classes = features[label].names
     return tfds_set(PictureSet, builder, split, [picture], columns, classes)

@@ -1,9 +1,8 @@
 """Images and masks in step: the augmentation that the paper's networks saw.
 
-Steps and their order are those of the authors' training script. What comes in
-at the borders has the mean colour, and no class. OpenCV's nearest pixel, which
-the authors use for labels, is up to half a pixel off its bilinear one; here the
-two agree. keras-cv's layers fill masks with 0, and turn 255 into a class.
+OpenCV's nearest pixel, which the authors use for labels, is up to half a pixel
+off its bilinear one; here the two agree. keras-cv's layers do not serve: they
+fill masks with 0, turn 255 into a class, and cannot crop masks.
 """
 
 import math
@@ -75,9 +74,7 @@ def random_turn(image, labels, seed, mean, turn=TURN):
         angle = (2.0 * draw - 1.0) * math.radians(turn)
         # The fill is one number for all channels.
         around = _turned(image - mean, angle, "BILINEAR", 0.0)
-        beneath = _turned(
-            labels[..., tf.newaxis], angle, "NEAREST", float(IGNORED)
-        )
+        beneath = _turned(labels[..., None], angle, "NEAREST", float(IGNORED))
         return around + mean, beneath[..., 0]
 
     return tf.cond(chance < HALF, turned, lambda: (image, labels))
@@ -238,8 +235,7 @@ def central_crops(
         shard: `(index, workers)`; worker `index` gets every `workers`-th.
 
     Returns:
-        `tf.data.Dataset` of float32 images `(batch, side, side, 3)` and
-        uint8 labels `(batch, side, side)`.
+        `tf.data.Dataset` of images and labels as there.
     """
     _check(masks, side, preprocessing)
     arguments.integer("batch_size", batch_size)

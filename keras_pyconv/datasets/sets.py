@@ -242,28 +242,29 @@ def tfds_builder(name, data_dir):
     return builder
 
 
-def _tfds_split(builder, split):
-    """The name by which TFDS knows a split or a part, such as "train[:9]"."""
-    base, bracket, part = split.partition("[")
-    known = list(builder.info.splits)
-    if not known:
-        # A builder that was made by hand may not say what it has.
-        return split
-    return split_named(base, known, builder.info.full_name) + bracket + part
-
-
 def tfds_set(kind, builder, split, stored, columns, classes, **fields):
     """A split of TFDS as a set of ours of some kind.
 
-    The features that are `stored` stay encoded; `columns` makes of the number
-    and the dict of an example of TFDS one of ours, without its `name`.
+    The features that are `stored` stay encoded. `columns` has the features by
+    our names, or is a function of an example's number and the example.
     """
     import tensorflow_datasets as tfds
 
-    split = _tfds_split(builder, split)
+    # A builder that was made by hand may not say what splits it has.
+    if known := list(builder.info.splits):
+        base, bracket, part = split.partition("[")
+        base = split_named(base, known, builder.info.full_name)
+        split = base + bracket + part
     known = ("file_name", "image/filename")
     own = [name for name in known if name in builder.info.features]
     own_name = (*own, "tfds_id")[0]
+
+    def ours(number, example):
+        if callable(columns):
+            found = columns(number, example)
+        else:
+            found = {name: example[key] for name, key in columns.items()}
+        return {**found, "name": example[own_name]}
 
     @tf.autograph.experimental.do_not_convert
     def examples(order=None):
@@ -278,12 +279,7 @@ def tfds_set(kind, builder, split, stored, columns, classes, **fields):
                 try_autocache=False,
             ),
         )
-        return dataset.enumerate().map(
-            lambda number, example: {
-                **columns(number, example),
-                "name": example[own_name],
-            }
-        )
+        return dataset.enumerate().map(ours)
 
     return kind(
         f"{builder.info.full_name}, {split}",

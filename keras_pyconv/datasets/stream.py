@@ -1,9 +1,8 @@
 """Batches whose every element follows from a seed and a number.
 
-Batch n depends on neither what was read before it, nor on threads or workers,
-nor on `tf.random.set_seed`. So a run that is resumed, or split over more
-workers, sees the same images. Examples are skipped before they are decoded:
-keep what is expensive in `prepare`, not in `examples`.
+So a run that is resumed, or split over more workers, sees the same images.
+Examples are skipped before they are decoded: keep what is expensive in
+`prepare`, not in `examples`.
 """
 
 import math
@@ -47,13 +46,13 @@ def training_stream(
             stream gets there.
         prepare: function (example, seed) to (inputs, targets), of fixed
             shapes; `seed` is an int64 tensor of shape (2,) for
-            `tf.random.stateless_*`. Called for the examples of this worker
-            only, on many threads.
+            `tf.random.stateless_*`. Called for this worker's examples only, on
+            many threads.
         batch_size: examples in a batch of all workers together.
         seed: an integer; with the epoch it decides the order, with the place
             in the epoch the seed of an example.
-        shuffle_buffer: how many undecoded examples to shuffle among. At least
-            `count` shuffles thoroughly; None leaves the order of `examples`.
+        shuffle_buffer: how many undecoded examples to shuffle among; None
+            leaves the order of `examples`.
         shard: `(index, workers)`. Worker `index` gets the part of every batch
             that begins at `index * batch_size / workers`.
         batch_map: function (inputs, targets, seed) to the same, on this
@@ -62,10 +61,8 @@ def training_stream(
         substitute: function (example, seed) to (inputs, targets), called
             where `prepare` fails, so that the example keeps its place, at
             0.2 ms an example. None lets the failure end the stream.
-        digest: text that is another for other examples, such as a hash of
-            their names; or None.
-        recorded: dictionary of what else makes other examples of the same
-            files, for `fingerprint`.
+        digest: text that is another for other examples, or None.
+        recorded: dictionary of what else makes other examples of the files.
 
     Returns:
         A function `batches(first_step=0)` to an endless `tf.data.Dataset`
@@ -145,12 +142,9 @@ def _checked_shard(count, batch_size, seed, shard):
             f"the largest possible `batch_size` is {count}."
         )
     worker, workers = arguments.shard(shard)
-    if batch_size % workers:
-        raise ValueError(
-            f"`batch_size` must be a multiple of the {workers} workers. "
-            f"Received: batch_size={batch_size}; the nearest below is "
-            f"{batch_size // workers * workers}"
-        )
+    rule = f"a multiple of the {workers} workers; the nearest below is "
+    rule += str(batch_size // workers * workers)
+    arguments.check("batch_size", batch_size, batch_size % workers == 0, rule)
     return worker, workers
 
 

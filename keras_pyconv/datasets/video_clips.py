@@ -1,8 +1,6 @@
 """Clips to train on and views to test with, from files and sets of TFDS.
 
-Of files, other processes decode the frames of a clip and those since the key
-frame before it; of TFDS, which stores frames as JPEG, those of a clip alone.
-In training a video that cannot be read is replaced by another one that the same
+A video that cannot be read is replaced in training by another one that the same
 seed draws; in testing it comes without views, or with weight 0.
 """
 
@@ -171,7 +169,7 @@ def _good_frames(example, numbers):
 
 
 def _damaged_frames(clips, broken):
-    """The same, with neighbours of damaged frames, or else the mean colour."""
+    """As `_good_frames`, with neighbours of damaged ones or the mean colour."""
     mean = np.round(255 * np.array(clips.mean)).astype("uint8")
 
     @tf.autograph.experimental.do_not_convert
@@ -232,9 +230,8 @@ def evaluation_clips(
 ):
     """The central clip of every video, its central square, in their order.
 
-    For a quick look in the course of training, through
-    `keras_pyconv.training.validation_data`. The last batch is filled up, and a
-    video that cannot be read is a clip of zeros: both have weight 0.
+    For a quick look in the course of training. The last batch is filled up,
+    and a video that cannot be read is a clip of zeros: both have weight 0.
 
     Args:
         videos, clips, shard, decoders, broken: as in `video_views`.
@@ -250,17 +247,11 @@ def evaluation_clips(
     arguments.integer("batch_size", batch_size)
     shard = arguments.shard(shard)
     shape = (clips.frames, clips.resize, clips.resize, 3)
+    central = {"most_clips": 1, "crops": 1, "shard": shard}
+    central |= {"decoders": decoders, "broken": broken}
 
     def rows():
-        for _, pixels, label in video_views(
-            videos,
-            clips,
-            most_clips=1,
-            crops=1,
-            shard=shard,
-            decoders=decoders,
-            broken=broken,
-        ):
+        for _, pixels, label in video_views(videos, clips, **central):
             is_good = pixels is not None
             clip = pixels[0] if is_good else np.zeros(shape, "uint8")
             yield clip, label, float(is_good)

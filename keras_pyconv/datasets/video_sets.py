@@ -1,7 +1,7 @@
 """Labelled videos by name: folders of classes, a CSV, or a set of TFDS.
 
-A video is a file, or a folder of images, one a frame; a set of TFDS stores its
-frames encoded. Classes are numbered by their sorted names.
+A video is a file, or a folder of images, one a frame. Classes are numbered by
+their sorted names.
 """
 
 import csv
@@ -33,7 +33,7 @@ _DIGITS = 7  # too many for the number of a class
 class VideoSet(ExampleSet):
     """One split of a data set of labelled videos.
 
-    Sets of TFDS have `examples` with `video` (encoded frames), `label` and
+    Sets of TFDS have `examples` of `video` (encoded frames), `label` and
     `name`; others have `paths`, of files or folders of frames, and `labels`.
     """
 
@@ -51,9 +51,8 @@ def video_set(name, split="train", data_dir=None, root=None) -> VideoSet:
             it has several), or one of the lists that Kinetics comes with
             (`label,youtube_id,time_start,time_end,split`); else the name of
             a TFDS set of videos, such as "ucf101", or its prepared builder.
-        split: "train", "validation", or as the data set calls its splits;
-            "validation" finds "val" and "test" too. A CSV without a column
-            `split` is one split, whatever it is called.
+        split: as in `picture_set`. A CSV without a column `split` is one
+            split, whatever it is called.
         data_dir: where TFDS keeps its data sets.
         root: what the paths of a CSV begin at; None for the CSV's folder.
 
@@ -152,10 +151,6 @@ def _csv_rows(path):
         "the first",
         "Put values that hold a comma or a quote in quotes.",
     )
-    return columns, rows
-
-
-def _check_columns(path, columns):
     known = set(columns)
     has_paths = {"path", "label"} <= known or {"label", *_KINETICS} <= known
     if not has_paths or len(known) < len(columns):
@@ -164,6 +159,7 @@ def _check_columns(path, columns):
             "once: path and label, or those of Kinetics (label, youtube_id, "
             f"time_start, time_end). Received: {short(sorted(columns))}"
         )
+    return columns, rows
 
 
 def _check_rows(path, rows, columns):
@@ -229,7 +225,6 @@ def _check_repeated(path, rows):
 
 def _csv_set(path, split, root):
     columns, rows = _csv_rows(path)
-    _check_columns(path, columns)
     _check_rows(path, rows, columns)
     classes = sorted({row["label"] for _, row in rows})
     # Numbers are classes already, and stay what they are.
@@ -273,9 +268,7 @@ def _tfds_set(builder, split):
             f"{type(features[video]).__name__}."
         )
 
-    def columns(_, example):
-        return {"video": example[video], "label": example[label]}
-
+    columns = {"video": video, "label": label}
     # Frames stay encoded: only those of a clip are decoded.
     classes = features[label].names
     return tfds_set(VideoSet, builder, split, [video], columns, classes)

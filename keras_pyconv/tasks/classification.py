@@ -1,7 +1,4 @@
-"""Classifiers: pixels as they expect them, names for what they answer.
-
-`preprocess_input` and `decode_predictions` keep to `keras.applications`.
-"""
+"""Classifiers: pixels as they expect them, names for what they answer."""
 
 import csv
 import dataclasses
@@ -32,7 +29,6 @@ from keras_pyconv.tasks.results import (
 from keras_pyconv.weights import PUBLISHED
 
 _IMAGENET_CLASSES = 1000
-_DEFAULT_SIDE = 224  # pixels, of a network for any size
 # By the names that the catalogue of published weights uses.
 PREPROCESSING = {"imagenet": imagenet_preprocessing()}
 
@@ -73,11 +69,9 @@ def preprocess_input(x, data_format: str | None = None, weights="imagenet"):
     x = x if arguments.is_tensor(x) else arguments.array("x", x)
     first = data_format == "channels_first"
     axis = -3 if first else -1
-    if len(x.shape) < 3 or x.shape[axis] != preprocessing.channels:
-        raise ValueError(
-            f"Images must have {preprocessing.channels} channels, "
-            f"{data_format.replace('_', ' ')}. Received: x={arguments.shown(x)}"
-        )
+    good = len(x.shape) > 2 and x.shape[axis] == preprocessing.channels
+    rule = f"images of {preprocessing.channels} channels, {data_format}"
+    arguments.check("x", x, good, rule)
     shape = (-1, 1, 1) if first else (-1,)
     mean, deviation = (
         np.reshape(numbers, shape).astype("float32")
@@ -114,28 +108,18 @@ def decode_predictions(
 
     Raises:
         ValueError: if the shape does not fit the names.
-
-    Example:
-
-    >>> keras_pyconv.tasks.decode_predictions(model(images), top=1)
     """
     top = arguments.integer("top", top)
     predictions = arguments.tensor_like("predictions", predictions)
     scores = keras.ops.convert_to_numpy(predictions)
+    names = imagenet_names()
     if class_names is not None:
-        class_names = arguments.texts("class_names", class_names)
-    known = _IMAGENET_CLASSES if class_names is None else len(class_names)
-    if scores.ndim != 2 or scores.shape[1] != known:
-        raise ValueError(
-            f"`predictions` must have the shape (batch, {known}), as there "
-            "are `class_names` for. Received: predictions="
-            f"{arguments.shown(scores)}, "
-            f"class_names={arguments.shown(class_names)}"
-        )
-    names = imagenet_names() if class_names is None else class_names
-    pairs = [(n, n) if isinstance(n, str) else n for n in names]
+        names = [(n, n) for n in arguments.texts("class_names", class_names)]
+    good = scores.ndim == 2 and scores.shape[1] == len(names)
+    rule = f"of the shape (batch, {len(names)}), as there are `class_names` for"
+    arguments.check("predictions", scores, good, rule)
     return [
-        [(*pairs[label], float(score)) for label, score in zip(*best(row, top))]
+        [(*names[label], float(score)) for label, score in zip(*best(row, top))]
         for row in scores
     ]
 
@@ -162,8 +146,8 @@ class Classification(Ranking):
         return self._with_bars(np.broadcast_to(self.image, shape).copy())
 
 
-def _sides(model):
-    """Side and channels of the images that a classifier takes."""
+def preprocessing_for(model, given=None):
+    """How images become what a classifier sees; the given way must fit it."""
     shape = tuple(arguments.model("model", model).input_shape)
     answer = model.output_shape
     if len(shape) != 4 or not isinstance(answer, tuple) or len(answer) != 2:
@@ -178,24 +162,18 @@ def _sides(model):
             "A classifier must take square images, or such of any size. "
             f"Received: {model.name!r}, which takes {height} x {width} pixels"
         )
-    return height or _DEFAULT_SIDE, channels
-
-
-def preprocessing_for(model, given=None):
-    """How images become what a classifier sees; the given way must fit it."""
-    side, channels = _sides(model)
     if given is not None:
         arguments.instance("preprocessing", given, Preprocessing)
     elif channels == 3:
-        return imagenet_preprocessing(side)
+        return imagenet_preprocessing(height or 224)
     if given is None or given.channels != channels:
         raise ValueError(
             f"The model takes images of {channels} channels; give a "
             f"`preprocessing` of as many. Received: {given}"
         )
-    if given.size != side and model.input_shape[2] is not None:
+    if height not in (None, given.size):
         raise ValueError(
-            f"The model takes images of {side} x {side} pixels. Received: a "
+            f"The model takes images of {height} x {width} pixels. Received: a "
             f"`preprocessing` of size {given.size}"
         )
     return given
@@ -241,7 +219,7 @@ def classify(
         top: how many classes to name, at most.
 
     Returns:
-        A `Classification`.
+        A `Classification`, with `label`, `score`, `draw` and `save`.
 
     Raises:
         FileNotFoundError: there is no such file.

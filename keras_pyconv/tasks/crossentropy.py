@@ -23,10 +23,6 @@ class Crossentropy(keras.losses.Loss):
         y_true: class numbers `(batch,)` or `(batch, 1)`, or shares
             `(batch, classes)`.
         y_pred: probabilities `(batch, classes)`.
-
-    Example:
-
-    >>> model.compile("sgd", keras_pyconv.tasks.Crossentropy(0.1))
     """
 
     def __init__(self, label_smoothing=0.0, name="crossentropy", **kwargs):

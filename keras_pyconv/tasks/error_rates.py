@@ -1,7 +1,6 @@
 """Top-1 and top-5 error of a classifier (paper, section 5).
 
-The share of images whose class is not among the k that score highest. Scores
-that are not a number count as wrong.
+Scores that are not a number count as wrong.
 """
 
 import dataclasses
@@ -68,11 +67,6 @@ class TopKError(keras.metrics.Mean):
         y_true: classes as ints `(batch,)` or `(batch, 1)`, or one-hot rows
             `(batch, classes)`, of which the largest entry counts.
         y_pred: probabilities or logits `(batch, classes)`.
-
-    Example:
-
-    >>> loss = "sparse_categorical_crossentropy"
-    >>> model.compile("sgd", loss, weighted_metrics=[TopKError(1)])
     """
 
     def __init__(self, k=1, name=None, **kwargs):

@@ -155,7 +155,7 @@ def decode_window(encoded, window_of, orientation=None):
 
 
 def read_image(source, channels: int = 3, exif: bool = True) -> np.ndarray:
-    """Any image as pixels.
+    """Any image as uint8 pixels `(height, width, channels)`.
 
     Args:
         source: path of a file; its bytes; a Pillow image; or an array
@@ -165,14 +165,9 @@ def read_image(source, channels: int = 3, exif: bool = True) -> np.ndarray:
         exif: whether an image that was stored turned is turned as viewers
             show it; arrays say nothing of that.
 
-    Returns:
-        uint8 array `(height, width, channels)`.
-
     Raises:
         FileNotFoundError: there is no such file.
-        UnreadableImage: it is no image that can be read, is damaged or too
-            large, a folder, a pipe or the like; a ValueError that names it
-            and says why.
+        UnreadableImage: it holds no image that can be read.
         ValueError: the values of an array are no pixels.
     """
     if isinstance(source, (str, os.PathLike)):
@@ -271,7 +266,14 @@ def _of_array(source, channels):
     _check_pixels("the array", *shape[:2])
     pixels = array[..., :3]
     if array.dtype != np.uint8:
-        _check_range(array, source)
+        low, high = array.min(), array.max()
+        small = array.dtype.kind == "f" and 0 < high <= 1
+        if small or not (0 <= low and high <= 255):
+            raise ValueError(
+                "The pixels of an image go from 0 to 255, as in a file. "
+                f"Received: image={arguments.shown(source)} from {low} to "
+                f"{high}"
+            )
         pixels = np.round(pixels).astype("uint8")
     if channels == 3:
         return np.broadcast_to(pixels, (*shape[:2], 3))
@@ -280,13 +282,3 @@ def _of_array(source, channels):
     # ITU-R BT.601, as decoders make gray of colours.
     luma = pixels @ np.array([[0.299], [0.587], [0.114]])
     return np.round(luma).astype("uint8")
-
-
-def _check_range(array, source):
-    low, high = array.min(), array.max()
-    small = array.dtype.kind == "f" and 0 < high <= 1
-    if small or not (0 <= low and high <= 255):
-        raise ValueError(
-            "The pixels of an image go from 0 to 255, as in a file. Received: "
-            f"image={arguments.shown(source)} from {low} to {high}"
-        )

@@ -1,8 +1,4 @@
-"""Images that a camera stored turned, and said so in the file (EXIF).
-
-Decoders give an image as it is stored; viewers turn it. The eight orientations
-are a transposition or none, then mirror images along some of the axes.
-"""
+"""Images that a camera stored turned, and said so in the file (EXIF)."""
 
 import concurrent.futures
 import importlib.util

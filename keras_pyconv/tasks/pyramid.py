@@ -1,10 +1,5 @@
-"""What each level of a pyramid has learned and answers, as arrays or a figure.
+"""What each level of a pyramid has learned and answers, also as a figure."""
 
-Responses are the convolution's own, before normalization and ReLU, so that they
-are negative as often as positive.
-"""
-
-import importlib
 import pathlib
 from typing import Any, NamedTuple
 
@@ -76,18 +71,12 @@ def level_responses(
 
     Returns:
         One `LevelResponse(kernel_size, groups, kernel, response)` a level,
-        in the order of the layer's channels. The layer's bias is part of it.
+        in the order of the layer's channels, before normalization and ReLU.
+        The layer's bias is part of it.
 
     Raises:
         ValueError: if the layer is unknown (the message lists the PyConv
             layers) or the image does not fit the model.
-
-    Example:
-
-    >>> model = keras_pyconv.PyConvResNet18(include_top=False)
-    >>> levels = level_responses(model, np.random.rand(64, 64, 3))
-    >>> levels[1].kernel_size, levels[1].response.shape
-    ((5, 5), (16, 16, 16))
     """
     layer = _pyramid(model, layer)
     image = check_images(model, image, rank=3)
@@ -157,7 +146,14 @@ def show_pyramid(
         arguments.image_file("path", path)
     if beside is not None:
         arguments.model("beside", beside)
-    _check_matplotlib()
+    try:
+        import matplotlib.figure
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+    except ImportError as error:
+        raise ImportError(
+            "`show_pyramid` draws with matplotlib, which is not installed: "
+            "pip install matplotlib"
+        ) from error
     name = _pyramid(model, layer).name
     levels = level_responses(model, image, name)
     image = np.asarray(image)
@@ -172,7 +168,10 @@ def show_pyramid(
     windows = [theoretical_receptive_field(one, stage) for one in seen]
     fields = [effective_receptive_field(one, stage, images) for one in seen]
     width = 1.75 * (len(levels) + 1) + 0.5
-    figure = _figure(width, 6.6 if stage else 3.7)
+    size = (width, 6.6 if stage else 3.7)
+    figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
+    # This canvas draws without a screen and leaves pyplot's state alone.
+    FigureCanvasAgg(figure)
     parts = figure.subfigures(2, 1, height_ratios=(1.25, 1)) if stage else None
     above = figure if parts is None else parts[0]
     above.suptitle(f"{model.name}, layer {name}", fontsize=10)
@@ -188,26 +187,6 @@ def show_pyramid(
         path = pathlib.Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=100)
-    return figure
-
-
-def _check_matplotlib():
-    try:
-        importlib.import_module("matplotlib")
-    except ImportError as error:
-        raise ImportError(
-            "`show_pyramid` draws with matplotlib, which is not installed: "
-            "pip install matplotlib"
-        ) from error
-
-
-def _figure(width, height):
-    # The Agg canvas draws without a screen and leaves pyplot's state alone.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
     return figure
 
 

@@ -181,7 +181,15 @@ def effective_receptive_field(
     # One image at a time: memory stays that of one.
     found = [_gradient(trunk, image[np.newaxis], first) for image in images]
     field = np.mean([gradient for gradient, _ in found], axis=0)
-    centre = _centre(field.shape, found[0][1], stride)
+    # Where the unit stands: between pixels, unless the stride is known.
+    centre = [
+        (
+            int((size // 2 + 0.5) * pixels / size)
+            if stride is None
+            else size // 2 * stride
+        )
+        for pixels, size in zip(field.shape, found[0][1])
+    ]
     return _centred(field, centre) / (field.sum() or 1)
 
 
@@ -198,16 +206,6 @@ def _gradient(trunk, image, channels_first):
         unit = tf.reduce_sum(tf.cast(outputs[:, row, column], "float32"))
     gradient = np.abs(tape.gradient(unit, image).numpy()[0].astype("float64"))
     return gradient.sum(axis=0 if channels_first else -1), sizes
-
-
-def _centre(image, sizes, stride):
-    """Row and column of the pixel that the middle unit stands at."""
-    if stride is not None:
-        return [size // 2 * stride for size in sizes]
-    return [
-        int((size // 2 + 0.5) * pixels / size)
-        for pixels, size in zip(image, sizes)
-    ]
 
 
 def _centred(field, pixel):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_pyconv.datasets import detection_augmentation as augmentation
+from keras_pyconv.datasets import detection as augmentation
 from keras_pyconv.datasets.detection import (
     augmented,
     evaluation_scenes,

@@ -1,8 +1,7 @@
 """COCO's files of annotations, every row of them checked.
 
-What says that the file does not belong to its images, or leaves open what is
-meant, is refused with the first such rows. A box that cannot be one is skipped
-and counted.
+A file that leaves open what is meant is refused with the first such rows; a box
+that cannot be one is skipped and counted.
 """
 
 import collections
@@ -14,6 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.reading import is_text, read_json, short
 
 log = logging.getLogger(__name__)
@@ -90,9 +90,7 @@ def known_id(value):
         return str(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    is_number = isinstance(value, (int, np.integer))
-    is_number &= not isinstance(value, bool)
-    if is_number and -(2**63) <= value < 2**63:
+    if arguments.is_integer(value, -(2**63), 2**63 - 1):
         return int(value)
     raise ValueError(
         "An id must be a whole number of 64 bits or a text. Received: "

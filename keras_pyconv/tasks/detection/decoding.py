@@ -139,16 +139,11 @@ def detection_model(model, **options) -> keras.Model:
             `DecodeDetections`.
 
     Returns:
-        A `keras.Model` from the same images to the dictionary that
-        `DecodeDetections` describes.
+        A `keras.Model` from the same images to the output of
+        `DecodeDetections`.
 
     Raises:
         ValueError: if the model is no detector, or its image size is open.
-
-    Example:
-
-    >>> model = keras_pyconv.PyConvSSD(weights="detector.weights.h5")
-    >>> detections = detection_model(model)(images)
     """
     layer = DecodeDetections.for_model(model, name="detections", **options)
     return keras.Model(

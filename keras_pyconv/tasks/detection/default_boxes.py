@@ -1,8 +1,7 @@
 """The default boxes of a detector: 8,732 at 300 x 300 (supplement, section 1).
 
-They are ordered map by map and row by row; those of one position stand side by
-side. The reference clamps centre and size of a box to the image, not its
-corners: most boxes at the margin stick out.
+They are ordered map by map and row by row. The reference clamps centre and size
+of a box to the image, not its corners: most boxes at the margin stick out.
 """
 
 import keras
@@ -16,19 +15,13 @@ from keras_pyconv.models.nesting import all_models
 from keras_pyconv.tasks.detection.library import keras_cv
 
 
-def _shapes(row):
-    """Sizes and ratios (width by height) of the boxes at a position."""
+def _map_boxes(row, cells, image_shape, input_size):
+    """`(rows * columns * boxes, 4)` of one map, in fractions of the image."""
     sizes = [row.size, (row.size * row.next_size) ** 0.5]
-    ratios = [1.0, 1.0]
+    ratios = [1.0, 1.0]  # width by height
     for ratio in row.aspect_ratios:
         sizes += [row.size, row.size]
         ratios += [float(ratio), 1 / ratio]
-    return sizes, ratios
-
-
-def _map_boxes(row, cells, image_shape, input_size):
-    """`(rows * columns * boxes, 4)` of one map, in fractions of the image."""
-    sizes, ratios = _shapes(row)
     generator = keras_cv().layers.AnchorGenerator(
         "center_xywh",
         # A list of one list: keras-cv then pairs its sizes with the ratios.
@@ -43,11 +36,8 @@ def _map_boxes(row, cells, image_shape, input_size):
     shape = (cells[0] * row.step, cells[1] * row.step, 3)
     boxes = np.array(generator(image_shape=shape)[0])
     # Centres in steps of this image, sizes in fractions of any.
-    for axis, (count, pixels) in enumerate(
-        zip(reversed(cells), reversed(image_shape))
-    ):
-        whole = count * row.step if row.spread else pixels
-        boxes[:, axis] /= whole
+    whole = shape[:2] if row.spread else image_shape
+    boxes[:, :2] /= whole[::-1]
     boxes[:, 2:] /= input_size
     return boxes
 
@@ -120,11 +110,6 @@ def default_boxes(source, image_shape=None) -> np.ndarray:
 
     Raises:
         ValueError: if `source` is none of these or has no fixed size.
-
-    Example:
-
-    >>> default_boxes("PyConvSSDPyConvResNet50").shape
-    (8732, 4)
     """
     if isinstance(source, keras.Model):
         settings = box_settings(arguments.model("source", source))

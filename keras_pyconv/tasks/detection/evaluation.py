@@ -90,19 +90,6 @@ def _repeated(ids):
     return [one for one, count in counts.items() if count > 1]
 
 
-def _unique(ids):
-    """Ids of categories, of which each must be one."""
-    if isinstance(ids, (set, frozenset)):
-        raise TypeError("a set has no order")
-    ids = [known_id(one) for one in ids]
-    if twice := _repeated(ids):
-        raise ValueError(
-            f"Each label must have a category of its own. Received {twice[0]!r}"
-            " more than once."
-        )
-    return ids
-
-
 def _order(one):
     """Numbers before text, each sorted."""
     return isinstance(one, str), one
@@ -129,7 +116,14 @@ class GroundTruth:
         if categories is not None:
             arguments.iterable("categories", categories)
             with arguments.told("categories", categories, "ids, all different"):
-                categories = _unique(categories)
+                if isinstance(categories, (set, frozenset)):
+                    raise TypeError("a set has no order")
+                categories = [known_id(one) for one in categories]
+                if twice := _repeated(categories):
+                    raise ValueError(
+                        "Each label must have a category of its own. Received "
+                        f"{twice[0]!r} more than once."
+                    )
         self.categories = categories
         self._images = []
         self._objects = []

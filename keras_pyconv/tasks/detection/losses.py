@@ -1,8 +1,7 @@
 """SSD's loss: smooth L1 for boxes, cross-entropy with hard negatives.
 
-As in the reference, both are divided, image by image, by the number of positive
-boxes, and averaged over the batch. So an image without objects has no loss at
-all, and no count has to be summed over replicas.
+Both are divided, image by image, by the number of positive boxes, so that no
+count is summed over replicas, and an image without objects has no loss at all.
 """
 
 import keras

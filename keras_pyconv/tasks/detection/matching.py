@@ -39,14 +39,10 @@ def check_boxes(**boxes):
 
 
 def overlaps(default_boxes, boxes):
-    """Intersection over union.
+    """Intersection over union, `(num_boxes, objects)` in [0, 1].
 
     Args:
-        default_boxes: `(num_boxes, 4)`, centre and size in fractions.
-        boxes: `(objects, 4)`, ymin, xmin, ymax, xmax in fractions.
-
-    Returns:
-        `(num_boxes, objects)` in [0, 1].
+        default_boxes, boxes: as in `encode`, `boxes` `(objects, 4)`.
     """
     check_boxes(default_boxes=default_boxes, boxes=boxes)
     return keras.utils.bounding_boxes.compute_iou(
@@ -107,15 +103,7 @@ def encode(default_boxes, boxes):
 
 
 def decode(default_boxes, offsets):
-    """The inverse of `encode`.
-
-    Args:
-        default_boxes: `(num_boxes, 4)`, centre and size in fractions.
-        offsets: `(..., num_boxes, 4)`.
-
-    Returns:
-        `(..., num_boxes, 4)`: ymin, xmin, ymax, xmax in fractions.
-    """
+    """The inverse of `encode`, of offsets `(..., num_boxes, 4)`."""
     check_boxes(default_boxes=default_boxes, offsets=offsets)
     # No object is so large, and no box is infinite then.
     sizes = [LARGEST_GROWTH / variance for variance in VARIANCES[2:]]

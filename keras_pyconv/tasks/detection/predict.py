@@ -1,8 +1,4 @@
-"""Finding objects in one image, and drawing what was found.
-
-As in the reference the image is stretched to the network's size, not cropped or
-padded; so boxes go back by multiplying with its own height and width.
-"""
+"""Finding objects in one image, and drawing what was found."""
 
 import colorsys
 import dataclasses
@@ -101,12 +97,11 @@ def _colour(label):
 
 
 def stretch(picture, height: int, width: int, preprocessing=None):
-    """From a decoded picture to a detector's input for it.
+    """From a decoded image to a detector's input for it.
 
     Args:
         picture: tensor of shape `(rows, columns, 3)` in [0, 255].
-        height: of the network's images, in pixels.
-        width: likewise.
+        height, width: of the network's images, in pixels.
         preprocessing: a `Preprocessing` whose mean and deviation are taken;
             by default ImageNet's.
 
@@ -144,7 +139,7 @@ def detect(
             `detection_model`, which has them.
 
     Returns:
-        `Detections` in pixels of the image.
+        `Detections` in pixels of the image, with `draw` and `save`.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -1,7 +1,4 @@
-"""The whole set under the paper's protocol: one confusion matrix, one table.
-
-Answers are compared at each image's own size, not at the network's.
-"""
+"""The whole set under the paper's protocol: one confusion matrix, one table."""
 
 import dataclasses
 import pathlib
@@ -56,12 +53,9 @@ class Evaluation:
     def __post_init__(self):
         matrix = arguments.array("matrix", self.matrix, 2)
         names = arguments.texts("class_names", self.class_names)
-        if not matrix.shape == (len(names),) * 2:
-            raise ValueError(
-                "`matrix` must have a row and a column for each of "
-                f"`class_names`. Received: matrix={arguments.shown(matrix)}, "
-                f"class_names={arguments.shown(names)}"
-            )
+        rule = f"of a row and a column for each of {len(names)} `class_names`"
+        good = matrix.shape == (len(names),) * 2
+        arguments.check("matrix", matrix, good, rule)
         arguments.integer("pictures", self.pictures, 0, 2**63)
 
     def rows(self) -> list[dict]:
@@ -153,8 +147,7 @@ def evaluate_segmentation(
     names = names_of_classes(classes, class_names)
     arguments.one_of("verbose", verbose, (0, 1))
     arguments.function("on_picture", on_picture, optional=True)
-    if total is not None:
-        arguments.integer("total", total)
+    arguments.integer("total", total, optional=True)
     if submission is not None:
         arguments.new_folder("submission", submission)
     arguments.iterable("examples", examples)
@@ -199,12 +192,9 @@ def write_submission(folder, name, labels) -> pathlib.Path:
         arguments.text("name", name)
     labels = arguments.array("labels", labels, 2, "iub")
     low, high = labels.min(initial=0), labels.max(initial=0)
-    if low < 0 or high > 254:
-        raise ValueError(
-            "A gray PNG holds 255 classes, from 0: `labels` must be of them. "
-            f"Received: label {low if low < 0 else high} for {name}, "
-            f"labels={arguments.shown(labels)}"
-        )
+    rule = "from 0 to 254, as a gray PNG holds, without "
+    rule += f"label {low if low < 0 else high} for {name}"
+    arguments.check("labels", labels, 0 <= low and high <= 254, rule)
     # Of a name such as "train.tfrecord-00000__7" nothing may be cut off.
     stem = re.sub(r"\.(jpe?g|png)$", "", str(name), flags=re.IGNORECASE)
     path = pathlib.Path(folder) / f"{stem}.png"

@@ -112,12 +112,8 @@ class PixelLoss(keras.metrics.Mean):
     the pixels of a batch with few valid ones count more.
 
     Args:
-        ignored: The label that is no class.
-        axis: Axis of the classes in the logits.
+        ignored, axis: As in `SegmentationLoss`, and so are call arguments.
         name: Name of the metric.
-
-    Call arguments:
-        As those of `SegmentationLoss`.
     """
 
     def __init__(self, ignored=IGNORED, axis=-1, name="pixel_loss", **kwargs):

@@ -88,8 +88,7 @@ def segment(
             show it.
 
     Returns:
-        A `Segmentation`: `labels`, `overlay`, `shares`, `draw(path)`,
-        `to_dict()`, `save(path)`.
+        A `Segmentation`, with `labels`, `shares`, `draw` and `save`.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -97,11 +96,10 @@ def segment(
 
     Example:
 
-    ```python
-    parsed = keras_pyconv.segment(model, "street.jpg")
-    parsed.save("street_parsed.png")
-    print(parsed.shares)  # {"building": 0.41, "sky": 0.22, ...}
-    ```
+    >>> parsed = keras_pyconv.segment(model, "street.jpg")
+    >>> parsed.save("street_parsed.png")
+    >>> parsed.shares
+    {"building": 0.41, "sky": 0.22, ...}
     """
     classes = number_of_classes(model)
     names = names_of_classes(classes, class_names)

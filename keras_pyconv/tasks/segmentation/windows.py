@@ -52,11 +52,9 @@ class Protocol:
     def __post_init__(self):
         arguments.check_fields(self)
         arguments.normalization(self.mean, self.deviation)
-        if not self.scales or min(self.scales) <= 0:
-            raise ValueError(
-                "`scales` must be positive factors, at least one. "
-                f"Received: scales={self.scales!r}"
-            )
+        good = min(self.scales, default=0) > 0
+        rule = "positive factors, at least one"
+        arguments.check("scales", self.scales, good, rule)
 
     @property
     def stride(self) -> int:

@@ -60,11 +60,9 @@ class Clips:
         arguments.check_fields(self)
         arguments.normalization(self.mean, self.deviation)
         low, high = self.short_sides
-        if not self.size <= low <= high:
-            raise ValueError(
-                "`short_sides` must be in order and at least `size`. Received: "
-                f"short_sides={self.short_sides}, size={self.size}"
-            )
+        rule = f"in order and at least `size`, {self.size}"
+        good = self.size <= low <= high
+        arguments.check("short_sides", self.short_sides, good, rule)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -159,6 +159,8 @@ def inspect(path):
 
 def jpeg_frames(path, short_side, most):
     """At most so many frames, evenly over a video, as JPEG; and the damage."""
+    from PIL import Image
+
     encoded, reasons = [], []
     with open_video(path) as video:
         _check_count(video)
@@ -166,7 +168,12 @@ def jpeg_frames(path, short_side, most):
         numbers = np.linspace(0, video.count - 1, count).round().astype(int)
         try:
             for _, frame in video.frames(numbers.tolist(), seek=False):
-                encoded.append(_jpeg(frame, short_side))
+                side = min(short_side, frame.width, frame.height)
+                pixels, stream = _pixels(frame, side), io.BytesIO()
+                image = Image.fromarray(np.ascontiguousarray(pixels))
+                # 95 loses hardly more than the camera's noise.
+                image.save(stream, "JPEG", quality=95)
+                encoded.append(stream.getvalue())
         except Exception as error:
             reasons.append(words_of(error))
     if len(encoded) < LEAST_FRAMES:
@@ -174,17 +181,6 @@ def jpeg_frames(path, short_side, most):
     if len(encoded) < count:
         reasons.append(f"{count - len(encoded)} of {count} frames are damaged")
     return encoded, reasons
-
-
-def _jpeg(frame, short_side):
-    from PIL import Image
-
-    side = min(short_side, frame.width, frame.height)
-    stream = io.BytesIO()
-    pixels = np.ascontiguousarray(_pixels(frame, side))
-    # 95 loses hardly more than the camera's noise.
-    Image.fromarray(pixels).save(stream, "JPEG", quality=95)
-    return stream.getvalue()
 
 
 TASKS = {

@@ -1,8 +1,4 @@
-"""Naming the action in one video file, and an image that shows why.
-
-A network built for clips of a fixed size sees squares of that size; one built
-for any size sees 256 pixels, as in the paper's test.
-"""
+"""Naming the action in one video file, and an image that shows why."""
 
 import dataclasses
 import functools
@@ -71,17 +67,14 @@ class Recognition(Ranking):
 def _clips_for(model):
     """The `Clips` of a network of this input."""
     shape = model.input_shape
-    if len(shape) != 5 or keras.config.image_data_format() != "channels_last":
+    good = keras.config.image_data_format() == "channels_last"
+    if not good or len(shape) != 5 or shape[2] != shape[3]:
         raise ValueError(
-            "`model` must take clips (batch, frames, height, width, 3). "
-            f"Received: model={arguments.shown(model)} of input shape {shape}"
+            "`model` must take clips (batch, frames, height, width, 3), square "
+            f"or of any size. Received: model={arguments.shown(model)} of "
+            f"input shape {shape}"
         )
-    _, frames, height, width, _ = shape
-    if height != width:
-        raise ValueError(
-            "`model` must take square clips, or such of any size. "
-            f"Received: model={arguments.shown(model)} of input shape {shape}"
-        )
+    _, frames, height, _, _ = shape
     size = height or Clips.resize
     sides = {"size": size, "short_sides": (size, size), "resize": size}
     return Clips(frames or Clips.frames, **sides)
@@ -121,7 +114,7 @@ def recognize(
         decoders: the `Decoders`; by default one process that all calls share.
 
     Returns:
-        A `Recognition`.
+        A `Recognition`, with `label`, `score`, `draw` and `save`.
 
     Raises:
         UnreadableVideo: if the file holds no video; the message names it and

@@ -1,8 +1,4 @@
-"""Processes that decode videos, so that no file can harm the run.
-
-Where a codec crashes or hangs its process ends, which is the reason why the
-file cannot be read, and another takes its place.
-"""
+"""Processes that decode videos, so that no crash or hanging harms the run."""
 
 import os
 import queue
