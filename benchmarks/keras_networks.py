@@ -104,15 +104,15 @@ def _tensor(shape):
     return keras.ops.convert_to_tensor(drawn.astype("float32"))
 
 
-def _classifier_steps(case):
-    model = _classifier(case)
+def classifier_steps(model, batch):
+    """A call of `predict_on_batch` and of `train_on_batch`, on drawn images."""
     model.compile(
         keras.optimizers.SGD(0.01, momentum=0.9),
         "sparse_categorical_crossentropy",
     )
-    inputs = _tensor((case.batch, *model.input_shape[1:]))
+    inputs = _tensor((batch, *model.input_shape[1:]))
     random = np.random.default_rng(2)
-    labels = random.integers(model.output_shape[-1], size=case.batch)
+    labels = random.integers(model.output_shape[-1], size=batch)
 
     def training():
         # As `keras_pyconv.training` does: TensorFlow traces a step twice that
@@ -198,4 +198,6 @@ def steps(case):
     if case.precision == "bf16":
         keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(1)
-    return STEPS.get(case.part, _classifier_steps)(case)
+    if case.part in STEPS:
+        return STEPS[case.part](case)
+    return classifier_steps(_classifier(case), case.batch)

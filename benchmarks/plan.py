@@ -19,11 +19,13 @@ MEASURES = {
     "serving": {"inference": "images/s"},
     "checkout": {"inference": "ms a batch", "training": "ms a batch"},
     "steps": {"turn": "ms a turn"},
+    "groups": {"inference": "images/s", "training": "images/s"},
 }
 # Where the first call has a column: its measure and title.
 FIRST = {
     "network": ("training", "first training step, s"),
     "serving": ("inference", "first call, s"),
+    "groups": ("training", "first training step, s"),
 }
 PRECISIONS = ("fp32", "bf16")
 CLASSES = {"network": 1000, "video_network": 400, "detection": 81, "crop": 150}
@@ -52,6 +54,7 @@ _MODULES = {
     "serving": "serving_runtimes",
     "steps": "training_steps",
     "checkout": "checkout_networks",
+    "groups": "native_groups",
 }
 
 
@@ -73,7 +76,7 @@ class Contender:
 
 _NETWORKS = ("network", "video", "video_network", "detection", "crop")
 CONTENDERS = {
-    "ours": Contender("ours", (*_NETWORKS, "image", "serving")),
+    "ours": Contender("ours", (*_NETWORKS, "image", "serving", "groups")),
     "ours_no_onednn": Contender(
         "ours, oneDNN off",
         ("network", "video"),
@@ -81,7 +84,7 @@ CONTENDERS = {
         devices=("cpu",),
     ),
     "ours_frozen": Contender("ours, frozen", ("serving",)),
-    "stock": Contender("stock Keras layers", ("network", "serving")),
+    "stock": Contender("stock Keras layers", ("network", "serving", "groups")),
     "torch": Contender("PyTorch, channels last", _NETWORKS, "torch"),
     "torchvision": Contender("torchvision", ("detection",), "torchvision"),
     "resnet50": Contender("ResNet-50 of keras.applications", ("network",)),

@@ -6,6 +6,9 @@ import pytest
 from keras import layers
 
 import keras_pyconv
+from benchmarks.keras_networks import stock_network
+from benchmarks.native_groups import REGNETS, regnet
+from keras_pyconv.architectures import Architecture, Level, Stage
 from keras_pyconv.layers.native_groups import NATIVE
 
 CONVS = {1: layers.Conv1D, 2: layers.Conv2D, 3: layers.Conv3D}
@@ -222,9 +225,72 @@ def test_other_precisions_stay_what_they_are(policy):
     assert keras.backend.standardize_dtype(found.dtype) == wanted
 
 
+def audited(model, folder):
+    """Kinds of what a server would refuse in what Keras exports."""
+    model.export(folder, verbose=False)
+    return {finding.kind for finding in keras_pyconv.export.audit(folder)}
+
+
+def resnext():
+    stage = Stage(16, 1, (Level(3, 4),))
+    return stock_network(
+        Architecture("Small", (stage,), "a test", 2, total_stride=4), 32
+    )
+
+
+SMALL = {
+    "ResNeXt": resnext,
+    "RegNet": lambda: regnet(*REGNETS["RegNetMini"], 32, 10),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_networks_of_stock_layers_answer_train_and_are_served(name, tmp_path):
+    keras.utils.set_random_seed(1)
+    model = SMALL[name]()
+    native = keras_pyconv.native_groups(model)
+    images, answers = values(4, 32, 32, 3), []
+    for one in (model, native):
+        one.compile(
+            keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy"
+        )
+        before = one.predict(images, verbose=0)
+        losses = [one.train_on_batch(images, np.arange(4)) for _ in range(3)]
+        answers.append([before, losses, one.predict(images, verbose=0)])
+    for theirs, ours in zip(*answers):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+    assert answers[0][1][0] != answers[0][1][2]
+    assert audited(model, tmp_path / "model") == {"must-compile"}
+    assert not audited(native, tmp_path / "native")
+
+
+def test_the_regnet_has_the_parameters_that_torchvision_prints():
+    model = regnet(*REGNETS["RegNetX400MF"], 32)
+    assert sum(w.numpy().size for w in model.trainable_weights) == 5_495_976
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "MobileNet",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("MobileNetV2", "MobileNetV3Small", "EfficientNetB0")
+        ),
+    ],
+)
+def test_depthwise_networks_of_keras_have_nothing_to_do(name):
+    make = getattr(keras.applications, name)
+    model = make(weights=None, input_shape=(32, 32, 3), classes=5)
+    with pytest.warns(UserWarning, match="nothing to do"):
+        native = keras_pyconv.native_groups(model)
+    kinds = [[type(layer) for layer in one.layers] for one in (model, native)]
+    assert kinds[0] == kinds[1]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ConvNeXtTiny", "ConvNeXtSmall"])
-def test_convnext_answers_alike(name):
+def test_convnext_answers_alike_and_is_served(name, tmp_path):
     make = getattr(keras.applications, name)
     keras.utils.set_random_seed(1)
     model = make(weights=None, input_shape=(64, 64, 3), classes=10)
@@ -238,3 +304,5 @@ def test_convnext_answers_alike(name):
     found = native.predict(images, verbose=0)
     assert wanted.std() > 1e-3
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-5)
+    assert audited(model, tmp_path / "model") == {"must-compile"}
+    assert not audited(native, tmp_path / "native")
