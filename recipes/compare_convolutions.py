@@ -1,27 +1,26 @@
 """PyConv beside MixConv, Inception and large-kernel depthwise convolution.
 
-What: builds each at 64 to 64 channels on 56 x 56 maps, counts its parameters
-and multiply-adds in closed form and in the built layers, and lists for every
-branch its window and the input channels that it and its outputs see (paper,
-supplement, section 4).
+What: counts the parameters and multiply-adds of each at 64 to 64 channels on
+56 x 56 maps, in closed form, and lists for every branch its window and the
+input channels that it and its outputs see (paper, supplement, section 4). A
+test builds each from Keras layers and finds the same.
 
 Paper's number: none; the text says what MixConv's kernels do not see. Ours:
 the table in docs/comparison.md, which --write renews.
-Device: two CPU cores, seconds.
+Device: any, seconds.
 Command: python -m recipes.compare_convolutions
 Deviations: Inception has the proportions of GoogLeNet's module 3a at a
 quarter; normalization, activation and biases are left out everywhere.
 """
 
 import dataclasses
-import math
 import pathlib
 
 from . import command_line
-from .lazy import keras, keras_pyconv
+from .lazy import keras_pyconv, np
 from .settings import option
 
-SIDE = 56
+CHANNELS, SIDE = 64, 56
 MARKERS = (
     "<!-- begin: written by `python -m recipes.compare_convolutions --write` "
     "-->",
@@ -36,70 +35,121 @@ class Settings:
     write: pathlib.Path | None = option(None, "Markdown file to renew")
 
 
-def _pyconv(x, levels):
-    """The levels of a PyConv, which all read the whole of x."""
-    steps = [level.steps[0] for level in levels]
-    return keras_pyconv.PyConv(
-        [step.filters for step in steps],
-        [step.kernel for step in steps],
-        groups=[step.groups for step in steps],
-        use_bias=False,
-    )(x)
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """A convolution with groups, or with `groups=None` a pooling."""
+
+    kernel: int
+    channels: int
+    filters: int
+    groups: int | None = 1
 
 
-def _branch(x, branch):
-    layers, same = keras.layers, {"padding": "same"}
-    x = x[..., branch.start : branch.start + branch.steps[0].channels]
-    for step in branch.steps:
-        size, options = step.kernel, {"use_bias": False, **same}
-        if step.groups is None:
-            x = layers.MaxPooling2D(size, 1, **same)(x)
-        elif step.groups == 1:
-            x = layers.Conv2D(step.filters, size, **options)(x)
-        else:
-            x = layers.DepthwiseConv2D(size, **options)(x)
-    return x
+@dataclasses.dataclass(frozen=True)
+class Branch:
+    """Steps in a row, the first one reading channels from `start` on."""
+
+    name: str
+    steps: tuple[Step, ...]
+    start: int = 0
 
 
-def built(name):
-    """The design as a Keras model on maps of 64 channels."""
-    from . import branches
-
-    design = branches.DESIGNS[name]
-    maps = keras.Input((SIDE, SIDE, branches.CHANNELS))
-    if name == "PyConv":
-        return keras.Model(maps, _pyconv(maps, design))
-    parts = [_branch(maps, branch) for branch in design]
-    joined = keras.layers.concatenate(parts) if parts[1:] else parts[0]
-    return keras.Model(maps, joined)
+def _one(kernel, channels, filters, groups=1, start=0):
+    name = f"{kernel}x{kernel}"
+    return Branch(name, (Step(kernel, channels, filters, groups),), start)
 
 
-def multiply_adds(model):
-    """Of the built layers: each kernel at every position of its output."""
-    return sum(
-        math.prod(weight.shape) * math.prod(layer.output.shape[1:-1])
-        for layer in model.layers
-        for weight in layer.weights
+_LEVELS = tuple(zip((3, 5, 7, 9), (1, 4, 8, 16)))
+DESIGNS = {
+    "Dense 3x3": (_one(3, 64, 64),),
+    "PyConv": tuple(_one(k, 64, 16, g) for k, g in _LEVELS),
+    "MixConv": tuple(
+        _one(k, 16, 16, 16, 16 * part) for part, (k, _) in enumerate(_LEVELS)
+    ),
+    "Inception": (
+        _one(1, 64, 16),
+        Branch("1x1, 3x3", (Step(1, 64, 24), Step(3, 24, 32))),
+        Branch("1x1, 5x5", (Step(1, 64, 4), Step(5, 4, 8))),
+        Branch("pool 3x3, 1x1", (Step(3, 64, 64, None), Step(1, 64, 8))),
+    ),
+    "Depthwise 7x7": (_one(7, 64, 64, 64),),
+    "Depthwise 31x31": (_one(31, 64, 64, 64),),
+    "Pointwise 1x1": (_one(1, 64, 64),),
+}
+
+
+def cost_of(*branches):
+    """Closed form; pooling has neither parameters nor multiply-adds."""
+    costs = (
+        keras_pyconv.complexity.conv_cost(
+            s.channels, s.filters, (s.kernel,) * 2, SIDE**2, s.groups
+        )
+        for branch in branches
+        for s in branch.steps
+        if s.groups
     )
+    return sum(costs, keras_pyconv.complexity.Cost())
+
+
+def window(branch):
+    """Side of the square of input positions that an output sees."""
+    return 1 + sum(step.kernel - 1 for step in branch.steps)
+
+
+def connections(branch):
+    """(filters, 64) booleans: which input channels reach an output."""
+    first = branch.steps[0].channels
+    seen = np.eye(CHANNELS, dtype=bool)[branch.start : branch.start + first]
+    for step in branch.steps:
+        if step.groups:
+            groups = seen.reshape(step.groups, -1, CHANNELS).any(axis=1)
+            seen = groups.repeat(step.filters // step.groups, axis=0)
+    return seen
+
+
+def _figures(*branches):
+    cost = cost_of(*branches)
+    return [f"{cost.parameters:,}", f"{cost.multiply_adds / 1e6:.1f}"]
+
+
+def _cells(branch):
+    seen = connections(branch)
+    spatial = max(branch.steps, key=lambda step: step.kernel)
+    depth = spatial.channels // spatial.groups if spatial.groups else 1
+    sees = seen.sum(axis=1).max(), seen.any(axis=0).sum()
+    sizes = len(seen), f"{window(branch)}x{window(branch)}", depth, *sees
+    return [branch.name, *map(str, sizes), *_figures(branch)]
+
+
+def table(style="text"):
+    """A row for every branch, and one for each design of several."""
+    header = [
+        *("Design", "Branch", "Outputs", "Window"),
+        "Depth of the largest kernel",
+        "Input channels one output sees",
+        "Input channels the branch sees",
+        *("Parameters", "Multiply-adds, M"),
+    ]
+    rows = []
+    for name, branches in DESIGNS.items():
+        rows += [[name, *_cells(branch)] for branch in branches]
+        if len(branches) > 1:
+            figures = _figures(*branches)
+            rows.append([name, "in all", "64", *[""] * 4, *figures])
+    grid = keras_pyconv.complexity.grid.grid
+    return grid(header, rows, style, words=tuple(header[:2]))
 
 
 def main(argv=None):
     """Prints the table, or renews it in a file."""
     settings = command_line.parse(__doc__, Settings(), argv)
-    from . import branches
-
-    for name in branches.DESIGNS:
-        model, cost = built(name), branches.cost_of(name)
-        counts = (model.count_params(), multiply_adds(model))
-        if (cost.parameters, cost.multiply_adds) != counts:
-            raise AssertionError(f"{name}: {cost} is not {counts}")
-    if settings.write:
-        with command_line.before_the_work():
-            table = branches.table("markdown")
-            page = keras_pyconv.writing.renewed(settings.write, MARKERS, table)
-        keras_pyconv.writing.write_atomically(settings.write, page)
-    else:
-        print(branches.table())
+    if not settings.write:
+        print(table())
+        return
+    writing = keras_pyconv.writing
+    with command_line.before_the_work():
+        page = writing.renewed(settings.write, MARKERS, table("markdown"))
+    writing.write_atomically(settings.write, page)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from benchmarks import plan, report, serving, serving_load
+from benchmarks import plan, report, serving
 from benchmarks.processes import row_of
 from tests.benchmarks.measured import MACHINE
+from tests.serving import load
 from tests.serving.process import running
 
 
@@ -64,16 +65,16 @@ def test_every_group_asks_all_contenders_alike():
 def test_growing_memory_is_not_flat():
     level = [(second, 500.0) for second in range(9)]
     growing = [(second, 500.0 + 20 * second) for second in range(9)]
-    assert serving_load.growth(level) == 1.0
-    assert serving_load.growth(growing) > serving_load.FLAT
+    assert load.growth(level) == 1.0
+    assert load.growth(growing) > load.FLAT
 
 
 @pytest.mark.slow
 def test_every_good_answer_under_load_is_right(tmp_path):
     pytest.importorskip("tensorflow_serving", reason="the messages of gRPC")
-    serving_load.write_model(tmp_path)
+    load.write_model(tmp_path)
     with running(tmp_path / "models") as server:
-        figures = serving_load.run(tmp_path, server, seconds=5)
+        figures = load.run(tmp_path, server, seconds=5)
     assert figures["good"] > 50
     assert figures["right"] == figures["good"], figures["complaints"]
     assert figures["wrong"] == figures["failed"] == 0, figures["counts"]

@@ -1,5 +1,6 @@
 """The comparison's figures are those of the built layers, and are current."""
 
+import math
 import pathlib
 import re
 
@@ -7,12 +8,57 @@ import keras
 import numpy as np
 import pytest
 
+import keras_pyconv
 from keras_pyconv.writing import renewed
-from recipes import branches
 from recipes import compare_convolutions as compare
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "comparison.md"
-NAMES = list(branches.DESIGNS)
+NAMES = list(compare.DESIGNS)
+
+
+def _pyconv(x, levels):
+    """The levels of a PyConv, which all read the whole of x."""
+    steps = [level.steps[0] for level in levels]
+    return keras_pyconv.PyConv(
+        [step.filters for step in steps],
+        [step.kernel for step in steps],
+        groups=[step.groups for step in steps],
+        use_bias=False,
+    )(x)
+
+
+def _branch(x, branch):
+    layers, same = keras.layers, {"padding": "same"}
+    x = x[..., branch.start : branch.start + branch.steps[0].channels]
+    for step in branch.steps:
+        size, options = step.kernel, {"use_bias": False, **same}
+        if step.groups is None:
+            x = layers.MaxPooling2D(size, 1, **same)(x)
+        elif step.groups == 1:
+            x = layers.Conv2D(step.filters, size, **options)(x)
+        else:
+            x = layers.DepthwiseConv2D(size, **options)(x)
+    return x
+
+
+def built(name):
+    """The design as a Keras model on maps of 64 channels."""
+    design = compare.DESIGNS[name]
+    maps = keras.Input((compare.SIDE, compare.SIDE, compare.CHANNELS))
+    if name == "PyConv":
+        return keras.Model(maps, _pyconv(maps, design))
+    parts = [_branch(maps, branch) for branch in design]
+    joined = keras.layers.concatenate(parts) if parts[1:] else parts[0]
+    return keras.Model(maps, joined)
+
+
+def multiply_adds(model):
+    """Of the built layers: each kernel at every position of its output."""
+    return sum(
+        math.prod(weight.shape) * math.prod(layer.output.shape[1:-1])
+        for layer in model.layers
+        for weight in layer.weights
+    )
 
 
 def impulse_answers(model):
@@ -28,13 +74,11 @@ def impulse_answers(model):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_parameters_and_multiply_adds_are_those_of_the_layers(name):
-    model = compare.built(name)
+    model = built(name)
     assert model.output_shape == (None, 56, 56, 64)
-    costs = [branches.branch_cost(b) for b in branches.DESIGNS[name]]
-    parameters = sum(cost.parameters for cost in costs)
-    assert model.count_params() == parameters
-    products = sum(cost.multiply_adds for cost in costs)
-    assert compare.multiply_adds(model) == products
+    cost = compare.cost_of(*compare.DESIGNS[name])
+    assert model.count_params() == cost.parameters
+    assert multiply_adds(model) == cost.multiply_adds
 
 
 def test_multiply_adds_are_counted_where_each_layer_stands():
@@ -43,38 +87,38 @@ def test_multiply_adds_are_counted_where_each_layer_stands():
     maps = keras.layers.Conv2D(5, 3, use_bias=False)(halved)
     model = keras.Model(images, maps)
     products = 2 * 3 * 4 * 4 + 3 * 5 * 9 * 2 * 2
-    assert compare.multiply_adds(model) == products
+    assert multiply_adds(model) == products
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_impulse_reaches_what_the_table_says(name):
-    answers = impulse_answers(compare.built(name)) > 0
+    answers = impulse_answers(built(name)) > 0
     start = 0
-    for branch in branches.DESIGNS[name]:
-        expected = branches.connections(branch)
+    for branch in compare.DESIGNS[name]:
+        expected = compare.connections(branch)
         part = answers[..., start : start + len(expected)]
         np.testing.assert_array_equal(part.any(axis=(1, 2)).T, expected)
         for axis in (1, 2):
             others = tuple({0, 1, 2, 3} - {axis})
-            assert part.any(axis=others).sum() == branches.window(branch)
+            assert part.any(axis=others).sum() == compare.window(branch)
         start += len(expected)
     assert start == 64
 
 
 def test_every_level_of_pyconv_sees_all_channels_and_mixconv_only_its_own():
     for name, seen in (("PyConv", 64), ("MixConv", 16)):
-        for branch in branches.DESIGNS[name]:
-            assert branches.connections(branch).any(axis=0).sum() == seen
+        for branch in compare.DESIGNS[name]:
+            assert compare.connections(branch).any(axis=0).sum() == seen
 
 
 def test_the_page_holds_the_present_table():
-    current = renewed(PAGE, compare.MARKERS, branches.table("markdown"))
+    current = renewed(PAGE, compare.MARKERS, compare.table("markdown"))
     assert current == PAGE.read_text(), "run `make tables`"
 
 
 def test_the_command_prints_the_table(capsys):
     compare.main([])
-    assert capsys.readouterr().out.strip() == branches.table()
+    assert capsys.readouterr().out.strip() == compare.table()
 
 
 @pytest.mark.slow
