@@ -119,7 +119,7 @@ def draw(models, test, path):
     from recipes.pictures import label_maps
 
     rows = []
-    for example in test.examples(None).take(12):
+    for example in test.examples(None).take(6):
         image = tf.io.decode_png(test.encoded(example)).numpy()
         large = image.repeat(3, axis=0).repeat(3, axis=1)
         row = {"image": large}

@@ -15,17 +15,6 @@ HEADER = ["", "crop", "short side", "top-1 err, %", "top-5 err, %"]
 # The model, as a function of images -------------------------------------------
 
 
-def of_builder(settings, classes):
-    """A row of the table of networks, at any size of image."""
-    return keras_pyconv.build_classifier(
-        settings.variant,
-        weights=settings.weights,
-        classes=classes,
-        input_shape=(None, None, 3),
-        name=settings.variant,
-    )
-
-
 def of_file(path):
     """The whole model in a file of Keras."""
     try:
@@ -66,6 +55,16 @@ def of_export(path):
     return scores, spec.shape[1], units
 
 
+def _of_variant(settings, classes):
+    return keras_pyconv.build_classifier(
+        settings.variant,
+        weights=settings.weights,
+        classes=len(classes),
+        input_shape=(None, None, 3),  # at any size of image
+        name=settings.variant,
+    )
+
+
 def load(settings, classes):
     """The model as a function of a batch, its side or None, and its name."""
     path, labels = settings.model, None
@@ -76,10 +75,10 @@ def load(settings, classes):
         name, about = str(path), recorded.read(path)
         labels = about and about.labels
     else:
-        if path is None:
-            model, name = of_builder(settings, len(classes)), settings.variant
-        else:
-            model, name = of_file(path), path.stem
+        name = settings.variant if path is None else path.stem
+        model = (
+            _of_variant(settings, classes) if path is None else of_file(path)
+        )
         side, units = model.input_shape[1], model.output_shape[-1]
 
         def scores(batch):
@@ -139,18 +138,11 @@ def worst_classes(result, classes, worst=20):
     errors, confusion = result.errors_by_class(), result.confusion()
     np.fill_diagonal(confusion, 0)
     order = [c for c in np.argsort(-errors[:, 0]) if errors[c, 0] >= 0]
-    lines = [
-        [
-            classes[number],
-            str(int((result.labels == number).sum())),
-            *(f"{100 * rate:.1f}" for rate in errors[number]),
-            (
-                classes[confusion[number].argmax()]
-                if confusion[number].any()
-                else ""
-            ),
-        ]
-        for number in order[:worst]
-    ]
+    lines = []
+    for number in order[:worst]:
+        row, count = confusion[number], (result.labels == number).sum()
+        rates = [f"{100 * rate:.1f}" for rate in errors[number]]
+        other = classes[row.argmax()] if row.any() else ""
+        lines.append([classes[number], str(count), *rates, other])
     header = ["class", "images", *HEADER[3:], "most often taken for"]
     return grid(header, lines, words=(header[0], header[-1]))

@@ -85,18 +85,11 @@ def _word(value):
 
 
 def parse(doc, settings, argv=None, presets=()):
-    """The settings that a command line asks for.
+    """The settings that a command line asks for; `doc` is the help text.
 
-    Args:
-        doc: the recipe's docstring; it is the help text.
-        settings: those of the recipe.
-        argv: the words, or None for those of the shell.
-        presets: `(path, value, tree)`: where the setting at that path has the
-            value, the tree takes the place of the recipe's own settings.
-
-    Returns:
-        Settings of the same type. A mistake ends the process with one line
-        and exit status 2.
+    `presets` are `(path, value, tree)`: where the setting at that path has the
+    value, the tree takes the place of the recipe's own settings. A mistake
+    ends the process with one line and exit status 2.
     """
     parser = _parser(settings, doc)
     named, unknown = parser.parse_known_args(argv)

@@ -113,10 +113,7 @@ def main(argv=None):
         settings.run.workdir / "results.json",
         rows=rows,
         settings=as_dict(settings),
-        multiply_adds=[
-            report.before.multiply_adds,
-            report.after.multiply_adds,
-        ],
+        multiply_adds=[report.before.multiply_adds, report.after.multiply_adds],
     )
     return rows
 

@@ -56,13 +56,15 @@ def paper_numbers(model):
 
 def print_table(numbers, paper):
     """Measured and printed, in per cent."""
-    print(f"\n{'':<10}" + "".join(f"{name:>8}" for name in numbers))
     rows = {"measured": [100 * x for x in numbers.values()], "paper": paper}
-    for name, row in rows.items():
-        if row is not None:
-            # pycocotools says -1 where no object is of that size.
-            cells = [f"{x:8.2f}" if x >= 0 else f"{'-':>8}" for x in row]
-            print(f"{name:<10}" + "".join(cells))
+    # pycocotools says -1 where no object is of that size.
+    lines = [
+        [name, *(f"{x:.2f}" if x >= 0 else "-" for x in row)]
+        for name, row in rows.items()
+        if row is not None
+    ]
+    grid = keras_pyconv.complexity.grid.grid
+    print(f"\n{grid(['', *numbers], lines, words=('',))}")
 
 
 def draw(model, scenes, settings):

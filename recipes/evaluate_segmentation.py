@@ -25,14 +25,7 @@ OpenCV's does, in float32.
 import dataclasses
 import pathlib
 
-from . import (
-    command_line,
-    groups,
-    networks,
-    pictures,
-    results,
-    sources,
-)
+from . import command_line, groups, networks, pictures, results, sources
 from .lazy import datasets, keras_pyconv, tasks
 from .settings import Natural, Positive, option
 

@@ -14,16 +14,9 @@ CLASSIFIER_FIGURES = ("val_top1_error", "val_top5_error", "val_loss")
 
 
 def prepare(settings, load_data, make_model):
-    """What is needed to train; until here mistakes are the user's.
+    """The compiled model, and the data, whose `judged` `fit` validates on.
 
-    Args:
-        settings: with `training` and `run`.
-        load_data: function of settings and strategy to `sources.Data`.
-        make_model: function of settings, number of classes and steps of an
-            epoch to the compiled model.
-
-    Returns:
-        The model and the data, whose `judged` is what `fit` validates on.
+    Until here mistakes are the user's. The functions are a recipe's own.
     """
     wanted = settings.training
     # The preparation of data draws numbers too, but only once.
@@ -78,10 +71,7 @@ def start(settings):
 
 @contextlib.contextmanager
 def open_run(folder, model, batches, settings, found=None, **options):
-    """`training.Run`, which holds to the settings and keeps them in a file.
-
-    What decides the result beside them is in `found`, such as the classes.
-    """
+    """`training.Run` that holds to the settings, and to what was `found`."""
     options["constants"] = {**as_dict(settings, "decides"), **(found or {})}
     with contextlib.ExitStack() as stack:
         with command_line.before_the_work():
@@ -118,8 +108,7 @@ def falling(settings, steps_per_epoch, warmup_epochs=0):
 def make_optimizer(settings, rate, **others):
     """The optimizer of the settings, at a schedule of the rate.
 
-    `others` are by a name for messages and logs `(pattern, schedule)` for the
-    variables whose whole path matches.
+    `others` are `(pattern, schedule)` for variables whose whole path matches.
     """
     if not others:
         return _one_optimizer(settings.optimizer, rate)
@@ -150,8 +139,7 @@ def _one_optimizer(wanted, rate, **named):
 def callbacks(settings, run, data, figures=CLASSIFIER_FIGURES):
     """Those of the data, what the settings ask for, and the logs of a run.
 
-    Of `figures`, which are measured after an epoch, the first is what
-    `--patience` watches where no metric is named.
+    `--patience` watches the first of `figures` where no metric is named.
     """
     wanted, model, found = settings.training, run.model, [*data.callbacks]
     with command_line.before_the_work():

@@ -1,5 +1,6 @@
 """Pictures that the recipes write: curves, accuracy by size, predictions."""
 
+import itertools
 import pathlib
 
 from .lazy import np, tasks
@@ -9,12 +10,10 @@ OF_COCO = ("val_AP", "val_AR")
 
 
 def _figure(rows, columns, width, height):
-    # The Agg canvas draws without a screen and leaves pyplot's state alone.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    # Not pyplot's, which has a state and may want a screen.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
@@ -26,15 +25,13 @@ def _save(figure, path):
 
 
 def curves(histories, path):
-    """Figures of runs after their epochs, one panel each, to a PNG.
+    """Figures of runs by epoch, to a PNG, as in the paper's Figure 7.
 
-    As in the paper's Figure 7: training dashed, validation solid. `histories`
-    are those of `training.Run` by the name of the run, which may be empty.
+    Training is dashed, validation solid. `histories` are those of
+    `training.Run` by the name of the run, which may be empty.
     """
     drawn = {name: _panels(rows) for name, rows in histories.items()}
-    titles = list(
-        dict.fromkeys(title for one in drawn.values() for title in one)
-    )
+    titles = list(dict.fromkeys(itertools.chain(*drawn.values())))
     columns = min(MAX_COLUMNS, len(titles))
     rows = -(-len(titles) // columns)
     figure, axes = _figure(rows, columns, 4.5 * columns, 3.6 * rows)
@@ -79,21 +76,14 @@ def accuracy_by_size(rows, sizes, path):
     """Bars of accuracy by size of object, a colour per network, to a PNG."""
     figure, axes = _figure(1, 1, 6, 3.6)
     axis = axes[0, 0]
-    groups = [*sizes, "accuracy"]
-    width = 0.8 / len(rows)
+    width, places = 0.8 / len(rows), np.arange(len(sizes) + 1)
     for number, row in enumerate(rows):
-        places = [group + number * width for group in range(len(groups))]
+        shares = [100 * row[group] for group in (*sizes, "accuracy")]
         bars = axis.bar(
-            places,
-            [100 * row[group] for group in groups],
-            width,
-            label=row["network"],
+            places + number * width, shares, width, label=row["network"]
         )
         axis.bar_label(bars, fmt="%.1f", fontsize="small")
-    middle = 0.4 - width / 2
-    axis.set_xticks(
-        [group + middle for group in range(len(groups))], [*sizes, "all"]
-    )
+    axis.set_xticks(places + 0.4 - width / 2, [*sizes, "all"])
     axis.set_ylabel("test accuracy, %")
     axis.set_ylim(0, 108)
     axis.legend(loc="lower right", fontsize="small")
@@ -101,11 +91,7 @@ def accuracy_by_size(rows, sizes, path):
 
 
 def prediction_grid(images, labels, predictions, path, columns=8):
-    """Images with what each network said, wrong answers in red, to a PNG.
-
-    `images` are uint8 (N, height, width, 3), `labels` (N,), and `predictions`
-    classes (N,) by the network.
-    """
+    """Images with the classes (N,) that each network said, to a PNG."""
     rows = -(-len(images) // columns)
     figure, axes = _figure(rows, columns, 1.35 * columns, 1.75 * rows)
     for axis in axes.flat:
@@ -122,17 +108,13 @@ def prediction_grid(images, labels, predictions, path, columns=8):
                 transform=axis.transAxes,
                 fontsize=8,
             )
-    figure.suptitle(
-        "What each network reads; wrong answers are red", fontsize=10
-    )
+    said = "What each network reads; wrong answers are red"
+    figure.suptitle(said, fontsize=10)
     return _save(figure, path)
 
 
 def confusion(counts, classes, path, named=40):
-    """Who is taken for whom: rows are the truth, shares of a row in colour.
-
-    `counts` are (classes, classes); at most `named` classes are named.
-    """
+    """Who is taken for whom: rows are the truth, shares of a row in colour."""
     shares = counts / counts.sum(axis=1, keepdims=True).clip(1)
     figure, axes = _figure(1, 1, 7, 6)
     axis = axes[0, 0]
@@ -149,11 +131,10 @@ def confusion(counts, classes, path, named=40):
 
 
 def label_maps(rows, class_names, path):
-    """Images beside label maps of them, with a legend of what is in them.
+    """Images beside label maps, as in Figures 3 and 4 of the supplement.
 
-    As in Figures 3 and 4 of the supplement. `rows` have the same keys: `image`,
-    uint8 (height, width, 3), then label maps (height, width), such as `truth`;
-    uint8 of rank 3 is shown as it is.
+    `rows` have the same keys: label maps (height, width), such as `truth`, and
+    images, uint8 (height, width, 3), which are shown as they are.
     """
     from matplotlib.patches import Patch
 

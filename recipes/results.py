@@ -8,10 +8,7 @@ from .lazy import export, keras_pyconv, tasks
 
 
 def keep(model, settings, **options):
-    """Writes the weights, named as the model, and exports it if that was asked.
-
-    Options are those of `keras_pyconv.export.saved_model`.
-    """
+    """Writes the weights, and the export if asked, by `saved_model`."""
     if fitting.is_first(model):
         write_weights(model, settings)
         export_model(model, settings, **options)

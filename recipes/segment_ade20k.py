@@ -32,14 +32,7 @@ import functools
 import pathlib
 
 from . import command_line, fitting, groups, networks, results, sources
-from .lazy import (
-    datasets,
-    export,
-    keras,
-    keras_pyconv,
-    tasks,
-    training,
-)
+from .lazy import datasets, export, keras, keras_pyconv, tasks, training
 from .settings import Decay, Positive, Rate, option
 
 

@@ -162,13 +162,7 @@ def flat(tree, path=""):
 
 
 def override(settings, *trees):
-    """The settings with some values replaced.
-
-    Args:
-        settings: a dataclass of settings.
-        *trees: values by path, or nested dictionaries; the later ones have
-            the last word.
-    """
+    """The settings with values of `trees`, by path or nested; the last wins."""
     values = dict(pair for tree in trees for pair in flat(tree))
     kinds = {field.path: field.kind for field in fields(settings)}
     for path, value in values.items():

@@ -20,9 +20,6 @@ from . import command_line, groups
 from .lazy import keras, keras_pyconv, np, tasks
 from .settings import Natural, Positive, option
 
-MEAN = (0.485, 0.456, 0.406)  # of ImageNet's training images, RGB in [0, 1]
-DEVIATION = (0.229, 0.224, 0.225)
-
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -55,8 +52,8 @@ def load_crops(side):
         top = (photograph.shape[0] - side) // 2
         for left in (0, photograph.shape[1] - side):
             crops.append(photograph[top : top + side, left : left + side])
-    pixels = np.stack(crops).astype("float32") / 255
-    return (pixels - MEAN) / np.array(DEVIATION)
+    known, pixels = tasks.preprocessing, np.stack(crops).astype("float32") / 255
+    return (pixels - known.IMAGENET_MEAN) / np.array(known.IMAGENET_DEVIATION)
 
 
 def make_network(name, weights, seed):
@@ -71,14 +68,9 @@ def title(names, files, seed):
     """What the networks' weights are, network by network where they differ."""
     if not any(files):
         return f"Untrained networks, seed {seed}"
-    return "; ".join(
-        (
-            f"{name}: {pathlib.Path(file).name}"
-            if file
-            else f"{name}: untrained, seed {seed}"
-        )
-        for name, file in zip(names, files)
-    )
+    untrained = f"untrained, seed {seed}"
+    said = [pathlib.Path(file).name if file else untrained for file in files]
+    return "; ".join(map("{}: {}".format, names, said))
 
 
 def save_small(figure, path):

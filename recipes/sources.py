@@ -45,11 +45,7 @@ def source_of(settings, task, train, test, **options):
 
 
 def open_images(settings, held_back=None):
-    """To train on and to be judged on.
-
-    `held_back` is the share of each class to be judged on, of a folder that is
-    not divided; None where it must be.
-    """
+    """To train on and, `held_back` of a folder if need be, to judge by."""
     from keras_pyconv.datasets.splits import TRAINING
 
     folder = pathlib.Path(str(settings.data.source))
@@ -80,10 +76,7 @@ def open_masks(settings, splits=("train", "validation")):
 
 
 def unlabelled(folder, classes=None):
-    """What is known of a folder of images without masks, and the images.
-
-    They are taken as they are stored, as a server has them.
-    """
+    """What is known of a folder of images without masks, and the images."""
     from keras_pyconv.datasets.sets import ExampleSet, below
     from keras_pyconv.listing import IMAGES, Listing
 
@@ -92,6 +85,7 @@ def unlabelled(folder, classes=None):
         raise ValueError(f"--unlabelled: there is no image in {folder}")
     classes = tuple(classes or tasks.segmentation.ADE20K_CLASSES)
     known, read = ExampleSet(str(folder), classes, len(files)), tasks.image
+    # As they are stored, as a server has them.
     return known, (
         {"image": read.read_image(file, exif=False), "name": name}
         for file, name in zip(files, below(folder, files))
