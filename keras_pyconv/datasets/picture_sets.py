@@ -3,6 +3,7 @@
 Classes are numbered by their sorted names, as in TFDS and torchvision.
 """
 
+import functools
 import hashlib
 import os
 
@@ -13,7 +14,7 @@ from keras_pyconv.datasets.sets import (
     digest,
     in_order,
     opened,
-    tfds_set,
+    tfds_labelled,
 )
 from keras_pyconv.datasets.splits import class_folders
 from keras_pyconv.listing import IMAGES, Listing
@@ -40,7 +41,10 @@ def picture_set(name, split="train", data_dir=None) -> PictureSet:
         ValueError: no such data set or split, no class folders, or classes
             of which the training split knows nothing.
     """
-    return opened(name, split, data_dir, _folder_set, _tfds_set)
+    of_builder = functools.partial(
+        tfds_labelled, PictureSet, "picture", "Image", "classification set"
+    )
+    return opened(name, split, data_dir, _folder_set, of_builder)
 
 
 def _of_files(title, classes, listing, names, digests_labels=False):
@@ -120,24 +124,3 @@ def split_class_folder(root, share: float = 0.2):
         _of_files(f"{listing.root}, {part}", [*by_class], listing, names)
         for part, names in parts.items()
     )
-
-
-def _tfds_set(builder, split):
-    import tensorflow_datasets as tfds
-
-    name, features = builder.info.full_name, builder.info.features
-    if not builder.info.supervised_keys:
-        raise ValueError(
-            f"{name!r} has no supervised keys, so that it does not say what "
-            "a picture and its label are."
-        )
-    picture, label = builder.info.supervised_keys
-    if not isinstance(features[label], tfds.features.ClassLabel):
-        raise ValueError(
-            f"{name!r} is no classification set: its {label!r} is a "
-            f"{type(features[label]).__name__}."
-        )
-
-    columns = {"picture": picture, "label": label}
-    classes = features[label].names
-    return tfds_set(PictureSet, builder, split, [picture], columns, classes)

@@ -289,3 +289,25 @@ def tfds_set(kind, builder, split, stored, columns, classes, **fields):
         digest=_tfds_digest(builder, split),
         **fields,
     )
+
+
+def tfds_labelled(kind, column, feature, what, builder, split):
+    """A split of TFDS of inputs that have one label each.
+
+    They are the supervised keys, or where a set has none the first features of
+    these kinds. Inputs stay encoded: of videos only some frames are decoded.
+    """
+    import tensorflow_datasets as tfds
+
+    features, found = builder.info.features, []
+    kinds = getattr(tfds.features, feature), tfds.features.ClassLabel
+    for key, one in zip(builder.info.supervised_keys or (None, None), kinds):
+        good = [name for name in features if isinstance(features[name], one)]
+        if not good or key not in (None, *good):
+            raise ValueError(
+                f"{builder.info.full_name!r} is no {what}: it has no "
+                f"{one.__name__} {key or ''}, but {', '.join(features)}"
+            )
+        found.append(key or good[0])
+    columns, label = dict(zip((column, "label"), found)), features[found[1]]
+    return tfds_set(kind, builder, split, found[:1], columns, label.names)

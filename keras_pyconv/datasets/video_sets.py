@@ -6,6 +6,7 @@ their sorted names.
 
 import csv
 import dataclasses
+import functools
 import io
 import os
 
@@ -16,7 +17,7 @@ from keras_pyconv.datasets.sets import (
     digest,
     opened,
     refuse,
-    tfds_set,
+    tfds_labelled,
 )
 from keras_pyconv.datasets.splits import class_folders, split_named
 from keras_pyconv.listing import IMAGES, VIDEOS, Listing
@@ -65,7 +66,10 @@ def video_set(name, split="train", data_dir=None, root=None) -> VideoSet:
     def of_csv(path, split):
         return _csv_set(path, split, root or path.parent)
 
-    return opened(name, split, data_dir, _folder_set, _tfds_set, of_csv)
+    of_builder = functools.partial(
+        tfds_labelled, VideoSet, "video", "Video", "set of videos"
+    )
+    return opened(name, split, data_dir, _folder_set, of_builder, of_csv)
 
 
 # Folders ---------------------------------------------------------------------
@@ -252,37 +256,3 @@ def _path_of(row):
     start, end = (int(float(row[f"time_{x}"])) for x in ("start", "end"))
     name = f"{row['youtube_id']}_{start:06d}_{end:06d}.mp4"
     return os.path.join(row["label"], name)
-
-
-# TFDS ------------------------------------------------------------------------
-
-
-def _tfds_set(builder, split):
-    import tensorflow_datasets as tfds
-
-    name, features = builder.info.full_name, builder.info.features
-    video, label = builder.info.supervised_keys or _keys(name, features)
-    if not isinstance(features[video], tfds.features.Video):
-        raise ValueError(
-            f"{name!r} is no set of videos: its {video!r} is a "
-            f"{type(features[video]).__name__}."
-        )
-
-    columns = {"video": video, "label": label}
-    # Frames stay encoded: only those of a clip are decoded.
-    classes = features[label].names
-    return tfds_set(VideoSet, builder, split, [video], columns, classes)
-
-
-def _keys(name, features):
-    """The names of the video and of its label, where a set does not say."""
-    import tensorflow_datasets as tfds
-
-    kinds = (tfds.features.Video, tfds.features.ClassLabel)
-    found = [
-        next((n for n, one in features.items() if isinstance(one, kind)), None)
-        for kind in kinds
-    ]
-    if None in found:
-        raise ValueError(f"{name!r} has no feature of videos with a label.")
-    return found

@@ -82,6 +82,18 @@ def test_the_loss_survives_its_config():
     assert copy.get_config() == loss.get_config()
 
 
+@pytest.mark.parametrize(
+    "one, module",
+    [(SegmentationLoss(), "losses"), (ConfusionMatrix(2), "metrics")],
+    ids=["loss", "metric"],
+)
+def test_what_an_earlier_version_saved_is_found(one, module):
+    config = keras.saving.serialize_keras_object(one)
+    config["module"] = f"keras_pyconv.tasks.segmentation.{module}"
+    copy = keras.saving.deserialize_keras_object(config)
+    assert type(copy) is type(one)
+
+
 def test_the_matrix_counts_every_valid_pixel():
     metric, expected = ConfusionMatrix(CLASSES), 0
     for part in (0.0, 0.3, 1.0):
