@@ -1,7 +1,6 @@
 """Measurements: question, command, machine, result, conclusion.
 
-TensorFlow reads the variable when it is first imported. oneDNN is off by
-default on CPUs without AVX512-VNNI, and has the fast grouped kernels.
+TensorFlow reads the variable when it is first imported.
 """
 
 import os

@@ -4,15 +4,11 @@
     python -m benchmarks.checkouts ../before            15 minutes, two cores
     python -m benchmarks.checkouts ../before --smoke    a minute
 
-Each network runs in three processes that take turns: this checkout, the other
-one, and this one again, which shows how far a commit is from itself. A ratio
-is the time of the other by that of this one, turn by turn: above 1, this one
-is faster. "slower" stands where the median ratio is below all that this
-checkout has to itself.
-
-Networks have at most two blocks a stage, the strided and a following one, so
-that each kind of layer is there and tracing takes half as long; `--whole`
-takes all.
+Three processes take turns: this checkout, the other one, and this one again,
+which shows how far a commit is from itself. A ratio is the time of the other
+by that of this one: above 1, this one is faster. "slower" stands where the
+median ratio is below all that this checkout has to itself. Networks have at
+most two blocks a stage, one of each kind; `--whole` takes all.
 """
 
 import os

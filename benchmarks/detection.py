@@ -3,16 +3,10 @@
     python -m benchmarks.detection            about 3 minutes on two cores
     python -m benchmarks.detection --smoke    a minute, small
 
-What do the two detectors of 50 layers cost at 300 x 300, with and without
-decoding, beside the same networks in PyTorch, and which share of the time does
-decoding take?
-
-Weights are random and float32. Random weights find nothing, so decoding is
-fed with drawn outputs, the same for all: in each image so many boxes that a
-class of theirs is above the score, the rest background. PyTorch is eager,
-channels last. torchvision's SSD300, whose backbone is VGG-16, joins where
-torchvision can be imported: the network alone, without what it does to images
-before and to boxes after.
+Both detectors of 50 layers at 300 x 300, beside the same in PyTorch, eager and
+channels last. Random weights find nothing, so decoding is fed with drawn
+outputs, the same for all. torchvision's SSD300, whose backbone is VGG-16, joins
+where it can be imported: the network alone.
 """
 
 import statistics
@@ -59,11 +53,7 @@ def show(record):
     return "\n".join([tables(record), *map(_sentence, rows)])
 
 
-def main(arguments=None):
-    """Entry point; returns the record."""
-    options = run.parser_of(SUITE).parse_args(arguments)
-    return run.conduct_suite(SUITE, options, show)
-
+main = run.main_of(SUITE, show)
 
 if __name__ == "__main__":
     main()

@@ -3,16 +3,11 @@
     python -m benchmarks.detection_learning            about 8 minutes
     python -m benchmarks.detection_learning --smoke    seconds
 
-Question: does the pyramid help where objects are of many sizes (paper,
-supplement, section 1), with the same schedule, seed and number of pictures,
-at equal cost? Both detectors have the backbones and heads of one row each of
-`architectures.DETECTORS`; the pictures are those of `digits_in_photos`, at 64
-x 64 with one to five digits from an eighth of the picture's height up.
-
-COCO's small, medium and large are areas in pixels, and all of these digits
-would be small. The bounds here are boxes of the area of squares of a fifth and
-of two fifths of the image's side, which make three parts of about the same
-number of digits. With `--pictures` it draws what is found.
+Does the pyramid help where objects are of many sizes (paper, supplement,
+section 1), with the same schedule, seed and images, at equal cost? COCO's
+small, medium and large are areas in pixels, and all of these digits would be
+small: the bounds here are boxes of the area of squares of a fifth and of two
+fifths of the image's side. With `--pictures` it draws what is found.
 """
 
 import pathlib
@@ -130,21 +125,6 @@ def draw(models, test, path):
     return label_maps(rows, test.classes, path)
 
 
-def conclusion(rows):
-    """One sentence."""
-    ours, plain = (rows[head] for head in NETWORKS)
-    gains = ", ".join(
-        f"{size} {100 * (ours[size] - plain[size]):+.1f}" for size in SIZES
-    )
-    gain = 100 * (ours["AP"] - plain["AP"])
-    return (
-        f"PyConvSSD's AP is {100 * ours['AP']:.1f} and SSD's "
-        f"{100 * plain['AP']:.1f} ({gain:+.1f} points; by size of the object: "
-        f"{gains}), one seed, few epochs; a PyConv step takes "
-        f"{ours['seconds_a_step'] / plain['seconds_a_step']:.2f} times as long."
-    )
-
-
 def table(rows):
     """The rows as Markdown."""
     names = ["AP", "AP50", "AP75", "AR 100", *SIZES]
@@ -181,7 +161,7 @@ def main(argv=None):
             "seconds_a_step": seconds,
             **judge(model, test),
         }
-    print(f"\n{table(rows)}\n\n{conclusion(rows)}")
+    print(f"\n{table(rows)}")
     if options.pictures:
         print(draw(models, test, options.pictures / "detections.png"))
     return write_record(
@@ -190,7 +170,6 @@ def main(argv=None):
         examples=list(examples),
         epochs=epochs,
         rows=rows,
-        conclusion=conclusion(rows),
     )
 
 

@@ -4,12 +4,9 @@
     python -m benchmarks.grouped_conv --smoke   a minute
 
 The rules in `keras_pyconv/ops/conv/choose.py` come from its record, and
-`--write` renews the timings that stand above each rule there. Each
-setting runs in a process of its own: oneDNN as the processor has it, as one
-without AVX-512 has it, in 16 bits where the processor has arithmetic for
-them, and no oneDNN. Milliseconds of processor time on one thread, which other
-processes disturb little, of the forward pass and of both gradients; "fastest"
-is the way with the least sum.
+`--write` renews the timings that stand above each rule there. Milliseconds of
+processor time on one thread, which other processes disturb little, of the
+forward pass and of both gradients; "fastest" is the way with the least sum.
 """
 
 import json
@@ -59,7 +56,8 @@ LEVELS = {
 HOUR = 3600
 RULES_FILE = HERE.parent / "keras_pyconv/ops/conv/choose.py"
 _ON = {"TF_ENABLE_ONEDNN_OPTS": "1"}
-# name: (environment, dtype, instructions that the processor must have)
+# name: (environment, dtype, instructions that the processor must have), each
+# in a process of its own
 SETTINGS = {
     "oneDNN": (_ON, "float32", None),
     "oneDNN, AVX2": (

@@ -3,12 +3,10 @@
     python -m benchmarks.input_pipeline            about three minutes
     python -m benchmarks.input_pipeline --smoke    few pictures
 
-JPEGs of ImageNet's usual size, 500 x 375 at about 100 kB, become batches of
-224 x 224. Every contender runs in a process of its own and takes turns with
-the others. The figure is pictures per second of processor time, all threads
-and child processes together, so a busy machine disturbs it little; the speed
-by the clock, on all cores, stands beside it. What every contender does is in
-its docstring. torchvision joins where it can be imported; its random crop is
+JPEGs of ImageNet's usual size become batches of 224 x 224, by contenders that
+take turns, each in a process of its own. The figure is images per second of
+processor time, all threads and child processes together, which a busy machine
+disturbs little. torchvision joins where it can be imported; its random crop is
 also written here with Pillow, which is what torchvision calls.
 """
 

@@ -3,12 +3,10 @@
     python -m benchmarks.learning            about five minutes on two cores
     python -m benchmarks.learning --smoke    small networks, two steps
 
-Trains both with `recipes.classify_imagenet` on a folder of JPEGs that is made
-here: crops of the two photographs that scikit-learn brings along, with the
-quarter of the photograph that a crop comes from as its class. The images,
-their size, the batch, the length and an eighth of the rate are ours, all else
-is the recipe's. One seed, and some hundred steps before the rate would fall
-for the first time: this shows that the networks learn, not which is better.
+Trains both with `recipes.classify_imagenet` on JPEGs that are made here: crops
+of the two photographs that scikit-learn brings along, with the quarter of the
+photograph that a crop comes from as its class. One seed, and some hundred steps
+before the rate would fall: this shows that they learn, not which is better.
 """
 
 import json
@@ -62,11 +60,7 @@ def write_folder(root, counts):
 
 
 def train(network, folder, workdir, steps):
-    """The figures of each epoch, and the seconds that the run took.
-
-    They are kept in the work folder; a network that is done is not trained
-    again.
-    """
+    """The figures of each epoch, which are kept; what is done stays so."""
     from recipes import classify_imagenet
 
     kept = workdir / network / "figures.json"

@@ -34,10 +34,7 @@ def command_line(doc):
 
 
 def record_path(options, name):
-    """Where the record goes; a smoke run is kept apart.
-
-    `name` is that of the measurement, empty for `benchmarks.run`.
-    """
+    """Where the record of a measurement goes; a smoke run is kept apart."""
     if options.results:
         return options.results
     folder = HERE / "results"

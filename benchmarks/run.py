@@ -130,6 +130,16 @@ def conduct_suite(suite, options, show=report.tables):
     return record
 
 
+def main_of(suite, show=report.tables):
+    """The entry point of a suite; it returns the record."""
+
+    def main(arguments=None):
+        options = parser_of(suite).parse_args(arguments)
+        return conduct_suite(suite, options, show)
+
+    return main
+
+
 def main(arguments=None):
     """Entry point; returns the record."""
     parser = parser_of(SUITE)

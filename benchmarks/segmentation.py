@@ -1,18 +1,13 @@
 """How long do PyConvSegNet and its rivals take for a crop and for an image?
 
-    python -m benchmarks.segmentation            6 minutes on two cores
+    python -m benchmarks.segmentation            10 minutes on two cores
     python -m benchmarks.segmentation --smoke    a minute, small and untrained
 
-Is PyConvSegNet cheaper than PSPNet and DeepLabv3 (ASPP), as the paper's
-supplement, Table 6 claims by counting, in seconds too; and how does it compare
-with the same network in PyTorch?
-
-All have ResNet-50 as backbone, random weights, batch 1, float32, and no
-auxiliary head, which the paper's GFLOPs count. "Crop" is one forward pass of
-473 x 473 at output stride 8, and in PyTorch the same, eager and channels last;
-all networks take turns. "Image" is the paper's multi-scale protocol (six
-scales, windows of 473, mirror images) on one of 683 x 512 at output stride 16,
-at 8 it would be three times as long.
+Beside PSPNet and DeepLabv3 (ASPP), as the paper's supplement, Table 6 compares
+them by counting, and beside the same in PyTorch. All have ResNet-50 as backbone
+and no auxiliary head, which the paper's GFLOPs count. "Crop" is 473 x 473 at
+output stride 8; "image" is the paper's multi-scale protocol on one of 683 x 512
+at output stride 16, at 8 it would be three times as long.
 """
 
 import statistics
@@ -76,11 +71,7 @@ def show(record):
     return f"{tables(record)}\n{table(record['rows'])}"
 
 
-def main(arguments=None):
-    """Entry point; returns the record."""
-    options = run.parser_of(SUITE).parse_args(arguments)
-    return run.conduct_suite(SUITE, options, show)
-
+main = run.main_of(SUITE, show)
 
 if __name__ == "__main__":
     main()

@@ -81,19 +81,13 @@ def precision_of(case, device):
     return contextlib.nullcontext()
 
 
-def _setting(case):
-    """Network, sizes and rank of a case."""
+def _classifier_steps(case, device):
+    rank = 3 if case.part == "video_network" else 2
+    sizes = (case.frames, case.side, case.side)[-rank:]
     if case.part == "crop":
         model = torch_segmenter(*case.subject.split(" with "))
     else:
         model = torch_network(case.subject, CLASSES[case.part])
-    if case.part == "video_network":
-        return model, (case.frames, case.side, case.side), 3
-    return model, (case.side, case.side), 2
-
-
-def _classifier_steps(case, device):
-    model, sizes, rank = _setting(case)
     model = channels_last(model.to(device), rank)
     optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
     inputs = torch.randn(case.batch, 3, *sizes, device=device)

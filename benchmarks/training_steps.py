@@ -120,11 +120,7 @@ def show(record):
     return "\n".join(lines)
 
 
-def main(arguments=None):
-    """Entry point; returns the record."""
-    options = run.parser_of(SUITE).parse_args(arguments)
-    return run.conduct_suite(SUITE, options, show)
-
+main = run.main_of(SUITE, show)
 
 if __name__ == "__main__":
     main()

@@ -3,13 +3,10 @@
     python -m benchmarks.video_learning            about 8 minutes on two cores
     python -m benchmarks.video_learning --smoke    a minute, few steps
 
-Trains the two small rows, which cost about the same, with
-`recipes.recognize_kinetics` on video files that are made here: a digit on a
-photograph that goes up, down or sideways, grows, shrinks or stands still. The
-motion is the label, which no frame alone tells. The films, their size, the
-batch, the length and the rate are ours; all else is the recipe's, decoding
-processes and the test by clips and crops included. One seed: this shows that
-the networks learn, and not which is better.
+Trains two small networks of about the same cost with
+`recipes.recognize_kinetics` on video files that are made here: how a digit
+moves over a photograph is the label, which no frame alone tells. One seed: this
+shows that the networks learn, and not which is better.
 """
 
 import dataclasses

@@ -30,11 +30,7 @@ SUITE = Suite(
 )
 
 
-def main(arguments=None):
-    """Entry point; returns the record."""
-    options = run.parser_of(SUITE).parse_args(arguments)
-    return run.conduct_suite(SUITE, options)
-
+main = run.main_of(SUITE)
 
 if __name__ == "__main__":
     main()

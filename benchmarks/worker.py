@@ -29,10 +29,8 @@ def _repeated(step, seconds):
 def durations(case, measure=None, seconds=0):
     """Repeats the step of a measure for some seconds, at least once.
 
-    Returns:
-        Seconds of each, those of the processors on average, and the most MiB
-        that the process has held so far. The case is built when it is first
-        asked for, without a measure too.
+    Gives the seconds of each, those of the processors on average, and the most
+    MiB that the process has held. Without a measure the case is only built.
     """
     steps = _steps(case)
     begin = time.process_time()
