@@ -1,6 +1,7 @@
 """Files that users bring, with words for what is wrong."""
 
 import codecs
+import contextlib
 import errno
 import json
 import os
@@ -43,6 +44,15 @@ def one_line(error, most=_LONGEST_MESSAGE) -> str:
     lines = [line.strip() for line in str(error)[:10_000].splitlines()]
     text = " ".join(line for line in lines if line).rstrip(".")
     return plain(text, most) or type(error).__name__
+
+
+@contextlib.contextmanager
+def explained(what, errors=Exception):
+    """Turns errors in the block into a ValueError that says what is wrong."""
+    try:
+        yield
+    except errors as error:
+        raise ValueError(f"{what}: {error}") from error
 
 
 def is_text(value) -> bool:

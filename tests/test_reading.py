@@ -8,6 +8,7 @@ import pytest
 
 from keras_pyconv.reading import (
     check_file,
+    explained,
     is_text,
     read_json,
     read_text,
@@ -99,3 +100,13 @@ def test_a_file_is_read_also_through_a_link(tmp_path):
     (tmp_path / "file").write_text("é")
     (tmp_path / "link").symlink_to(tmp_path / "file")
     assert read_text(tmp_path / "link") == "é"
+
+
+def test_an_error_says_what_is_wrong():
+    with pytest.raises(ValueError, match="a.json is damaged: 'key'") as told:
+        with explained("a.json is damaged"):
+            {}["key"]
+    assert isinstance(told.value.__cause__, KeyError)
+    with pytest.raises(KeyError):
+        with explained("a.json is damaged", TypeError):
+            {}["key"]
