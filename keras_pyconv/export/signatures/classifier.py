@@ -1,8 +1,4 @@
-"""The signatures of classifiers, of images and of clips, and of other models.
-
-The labels of the best classes are an output of shape `(batch, k)` and never a
-plain list, which would have no batch.
-"""
+"""The signatures of classifiers of images and clips, and of other models."""
 
 import functools
 
@@ -12,11 +8,10 @@ import numpy as np
 from keras_pyconv import arguments
 from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.signatures.images import (
+    as_evaluated,
     example_images,
     file_of_example,
     file_signature,
-    only_readable,
-    prepared_images,
     serialized_examples,
 )
 from keras_pyconv.export.signatures.recorded import Recorded
@@ -37,7 +32,7 @@ OUTPUTS = {**BEST, "probabilities": "of every class"}
 
 
 def checked_labels(labels, classes):
-    """The labels as a tuple, if there is one for each class; None for None."""
+    """The labels as a tuple, one for each class; None for None."""
     if labels is None:
         return None
     labels = arguments.texts("labels", labels)
@@ -74,8 +69,7 @@ def best_classes(seen, labels, top_k, output):
     if seen.head == "linear":
         probabilities = tf.nn.softmax(probabilities)
     if seen.output_shapes[0][-1] == 1:
-        both = [1.0 - probabilities, probabilities]
-        probabilities = tf.concat(both, axis=-1)
+        probabilities = tf.concat([1.0 - probabilities, probabilities], axis=-1)
     k = min(top_k, seen.classes)
     scores, classes = tf.math.top_k(probabilities, k, index_type=tf.int64)
     return {
@@ -89,7 +83,7 @@ def best_classes(seen, labels, top_k, output):
 def default_signature(
     seen, decode, outputs, meaning="What `model.predict` takes.", **about
 ):
-    """What `model.predict` takes, and what `decode` makes of the answer."""
+    """`serving_default`: the inputs of the model, its output after `decode`."""
 
     def serve(served, tensors):
         flat = [tensors[spec.name] for spec in seen.specs]
@@ -106,56 +100,50 @@ def default_signature(
 
 
 def raw_signature(seen):
-    """`serving_default` with the model's outputs under their names.
-
-    Floats of less precision become float32.
-    """
-
-    def plain(output):
-        is_float = output.dtype.is_floating
-        return tf.cast(output, tf.float32) if is_float else output
+    """`serving_default` with the model's outputs by name, as float32."""
 
     def decode(outputs):
-        return dict(zip(seen.outputs, map(plain, keras.tree.flatten(outputs))))
+        return {
+            name: tf.cast(one, tf.float32) if one.dtype.is_floating else one
+            for name, one in zip(seen.outputs, keras.tree.flatten(outputs))
+        }
 
     return default_signature(seen, decode, {})
 
 
-def classifier_signatures(seen, labels=None, top_k=5, preprocessing=None):
+def classifier_signatures(seen, labels=None, top_k=5, rule=None):
     """The signatures of a classifier.
 
-    `serving_default`, and with a `Preprocessing` from a decoded image to the
-    model's input `serve_bytes` of image files, and `classify` of tf.Example.
+    With a `rule`, a `Preprocessing`, also those of files and of tf.Example.
     """
     decode = functools.partial(best_classes, seen, labels, top_k)
     default = default_signature(seen, decode, OUTPUTS)
-    if preprocessing is None:
+    if rule is None:
         return [default]
-    side = preprocessing.resize
+    side = rule.resize
 
-    def best(served, files, file_of=None):
-        images, good = prepared_images(files, preprocessing, file_of)
-        return only_readable(decode(served(images)), good)
+    def best(served, images):
+        return decode(served(images))
 
-    def classify(served, examples):
-        found = best(served, examples, file_of_example)
+    def classify(served, images):
+        found = best(served, images)
         return {"classes": found["labels"], "scores": found["scores"]}
 
     def files(count):
-        return example_images(
-            count, side, side + side // 4, preprocessing.channels
-        )
+        return example_images(count, side, side + side // 4, rule.channels)
 
     return [
         default,
         file_signature(
             best,
+            *as_evaluated(rule),
             files,
             meaning="The files of pictures, JPEG or PNG.",
             outputs=BEST,
         ),
         file_signature(
             classify,
+            *as_evaluated(rule, file_of_example),
             lambda count: serialized_examples(files(count)),
             name="classify",
             spec=tf.TensorSpec((None,), tf.string, "inputs"),
@@ -169,12 +157,7 @@ def classifier_signatures(seen, labels=None, top_k=5, preprocessing=None):
 def choose_preprocessing(seen, preprocessing="auto"):
     """The `Preprocessing` from images to the input of a model, or None.
 
-    "auto" decides from the model. Where it takes one square of known size, it
-    is the ImageNet evaluation of the package's networks, or, where the model
-    begins by scaling its pixels itself, the whole central square in [0, 255].
-
-    Raises:
-        ValueError: the model cannot take what `preprocessing` makes.
+    "auto" decides from the model, as `saved_model` says.
     """
     if preprocessing is None:
         return None
@@ -201,12 +184,7 @@ def choose_preprocessing(seen, preprocessing="auto"):
 
 
 def model_signatures(seen, labels, top_k, task, preprocessing):
-    """The signatures of a model by itself, and what is recorded of them.
-
-    Raises:
-        ValueError: "classification" or labels for a model that is no
-            classifier, or not one label for each class.
-    """
+    """The signatures of a model by itself, and what is recorded of them."""
     task = task or ("classification" if seen.classes else "raw")
     if task == "classification":
         check_classifier(seen)
@@ -238,9 +216,9 @@ def _clip_shape(seen):
 def video_signatures(model, labels=None, top_k=5, preprocessing=None):
     """What a server of a video network takes and gives.
 
-    TensorFlow Serving decodes no videos. So whoever asks sends the frames of
-    a clip, chosen as in training. A clip of which one cannot be read has
-    class -1; the others of its batch get their answers.
+    TensorFlow Serving decodes no videos: clients send the frames of a clip. A
+    clip of which one cannot be read has class -1; the others of its batch get
+    their answers.
 
     Args:
         model: a video classifier of a fixed clip size, channels last.
@@ -277,12 +255,6 @@ def video_signatures(model, labels=None, top_k=5, preprocessing=None):
     )
     decode = functools.partial(best_classes, seen, labels, top_k)
 
-    def serve_frames(served, files):
-        images, good = prepared_images(tf.reshape(files, [-1]), rule)
-        clips = tf.reshape(images, (-1, frames, *images.shape[1:]))
-        readable = tf.reduce_all(tf.reshape(good, (-1, frames)), axis=1)
-        return only_readable(decode(served(clips)), readable)
-
     def files(count):
         several = example_images(count * frames, side + 8, side + 40)
         return np.reshape(several, (count, frames))
@@ -290,14 +262,15 @@ def video_signatures(model, labels=None, top_k=5, preprocessing=None):
     return [
         *classifier_signatures(seen, labels, top_k),
         file_signature(
-            serve_frames,
+            lambda served, clips: decode(served(clips)),
+            *as_evaluated(rule),
             files,
-            name="serve_frames",
-            spec=tf.TensorSpec((None, frames), tf.string, "frame_bytes"),
-            batch_sizes=(1, 2),
             meaning="The frames of clips in their order, JPEG or PNG files. A "
             "clip of which one cannot be read has class -1.",
             outputs=BEST,
+            name="serve_frames",
+            spec=tf.TensorSpec((None, frames), tf.string, "frame_bytes"),
+            batch_sizes=(1, 2),
             recorded=Recorded(rule, labels, top_k, steps=steps),
         ),
     ]

@@ -1,13 +1,9 @@
 """The signatures of a detector: detections, not raw outputs.
 
-Where files are sent, boxes come back in pixels of each image as it was sent;
-where prepared images are sent, nobody knows the sizes that they had, so boxes
-are fractions. There are always as many rows as an image may have detections;
-`num_detections` says how many of them are some.
+Each image has as many rows as it may have detections.
 """
 
 import dataclasses
-import functools
 
 from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.signatures.classifier import (
@@ -15,12 +11,7 @@ from keras_pyconv.export.signatures.classifier import (
     default_signature,
     named,
 )
-from keras_pyconv.export.signatures.images import (
-    example_images,
-    file_signature,
-    map_files,
-    only_readable,
-)
+from keras_pyconv.export.signatures.images import example_images, file_signature
 from keras_pyconv.export.signatures.recorded import Recorded
 from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.detection import DecodeDetections, stretch
@@ -80,11 +71,9 @@ def detection_signatures(model, labels=None, preprocessing=None, **options):
     layer = DecodeDetections.for_model(model, **options)
     height, width = shape = tuple(layer.settings["image_shape"])
     rule = preprocessing or Preprocessing()
-    record = Recorded(
-        dataclasses.replace(rule, size=height, resize=height),
-        labels,
-        steps=f"stretched to {height} x {width} pixels with antialiasing",
-    )
+    sized = dataclasses.replace(rule, size=height, resize=height)
+    steps = f"stretched to {height} x {width} pixels with antialiasing"
+    record = Recorded(sized, labels, steps=steps)
 
     def answer(outputs):
         found = layer(outputs)
@@ -102,12 +91,11 @@ def detection_signatures(model, labels=None, preprocessing=None, **options):
         sides = tf.cast(tf.shape(image)[:2], tf.float32)
         return stretch(image, *shape, rule), sides
 
-    def of_files(served, files):
-        batch, sides, readable = map_files(files, prepare, (*shape, 3), (2,))
-        found = answer(served(batch))
+    def of_files(served, images, sides):
+        found = answer(served(images))
         boxes = tf.clip_by_value(found["boxes"], 0.0, 1.0)
         found["boxes"] = boxes * tf.tile(sides, [1, 2])[:, tf.newaxis]
-        return only_readable(found, readable)
+        return found
 
     corners = "ymin, xmin, ymax, xmax"
     return [
@@ -119,9 +107,9 @@ def detection_signatures(model, labels=None, preprocessing=None, **options):
         ),
         file_signature(
             of_files,
-            functools.partial(
-                example_images, height=2 * height, width=2 * width + 16
-            ),
+            prepare,
+            [(*shape, 3), (2,)],
+            lambda count: example_images(count, 2 * height, 2 * width + 16),
             meaning="Files of pictures, JPEG or PNG, of any size. One that "
             "cannot be read has -1 detections.",
             outputs={"boxes": f"{corners} in pixels of it", **_MEANINGS},

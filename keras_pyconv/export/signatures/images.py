@@ -1,8 +1,7 @@
-"""Signatures that take the files of images, and what they decode with.
+"""Signatures that take the files of images.
 
-One file that cannot be read would fail its whole batch, and a server's batch
-holds the requests of strangers. So each image is decoded by itself: where
-that fails its row holds nothing, and all others get their answers.
+A server's batch holds the requests of strangers. So each image is decoded by
+itself, and one that cannot be read leaves the others their answers.
 """
 
 import numpy as np
@@ -13,31 +12,17 @@ from keras_pyconv.tasks.image import decode_image
 from keras_pyconv.tasks.preprocessing import prepare_picture
 
 INPUT = "image_bytes"
+IN_EXAMPLE = "image/encoded"  # the feature of a tf.Example that holds a file
 EXAMPLE_KINDS = 4  # of example images; more of them come again
 PARALLEL = 8  # images of one batch that are decoded at a time
-# What an output holds where an image cannot be read.
-NOTHING = {
-    "boxes": 0.0,
-    "classes": -1,
-    "labels": "",
-    "mask_bytes": "",
-    "num_detections": -1,
-    "scores": 0.0,
-}
 
 
 def map_files(files, function, *shapes):
-    """A function of each file of a batch, whichever of them it refuses.
+    """Applies a function to each file of a batch, whichever of them fail.
 
-    Args:
-        files: string tensor of shape `(batch,)`.
-        function: from a string scalar to float32 tensors of `shapes`; what
-            it raises in the graph is about its own row alone.
-        *shapes: tuples of integers.
-
-    Returns:
-        float32 tensors `(batch, *shape)` that are zero where the function
-        failed, and bool tensor `(batch,)` that is true where it did not.
+    `function` takes a string scalar and gives float32 tensors of `shapes`.
+    Returns them as `(batch, *shape)`, zero where it failed, and bool `(batch,)`
+    that is true where it did not.
     """
     count = tf.shape(files, out_type=tf.int64)[0]
 
@@ -63,29 +48,26 @@ def map_files(files, function, *shapes):
 
 def file_of_example(example):
     """The `image/encoded` of a serialized tf.Example."""
-    feature = {"image/encoded": tf.io.FixedLenFeature((), tf.string)}
-    return tf.io.parse_single_example(example, feature)["image/encoded"]
+    feature = {IN_EXAMPLE: tf.io.FixedLenFeature((), tf.string)}
+    return tf.io.parse_single_example(example, feature)[IN_EXAMPLE]
 
 
-def prepared_images(files, rule, file_of=None):
-    """Files, or what holds them, prepared as in evaluation; as `map_files`."""
+def as_evaluated(rule, file_of=None):
+    """`prepare` and `shapes` of a `file_signature`, as in evaluation."""
 
     def prepare(held):
         file = file_of(held) if file_of else held
         image = decode_image(file, rule.channels, rule.exif)
         return (prepare_picture(image, rule),)
 
-    return map_files(files, prepare, (rule.size, rule.size, rule.channels))
+    return prepare, [(rule.size, rule.size, rule.channels)]
 
 
-def only_readable(outputs, readable):
-    """Those of `NOTHING`, with that in rows of what could not be read."""
-
-    def one(name, output):
-        row = tf.reshape(readable, [-1] + [1] * (output.shape.rank - 1))
-        return tf.where(row, output, tf.constant(NOTHING[name], output.dtype))
-
-    return {k: one(k, v) for k, v in outputs.items() if k in NOTHING}
+def _only_readable(output, readable):
+    """An output with "", -1 or 0.0 in the rows of unreadable files."""
+    is_good = tf.reshape(readable, [-1] + [1] * (output.shape.rank - 1))
+    nothing = "" if output.dtype == tf.string else -output.dtype.is_integer
+    return tf.where(is_good, output, tf.constant(nothing, output.dtype))
 
 
 def as_objects(items):
@@ -96,13 +78,10 @@ def as_objects(items):
 
 
 def example_images(count, height, width, channels=3):
-    """An array of JPEG files: waves of colours, small, no neighbours alike."""
-    y, x, channel = np.meshgrid(
-        np.linspace(0, 1, height),
-        np.linspace(0, 1, width),
-        np.arange(channels),
-        indexing="ij",
-    )
+    """An array of small JPEG files that differ from their neighbours."""
+    y = np.linspace(0, 1, height)[:, np.newaxis, np.newaxis]
+    x = np.linspace(0, 1, width)[:, np.newaxis]
+    channel = np.arange(channels)
     files = []
     for kind in range(min(count, EXAMPLE_KINDS)):
         waves = np.sin((kind + 3) * x + (5 - kind) * y + 2 * channel + kind)
@@ -115,26 +94,39 @@ def serialized_examples(files):
     """An array of tf.Example with each file as `image/encoded`."""
     examples = [tf.train.Example() for _ in files]
     for example, file in zip(examples, files):
-        feature = example.features.feature["image/encoded"]
+        feature = example.features.feature[IN_EXAMPLE]
         feature.bytes_list.value.append(file)
     return as_objects([example.SerializeToString() for example in examples])
 
 
-def file_signature(function, examples, name="serve_bytes", spec=None, **about):
-    """A signature of one input, by default `INPUT`, that holds files.
+def file_signature(
+    answer, prepare, shapes, examples, name="serve_bytes", spec=None, **about
+):
+    """A signature of one input whose rows hold a file each, or several.
 
-    Args:
-        function: from the model and the tensor of the input to the outputs.
-        examples: from a number to an array of so many rows of the input.
-        name: of the signature.
-        spec: of the input.
-        **about: of `Signature`.
+    `prepare` makes float32 tensors of `shapes` of each, and `answer` the
+    outputs of the model and batches of these. `examples` gives as many rows of
+    the input as it is asked for.
     """
     spec = spec or tf.TensorSpec((None,), tf.string, INPUT)
+    several = tuple(spec.shape[1:])
+
+    def serve(model, tensors):
+        files = tf.reshape(tensors[spec.name], [-1])
+        *found, readable = map_files(files, prepare, *shapes)
+        found = [tf.reshape(x, (-1, *several, *x.shape[1:])) for x in found]
+        if several:
+            readable = tf.reshape(readable, (-1, *several))
+            readable = tf.reduce_all(readable, axis=1)
+        outputs = answer(model, *found)
+        return {
+            k: _only_readable(outputs[k], readable) for k in about["outputs"]
+        }
+
     return Signature(
         name,
         {spec.name: spec},
-        lambda model, tensors: function(model, tensors[spec.name]),
+        serve,
         examples=lambda count: {spec.name: examples(count)},
         **about,
     )

@@ -1,7 +1,6 @@
-"""What an export remembers of how its answers are made.
+"""How an export makes its answers, in a file that the server does not read.
 
-The server does not read `assets.extra/keras_pyconv.json`. The checker does,
-to ask the Keras model for the same answers, and so may clients.
+The checker asks the Keras model for the same answers by it; clients may too.
 """
 
 import dataclasses
@@ -9,7 +8,7 @@ import json
 import pathlib
 
 from keras_pyconv.arguments import plain
-from keras_pyconv.reading import read_json
+from keras_pyconv.reading import explained, read_json
 from keras_pyconv.tasks.preprocessing import Preprocessing
 
 FILE = "assets.extra/keras_pyconv.json"
@@ -24,9 +23,9 @@ class Recorded:
             mean and deviation count alone.
         labels: tuple of class names, or None.
         top_k: number of best classes.
-        size: pixels of a side at which the model runs, where any will do.
-        steps: how the sides of an image become those of the model's input,
-            in words; empty where `preprocessing` says it.
+        size: pixels of a side at which a model of any size runs.
+        steps: in words, how the sides of an image become those of the
+            model's input; empty where `preprocessing` says it.
     """
 
     preprocessing: Preprocessing | None = None
@@ -47,11 +46,7 @@ class Recorded:
 
 
 def read(path):
-    """The record of a version, or None where it has none.
-
-    Raises:
-        ValueError: the record is damaged.
-    """
+    """The record of a version, or None; a ValueError for a damaged one."""
     file = pathlib.Path(path, FILE)
     if not file.is_file():
         return None
@@ -60,12 +55,10 @@ def read(path):
 
 def of_row(row, file):
     """The record of what its JSON held; `file` is for messages."""
-    try:
+    with explained(f"{file} is damaged"):
         row = {key: plain(value) for key, value in row.items()}
         if made := row["preprocessing"]:
             made = {key: plain(value) for key, value in made.items()}
             # Versions from before this was recorded turn nothing.
             row["preprocessing"] = Preprocessing(**{"exif": False, **made})
         return Recorded(**row)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{file} is damaged: {error!r}") from error

@@ -1,13 +1,10 @@
 """The signatures of a segmentation network: label maps, not logits.
 
-A file's answer is an image too, an 8-bit gray PNG of the size of the image as
-it was sent, whose values are classes from 0. An image is shown whole, fitted
-into the square that the network sees, not in windows at many scales, which is
-for `evaluate_segmentation`.
+An image is shown to it whole, fitted into its square, and not in windows at
+many scales as by `evaluate_segmentation`.
 """
 
 import dataclasses
-import functools
 
 import keras
 
@@ -16,12 +13,7 @@ from keras_pyconv.export.signatures.classifier import (
     checked_labels,
     default_signature,
 )
-from keras_pyconv.export.signatures.images import (
-    example_images,
-    file_signature,
-    map_files,
-    only_readable,
-)
+from keras_pyconv.export.signatures.images import example_images, file_signature
 from keras_pyconv.export.signatures.recorded import FILE as RECORD
 from keras_pyconv.export.signatures.recorded import Recorded
 from keras_pyconv.lazy import tf
@@ -33,21 +25,20 @@ LARGEST = 1024  # pixels to which logits are enlarged; beyond, labels are
 MOST_CLASSES = 256  # what a gray PNG can hold
 
 
-def _fitted(picture, side, preprocessing):
-    """The picture in the corner of a square, and its sides there.
+def _fitted(image, side, rule):
+    """The image in the corner of a square, and its sides there.
 
     What remains has the mean colour, which is zero once normalized.
     """
-    sides = tf.cast(tf.shape(picture)[:2], tf.float32)
+    sides = tf.cast(tf.shape(image)[:2], tf.float32)
     inner = tf.round(side * sides / tf.reduce_max(sides))
     inner = tf.cast(tf.maximum(inner, 1.0), tf.int32)
-    pixels = tf.image.resize(picture, inner, antialias=True)
-    pixels = normalize(pixels, preprocessing)
+    pixels = normalize(tf.image.resize(image, inner, antialias=True), rule)
     return tf.image.pad_to_bounding_box(pixels, 0, 0, side, side), inner
 
 
 def _mask(logits, sides):
-    """The PNG of one image's labels at the size as it was sent."""
+    """The PNG of the labels of one image, at its original size."""
     # Those of an image that could not be read are 0.
     inner, outer = tf.split(tf.maximum(sides, 1), 2)
     shrink = LARGEST / tf.cast(tf.reduce_max(outer), tf.float32)
@@ -60,7 +51,7 @@ def _mask(logits, sides):
 
 
 def _side(seen):
-    """Pixels of a side of the square that the network is shown."""
+    """Pixels of a side of the square that the network takes."""
     shape, shapes = seen.shapes[0], seen.output_shapes
     pairs = zip(shape[:2], shapes[0][1:3])
     same = all(None in pair or pair[0] == pair[1] for pair in pairs)
@@ -117,12 +108,10 @@ def segmentation_signatures(model, preprocessing=None, labels=None):
     side = _side(seen)
     labels = checked_labels(labels, seen.output_shapes[0][-1])
     rule = preprocessing or Preprocessing()
-    record = Recorded(
-        dataclasses.replace(rule, size=side, resize=side),
-        labels,
-        steps=f"its long side resized to {side} pixels with antialiasing "
-        "(what a square then lacks below or on the right is 0 after the rest)",
-    )
+    square = dataclasses.replace(rule, size=side, resize=side)
+    steps = f"its long side resized to {side} pixels with antialiasing (what a "
+    steps += "square then lacks below or on the right is 0 after the rest)"
+    record = Recorded(square, labels, steps=steps)
     meaning = "classes from 0" + f", named in `{RECORD}`" * bool(labels)
 
     def of_prepared(outputs):
@@ -136,16 +125,13 @@ def segmentation_signatures(model, preprocessing=None, labels=None):
         sides = tf.concat([inner, tf.shape(image)[:2]], axis=0)
         return square, tf.cast(sides, tf.float32)
 
-    def of_files(served, files):
-        found = map_files(files, prepare, (side, side, 3), (4,))
-        squares, sides, readable = found
+    def of_files(served, squares, sides):
         (logits,) = keras.tree.flatten(served(squares))
+        pairs = logits, tf.cast(sides, tf.int32)
         masks = tf.map_fn(
-            lambda pair: _mask(*pair),
-            (logits, tf.cast(sides, tf.int32)),
-            fn_output_signature=tf.string,
+            lambda pair: _mask(*pair), pairs, fn_output_signature=tf.string
         )
-        return only_readable({"mask_bytes": masks}, readable)
+        return {"mask_bytes": masks}
 
     return [
         default_signature(
@@ -157,7 +143,9 @@ def segmentation_signatures(model, preprocessing=None, labels=None):
         ),
         file_signature(
             of_files,
-            functools.partial(example_images, height=side, width=side * 4 // 3),
+            prepare,
+            [(side, side, 3), (4,)],
+            lambda count: example_images(count, side, side * 4 // 3),
             meaning="JPEG or PNG files to masks of the same size.",
             outputs={
                 "mask_bytes": f"a gray PNG for each, of {meaning}; empty "

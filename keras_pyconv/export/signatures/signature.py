@@ -1,8 +1,6 @@
-"""The entry points of a SavedModel: one record each, over one shared model.
+"""The entry points of a SavedModel, over one shared model.
 
-A `Signature` says what a client sends and what it gets. Every output carries
-the batch dimension, because TF Serving's batcher and its REST rows refuse one
-that does not, and has a type that the server can write as JSON.
+Every output carries the batch: TF Serving refuses one that does not.
 """
 
 import dataclasses
@@ -40,23 +38,22 @@ class Signature:
 
     Attributes:
         name: what clients ask for, such as `serving_default`.
-        inputs: `tf.TensorSpec` by input name; the first axis is the batch
-            and None, other axes may be None too. A string that holds a
-            file's bytes has a name that ends in `_bytes`.
+        inputs: `tf.TensorSpec` by input name; the first axis is the batch and
+            None, other axes may be None too. A string that holds a file's
+            bytes has a name that ends in `_bytes`.
         function: `(model, tensors) -> outputs`. `tensors` are the inputs by
             name; `model(inputs)` takes and gives what the Keras model does,
             at inference and in float32; outputs are a dictionary of tensors
             whose first axis is the batch.
         method: how the server answers it: one of `METHODS`.
         examples: `(count) -> arrays by input name`, of `count` rows that
-            differ: the warm-up requests, and what the checker asks. None
-            where random numbers will do, which they never do for strings.
+            differ, to warm up and to check; None for random numbers, which
+            will not do for strings.
         batch_sizes: of the warm-up requests; None for those of the export.
         meaning: one sentence for readers.
         outputs: what each output is, by its name, for readers.
-        recorded: `Recorded`, what clients and the checker must know of how
-            the answers are made, or None; of several signatures the first
-            one's is kept.
+        recorded: `Recorded`, how the answers are made, or None; of several
+            signatures the first one's is kept.
     """
 
     name: str
@@ -96,25 +93,22 @@ class Signature:
         return dict(zip(self.inputs, arrays))
 
     def traced(self, model):
-        """The concrete function, over one that takes and gives what Keras does.
+        """The concrete function, over a model as of `traced_model`.
 
-        Raises:
-            ValueError: an output that the server cannot give.
+        An output that a server cannot give is a ValueError.
         """
 
         def serve(**tensors):
             outputs = self.function(model, tensors)
             for name, tensor in outputs.items():
                 if fault := unservable(tensor):
-                    raise ValueError(
-                        f"The output {name!r} of the signature {self.name!r} "
-                        f"{fault}"
-                    )
+                    whose = f"of the signature {self.name!r}"
+                    raise ValueError(f"The output {name!r} {whose} {fault}")
             return outputs
 
+        given = self.inputs.items()
         named = {
-            name: tf.TensorSpec(spec.shape, spec.dtype, name)
-            for name, spec in self.inputs.items()
+            k: tf.TensorSpec(spec.shape, spec.dtype, k) for k, spec in given
         }
         function = tf.function(serve, autograph=False)
         return function.get_concrete_function(**named)
