@@ -47,7 +47,6 @@ def _table(head, specs, meanings):
 
 
 def _section(signature, spec):
-    """The section of one signature."""
     return f"""\
 ### `{signature.name}`
 
@@ -121,17 +120,15 @@ for key, value in answer.outputs.items():
 
 def _examples(name, signatures, specs):
     """Requests to each signature by REST, and to one by gRPC."""
-    parts = [
-        f"REST, `{one.name}`:\n\n{request}"
-        for one in signatures
-        if (request := _rest(name, one, specs[one.name]))
-    ]
-    # Files travel best.
-    chosen = max(
-        signatures,
-        key=lambda one: one.method == "predict"
-        and all(key.endswith("_bytes") for key in one.inputs),
-    )
+    requests = {s.name: _rest(name, s, specs[s.name]) for s in signatures}
+    parts = [f"REST, `{key}`:\n\n{one}" for key, one in requests.items() if one]
+
+    def takes_files(one):
+        names = all(key.endswith("_bytes") for key in one.inputs)
+        return names and one.method == "predict"
+
+    # Files are the easiest to send.
+    chosen = max(signatures, key=takes_files)
     request = _grpc(name, chosen, specs[chosen.name])
     package = "`pip install tensorflow-serving-api`"
     parts.append(f"gRPC, `{chosen.name}` ({package}):\n\n{request}")
@@ -143,14 +140,13 @@ def _pictures(record):
     made = record.preprocessing
     if made is None:
         return ""
-    mean, deviation = (
-        tuple(round(x, 6) for x in numbers)
-        for numbers in (made.mean, made.deviation)
-    )
+    mean = tuple(round(x, 6) for x in made.mean)
+    deviation = tuple(round(x, 6) for x in made.deviation)
     steps = record.steps or (
         f"its short side resized to {made.resize} pixels with antialiasing, "
         f"the central {made.size} x {made.size} cut out"
     )
+    turns = "" if made.exif else "not "
     # Signatures with steps of their own say themselves what is broken.
     broken = "" if record.steps else BROKEN
     return f"""
@@ -159,7 +155,7 @@ def _pictures(record):
 A file is decoded (JPEG or PNG),
 {steps},
 and each channel made `(pixel / 255 - mean) / deviation` with the mean {mean}
-and the deviation {deviation}. Turns noted by cameras (EXIF) are not applied.
+and the deviation {deviation}. Turns noted by cameras (EXIF) are {turns}applied.
 {broken}`serving_default` takes what comes out of these steps, as float32.
 """
 
@@ -198,10 +194,7 @@ State and signatures: `curl localhost:8501/v1/models/{name}` and
 
 
 def write_guide(root, entry, signatures, specs, record):
-    """Writes the page into a model's folder, unless its owner wrote one.
-
-    `specs` is what `read_signatures` says of the export.
-    """
+    """Writes the page into a model's folder, unless its owner wrote one."""
     file = pathlib.Path(root, FILE)
     is_ours = not file.is_file() or MARK.encode() in file.read_bytes()
     if is_ours and not file.is_dir():

@@ -71,6 +71,7 @@ def test_it_lists_what_goes_in_and_comes_out(page):
     assert "| `images` | `(batch, 32, 32, 3)` | float32 |" in page
     assert "| `probabilities` | `(batch, 10)` | float32 | of every" in page
     assert "short side resized to 37 pixels" in page
+    assert "(EXIF) are applied" in page
 
 
 def test_it_says_how_a_model_that_scales_pixels_is_fed(tmp_path):
