@@ -33,36 +33,21 @@ def _parser():
         "network here with PyTorch's where PyTorch is installed. No code in "
         "the file is run.",
     )
-    parser.add_argument(
-        "file", help="checkpoint: .pth, .pt, .pth.tar, .npz or .safetensors"
-    )
-    parser.add_argument(
-        "--variant", help="the network it must be of, such as PyConvResNet50"
-    )
-    parser.add_argument(
-        "--set",
-        choices=SETS,
-        help="keep it in the cache, where weights=SET finds it",
-    )
-    parser.add_argument(
-        "--output",
-        type=pathlib.Path,
-        help="file to write, .npz or .weights.h5 (default without --set: "
-        "beside FILE, as .npz)",
-    )
-    parser.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="replace files that are there already",
-    )
-    parser.add_argument(
-        "--no-report", action="store_true", help="do not compare with PyTorch"
-    )
+    add, is_set = parser.add_argument, {"action": "store_true"}
+    add("file", help="checkpoint: .pth, .pt, .pth.tar, .npz or .safetensors")
+    add("--variant", help="the network it must be of, such as PyConvResNet50")
+    kept = "keep it in the cache, where weights=SET finds it"
+    add("--set", choices=SETS, help=kept)
+    output = "file to write, .npz or .weights.h5 (default without --set: "
+    output += "beside FILE, as .npz)"
+    add("--output", type=pathlib.Path, help=output)
+    add("--overwrite", help="replace files that are there already", **is_set)
+    add("--no-report", help="do not compare with PyTorch", **is_set)
     return parser
 
 
 def _default_output(source):
-    """Beside the checkpoint, never over it."""
+    """A name beside the checkpoint that is not its own."""
     path = pathlib.Path(source)
     stem = path.name.lower().removesuffix(".tar").rpartition(".")[0]
     name = path.name[: len(stem)] + ".npz"
@@ -70,7 +55,7 @@ def _default_output(source):
 
 
 def _segmenter_classes(arrays):
-    """Those of a segmentation network; pyramid pooling counts a layer more."""
+    """The number of classes of a segmentation network."""
     for name in ("cls.4.bias", "cls.1.bias"):
         if name in arrays and arrays[name].ndim == 1:
             return len(arrays[name])
@@ -80,31 +65,22 @@ def _segmenter_classes(arrays):
 def _model(variant, arrays):
     """The network of a checkpoint, with its weights and logits."""
     if variant in SEGMENTERS:
-        model = keras_pyconv.build_segmenter(
-            variant, classes=_segmenter_classes(arrays)
-        )
+        classes = _segmenter_classes(arrays)
+        model = keras_pyconv.build_segmenter(variant, classes=classes)
         return keras_pyconv.weights.from_torch(model, arrays)
-    channels = arrays["conv1.weight"].shape[1]
-    top = {"include_top": "fc.bias" in arrays}
-    if top["include_top"]:
-        top["classes"] = len(arrays["fc.bias"])
-        top["classifier_activation"] = None
-    model = keras_pyconv.build_classifier(
-        variant, input_shape=(None, None, channels), **top
-    )
+    top = {"include_top": False}
+    if "fc.bias" in arrays:
+        classes = len(arrays["fc.bias"])
+        top = {"classes": classes, "classifier_activation": None}
+    shape = (None, None, arrays["conv1.weight"].shape[1])
+    model = keras_pyconv.build_classifier(variant, input_shape=shape, **top)
     return keras_pyconv.weights.from_torch(model, arrays)
 
 
 def parity_report(variant, arrays, side=SIDE) -> tuple[str, bool]:
-    """Compares the network here with PyTorch's, stage by stage.
+    """Compares the network here with PyTorch's, stage by stage, on noise.
 
-    Args:
-        variant: Name of a row of `ARCHITECTURES`.
-        arrays: From the authors' names to arrays.
-        side: Of the noise that goes through both, in pixels.
-
-    Returns:
-        A table, and whether all differences are within the tolerance.
+    Gives a table, and whether all differences are within the tolerance.
     """
     import keras
 
@@ -157,15 +133,11 @@ def _output(options):
     return options.output
 
 
-def _is_same(one, other):
-    return os.path.exists(other) and os.path.samefile(one, other)
-
-
 def _check_free(paths, options):
     """Refuses to write where something is, before anything is read."""
     check_file(options.file)
     for path in paths:
-        if _is_same(options.file, path):
+        if os.path.exists(path) and os.path.samefile(options.file, path):
             raise ValueError(f"{path!r} is the file given; name another one.")
         if os.path.lexists(path) and not options.overwrite:
             raise FileExistsError(

@@ -1,12 +1,8 @@
-"""Every file of weights that the authors publish, as data.
+"""Every file of weights that the authors publish, and what they say of it.
 
-Addresses and accuracies are those that the authors' repositories give
-(https://github.com/iduta/pyconv and https://github.com/iduta/pyconvsegnet);
-errors are the paper's. Nothing in this file was measured here.
-
-The fact a reader would get wrong: "imagenet_cutmix" is the same network as
-"imagenet", trained for 300 epochs with CutMix (paper, Table 3, last rows). It
-exists for two networks.
+From their repositories (https://github.com/iduta/pyconv, .../pyconvsegnet) and
+the paper. "imagenet_cutmix" is the same network as "imagenet", trained for 300
+epochs with CutMix (Table 3, last rows); it exists for two networks.
 """
 
 from dataclasses import dataclass
@@ -59,17 +55,17 @@ class Published:
 
     @property
     def address(self) -> str:
-        """Where the file itself is."""
+        """The direct link."""
         return f"https://drive.google.com/uc?id={self.drive_id}"
 
     @property
     def page(self) -> str:
-        """Where a person finds it, in a browser."""
+        """The page for a browser."""
         return f"https://drive.google.com/file/d/{self.drive_id}/view"
 
     @property
     def name(self) -> str:
-        """What the converted file is called, without its ending."""
+        """File name of the converted weights, without its ending."""
         return f"{self.variant.lower()}_{self.set}"
 
 
@@ -83,13 +79,9 @@ def _imagenet(variant, drive_id, training="imagenet", sizes=(224,), **more):
 
 
 def _cutmix(variant, drive_id):
-    return _imagenet(
-        variant,
-        drive_id,
-        "imagenet_cutmix",
-        (224, 320),
-        remark="the authors publish no code that loads it",
-    )
+    remark = "the authors publish no code that loads it"
+    sizes = (224, 320)
+    return _imagenet(variant, drive_id, "imagenet_cutmix", sizes, remark=remark)
 
 
 def _ade20k(backbone, drive_id):
@@ -144,11 +136,7 @@ def published_sets(variant: str) -> tuple[str, ...]:
 
 
 def get_published(variant: str, set_name: str) -> Published:
-    """The file of a variant and a set.
-
-    Raises:
-        ValueError: if there is none; the message says which there are.
-    """
+    """The file of a variant and a set; a ValueError names what there is."""
     text("variant", variant)
     text("set_name", set_name)
     row = PUBLISHED.get((variant, set_name))
@@ -158,8 +146,7 @@ def get_published(variant: str, set_name: str) -> Published:
     if known:
         raise ValueError(
             f"No weights set_name={short(set_name)} are published for "
-            f"{variant}. Known: "
-            f"{', '.join(map(repr, known))}."
+            f"{variant}. Known: {', '.join(map(repr, known))}."
         )
     others = [row.variant for row in _ROWS if row.set == set_name]
     having = f" {set_name!r} exists for {', '.join(others)}." if others else ""
@@ -178,11 +165,8 @@ def catalogue_table() -> str:
     for row in _ROWS:
         figures = "; ".join(f"{k} {v:.2f}" for k, v in row.figures.items())
         remark = f"; {row.remark}" if row.remark else ""
-        cells = (
-            row.variant,
-            f'`"{row.set}"`',
-            f"{figures}{remark}",
-            f"[Drive]({row.page})",
+        lines.append(
+            f'| {row.variant} | `"{row.set}"` | {figures}{remark} | '
+            f"[Drive]({row.page}) |"
         )
-        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -1,11 +1,7 @@
 """Published weights: found in the cache, or fetched, checked and converted.
 
 The cache is `models/keras_pyconv` in Keras's folder (`KERAS_HOME`, by default
-`~/.keras`). A file there is an `.npz` archive of arrays in the authors' names,
-with a `.sha256` beside it and a `.json` that says where it came from.
-
-What was downloaded is not kept. It is a
-pickle; it is read once, by a reader that runs nothing, and only arrays stay.
+`~/.keras`). Of a downloaded pickle only arrays stay, as `.npz`.
 """
 
 import json
@@ -18,21 +14,12 @@ import numpy as np
 from keras_pyconv.arguments import instance
 from keras_pyconv.provenance import today
 from keras_pyconv.reading import one_line, short
+from keras_pyconv.weights import sources
 from keras_pyconv.weights.catalog import Published
-from keras_pyconv.weights.sources import (
-    REAL,
-    checksum,
-    checksum_path,
-    is_finite,
-    is_whole,
-    refused,
-    replacing_with_checksum,
-)
 from keras_pyconv.weights.torch_files import read_arrays
-from keras_pyconv.weights.torch_shapes import find_variant
+from keras_pyconv.weights.torch_shapes import COUNTER, find_variant
 from keras_pyconv.writing import locked, write_atomically
 
-_COUNTER = ".num_batches_tracked"
 # Of one answer of the server; a file may take as long as it needs.
 _TIMEOUT_SECONDS = 60
 _RETRIES = 3
@@ -48,32 +35,23 @@ def cache_folder() -> pathlib.Path:
 def written(path) -> tuple[str, str, str]:
     """The files that `write_arrays` writes: arrays, checksum and note."""
     path = os.fspath(path)
-    return path, checksum_path(path), f"{path}.json"
+    return path, sources.checksum_path(path), f"{path}.json"
 
 
 def write_arrays(path, arrays, **about) -> pathlib.Path:
     """Writes arrays as `.npz`, with a `.sha256` and a `.json` beside it.
 
-    Each is written whole or not at all. Counters of batches are left out,
-    and floating point numbers become float32.
-
-    Args:
-        path: File to write, ending in `.npz`.
-        arrays: From names to arrays.
-        about: What else the `.json` says, such as the network's name.
-
-    Returns:
-        The path.
+    Counters of batches are left out, and floating point numbers become float32.
+    The `.json` says what is `about` them.
     """
     path = pathlib.Path(path)
     kept = {
         name: array.astype("float32") if array.dtype.kind == "f" else array
         for name, array in arrays.items()
-        if not name.endswith(_COUNTER)
+        if not name.endswith(COUNTER)
     }
-    note = {**about, "arrays": len(kept)}
-    note["date"] = today()
-    with replacing_with_checksum(path) as beside:
+    note = {**about, "arrays": len(kept), "date": today()}
+    with sources.replacing_with_checksum(path) as beside:
         with open(beside, "wb") as file:
             np.savez(file, **kept)
     write_atomically(f"{path}.json", json.dumps(note, indent=2) + "\n")
@@ -81,70 +59,43 @@ def write_arrays(path, arrays, **about) -> pathlib.Path:
 
 
 def read_checked(source, variant=None):
-    """A checkpoint's network and arrays, refused where they do not fit.
+    """A checkpoint's network and arrays; a ValueError where they do not fit.
 
-    Args:
-        source: Path of a checkpoint, as `read_arrays` takes it.
-        variant: Name of the network that it must be of; None finds it out.
-
-    Returns:
-        `(name of the network, arrays by the authors' names)`.
-
-    Raises:
-        ValueError: if it cannot be read or does not fit; one line says why.
+    `source` is as for `read_arrays`; a `variant` of None is found out.
     """
     found = []
 
     def check(arrays):
-        with refused(source):
+        with sources.refused(source):
             found.append(find_variant(arrays, variant))
-            _check_numbers(arrays)
+            for name, array in arrays.items():
+                if array.dtype.kind not in sources.REAL:
+                    told = f"{short(name)} holds no numbers but {array.dtype}"
+                    raise ValueError(told)
 
     arrays = read_arrays(source, check)
-    with refused(source):
-        _check_finite(arrays)
+    with sources.refused(source):
+        for name, array in arrays.items():
+            if not sources.is_finite(array):
+                raise ValueError(f"{short(name)} holds NaN or infinity")
     return found[0], arrays
 
 
 def convert(source, path, variant=None, **about) -> str:
-    """Checks a checkpoint and writes it as `write_arrays` does.
+    """Checks a checkpoint and writes it by `write_arrays`; names its network.
 
-    Args:
-        source: Path of a checkpoint, as `read_arrays` takes it.
-        path: File to write, ending in `.npz`.
-        variant: Name of the network that it must be of; None finds it out.
-        about: What else the `.json` says.
-
-    Returns:
-        The name of the network.
-
-    Raises:
-        ValueError: if it cannot be read or does not fit; one line says why.
+    A `variant` of None is found out; what does not fit is a ValueError.
     """
     variant, arrays = read_checked(source, variant)
     write_arrays(
         path,
         arrays,
         variant=variant,
-        source_sha256=checksum(source),
+        source_sha256=sources.checksum(source),
         source_bytes=os.path.getsize(source),
         **about,
     )
     return variant
-
-
-def _check_numbers(arrays):
-    for name, array in arrays.items():
-        if array.dtype.kind not in REAL:
-            raise ValueError(
-                f"{short(name)} holds no numbers but {array.dtype}"
-            )
-
-
-def _check_finite(arrays):
-    for name, array in arrays.items():
-        if not is_finite(array):
-            raise ValueError(f"{short(name)} holds NaN or infinity")
 
 
 def _by_hand(published):
@@ -183,15 +134,15 @@ def _download(published, path):
 
 
 def cache_path(published: Published) -> pathlib.Path:
-    """Where the converted file of published weights is, or would be."""
+    """The path of the converted file of published weights."""
     return cache_folder() / f"{published.name}.npz"
 
 
 def fetch(published: Published) -> pathlib.Path:
     """The converted file of published weights; downloaded where it is not.
 
-    Several processes may ask at once: one fetches, the others wait. A file
-    whose checksum is another one is fetched anew.
+    One of several processes fetches, the others wait. A file whose checksum is
+    another one is fetched anew.
 
     Args:
         published: A row of the catalogue.
@@ -209,11 +160,11 @@ def fetch(published: Published) -> pathlib.Path:
     instance("published", published, Published)
     path = cache_path(published)
     folder = path.parent
-    if is_whole(path):
+    if sources.is_whole(path):
         return path
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / f".{published.name}.lock"):
-        if is_whole(path):
+        if sources.is_whole(path):
             return path
         with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
             downloaded = pathlib.Path(scratch) / f"{published.name}.pth"
@@ -223,22 +174,9 @@ def fetch(published: Published) -> pathlib.Path:
 
 
 def keep(source, published: Published) -> pathlib.Path:
-    """Converts a file that is there already into the cache.
-
-    Args:
-        source: Path of the checkpoint.
-        published: The row of the catalogue that it is.
-
-    Returns:
-        Path of the `.npz` in the cache.
-    """
+    """Converts a checkpoint of published weights into the cache."""
     path = cache_path(published)
-    convert(
-        source,
-        path,
-        published.variant,
-        set=published.set,
-        address=published.page,
-        licence=published.licence,
-    )
+    about = {"set": published.set, "address": published.page}
+    about["licence"] = published.licence
+    convert(source, path, published.variant, **about)
     return path

@@ -1,11 +1,8 @@
 """Keras's own files of weights: read and checked, then loaded.
 
-Everything in the file is read and found to be finite real numbers, which
-stand in the file itself, before the model is touched. Should Keras still find
-something wrong, the model gets back what it had.
-
-A file numbers its layers by their kind, `conv2d_7`; the names that we know
-them by are attributes of the groups.
+Everything in the file is found to be finite real numbers, which stand in the
+file itself, before the model is touched. It numbers its layers by their kind,
+`conv2d_7`; the names that we know are attributes of the groups.
 """
 
 import contextlib
@@ -21,14 +18,7 @@ import numpy as np
 
 from keras_pyconv import arguments
 from keras_pyconv.reading import check_file, plain, short
-from keras_pyconv.weights.sources import (
-    REAL,
-    Archive,
-    is_finite,
-    refused,
-    replacing_with_checksum,
-    verify,
-)
+from keras_pyconv.weights import sources
 
 ENDINGS = (".weights.h5", ".keras", ".h5", ".hdf5")
 _IN_ARCHIVE = "model.weights.h5"
@@ -38,15 +28,12 @@ _MAX_ATTRIBUTES = 100_000
 _LONGEST_NAME = 1024
 # Bytes of a small chunk; a larger one is no larger than its dataset.
 _SMALL = 1 << 20
-# Weights hardly shrink; a file that swells more was made to fill the memory.
-_MAX_SWELLING = 64
 
 
 def load_keras_weights(model: keras.Model, path) -> keras.Model:
     """`model.load_weights`, after a look at all that the file holds.
 
-    The model is made of layers, none of which is a model itself. Errors are
-    as for `keras_pyconv.weights.load`.
+    The model is made of layers, none of which is a model itself.
     """
     arguments.model("model", model)
     with _opened(arguments.file("path", path)) as file:
@@ -55,7 +42,7 @@ def load_keras_weights(model: keras.Model, path) -> keras.Model:
         largest = _largest(model)
         for one in datasets:
             _values(one, largest)
-    with _unchanged_on_error(model), refused(path):
+    with _unchanged_on_error(model), sources.refused(path):
         model.load_weights(os.fspath(path))
     return model
 
@@ -68,9 +55,7 @@ def load_layers(model, layers, path):
     with _opened(path) as file:
         datasets = [one for one in _datasets(file) if one.layer in own]
         held = _shapes(datasets)
-        wrong = [
-            name for name, shapes in own.items() if held.get(name) != shapes
-        ]
+        wrong = [name for name in own if held.get(name) != own[name]]
         if wrong:
             raise ValueError(
                 f"it is of another network; {len(wrong)} layers are not in "
@@ -95,7 +80,7 @@ def save_keras_weights(model: keras.Model, path):
     if not str(arguments.new_file("path", path)).endswith(".weights.h5"):
         rule = "a file whose name ends in .weights.h5"
         arguments.refuse("path", path, rule)
-    with replacing_with_checksum(path) as beside:
+    with sources.replacing_with_checksum(path) as beside:
         model.save_weights(beside)
 
 
@@ -108,8 +93,8 @@ def _opened(path):
     import h5py
 
     name = check_file(path)
-    verify(name)
-    with refused(name):
+    sources.verify(name)
+    with sources.refused(name):
         if name.endswith(".keras"):
             content = _member(name)
             _check_heaps(content)
@@ -121,9 +106,9 @@ def _opened(path):
 
 
 def _member(name):
-    with Archive(name) as archive:
+    with sources.Archive(name) as archive:
         info = archive.find(_IN_ARCHIVE)
-        if info.file_size > _MAX_SWELLING * archive.size:
+        if info.file_size > sources.MAX_SWELLING * archive.size:
             raise ValueError(f"{_IN_ARCHIVE} in it swells to {info.file_size}")
         with archive.open(info) as stream:
             return stream.read()
@@ -133,16 +118,14 @@ def _hdf5(name):
     import h5py
 
     with open(name, "rb") as file:
-        begin = file.read(12)
+        begin, endings = file.read(12), ", ".join(ENDINGS)
         if not h5py.is_hdf5(name):
             raise ValueError(
                 f"it is no HDF5 file, for it begins with {begin!r}"
             )
         if not name.endswith(ENDINGS):
-            raise ValueError(
-                "the name of a file of Keras must end in one of "
-                f"{', '.join(ENDINGS)}"
-            )
+            told = f"the name of a file of Keras must end in one of {endings}"
+            raise ValueError(told)
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             _check_heaps(content)
     return name
@@ -166,7 +149,7 @@ def _number(content, place, size):
 
 
 def _places(content, needle):
-    """Where some bytes stand; part by part, for `mmap.find` is slow."""
+    """The places of some bytes; part by part, for `mmap.find` is slow."""
     for begin in range(0, len(content), _PART):
         part = content[begin : begin + _PART + len(needle) - 1]
         place = part.find(needle)
@@ -176,7 +159,7 @@ def _places(content, needle):
 
 
 def _check_heaps(content):
-    """Refuses heaps and references that HDF5 would not end well with."""
+    """Refuses heaps and references that would make HDF5 hang or crash."""
     heaps, steps = {}, 0
     for begin in _places(content, _HEAP):
         # As a reference has it.
@@ -275,12 +258,10 @@ def _layer_name(group):
 
 
 def _text(attributes, name):
-    """The text of an attribute, or None where it is no short text.
-
-    Its type is looked at first: HDF5 crashes on some that are none.
-    """
+    """A short text attribute, or None for anything else."""
     import h5py
 
+    # HDF5 crashes on reading some that are no text.
     attribute = attributes.get_id(name)
     text = isinstance(attribute.get_type(), h5py.h5t.TypeStringID)
     if not text or attribute.shape != ():
@@ -288,8 +269,8 @@ def _text(attributes, name):
     if attribute.get_storage_size() > _LONGEST_NAME:
         return None
     found = attributes[name]
-    short_enough = isinstance(found, str) and len(found) <= _LONGEST_NAME
-    return found if short_enough else None
+    is_short = isinstance(found, str) and len(found) <= _LONGEST_NAME
+    return found if is_short else None
 
 
 def _variable_number(name, place):
@@ -299,29 +280,26 @@ def _variable_number(name, place):
 
 
 def _check_storage(place, dataset):
-    """Refuses what is elsewhere, or is not there as large as it says."""
+    """Refuses numbers in other files, and sizes that the file does not have."""
     place = short(place)
     if dataset.external or dataset.is_virtual:
         raise ValueError(f"the numbers of {place} are in another file")
     kind = plain(dataset.dtype)
-    if dataset.dtype.kind not in REAL and not _is_bfloat16(dataset):
+    if dataset.dtype.kind not in sources.REAL and not _is_bfloat16(dataset):
         raise ValueError(f"{place} holds no real numbers but {kind}")
     size = math.prod(dataset.shape or (0,)) * dataset.dtype.itemsize
     there = dataset.id.get_storage_size()
     whole = dataset.file.id.get_filesize()
+    told = f"{place} says it has {size} bytes"
     if dataset.chunks:
         chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize
-        swells = size > _MAX_SWELLING * there or there > whole
+        swells = size > sources.MAX_SWELLING * there or there > whole
         if swells or chunk > max(size, _SMALL):
-            raise ValueError(
-                f"{place} says it has {size} bytes; {there} are there"
-            )
+            raise ValueError(f"{told}; {there} are there")
         return
     offset = dataset.id.get_offset() or 0
     if dataset.shape is not None and (there < size or offset + there > whole):
-        raise ValueError(
-            f"{place} says it has {size} bytes, which are not there"
-        )
+        raise ValueError(f"{told}, which are not there")
 
 
 def _is_bfloat16(dataset):
@@ -336,18 +314,12 @@ def _values(one, largest=np.finfo("float32").max):
     """The numbers of a dataset, all of them finite."""
     array = np.asarray(one.content[()])
     if array.dtype.kind == "V":
-        array = (array.view("u2").astype("u4") << 16).view("f4")
-    if not is_finite(array, largest):
-        raise ValueError(
-            f"{_where(one)} holds NaN, infinity, or too large numbers"
-        )
+        array = sources.from_bfloat16(array.view("u2"))
+    if not sources.is_finite(array, largest):
+        where = f"variable {one.number} of its layer {short(one.layer)}"
+        where = short(one.place) if one.layer is None else where
+        raise ValueError(f"{where} holds NaN, infinity, or too large numbers")
     return array
-
-
-def _where(one):
-    if one.layer is None:
-        return short(one.place)
-    return f"variable {one.number} of its layer {short(one.layer)}"
 
 
 def _shapes(datasets):
@@ -406,7 +378,7 @@ def _largest(model):
 
 @contextlib.contextmanager
 def _unchanged_on_error(model):
-    """Gives the model's variables what they had, whatever goes wrong."""
+    """Restores the model's variables on any error."""
     variables = list(model.variables)
     if getattr(model, "optimizer", None) is not None:
         variables += model.optimizer.variables

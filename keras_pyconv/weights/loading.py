@@ -65,10 +65,10 @@ def load(model: keras.Model, source, part="all") -> keras.Model:
             from other models any that is made of layers will do.
         source: one of
 
-            - the name of a published set, such as `"imagenet"`, which is
-              downloaded once. A classifier of other classes keeps its own
-              weights, and a stem of other channels is adapted
-              (`adapt_stem`); a line of the log says so.
+            - the name of a published set, such as `"imagenet"`, downloaded
+              once. A classifier of other classes keeps its own weights, and
+              a stem of other channels is adapted (`adapt_stem`), which is
+              logged.
             - the path of a file: of Keras (`.weights.h5`, `.keras`, `.h5`),
               or of the authors' framework (`.npz`, `.safetensors`, `.pth`,
               `.pt`). Where a `.sha256` stands beside it, it must be the

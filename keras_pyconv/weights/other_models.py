@@ -1,10 +1,8 @@
-"""The weights of one Keras model in another, layer by layer.
+"""The weights of one Keras model in another, layer by layer, by their names.
 
-Layers go by their names. Those of `keras.applications.InceptionResNetV2` are
-found all the same: Keras numbers its convolutions and normalizations as it
-makes them, and makes them in the order of our record, so that the n-th there
-is the n-th here. Kernels of a network of images get a time axis where the other
-is one of clips.
+Keras numbers the convolutions and normalizations of its InceptionResNetV2 in
+the order of our record. Kernels of a network of images get a time axis where
+the other is one of clips.
 """
 
 import collections
@@ -16,7 +14,7 @@ import keras
 import numpy as np
 
 from keras_pyconv.complexity import complexity
-from keras_pyconv.weights.torch_names import backbone_layers
+from keras_pyconv.weights.torch_names import backbone_layers, blocks_left_over
 
 _LOG = logging.getLogger("keras_pyconv")
 RULES = ("center", "mean")
@@ -59,7 +57,7 @@ def _names_in_keras(source):
 
 
 def _inflated(kernel, frames, rule):
-    """(height, width, in, out) with `frames` of them before."""
+    """A kernel (height, width, in, out) with a time axis of `frames`."""
     if rule == "mean":
         return np.repeat(kernel[None] / frames, frames, axis=0)
     clip = np.zeros((frames, *kernel.shape), kernel.dtype)
@@ -85,21 +83,10 @@ def _values(layer, source, rule):
 
 
 def from_model(model, source, part="all", rule="center"):
-    """Fills a model with another one's weights.
+    """Fills a model with another one's weights, or refuses and changes nothing.
 
-    A classifier of other classes keeps its own weights; all else must fit, or
-    nothing changes.
-
-    Args:
-        model: the one to fill.
-        source: a `keras.Model` with layers of the same names, or
-            `InceptionResNetV2` of `keras.applications` for ours; a network of
-            images for one of clips.
-        part: as for `keras_pyconv.weights.load`.
-        rule: as for `keras_pyconv.inflate`.
-
-    Raises:
-        ValueError: if layers are missing or of other shapes.
+    `source` and `part` are as for `keras_pyconv.weights.load`, `rule` as for
+    `keras_pyconv.inflate`. A classifier of other classes keeps its own weights.
     """
     layers = model.layers if part == "all" else backbone_layers(model)
     layers = [layer for layer in layers if layer.weights]
@@ -131,16 +118,9 @@ def from_model(model, source, part="all", rule="center"):
 
 
 def _left_over(layers, source, names):
-    """Blocks of the source in stages that the model has, and not in it."""
+    """Blocks of the source that the model lacks, in stages that it has."""
     own = {layer.name for layer in layers}
     if names:
         return [name for name in names if name not in own]
-    stages = {name.split("_")[0] for name in own}
-    blocks = {tuple(name.split("_")[:2]) for name in own}
-    return [
-        layer.name
-        for layer in source.layers
-        if layer.weights
-        and layer.name.split("_")[0] in stages
-        and tuple(layer.name.split("_")[:2]) not in blocks
-    ]
+    theirs = [layer.name for layer in source.layers if layer.weights]
+    return blocks_left_over(theirs, own, "_")

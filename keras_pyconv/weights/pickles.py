@@ -1,11 +1,10 @@
 """Reads pickles that hold plain containers, numbers, text and known names.
 
-A pickle is a program. Its instructions are looked at first, of which there may
-be those that PyTorch writes, then Python's own machine runs them, in its form
-that is written in Python. What would name, make or change objects is replaced:
-nothing is called but the functions that are given. Keys of dictionaries are
-text and numbers: a tuple that holds another one twice, and that the next, has
-2 ** 60 members where it is hashed. What comes out may hold itself, and be deep.
+A pickle is a program. Of instructions only those are allowed that PyTorch
+writes, and Python's own machine, in its form in Python, runs them; what would
+name, make or change objects is replaced. Keys of dictionaries are text and
+numbers: to hash tuples in tuples can take 2 ** 60 steps. What comes out may
+hold itself, and be deep.
 """
 
 import io
@@ -29,7 +28,7 @@ class UnsafeError(ValueError):
 
 
 class Inert:
-    """Stands for what a file may hold and nobody here reads."""
+    """Takes the place of what nobody here reads."""
 
     def __repr__(self):
         return "<left unread>"
@@ -39,7 +38,7 @@ INERT = Inert()
 
 
 def inert(*_):
-    """In the place of a function whose result nobody reads."""
+    """Takes the place of a function whose result nobody reads."""
     return INERT
 
 
@@ -86,14 +85,14 @@ class _Machine(pickle._Unpickler):
         return self._load(pid)
 
     def _decode_string(self, content):
-        """Text of Python 2, which did not tell it from bytes."""
+        """Text of Python 2, which does not distinguish it from bytes."""
         try:
             return content.decode()
         except UnicodeDecodeError:
             return content
 
     def _top(self, kind):
-        """The topmost value, into which more is put."""
+        """The topmost value, to which something is added."""
         value = self.stack[-1]
         if not isinstance(value, (kind, Inert)):
             raise ValueError(
@@ -128,7 +127,7 @@ class _Machine(pickle._Unpickler):
                 owner[check_key(key)] = value
 
     def _drop_state(self):
-        """What would be set on an object, which here has no attributes."""
+        """Drops the state of an object: here none has attributes."""
         self.stack.pop()
         self._top(dict)
 
@@ -186,14 +185,9 @@ def unpickle(
 ):
     """The value of the pickle that begins where the file stands.
 
-    Args:
-        file: bytes in memory, left where the pickle ends.
-        names: From `(module, name)` to functions of plain values; any other
-            name ends the reading.
-        load: Function of a persistent id, a tuple; by default there are none.
-
-    Raises:
-        ValueError: it is none, or unsafe; the message has one line.
+    `names` are functions of plain values by `(module, name)`; any other name
+    ends the reading. `load` takes a persistent id, a tuple; None for no ids. A
+    ValueError of one line says that it is none, or unsafe.
     """
     begin = file.tell()
     try:

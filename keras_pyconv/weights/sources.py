@@ -14,9 +14,10 @@ import numpy as np
 from keras_pyconv.reading import check_file, one_line, plain, short
 from keras_pyconv.writing import replacing, write_atomically
 
-_CHUNK = 1 << 20
 _DIGEST = re.compile(rb"(?<!\w)[0-9a-fA-F]{64}(?!\w)")
 _LONGEST_LIST = 1 << 16
+# Weights hardly shrink; a file that swells more was made to fill the memory.
+MAX_SWELLING = 64
 # Kinds of NumPy's dtypes that weights may have.
 REAL = "fiub"
 SHORT = "it is cut short"
@@ -31,13 +32,13 @@ class Stored:
     read: Callable[[], np.ndarray]
 
 
-def is_finite(array, largest=np.finfo("float32").max) -> bool:
-    """Whether all numbers are finite, and stay so in a model.
+def from_bfloat16(bits):
+    """bfloat16, given as 16-bit integers, as float32."""
+    return (bits.astype("u4") << 16).view("f4")
 
-    Args:
-        array: of real numbers.
-        largest: number of the variables' precision.
-    """
+
+def is_finite(array, largest=np.finfo("float32").max) -> bool:
+    """Whether all real numbers are finite, and at most the `largest`."""
     if array.dtype.kind in "iub" or not array.size:
         return True
     # NaN is neither.
@@ -46,7 +47,7 @@ def is_finite(array, largest=np.finfo("float32").max) -> bool:
 
 @contextlib.contextmanager
 def refused(path):
-    """Each library has many errors; the user needs one line on the file."""
+    """Turns any library's error into one line about the file."""
     try:
         yield
     except MemoryError:
@@ -63,11 +64,11 @@ def refused(path):
 
 
 class Archive:
-    """A zip archive that is asked for no more bytes than it has.
+    """A zip archive that never reads more bytes than it has.
 
     Attributes:
         size: in bytes.
-        members: what `zipfile` says of each, by name.
+        members: the `zipfile.ZipInfo` of each, by name.
     """
 
     def __init__(self, path):
@@ -89,7 +90,7 @@ class Archive:
         self._archive.close()
 
     def find(self, name):
-        """What the archive says of a member, which is in the file whole."""
+        """The entry of a member that is whole in the file."""
         info = self.members.get(name)
         if info is None:
             raise ValueError(f"it lacks {plain(name)}")
@@ -123,11 +124,8 @@ class Archive:
 
 def checksum(path) -> str:
     """The SHA-256 of a file, in hexadecimal digits."""
-    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def checksum_path(path) -> str:
@@ -136,12 +134,7 @@ def checksum_path(path) -> str:
 
 
 def write_checksum(path, digest=None):
-    """Writes the checksum of a file beside it, as `sha256sum -c` reads it.
-
-    Args:
-        path: of the file.
-        digest: its checksum, where that is known already.
-    """
+    """Writes the checksum of a file beside it, as `sha256sum -c` reads it."""
     name = os.path.basename(os.fspath(path))
     content = f"{digest or checksum(path)}  {name}\n"
     write_atomically(checksum_path(path), content)
@@ -151,8 +144,7 @@ def write_checksum(path, digest=None):
 def replacing_with_checksum(path):
     """`replacing`, with a `.sha256` beside what was written.
 
-    The old checksum goes first: what an interrupted run leaves is a file
-    without a checksum, and never one with that of another.
+    The old checksum goes first, so that an interrupted run leaves no wrong one.
     """
     with replacing(path) as beside:
         yield beside
@@ -162,7 +154,7 @@ def replacing_with_checksum(path):
 
 
 def is_whole(path) -> bool:
-    """Whether a file stands beside a checksum, which is its own."""
+    """Whether a file has a checksum beside it that fits."""
     try:
         verify(path)
         return os.path.exists(checksum_path(path))
@@ -173,11 +165,7 @@ def is_whole(path) -> bool:
 def verify(path):
     """Refuses a file that has another checksum than stands beside it.
 
-    Args:
-        path: of a file that is there; without a `.sha256` all is well.
-
-    Raises:
-        ValueError: the checksums differ, or the `.sha256` holds none.
+    Without a `.sha256` all is well.
     """
     beside = checksum_path(path)
     if not os.path.lexists(beside):

@@ -1,9 +1,7 @@
 """Reads a checkpoint of the authors' framework into NumPy arrays.
 
-Three kinds of file: `.npz` and `.safetensors`, which hold arrays and nothing
-else, and `.pth` / `.pt`, which are pickles and are read by `torch_pickle`
-alone. Each is opened, so that names, shapes and kinds of numbers are known;
-then checked; and only then read.
+Each file is opened, so that names, shapes and kinds of numbers are known; then
+checked; and only then read.
 """
 
 import contextlib
@@ -16,8 +14,14 @@ from functools import partial
 import numpy as np
 
 from keras_pyconv import arguments
-from keras_pyconv.reading import one_line, short
-from keras_pyconv.weights.sources import SHORT, Archive, Stored, verify
+from keras_pyconv.reading import explained, one_line, short
+from keras_pyconv.weights.sources import (
+    MAX_SWELLING,
+    SHORT,
+    Archive,
+    Stored,
+    verify,
+)
 from keras_pyconv.weights.torch_pickle import open_torch
 
 
@@ -34,8 +38,6 @@ _HEADERS = {
 }
 _LONGEST_HEADER = 4096
 _PLAIN = "biufcSU"  # kinds of NumPy's dtypes that are no records or objects
-# Weights hardly shrink; a file that swells more was made to fill the memory.
-_MAX_SWELLING = 64
 _SMALL = 1 << 24
 
 
@@ -57,7 +59,7 @@ def _npy_header(stream):
 
 
 def _npy(archive, name):
-    """A member of an archive; its size is that of its bytes, or refused."""
+    """A member of an archive, whose size must be that of its bytes."""
     info = archive.find(name)
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError("it is compressed in a way that NumPy does not write")
@@ -81,27 +83,19 @@ def _npy(archive, name):
     return Stored(shape, dtype, read)
 
 
-def _check_sizes(archive):
-    members = archive.members.values()
-    if sum(one.compress_size for one in members) > archive.size:
-        raise ValueError(SHORT)
-    size = sum(one.file_size for one in members)
-    if size > max(_SMALL, _MAX_SWELLING * archive.size):
-        raise ValueError(f"its {archive.size} bytes swell to {size}")
-
-
 @contextlib.contextmanager
 def _open_npz(path):
     with Archive(path) as archive:
-        _check_sizes(archive)
-        content = {}
+        members, content = archive.members.values(), {}
+        if sum(one.compress_size for one in members) > archive.size:
+            raise ValueError(SHORT)
+        size = sum(one.file_size for one in members)
+        if size > max(_SMALL, MAX_SWELLING * archive.size):
+            raise ValueError(f"its {archive.size} bytes swell to {size}")
         for name in archive.members:
-            try:
+            told = f"its member {short(name)} cannot be read"
+            with explained(told, ValueError):
                 array = _npy(archive, name)
-            except ValueError as error:
-                raise ValueError(
-                    f"its member {short(name)} cannot be read: {error}"
-                ) from error
             if content.setdefault(name.removesuffix(".npy"), array) != array:
                 raise ValueError(f"it holds {short(name)} twice")
         yield content
@@ -135,6 +129,7 @@ def _open_safetensors(path):
             kind = entry.get_dtype()
             if kind not in _SAFETENSORS:
                 raise ValueError(f"its array {short(name)} holds {kind}")
+            # bfloat16, which NumPy does not know by itself, becomes float32.
             dtype = np.dtype(_SAFETENSORS[kind])
             read = partial(_safetensor, file, name, dtype)
             content[name] = Stored(tuple(entry.get_shape()), dtype, read)
@@ -142,7 +137,6 @@ def _open_safetensors(path):
 
 
 def _safetensor(file, name, dtype):
-    # bfloat16, which NumPy does not know by itself, becomes float32.
     return file.get_tensor(name).astype(dtype, copy=False)
 
 
@@ -199,7 +193,7 @@ def _cause(path, error):
 
 @contextlib.contextmanager
 def _explained(path):
-    """Each reader has errors of its own; the user needs one line."""
+    """Turns any reader's error into one line."""
     try:
         yield
     except (ImportError, MemoryError):
@@ -234,21 +228,12 @@ def _unwrapped(content):
         raise ValueError(
             f"it holds no mapping from names to arrays but {kind.__name__}"
         )
-    prefix = "module."
-    names = [str(name) for name in content]
-    if names and all(name.startswith(prefix) for name in names):
+    prefix, names = "module.", [str(name) for name in content]
+    if all(name.startswith(prefix) for name in names):
         names = [name[len(prefix) :] for name in names]
     if len(set(names)) < len(names):
         raise ValueError("it holds two arrays of one name")
     return dict(zip(names, content.values()))
-
-
-def _of_mapping(source):
-    try:
-        content = _unwrapped(source)
-    except ValueError as error:
-        raise ValueError(f"The mapping cannot be taken: {error}.") from None
-    return {n: _given(_array(n, value)) for n, value in content.items()}
 
 
 def read_arrays(source, check=None) -> dict[str, np.ndarray]:
@@ -261,19 +246,23 @@ def read_arrays(source, check=None) -> dict[str, np.ndarray]:
     Args:
         source: Mapping from names to arrays or tensors, or a path that ends
             in `.npz`, `.safetensors`, `.pth`, `.pt` or `.pth.tar`.
-        check: Function that gets what has a `shape` and a `dtype` by name,
-            and raises where the file is not the expected one, before a
-            number is read; by default any file will do.
+        check: Function of what has a `shape` and a `dtype` by name, which
+            raises where the file is not the expected one, before a number is
+            read; None takes any file.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        OSError: if it is a folder, a pipe or the like.
+        FileNotFoundError, OSError: no such file, a folder, a pipe or the like.
         ImportError: if the file needs a package that is not installed.
         ValueError: if it is no checkpoint; the message gives the cause.
     """
     arguments.function("check", check, optional=True)
     if isinstance(source, Mapping):
-        return _read(_of_mapping(source), check, contextlib.nullcontext)
+        try:
+            content = _unwrapped(source)
+        except ValueError as error:
+            raise ValueError(f"The mapping cannot be taken: {error}.") from None
+        content = {n: _given(_array(n, value)) for n, value in content.items()}
+        return _read(content, check, contextlib.nullcontext)
     path = os.fspath(arguments.path("source", source))
     opener = _opener(path)
     arguments.file("source", path)

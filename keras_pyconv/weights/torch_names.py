@@ -1,8 +1,7 @@
 """The authors' parameter names for our variables, and strict loading by them.
 
-Names follow from the layers' names alone (`networks.authors_names`). Where ends
-may give way, these are the classifier, which then keeps its own weights, and
-the stem, which is summed over the colours; all else must fit, or nothing loads.
+Only the ends may give way: the classifier then keeps its own weights, and the
+stem is summed over the colours.
 """
 
 import logging
@@ -21,14 +20,13 @@ from keras_pyconv.networks.authors_names import (
 from keras_pyconv.reading import plain, short
 from keras_pyconv.weights.sources import REAL, is_finite
 from keras_pyconv.weights.torch_files import read_arrays
+from keras_pyconv.weights.torch_shapes import COUNTER, STEMS
 
 _LOG = logging.getLogger("keras_pyconv")
 # What a model may be without, and a checkpoint have.
 _OPTIONAL = {"classifier": "fc.", "segmenter": "aux."}
-_IGNORED = ".num_batches_tracked"
-# What depends on the classes, and the stem.
+# What depends on the classes.
 _HEADS = ("fc.", "cls.1.", "aux.4.")
-_STEMS = ("conv1.weight", "layer0.0.weight")
 _LISTED = 20
 
 
@@ -80,8 +78,7 @@ def torch_names(model: keras.Model) -> dict[str, str]:
 def _keras_axes(array):
     """PyTorch's axes in Keras's order; the only place that moves them.
 
-    Kernels: (out, in / groups, *spatial) -> (*spatial, in / groups, out).
-    Matrices: (out, in) -> (in, out).
+    (out, in / groups, *spatial) becomes (*spatial, in / groups, out).
     """
     if array.ndim < 2:
         return array
@@ -92,10 +89,10 @@ def _keras_axes(array):
 
 
 def _free_axis(name):
-    """The axis that may differ where the ends of a network give way."""
+    """The axis that may differ with `adapt`, or None."""
     if name.startswith(_HEADS):
         return 0
-    return 1 if name in _STEMS else None
+    return 1 if name in STEMS else None
 
 
 def _fault(name, array, expected, adapt):
@@ -112,18 +109,23 @@ def _fault(name, array, expected, adapt):
     return None
 
 
+def blocks_left_over(names, known, dot="."):
+    """Names of unknown blocks in stages that are known."""
+    stages = {name.split(dot)[0] for name in known}
+    blocks = {tuple(name.split(dot)[:2]) for name in known}
+    return [
+        name
+        for name in names
+        if name.split(dot)[0] in stages
+        and tuple(name.split(dot)[:2]) not in blocks
+    ]
+
+
 def _left_over(names, known, part):
     """Names that no variable has and that must not be there."""
-    names = [n for n in names if n not in known and not n.endswith(_IGNORED)]
+    names = [n for n in names if n not in known and not n.endswith(COUNTER)]
     if part == "backbone":
-        stages = {name.split(".")[0] for name in known}
-        blocks = {tuple(name.split(".")[:2]) for name in known}
-        return [
-            name
-            for name in names
-            if name.split(".")[0] in stages
-            and tuple(name.split(".")[:2]) not in blocks
-        ]
+        return blocks_left_over(names, known)
     segments = any(name.startswith("layer0.") for name in known)
     optional = _OPTIONAL["segmenter" if segments else "classifier"]
     if any(name.startswith(optional) for name in known):
@@ -132,27 +134,17 @@ def _left_over(names, known, part):
 
 
 def misfits(pairs, arrays, part="all", adapt=False):
-    """How arrays do not fit variables, name by name.
+    """Lists of names that are missing, left over and unusable.
 
-    Args:
-        pairs: the authors' names, and variables or what else has a shape.
-        arrays: from the authors' names to what has a `shape` and a `dtype`.
-        part: as for `from_torch`.
-        adapt: as for `from_torch`.
-
-    Returns:
-        Lists of what is missing, left over and unusable.
+    `pairs` are the authors' names and what has a shape; `arrays` have a `shape`
+    and a `dtype`; the rest is as for `from_torch`.
     """
-    unusable = [
-        f"{name}: {fault}"
+    faults = {
+        name: _fault(name, arrays[name], torch_shape(variable.shape), adapt)
         for name, variable in pairs
         if name in arrays
-        and (
-            fault := _fault(
-                name, arrays[name], torch_shape(variable.shape), adapt
-            )
-        )
-    ]
+    }
+    unusable = [f"{name}: {fault}" for name, fault in faults.items() if fault]
     missing = [name for name, _ in pairs if name not in arrays]
     left_over = _left_over(arrays, {name for name, _ in pairs}, part)
     return missing, left_over, unusable
@@ -161,10 +153,10 @@ def misfits(pairs, arrays, part="all", adapt=False):
 def _listing(title, entries):
     if not entries:
         return ""
-    shown_entries = [f"\n  {plain(one, 200)}" for one in entries[:_LISTED]]
-    rest = len(entries) - len(shown_entries)
-    lines = [f"\n{title} ({len(entries)}):", *shown_entries]
-    return "".join(lines) + (f"\n  and {rest} more" if rest else "")
+    lines = [f"\n{title} ({len(entries)}):"]
+    lines += [f"\n  {plain(one, 200)}" for one in entries[:_LISTED]]
+    rest = len(entries) - _LISTED
+    return "".join(lines) + (f"\n  and {rest} more" if rest > 0 else "")
 
 
 def _refuse(model, missing=(), left_over=(), unusable=()):
@@ -178,12 +170,8 @@ def _refuse(model, missing=(), left_over=(), unusable=()):
 
 
 def _check_finite(model, pairs, arrays):
-    faults = [
-        f"{name}: holds NaN or infinity"
-        for name, _ in pairs
-        if not is_finite(arrays[name])
-    ]
-    _refuse(model, unusable=faults)
+    faults = [n for n, _ in pairs if not is_finite(arrays[n])]
+    _refuse(model, unusable=[f"{n}: holds NaN or infinity" for n in faults])
 
 
 # Loading ---------------------------------------------------------------------
@@ -192,9 +180,8 @@ def _check_finite(model, pairs, arrays):
 def adapt_stem(kernel, channels: int):
     """A stem's kernel for another number of channels.
 
-    Every channel gets the sum over the old channels, divided by the number
-    of new ones. So images whose channels are all alike give what they gave:
-    for one channel the kernel is the sum over red, green and blue.
+    Every channel gets the sum over the old channels, divided by the number of
+    new ones: images whose channels are all alike give what they gave.
 
     Args:
         kernel: Array `(filters, old channels, height, width)`.
@@ -240,13 +227,12 @@ def from_torch(
 ) -> keras.Model:
     """Loads the weights of the authors' PyTorch networks.
 
-    Strict in both directions: every variable must find its array and every
-    array its variable, of the right shape, without NaN or infinity; else
-    nothing is loaded. Two things may be left over: `num_batches_tracked`,
-    which carries nothing, and what the model was built without: the
+    Every variable must find its array and every array its variable, of the
+    right shape, without NaN or infinity; else nothing is loaded. Left over may
+    be `num_batches_tracked`, and what the model was built without: the
     classifier, `fc.*`, or a segmentation network's auxiliary head, `aux.*`.
-    Layers of the model that the authors' networks do not have, such as a
-    normalization before the stem, keep their weights.
+    Layers that the authors' networks do not have, such as a normalization
+    before the stem, keep their weights.
 
     Args:
         model: A residual network made by a builder of `keras_pyconv`, such
@@ -263,8 +249,7 @@ def from_torch(
         The model.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        OSError: if it is a folder, a pipe or the like.
+        FileNotFoundError, OSError: no such file, a folder, a pipe or the like.
         ImportError: if the file needs a package that is not installed.
         ValueError: if the model is no residual network, or the source is no
             checkpoint, does not fit, or is not what the `.sha256` beside it

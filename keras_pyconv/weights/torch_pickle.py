@@ -1,8 +1,8 @@
 """Reads PyTorch's two kinds of checkpoint, without PyTorch.
 
-Since version 1.6 a checkpoint is a zip archive: `data.pkl` says which tensors
-there are, and each storage is a member of raw numbers. Before, it was a chain
-of pickles with the storages behind them; the authors' files are of that time.
+Since version 1.6 it is a zip archive: `data.pkl` says which tensors there are,
+and each storage is a member. Before, as the authors' files, it was a chain of
+pickles with the storages behind them.
 """
 
 import contextlib
@@ -23,10 +23,10 @@ from keras_pyconv.weights.pickles import (
     inert,
     unpickle,
 )
-from keras_pyconv.weights.sources import SHORT, Archive, Stored
+from keras_pyconv.weights.sources import SHORT, Archive, Stored, from_bfloat16
 
 # What a chain begins with: a number that PyTorch chose, and its version.
-_HEADERS = (0x1950A86A20F9469CFC6C, 1001)
+_HEADERS = [0x1950A86A20F9469CFC6C, 1001]
 _NO_CHECKPOINT = "it is no checkpoint of PyTorch"
 _LONG = f"its pickle has more than {MAX_BYTES:,} bytes"
 # Storages by PyTorch's names; NumPy has no bfloat16, and reads its bits.
@@ -72,7 +72,7 @@ class _Storage:
     def numbers(self):
         array = np.frombuffer(self.read(), self.order + _DTYPES[self.kind])
         if self.kind == _BFLOAT16:
-            return (array.astype("u4") << 16).view("f4")
+            return from_bfloat16(array)
         return array.astype(self.dtype, copy=False)
 
 
@@ -80,7 +80,7 @@ class _Storage:
 
 
 def _tensor(storage, offset, size, stride, *_):
-    """A tensor that is still to be read, all of which lies in its storage."""
+    """A tensor that is still to be read; refuses one beyond its storage."""
     if not isinstance(storage, _Storage):
         raise TypeError
     size, stride = _size(size), _size(stride)
@@ -162,11 +162,8 @@ _NAMES = {
 class _Storages(dict):
     """The storages that a pickle names, by key.
 
-    Args:
-        most: bytes that there can be of them all.
-        read: Function from a key to the bytes of a storage.
-        check: Function of a key and how many bytes there must be.
-        order: of the bytes of a number.
+    All have `most` bytes together. `read` gives those of a key, and `check`
+    takes a key and their number; `order` is that of the bytes of a number.
     """
 
     def __init__(self, most, read, check=inert, order="<"):
@@ -229,8 +226,7 @@ def _open_archive(archive):
 
 def _begins_chain(pickled):
     try:
-        found = [unpickle(pickled, _NAMES) for _ in _HEADERS]
-        return found == [*_HEADERS]
+        return [unpickle(pickled, _NAMES) for _ in _HEADERS] == _HEADERS
     except UnsafeError:
         raise
     # Anything can be in a file that is none.
@@ -239,7 +235,7 @@ def _begins_chain(pickled):
 
 
 def _places(file, storages, keys):
-    """Where in the file the numbers of each storage begin."""
+    """The place in the file of the numbers of each storage."""
     places, size = {}, os.fstat(file.fileno()).st_size
     if not isinstance(keys, (list, tuple)):
         raise ValueError(_NO_CHECKPOINT)
@@ -286,13 +282,8 @@ def _open_chain(file):
 def open_torch(path):
     """What a checkpoint of PyTorch holds, a `Stored` for every tensor.
 
-    Args:
-        path: A file by `torch.save`, of the present kind or of that before
-            version 1.6.
-
-    Raises:
-        ValueError: if it is no such file or a damaged one; an `UnsafeError`
-            if it names Python objects other than tensors and containers.
+    Any other file is a ValueError; an `UnsafeError` if it names Python objects
+    other than tensors and containers.
     """
     with open(path, "rb") as file:
         is_archive = file.read(4) == b"PK\x03\x04"

@@ -1,10 +1,7 @@
-"""The authors' parameters of a record, by name and shape, and the way back.
+"""The authors' parameters of a record, by counting, and the way back.
 
-By counting, without building a network: what a checkpoint must hold, and which
-network one is of.
-
-Names and shapes do not tell networks apart
-that differ in strides and pooling alone. Published networks come first then.
+Names and shapes do not tell networks apart that differ in strides and pooling
+alone. Published networks come first then.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,9 +19,9 @@ from keras_pyconv.reading import short
 from keras_pyconv.weights.catalog import PUBLISHED
 
 SIDE = 64  # the smallest at which every stage can be pooled
-_COUNTER = ".num_batches_tracked"
+COUNTER = ".num_batches_tracked"
+STEMS = ("conv1.weight", "layer0.0.weight")
 _SEGMENTER = "layer0."  # the stem of a segmentation network
-_STEMS = ("conv1.weight", "layer0.0.weight")
 # `cls.1` is a normalization where there is a `cls.4`.
 _CLASSIFIERS = ("fc.bias", "cls.4.bias", "cls.1.bias")
 # How the names of networks begin that have such a head.
@@ -37,13 +34,12 @@ def named_shapes(layers: Iterable[LayerCost]) -> Shapes:
     """The authors' name and the shape of each variable of counted layers."""
     layers = list(layers)
     modules = module_names(layer.name for layer in layers)
-    return {
-        parameter_name(modules[layer.name], layer.name, variable): (
-            torch_shape(shape)
-        )
-        for layer in layers
-        for variable, shape in layer.variables
-    }
+    found = {}
+    for layer in layers:
+        for variable, shape in layer.variables:
+            name = parameter_name(modules[layer.name], layer.name, variable)
+            found[name] = torch_shape(shape)
+    return found
 
 
 def torch_shapes(
@@ -52,8 +48,7 @@ def torch_shapes(
     """Names and shapes of the parameters that the authors' network has.
 
     Args:
-        architecture: An `Architecture`, or the name of a row of
-            `ARCHITECTURES`.
+        architecture: An `Architecture`, or the name of one.
         classes: Number of classes.
         channels: Of the images.
 
@@ -95,7 +90,7 @@ def _candidates(shapes):
 def _expected(shapes, variant):
     """What a network has, with the classes and channels of a checkpoint."""
     biases = [shapes[name] for name in _CLASSIFIERS if shapes.get(name)]
-    stems = [shapes[name] for name in _STEMS if len(shapes.get(name, ())) == 4]
+    stems = [shapes[name] for name in STEMS if len(shapes.get(name, ())) == 4]
     classes = biases[0][0] if biases else 1000
     size = (SIDE, SIDE, (stems[0][1] if stems else 0) or 3)
     if variant in SEGMENTERS:
@@ -117,19 +112,15 @@ def _fault(name, shape, expected, variant):
 def _compare(shapes, variant):
     """The faults of a checkpoint as one of a network, in the order of names.
 
-    The classifier may have any number of classes, the stem any of channels;
-    the classifier or the auxiliary head may be missing.
+    The classifier may have any number of classes, the stem any of channels.
     """
     expected = _expected(shapes, variant)
-    return [
-        _fault(name, shapes.get(name), expected.get(name), variant)
-        for name in {**expected, **shapes}
-        if not (
-            name in shapes
-            and name in expected
-            and fits(shapes[name], expected[name])
-        )
-    ]
+    found = []
+    for name in {**expected, **shapes}:
+        shape, wanted = shapes.get(name), expected.get(name)
+        if shape is None or wanted is None or not fits(shape, wanted):
+            found.append(_fault(name, shape, wanted, variant))
+    return found
 
 
 def find_variant(arrays: Mapping, variant: str | None = None) -> str:
@@ -140,8 +131,7 @@ def find_variant(arrays: Mapping, variant: str | None = None) -> str:
         variant: The name that it must have; None finds it out.
 
     Returns:
-        A name in `ARCHITECTURES`, or in `SEGMENTERS` where the checkpoint
-        has a segmentation network's stem.
+        A name in `ARCHITECTURES` or `SEGMENTERS`.
 
     Raises:
         ValueError: if it is of none; one line says what does not fit the
@@ -155,7 +145,7 @@ def find_variant(arrays: Mapping, variant: str | None = None) -> str:
     shapes = {
         name: tuple(array.shape)
         for name, array in arrays.items()
-        if not name.endswith(_COUNTER)
+        if not name.endswith(COUNTER)
     }
     candidates = _candidates(shapes)
     if variant is not None:

@@ -5,7 +5,7 @@ import pytest
 
 from keras_pyconv.models import build_classifier
 from keras_pyconv.weights import __main__ as command
-from keras_pyconv.weights import files, torch_shapes
+from keras_pyconv.weights import files, sources, torch_shapes
 from tests.reference import rule
 from tests.weights.conftest import VARIANT
 
@@ -24,7 +24,7 @@ def run(*words):
 def test_a_file_is_named_and_converted_beside_itself(file, capsys):
     assert run(file, "--no-report") == 0
     written = file.with_name("mine.npz")
-    assert files.is_whole(written)
+    assert sources.is_whole(written)
     assert f"Wrote {written}: the weights of {VARIANT}." in (
         capsys.readouterr().out
     )
@@ -133,7 +133,7 @@ def test_what_is_there_is_not_written_over(file, tmp_path, name, capsys):
     assert "--overwrite" in error and error.count("\n") == 1
     assert content(tmp_path) == before
     assert run(file, "--no-report", "--overwrite") == 0
-    assert files.is_whole(tmp_path / "mine.npz")
+    assert sources.is_whole(tmp_path / "mine.npz")
 
 
 def test_a_file_of_another_purpose_stays(file, tmp_path):
@@ -150,7 +150,7 @@ def test_weights_of_keras_are_not_written_over(file, tmp_path, name):
     assert run(*words) == 2
     assert sorted(tmp_path.iterdir()) == before
     assert run(*words, "--overwrite") == 0
-    assert files.is_whole(tmp_path / "w.weights.h5")
+    assert sources.is_whole(tmp_path / "w.weights.h5")
 
 
 def test_the_file_given_is_not_written_over_when_told_to(tmp_path, arrays):

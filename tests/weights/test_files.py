@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from keras_pyconv.weights import fetch, files, read_arrays
+from keras_pyconv.weights import fetch, files, read_arrays, sources
 from tests.weights import torch_writer
 
 
@@ -38,7 +38,7 @@ def test_a_file_is_fetched_with_a_progress_bar_and_kept(
     assert "100%" in capfd.readouterr().err
     note = json.loads(pathlib.Path(f"{path}.json").read_text())
     beside = pathlib.Path(f"{path}.sha256").read_text()
-    assert beside == f"{files.checksum(path)}  {path.name}\n"
+    assert beside == f"{sources.checksum(path)}  {path.name}\n"
     assert (note["variant"], note["set"]) == ("PyConvResNetMini", "imagenet")
     kept = {path.name, f"{path.name}.sha256", f"{path.name}.json"}
     assert {p.name for p in cache.iterdir() if p.suffix != ".lock"} == kept
@@ -193,7 +193,7 @@ def test_a_write_that_fails_leaves_what_was_there(
     monkeypatch.setattr(np, "savez", full)
     with pytest.raises(OSError, match="No space"):
         files.write_arrays(path, {"a": np.ones(3)})
-    assert path.read_bytes() == before and files.is_whole(path)
+    assert path.read_bytes() == before and sources.is_whole(path)
     assert len(list(tmp_path.iterdir())) == 3
 
 
@@ -210,7 +210,7 @@ def _fetch_slowly(published, home, port, results):
         return send(adapter, request, **options)
 
     requests.adapters.HTTPAdapter.send = send_here
-    results.put(files.is_whole(fetch(published)))
+    results.put(sources.is_whole(fetch(published)))
 
 
 @pytest.mark.slow
