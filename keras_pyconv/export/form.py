@@ -1,13 +1,8 @@
 """The form of a model that is served: float32, folded, convolved for servers.
 
-At inference batch normalization is a scale and a shift per channel, so it
-moves into the kernel and the bias of the convolution before it. The sums are
-done in float64. A PyConv has one normalization after its concatenated
-levels: each level's kernel takes its own slice of the scale.
-
-Only a Conv1D, Conv2D, Conv3D, PointwiseConv2D, PyConv or Dense without an
-activation, whose output goes to one batch normalization over its channels and
-nowhere else, is folded; everything else is copied as it is.
+At inference a batch normalization over the channels is a scale and a shift,
+which go into the kernel and the bias of the only layer before it, in float64.
+The levels of a PyConv share one normalization: each takes its own slice.
 """
 
 import keras
@@ -49,27 +44,25 @@ FLIPPED = 0.01  # of the integers, which rounding may move to another one
 
 
 class FoldedNormalization(keras.layers.Layer):
-    """Stands where a normalization was; it gives back what it gets."""
+    """Takes the place of a folded normalization and returns its input."""
 
     def call(self, inputs, mask=None):
         return inputs
 
 
+def _is_finite(array):
+    is_float = "float" in array.dtype.name
+    return not is_float or np.isfinite(array.astype(np.float32)).all()
+
+
 def check_finite(model):
     """Refuses a model that holds NaN or infinity, naming the variables."""
-    bad = []
-    for variable in model.weights:
-        values = variable.numpy()
-        if "float" in values.dtype.name:
-            if not np.isfinite(values.astype(np.float32)).all():
-                bad.append(variable.path)
+    bad = [v.path for v in model.weights if not _is_finite(v.numpy())]
     if bad:
-        more = len(bad) - NAMES_SHOWN
-        names = ", ".join(bad[:NAMES_SHOWN])
+        names, more = ", ".join(bad[:NAMES_SHOWN]), len(bad) - NAMES_SHOWN
         raise ValueError(
             f"{len(bad)} variables of {model.name!r} hold NaN or infinity: "
-            + names
-            + (f" and {more} more." if more > 0 else ".")
+            f"{names}{f' and {more} more' * (more > 0)}."
         )
 
 
@@ -127,16 +120,12 @@ def _in_float32(config, types, keys=("dtype",)):
         return config
     if "DTypePolicy" in str(config.get("class_name")):
         keys = ("name", "source_name")  # the latter of a quantized one
-    return {
-        key: (
-            "float32"
-            if key in keys
-            and isinstance(value, str)
-            and any(one in value for one in types)
-            else _in_float32(value, types, keys)
-        )
-        for key, value in config.items()
-    }
+    changed = {}
+    for key, value in config.items():
+        is_named = key in keys and isinstance(value, str)
+        is_low = is_named and any(one in value for one in types)
+        changed[key] = "float32" if is_low else _in_float32(value, types, keys)
+    return changed
 
 
 def _targeted(operation):
@@ -145,10 +134,7 @@ def _targeted(operation):
 
 
 class _Former(Copier):
-    """Copies a model on new variables, with the pairs folded.
-
-    Numbers of the `types` become float32.
-    """
+    """Copies a model, with pairs folded and numbers of `types` made float32."""
 
     def __init__(self, pairs, target, types):
         super().__init__()
@@ -169,10 +155,8 @@ class _Former(Copier):
 
     def single(self, operation):
         if id(operation) in self.folded:
-            config = self.config(operation.get_config())
-            return FoldedNormalization(
-                name=operation.name, dtype=config["dtype"]
-            )
+            dtype = self.config(operation.get_config())["dtype"]
+            return FoldedNormalization(name=operation.name, dtype=dtype)
         if type(operation) is keras.layers.Add:
             return ResidualAdd.from_config(self.config(operation.get_config()))
         more = {"use_bias": True} if id(operation) in self.norms else {}
@@ -183,7 +167,7 @@ class _Former(Copier):
 
 
 def _copied(seen, target, pairs=(), types=()):
-    """The copy of a model with its weights, read again."""
+    """A copy of the model with its weights, inspected."""
     former = _Former(pairs, target, types)
     with placement.undivided():
         form = former.copy(seen.model)
@@ -198,8 +182,7 @@ def _copied(seen, target, pairs=(), types=()):
 def difference(wanted, got):
     """How far an array is off, as a share of the largest number.
 
-    The share that differs where they are no floats; infinity where the shapes
-    do.
+    Of integers, the share that differs; infinity where the shapes do.
     """
     if wanted.shape != got.shape:
         return np.inf
@@ -211,7 +194,7 @@ def difference(wanted, got):
 
 
 def _check_equal(seen, form):
-    """Refuses a copy that does not compute what the model computes."""
+    """Refuses a copy that computes something else than the model."""
     _, arrays, outputs = seen.example
     for index, pair in enumerate(zip(outputs, form.answer(arrays))):
         error = difference(*pair)
@@ -226,7 +209,7 @@ def _check_equal(seen, form):
 
 
 def formed(seen, fold=True, target="served"):
-    """`serving_form` of what was read, read again; itself if unchanged."""
+    """`serving_form` of an inspected model, inspected; itself if unchanged."""
     check_finite(seen.model)
     types = CHANGED.get(target, LOW_PRECISION)
     if any(layer.compute_dtype in types for layer in seen.layers):
@@ -247,8 +230,8 @@ def serving_form(model, fold=True, target="served", way=None):
     of float64 and goes to another runtime, with batch normalization folded
     into the kernels before it, and grouped levels of PyConv layers computed
     as is fast on processors of servers. It is compared with the model on
-    random inputs before it is returned; sizes that the model leaves open are
-    64 pixels there, or as many as it takes to run.
+    random inputs first; sizes that the model leaves open are 64 pixels there,
+    or as many as it takes to run.
 
     Args:
         model: built functional or sequential `keras.Model`; nested models

@@ -8,7 +8,7 @@ import re
 import keras
 import numpy as np
 
-from keras_pyconv.arguments import shown
+from keras_pyconv.arguments import instance, shown
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.auxiliary import inference_model
 from keras_pyconv.models.nesting import (
@@ -33,8 +33,7 @@ class Inspected:
     Attributes:
         model: the model at inference, functional, on the layers of the given.
         graphs: its `Graph` and those of the models nested in it, each once.
-        specs: `tf.TensorSpec` of each input, of any batch; float32 for floats
-            of less precision.
+        specs: `tf.TensorSpec` of each input, of any batch, at least float32.
         outputs: name of each flat output.
         head: what ends a classifier: "softmax", "sigmoid", or "linear" for a
             Dense layer without an activation; None for every other model.
@@ -74,7 +73,7 @@ class Inspected:
 
     @property
     def classes(self):
-        """How many a classifier tells apart, else 0."""
+        """Number of classes of a classifier; 0 for other models."""
         if self.head is None:
             return 0
         units = self.output_shapes[0][-1] or 0
@@ -105,7 +104,7 @@ class Inspected:
         return keras.tree.flatten(self.model(structured, training=False))
 
     def answer(self, arrays):
-        """As arrays, from arrays."""
+        """The flat outputs as arrays, for arrays."""
         tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
         return [keras.ops.convert_to_numpy(output) for output in self(tensors)]
 
@@ -132,7 +131,7 @@ class Inspected:
 
 
 def is_sound(array):
-    """Whether an output holds anything, and numbers only."""
+    """Whether an output is not empty and has no NaN or infinity."""
     is_float = "float" in array.dtype.name
     return array.size > 0 and (not is_float or bool(np.isfinite(array).all()))
 
@@ -160,12 +159,7 @@ def _check(model):
             f"This process runs {keras.backend.backend()!r}: save the "
             "weights, and export in a process with KERAS_BACKEND=tensorflow."
         )
-    if not isinstance(model, keras.Model):
-        raise TypeError(
-            "`model` must be a keras.Model. Received: "
-            f"{type(model).__module__}.{type(model).__name__}, "
-            f"model={shown(model)}"
-        )
+    instance("model", model, keras.Model)
     if isinstance(model, keras.Sequential) and not model.built:
         raise ValueError(
             f"The model {model.name!r} is not built: its input shape is not "
@@ -212,12 +206,10 @@ def _scales_pixels(graph):
 
 
 def inspect(model):
-    """Reads a model: built, functional or sequential; it is not changed.
+    """Reads a model, which is not changed.
 
-    Raises:
-        TypeError: `model` is no `keras.Model`.
-        ValueError: it is not built, or its graph cannot be read.
-        RuntimeError: Keras does not run on TensorFlow.
+    Refuses what is no built functional or sequential model, and other backends
+    of Keras than TensorFlow.
     """
     _check(model)
     model = as_functional(inference_model(model))

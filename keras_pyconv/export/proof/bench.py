@@ -1,22 +1,20 @@
 """`bench`: how fast a SavedModel answers, by batch size and threads.
 
-Every number is taken in a fresh process, without any of our Python and with
-XLA compilation switched off, as the server's. The first call, which plans the
-graph for its batch size, is told apart from the others.
+The first call, which plans the graph for its batch size, is told apart.
 """
 
 import dataclasses
-import os
+import itertools
 
 import numpy as np
 
+from keras_pyconv import arguments
+from keras_pyconv.complexity.grid import grid
 from keras_pyconv.export.inspect import UNKNOWN_SIZES
-from keras_pyconv.export.proof.clean_process import (
-    ask,
-    known_signature,
-)
+from keras_pyconv.export.proof.clean_process import ask, known_signature
 from keras_pyconv.export.proof.questions import example_rows
 from keras_pyconv.export.serving.warmup import read_warmup
+from keras_pyconv.provenance import cores
 
 # Of a table, by the field of a `Timing`.
 HEADINGS = {
@@ -32,15 +30,9 @@ HEADINGS = {
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """How fast one batch size is answered; milliseconds.
+    """How fast one batch size is answered, in milliseconds.
 
-    Attributes:
-        threads: of the process.
-        batch: examples in one request.
-        calls: how many were timed.
-        first: the first call.
-        p50, p90, p99: within which this percentage of the others ended.
-        per_second: examples.
+    `p50` and the like are percentiles of all `calls` but the `first`.
     """
 
     threads: int
@@ -54,10 +46,7 @@ class Timing:
 
 
 def request_arrays(path, signature, batch, size):
-    """One request of a batch size: arrays by input name.
-
-    Numbers are random; strings are rows of the version's warm-up requests.
-    """
+    """One request: random numbers, and strings from the warm-up, by input."""
     spec = known_signature(path, signature)
     arrays = example_rows(signature, spec, read_warmup(path), size, batch)
     if arrays is None:
@@ -70,23 +59,14 @@ def request_arrays(path, signature, batch, size):
 
 def _timing(threads, batch, durations):
     first, *others = (1e3 * np.array(durations)).tolist()
-    return Timing(
-        threads,
-        batch,
-        len(others),
-        first,
-        *np.percentile(others, (50, 90, 99)).tolist(),
-        per_second=1e3 * batch / float(np.mean(others)),
-    )
+    shares = np.percentile(others, (50, 90, 99)).tolist()
+    per_second = 1e3 * batch / float(np.mean(others))
+    return Timing(threads, batch, len(others), first, *shares, per_second)
 
 
 def _counts(name, values):
-    values = tuple(values)
-    if not values or not all(isinstance(n, int) and n > 0 for n in values):
-        raise ValueError(
-            f"`{name}` must be positive integers. Received: {values}"
-        )
-    return values
+    good = values and all(map(arguments.is_integer, values))
+    return arguments.check(name, tuple(values), good, "positive integers")
 
 
 def bench(
@@ -100,26 +80,14 @@ def bench(
     onednn=None,
     progress=None,
 ):
-    """Times a SavedModel in fresh processes, on CPU.
+    """Times a SavedModel on CPU: a list of `Timing`, by threads and batch size.
 
-    Args:
-        path: folder of one version, such as `saved_models/digits/1`.
-        signature: name of the signature.
-        batch_sizes: examples in one request.
-        threads: numbers of threads, a process each; None for one and for as
-            many as this process may use.
-        seconds: for which each batch size is repeated; five calls at least.
-        size: pixels of every axis that the signature leaves open.
-        onednn: True or False sets `TF_ENABLE_ONEDNN_OPTS`, None leaves it.
-        progress: called with how many cases are done, or None.
-
-    Returns:
-        List of `Timing`, by threads and batch size.
-
-    Raises:
-        ValueError: no SavedModel, an unknown signature, or a number that is
-            not positive.
-        RuntimeError: a process died; the message ends with its output.
+    There is a fresh process, without our Python or XLA, for each of `threads`;
+    None is one thread and all. Each of `batch_sizes` is repeated for some
+    `seconds`, five times at least. Axes that the signature leaves open have
+    `size` pixels. A bool `onednn` sets `TF_ENABLE_ONEDNN_OPTS`; `progress` is
+    called with the number of cases done. A process that dies is a RuntimeError
+    with the end of its output.
     """
     batch_sizes = _counts("batch_sizes", batch_sizes)
     threads = _counts("threads", threads or default_threads())
@@ -128,33 +96,26 @@ def bench(
         for batch in batch_sizes
     }
     rows = []
-    for count in threads:
-        # Some calls are timed in any case.
-        setting = {"threads": count, "seconds": max(seconds, 1e-9)}
-        for batch, arrays in requests.items():
-            answer = ask(path, signature, arrays, onednn=onednn, **setting)
-            rows.append(_timing(count, batch, answer.durations))
-            if progress:
-                progress(len(rows))
+    # Some calls are timed in any case.
+    setting = {"onednn": onednn, "seconds": max(seconds, 1e-9)}
+    for count, batch in itertools.product(threads, requests):
+        asked = path, signature, requests[batch]
+        answer = ask(*asked, threads=count, **setting)
+        rows.append(_timing(count, batch, answer.durations))
+        if progress:
+            progress(len(rows))
     return rows
 
 
 def default_threads():
     """One thread, and as many as this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return tuple(sorted({1, len(os.sched_getaffinity(0))}))
-    return tuple(sorted({1, os.cpu_count()}))
+    return tuple(sorted({1, cores()}))
 
 
 def table(rows):
     """Timings as a Markdown table."""
-    lines = [HEADINGS.values(), ["---"] * len(HEADINGS)]
-    for row in rows:
-        cells = (getattr(row, name) for name in HEADINGS)
-        lines.append(
-            str(c) if isinstance(c, int) else f"{c:.4g}" for c in cells
-        )
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    cells = [[f"{getattr(row, name):.4g}" for name in HEADINGS] for row in rows]
+    return grid(list(HEADINGS.values()), cells, "markdown")
 
 
 def record(path, signature, rows, onednn=None):

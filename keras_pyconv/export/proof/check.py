@@ -1,10 +1,8 @@
 """`check`: the proof that a SavedModel answers in stock TF Serving.
 
-The server's binary is not needed. Two fresh processes, oneDNN on and off,
-load the version as the server loads it, with XLA compilation switched off,
-and answer requests. Both settings count: oneDNN is off by default on
-processors without AVX512_VNNI, AVX_VNNI or AMX, and there TensorFlow
-rewrites some grouped convolutions into one that fails at the first request.
+Two fresh processes answer, oneDNN on and off: it is off by default on
+processors without AVX512_VNNI, AVX_VNNI or AMX, where TensorFlow rewrites some
+grouped convolutions into one that fails at the first request.
 """
 
 import contextlib
@@ -14,15 +12,8 @@ import pathlib
 from keras_pyconv import arguments
 from keras_pyconv.export.form import formed
 from keras_pyconv.export.inspect import UNKNOWN_SIZES, inspect, is_sound
-from keras_pyconv.export.proof.claims import (
-    RUNS,
-    Report,
-    Row,
-    answer_rows,
-    model_row,
-    session_rows,
-    static_rows,
-)
+from keras_pyconv.export.proof import claims
+from keras_pyconv.export.proof.claims import Report, Row
 from keras_pyconv.export.proof.clean_process import Asked
 from keras_pyconv.export.proof.questions import PLAIN, fitting, questions
 from keras_pyconv.export.serving.audit import read_signatures
@@ -40,15 +31,7 @@ SETTINGS = {"oneDNN on": True, "oneDNN off": False}
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-    """A SavedModel that is checked.
-
-    Attributes:
-        path: folder of one version.
-        model: the `keras.Model` that was exported, to compare the answers
-            with, or None.
-        signatures: the `Signature` records that it was exported with, or
-            None where it has those that a model has by itself.
-    """
+    """A SavedModel to check, and what `check` takes beside it."""
 
     path: pathlib.Path
     model: object = None
@@ -91,28 +74,24 @@ def _is_open(spec):
 
 
 class _Examination:
-    """One candidate: what it is asked, and the rows of its report.
-
-    Attributes:
-        asked: questions, as name of the signature, kind and inputs.
-        runs: whether it is asked at all.
-    """
+    """One candidate: what it is asked, and the rows of its report."""
 
     def __init__(self, candidate):
         self.path = pathlib.Path(candidate.path)
         self.candidate = candidate
-        self.specs = read_signatures(self.path)
-        self.rows = list(static_rows(self.path, self.specs))
-        self.runs = all(row.passed for row in self.rows if row.claim == RUNS)
+        self.specs = specs = read_signatures(self.path)
+        self.rows = list(claims.static_rows(self.path, specs))
+        self.runs = all(
+            row.passed for row in self.rows if row.claim == claims.RUNS
+        )
         self._warmup = []
         try:
-            self._warmup = fitting(read_warmup(self.path), self.specs)
+            self._warmup = fitting(read_warmup(self.path), specs)
         except ValueError as error:
             claim = "the warm-up requests can be read"
             self.rows.append(Row(claim, False, str(error)))
-        note = recorded.read(self.path)
-        self.sizes = UNKNOWN_SIZES
-        if note or not any(map(_is_open, self.specs.values())):
+        note, self.sizes = recorded.read(self.path), UNKNOWN_SIZES
+        if note or not any(map(_is_open, specs.values())):
             self.sizes = [note.size if note else UNKNOWN_SIZES[0]]
         self.ask_at(self.sizes[0])
 
@@ -131,7 +110,7 @@ class _Examination:
         return [(self.path, [*requests, *self._warmup]), *others]
 
     def is_too_small(self, sessions):
-        """Whether an answer looks as if the input had shrunk to nothing."""
+        """Whether an answer looks as if the input were too small."""
         return any(
             (row.error or "").startswith("InvalidArgumentError")
             or not all(map(is_sound, row.outputs.values()))
@@ -146,14 +125,14 @@ class _Examination:
         if not self.runs:
             return Report(self.path, tuple(rows))
         asked = {name for name, _, _ in self.asked}
-        for name in [name for name in self.specs if name not in asked]:
-            detail = "its inputs are text that cannot be guessed"
-            rows.append(Row(f"{name}: not asked", True, detail))
+        detail = "its inputs are text that cannot be guessed"
+        left_out = [name for name in self.specs if name not in asked]
+        rows += [Row(f"{n}: not asked", True, detail) for n in left_out]
         wanted = None
         if self.candidate.model is not None:
             wanted = _keras_answers(self.candidate, self.specs, self.asked)
         for where, session in zip(SETTINGS, sessions):
-            rows += session_rows(where, session)
+            rows += claims.session_rows(where, session)
             if not session.load_error:
                 rows += self._answer_rows(where, session.answers, wanted)
         return Report(self.path, tuple(rows))
@@ -163,18 +142,20 @@ class _Examination:
         for (name, kind, _), answer in zip(self.asked, answers):
             by_name.setdefault(name, {})[kind] = answer
         for name, mine in by_name.items():
-            yield from answer_rows(f"{where}, {name}", mine)
+            yield from claims.answer_rows(f"{where}, {name}", mine)
         replayed = answers[len(self.asked) :]
         if replayed:
             error = next((row.error for row in replayed if row.error), "")
             claim = f"{where}: {len(replayed)} warm-up requests pass"
             yield Row(claim, not error, error)
         if wanted is not None:
-            yield model_row(where, wanted, by_name)
+            yield claims.model_row(where, wanted, by_name)
 
 
 def _run(examinations):
     """The sessions of each examination, in one process a setting."""
+    if not examinations:
+        return {}
     by_setting = zip(*(each.jobs() for each in examinations))
     with contextlib.ExitStack() as stack:
         running = [
@@ -189,15 +170,13 @@ def check_all(candidates):
     """Proves several `Candidate`s at once, as `check` does one."""
     examinations = [_Examination(candidate) for candidate in candidates]
     left = [each for each in examinations if each.runs]
-    sessions = _run(left) if left else {}
+    sessions = _run(left)
     for step in range(1, len(UNKNOWN_SIZES)):
         left = [
             each
             for each in left
             if step < len(each.sizes) and each.is_too_small(sessions[each])
         ]
-        if not left:
-            break
         for each in left:
             each.ask_at(each.sizes[step])
         sessions |= _run(left)
@@ -232,10 +211,7 @@ def check(path, model=None, signatures=None):
 
     Example:
 
-    ```python
-    report = keras_pyconv.export.check("saved_models/digits/1", model)
-    print(report)
-    ```
+    >>> print(keras_pyconv.export.check("saved_models/digits/1", model))
     """
     arguments.path("path", path)
     if model is not None:

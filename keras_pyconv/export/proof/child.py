@@ -1,11 +1,8 @@
-"""What answers requests from a SavedModel as TF Serving does.
+"""What answers requests from a SavedModel as TF Serving does, in a process.
 
-It runs in a fresh process and imports only TensorFlow and NumPy: this package
-and Keras cannot be imported there, so what answers needs neither. The model is
-loaded into a Session, the loader that the server uses, and XLA compilation is
-switched off as the server switches it off. `tf.saved_model.load` would hide
-both an unrestored variable and a function that must be compiled, so it is no
-proof that a model can be served.
+Neither this package nor Keras can be imported there. The model is loaded into
+a Session, as by the server, and without XLA: `tf.saved_model.load` would hide
+an unrestored variable, and a function that must be compiled.
 """
 
 import ctypes
@@ -21,7 +18,7 @@ MOST_SECONDS = 30  # for them
 
 
 def import_tensorflow():
-    """TensorFlow, in a process that can import no Keras; it does without."""
+    """TensorFlow, in a process that can import no Keras."""
     # A None makes every import of the name fail.
     sys.modules.update(dict.fromkeys(FORBIDDEN))
     import tensorflow as tf
@@ -43,10 +40,8 @@ def disable_xla(tf):
 
 def answer(session, signature, inputs):
     """Runs one request; returns the outputs by the signature's names."""
-    feeds = {
-        signature.inputs[name].name: array for name, array in inputs.items()
-    }
-    fetches = {name: info.name for name, info in signature.outputs.items()}
+    feeds = {signature.inputs[key].name: inputs[key] for key in inputs}
+    fetches = {key: info.name for key, info in signature.outputs.items()}
     return session.run(fetches, feeds)
 
 
@@ -75,11 +70,9 @@ def answers(session, signatures, requests, seconds):
 
 def ask_model(tf, path, requests, threads, seconds):
     """The answers of one model, loaded as the server does, and its error."""
-    v1 = tf.compat.v1
-    config = v1.ConfigProto(
-        intra_op_parallelism_threads=threads or 0,
-        inter_op_parallelism_threads=threads or 0,
-    )
+    v1, config = tf.compat.v1, tf.compat.v1.ConfigProto()
+    config.intra_op_parallelism_threads = threads or 0
+    config.inter_op_parallelism_threads = threads or 0
     with v1.Session(graph=tf.Graph(), config=config) as session:
         try:
             signatures = v1.saved_model.loader.load(
@@ -93,11 +86,7 @@ def ask_model(tf, path, requests, threads, seconds):
 def ask_models(models, threads, seconds):
     """Asks every model; also says whether XLA compilation was switched off.
 
-    Args:
-        models: pairs of a path and its requests, which are pairs of a
-            signature and arrays by name.
-        threads: of an operation and of several at once; None for all.
-        seconds: for which each request is repeated, 0 for once.
+    `models` are pairs of a path and its requests; the others are as of `Asked`.
     """
     tf = import_tensorflow()
     is_disabled = disable_xla(tf)

@@ -49,7 +49,7 @@ class Report:
 
 
 def unless(fault, claim):
-    """The row of a claim that holds unless there is a fault to tell."""
+    """A row that passes where there is no fault."""
     return Row(claim, not fault, fault or "")
 
 
@@ -77,7 +77,7 @@ def difference_of(wanted, got):
 
 
 def _clearly_ranked(scores):
-    """Where a score is so far from its neighbours that its rank is sure."""
+    """Where scores differ so much that rounding cannot change their rank."""
     noise = 2 * TOLERANCE * np.abs(scores).max(initial=0.0)
     gaps = -np.diff(scores, axis=-1) > noise
     sure = np.ones((*scores.shape[:-1], 1), bool)
@@ -86,7 +86,7 @@ def _clearly_ranked(scores):
 
 
 def static_rows(path, signatures):
-    """Claims that the file alone decides."""
+    """Claims that are checked without running the model."""
     is_version = re.fullmatch("[0-9]+", path.resolve().name) is not None
     yield Row("the folder's name is a version", is_version)
     findings = audit(path)
@@ -118,14 +118,11 @@ def _infinite(answers):
 
 
 def _of_one_by_one(answers):
-    """How the answer to two examples differs from those to each."""
-    both, first, second = (
-        answers[kind].outputs for kind in ("both", "first", "second")
-    )
+    """How the answer to two examples differs from two single answers."""
+    kinds = ("both", "first", "second")
+    both, *each = (answers[kind].outputs for kind in kinds)
     try:
-        joined = {
-            key: np.concatenate([first[key], second[key]]) for key in both
-        }
+        joined = {k: np.concatenate([one[k] for one in each]) for k in both}
         return difference_of(both, joined)
     except (ValueError, KeyError) as error:
         return str(error)
@@ -176,11 +173,12 @@ def answer_rows(where, answers):
     yield unless(_infinite(answers), f"{where}: answers are finite")
     both = answers["both"].outputs
     if {"scores", "classes", "probabilities"} <= set(both):
-        chosen = np.take_along_axis(
-            both["probabilities"], both["classes"], axis=-1
+        known = both["probabilities"], both["classes"]
+        is_equal = np.array_equal(
+            np.take_along_axis(*known, -1), both["scores"]
         )
         claim = f"{where}: scores are the probabilities of their classes"
-        yield Row(claim, np.array_equal(chosen, both["scores"]))
+        yield Row(claim, is_equal)
     claim = f"{where}: a batch of 2 equals 2 batches of 1"
     yield unless(_of_one_by_one(answers), claim)
     if "broken" in answers:

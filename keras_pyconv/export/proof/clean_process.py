@@ -1,9 +1,7 @@
-"""Requests to a SavedModel that are answered in fresh processes.
+"""Requests to a SavedModel that are answered in fresh processes, on CPU.
 
-They run `child.py`. TensorFlow is found wherever the user has it, PYTHONPATH
-and the user's own packages included, and the files beside the script are not.
-The processes see no GPU: the caller may hold its memory, and a model that
-serves on CPU is what is being proved.
+They see no GPU, whose memory the caller may hold. TensorFlow is found wherever
+the caller has it, and the files beside the script are not.
 """
 
 import pathlib
@@ -41,12 +39,10 @@ class Session(NamedTuple):
 class Asked(Child):
     """A fresh process that was asked several models.
 
-    Args:
-        jobs: pairs of a SavedModel's folder and its requests, a list of
-            `(signature name, {input name: array})`.
-        onednn: True or False sets `TF_ENABLE_ONEDNN_OPTS`, None leaves it.
-        threads: of an operation and of several at once; None for all.
-        seconds: for which each request is repeated; 0 for once.
+    `jobs` are pairs of a SavedModel's folder and its requests, a list of
+    `(signature name, {input name: array})`. A bool `onednn` sets
+    `TF_ENABLE_ONEDNN_OPTS`. `threads` is None for all. Each request is repeated
+    for some `seconds`, 0 for once.
     """
 
     def __init__(self, jobs, onednn=None, threads=None, seconds=0):
@@ -63,7 +59,7 @@ class Asked(Child):
         self.timeout = TIMEOUT_SECONDS + seconds
 
     def sessions(self):
-        """A `Session` a job, once all are done."""
+        """The `Session` of each job; waits until all are done."""
         try:
             found = self.receive(self.timeout)
         except TimeoutError:
@@ -82,8 +78,7 @@ class Asked(Child):
 def ask(path, signature, arrays, **setting):
     """The `Answer` of one SavedModel to one request; settings as of `Asked`.
 
-    Raises:
-        RuntimeError: it did not load, or the request failed.
+    A RuntimeError says that it did not load, or that the request failed.
     """
     with Asked([(path, [(signature, arrays)])], **setting) as process:
         (session,) = process.sessions()
@@ -94,7 +89,7 @@ def ask(path, signature, arrays, **setting):
 
 
 def known_signature(path, name):
-    """What one signature of a SavedModel takes and gives, if it has that."""
+    """The `SignatureSpec` of one signature; refuses an unknown name."""
     known = read_signatures(path)
     if name not in known:
         raise ValueError(
@@ -127,10 +122,8 @@ def answer_in_clean_process(path, inputs, signature="serving_default"):
 
     Example:
 
-    ```python
-    answer = answer_in_clean_process("saved_models/digits/1", images)
-    answer["labels"][:, 0]  # best label of every image
-    ```
+    >>> answer = answer_in_clean_process("saved_models/digits/1", images)
+    >>> answer["labels"][:, 0]  # best label of every image
     """
     arguments.path("path", path)
     arguments.text("signature", signature)

@@ -1,11 +1,11 @@
 """`litert`: a built Keras model becomes a file for LiteRT, once TF Lite.
 
-The converter takes grouped convolutions of three axes without complaint, and
-the interpreter then refuses to allocate them; so they are lowered to two axes,
-and every file is run in the interpreter before it takes its place.
+The converter takes grouped convolutions of three axes, and the interpreter then
+refuses to allocate them; so they are lowered to two axes.
 """
 
 import dataclasses
+import functools
 import importlib
 import pathlib
 import re
@@ -15,15 +15,7 @@ import warnings
 import numpy as np
 
 from keras_pyconv import arguments
-from keras_pyconv.export.runtimes.portable import (
-    Exported,
-    compare,
-    exported_function,
-    named_outputs,
-    portable_form,
-    refusal,
-    sized_specs,
-)
+from keras_pyconv.export.runtimes import portable
 from keras_pyconv.lazy import tf
 from keras_pyconv.writing import replacing
 
@@ -38,7 +30,7 @@ FAULT = re.compile(r"error: (.*)")
 
 @dataclasses.dataclass(frozen=True)
 class Accuracy:
-    """What eight bits cost.
+    """What int8 costs in accuracy.
 
     Attributes:
         examples: how many were asked.
@@ -112,27 +104,26 @@ def _examples(calibration, specs):
             break
     if not count:
         raise ValueError("`calibration` holds no example.")
+    joined = [np.concatenate(arrays) for arrays in zip(*batches)]
     return [
-        np.concatenate(arrays)[:MOST_CALIBRATION].astype(
-            spec.dtype.as_numpy_dtype
-        )
-        for arrays, spec in zip(zip(*batches), specs)
+        array[:MOST_CALIBRATION].astype(spec.dtype.as_numpy_dtype)
+        for array, spec in zip(joined, specs)
     ]
 
 
-def _batches(examples, batch):
-    """Examples by the batch that the file takes; the last is filled up."""
-    count = len(examples[0])
-    for begin in range(0, count, batch or 1):
-        rows = np.arange(begin, begin + (batch or 1)) % count
-        yield [array[rows] for array in examples]
+def _batches(examples, specs):
+    """Batches of the file's size by name; the last is filled up."""
+    count, batch = len(examples[0]), specs[0].shape[0] or 1
+    for begin in range(0, count, batch):
+        rows = np.arange(begin, begin + batch) % count
+        yield {s.name: array[rows] for s, array in zip(specs, examples)}
 
 
 def _converted(form, specs, precision, examples):
     """The bytes of the LiteRT file."""
     module = tf.Module()
     module.model_variables = [v.value for v in form.model.variables]
-    function = exported_function(form, specs)
+    function = portable.exported_function(form, specs)
     signatures = {SIGNATURE: function.get_concrete_function()}
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures=signatures)
@@ -142,27 +133,17 @@ def _converted(form, specs, precision, examples):
         if precision == "float16":
             converter.target_spec.supported_types = [tf.float16]
         if precision == "int8":
-            names = [spec.name for spec in specs]
-            batch = specs[0].shape[0]
-            converter.representative_dataset = lambda: (
-                dict(zip(names, arrays)) for arrays in _batches(examples, batch)
-            )
-            converter.target_spec.supported_ops = [
-                tf.lite.OpsSet.TFLITE_BUILTINS_INT8
-            ]
+            batches = functools.partial(_batches, examples, specs)
+            converter.representative_dataset = batches
+            only = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.target_spec.supported_ops = only
         try:
-            return _quiet(converter.convert)
+            with warnings.catch_warnings():
+                message = r"\s*Warning: tf.lite.Interpreter"
+                warnings.filterwarnings("ignore", message, UserWarning)
+                return converter.convert()
         except Exception as error:
             raise _refusal(form, precision, error) from error
-
-
-def _quiet(convert):
-    """Converts without the converter's warning of its own interpreter."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", r"\s*Warning: tf.lite.Interpreter", UserWarning
-        )
-        return convert()
 
 
 def _refusal(form, precision, error):
@@ -173,34 +154,28 @@ def _refusal(form, precision, error):
     why = " ".join(lines[-1:])[:400]
     if missing:
         why = f"LiteRT has no {', '.join(missing)}."
-    return refusal(form, f"for LiteRT in {precision}", why)
+    return portable.refusal(form, f"for LiteRT in {precision}", why)
 
 
 def _accuracy(form, specs, ask, examples, truth):
     """Asks both for all examples, a batch of the file at a time."""
-    batch = specs[0].shape[0]
     wanted, got = [], []
-    for arrays in _batches(examples, batch):
-        named = {spec.name: array for spec, array in zip(specs, arrays)}
-        expected = named_outputs(form, arrays)
-        name = next(iter(expected))
-        wanted.append(expected[name])
+    for named in _batches(examples, specs):
+        outputs = portable.named_outputs(form, named.values())
+        name, expected = next(iter(outputs.items()))
+        wanted.append(expected)
         got.append(ask(named)[name])
     count = len(examples[0])
     wanted, got = np.concatenate(wanted)[:count], np.concatenate(got)[:count]
     largest = np.abs(wanted).max(initial=0.0) or 1.0
-    best = [a.argmax(-1) for a in (wanted, got)]
-    right = [None, None]
+    before, after = (array.argmax(-1) for array in (wanted, got))
+    right = []
     if truth is not None:
-        right = [float(np.mean(classes == truth)) for classes in best]
+        right = [float(np.mean(best == truth)) for best in (before, after)]
+    agreement = float(np.mean(before == after))
+    difference = float(np.mean(np.abs(wanted - got)) / largest)
     return Accuracy(
-        examples=count,
-        agreement=(
-            float(np.mean(best[0] == best[1])) if wanted.shape[-1] > 1 else None
-        ),
-        mean_difference=float(np.mean(np.abs(wanted - got)) / largest),
-        before=right[0],
-        after=right[1],
+        count, agreement if wanted.shape[-1] > 1 else None, difference, *right
     )
 
 
@@ -216,13 +191,11 @@ def _check_options(form, precision, calibration, batch, size):
             f"The model {form.name!r} takes any size and a LiteRT file takes "
             "one: give `size`, in pixels."
         )
-    if size is not None:
-        arguments.integer("size", size)
-        if not form.is_open:
-            rule = "None, since the model leaves no size open"
-            arguments.refuse("size", size, rule)
-    if batch is not None:
-        arguments.integer("batch", batch)
+    arguments.integer("size", size, optional=True)
+    arguments.integer("batch", batch, optional=True)
+    if size is not None and not form.is_open:
+        rule = "None, since the model leaves no size open"
+        arguments.refuse("size", size, rule)
 
 
 def litert(
@@ -269,24 +242,24 @@ def litert(
 
     Example:
 
-    ```python
-    print(keras_pyconv.export.litert(model, "digits.tflite", "float16"))
-    ```
+    >>> print(keras_pyconv.export.litert(model, "digits.tflite", "float16"))
     """
     arguments.flag("fold", fold)
     arguments.new_file("path", path)
-    form = portable_form(model, "portable", fold)
+    form = portable.portable_form(model, "portable", fold)
     _check_options(form, precision, calibration, batch, size)
-    specs = sized_specs(form, batch, size)
+    specs = portable.sized_specs(form, batch, size)
     examples = None
     if precision == "int8":
         examples = _examples(calibration, specs)
     data = _converted(form, specs, precision, examples)
     with replacing(path) as file:
         file.write_bytes(data)
-        runtime, ask = _opened(form, file)
+        with portable.can_run("LiteRT", form, (RuntimeError, ValueError)):
+            runtime, ask = open_litert(file)
         batches = (batch,) if batch else (1, 2)
-        rows = compare(form, specs, {runtime: ask}, ALLOWED[precision], batches)
+        allowed = ALLOWED[precision]
+        rows = portable.compare(form, specs, {runtime: ask}, allowed, batches)
         accuracy = None
         if precision == "int8":
             asked, truth = examples, None
@@ -294,14 +267,5 @@ def litert(
                 asked = _examples(evaluation[0], specs)
                 truth = np.asarray(evaluation[1])[: len(asked[0])]
             accuracy = _accuracy(form, specs, ask, asked, truth)
-    return Exported(pathlib.Path(path), precision, len(data), rows, accuracy)
-
-
-def _opened(form, file):
-    try:
-        return open_litert(file)
-    except (RuntimeError, ValueError) as error:
-        raise ValueError(
-            f"LiteRT cannot run the file that was made of {form.name!r}: "
-            f"{error}"
-        ) from error
+    about = pathlib.Path(path), precision, len(data), rows, accuracy
+    return portable.Exported(*about)

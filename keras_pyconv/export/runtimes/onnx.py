@@ -1,9 +1,7 @@
 """`onnx`: a built Keras model becomes an ONNX file, by way of tf2onnx.
 
 The converter ends well and leaves an invalid file where it meets a grouped
-convolution that XLA must compile, as Keras's own are; so every file is opened
-and asked in ONNX Runtime before it takes its place, and in OpenVINO where
-that is installed.
+convolution that XLA must compile, as Keras's own are.
 """
 
 import importlib.metadata
@@ -11,15 +9,9 @@ import importlib.util
 import pathlib
 
 from keras_pyconv import arguments
-from keras_pyconv.export.runtimes.portable import (
-    Exported,
-    compare,
-    exported_function,
-    portable_form,
-    refusal,
-    sized_specs,
-)
+from keras_pyconv.export.runtimes import portable
 from keras_pyconv.export.serving.audit import MUST_COMPILE
+from keras_pyconv.reading import explained
 from keras_pyconv.writing import replacing
 
 OPSET = 18
@@ -93,14 +85,14 @@ def _convert(form, specs, opset, file):
     """Writes the file, with inputs in the order of `specs`."""
     import tf2onnx
 
-    function = exported_function(form, specs)
+    function = portable.exported_function(form, specs)
     _check_graph(form, function.get_concrete_function())
     try:
         tf2onnx.convert.from_function(
             function, input_signature=specs, opset=opset, output_path=str(file)
         )
     except Exception as error:
-        raise refusal(form, "as ONNX", error) from error
+        raise portable.refusal(form, "as ONNX", error) from error
 
 
 def onnx(model, path, *, opset=OPSET, fold=True):
@@ -127,22 +119,20 @@ def onnx(model, path, *, opset=OPSET, fold=True):
 
     Example:
 
-    ```python
-    print(keras_pyconv.export.onnx(model, "digits.onnx"))
-    ```
+    >>> print(keras_pyconv.export.onnx(model, "digits.onnx"))
     """
     arguments.flag("fold", fold)
     arguments.new_file("path", path)
     arguments.integer("opset", opset, 7, 23)
     _check_packages()
-    form = portable_form(model, "onnx", fold)
-    specs = sized_specs(form, None, None)
+    form = portable.portable_form(model, "onnx", fold)
+    specs = portable.sized_specs(form, None, None)
     with replacing(path) as file:
         _convert(form, specs, opset, file)
         opened = _open_all(form, file)
-        rows = compare(form, specs, dict(opened), ALLOWED, (1, 2))
+        rows = portable.compare(form, specs, dict(opened), ALLOWED, (1, 2))
         size = file.stat().st_size
-    return Exported(pathlib.Path(path), "float32", size, rows)
+    return portable.Exported(pathlib.Path(path), "float32", size, rows)
 
 
 def _open_all(form, file):
@@ -150,9 +140,5 @@ def _open_all(form, file):
     openers = [open_onnx_runtime]
     if importlib.util.find_spec("openvino") is not None:
         openers.append(open_openvino)
-    try:
+    with explained(f"The file that was made of {form.name!r} is not valid"):
         return [opener(file) for opener in openers]
-    except Exception as error:
-        raise ValueError(
-            f"The file that was made of {form.name!r} is not valid: {error}"
-        ) from error

@@ -1,11 +1,11 @@
 """What exports to other runtimes share: the form, the proof and the file.
 
-A file is written beside its place, opened and asked in its own runtime, and
-renamed only when it answers as the Keras model does: converters are known to
-end well and to leave a file that no runtime takes.
+Converters are known to end well and to leave a file that no runtime takes: it
+takes its place once it was asked in its own runtime.
 """
 
 import dataclasses
+import functools
 import pathlib
 
 import keras
@@ -15,6 +15,7 @@ from keras_pyconv.export.form import NAMES_SHOWN, difference, formed
 from keras_pyconv.export.inspect import inspect, is_sound
 from keras_pyconv.export.signatures.classifier import raw_signature
 from keras_pyconv.lazy import tf
+from keras_pyconv.reading import explained
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,14 +77,8 @@ class Exported:
 def portable_form(model, target="portable", fold=True):
     """The form of a model that goes to other runtimes, inspected.
 
-    That which is served, float32 and folded, with TensorFlow's own groups in
-    two axes and with convolutions of three axes lowered to two.
-
-    Args:
-        model: a built `keras.Model`.
-        target: "onnx", or "portable" for runtimes whose convolutions and
-            pools cannot pad by themselves.
-        fold: whether normalization is folded.
+    The `target` is "onnx", or "portable" for runtimes whose convolutions and
+    pools cannot pad by themselves.
     """
     return formed(inspect(model), fold, target)
 
@@ -91,16 +86,15 @@ def portable_form(model, target="portable", fold=True):
 def refusal(form, how, why):
     """The error of a model that a converter cannot write."""
     cure = "Replace the layers that need it, or serve the model by TensorFlow."
-    quantized = [
-        repr(layer.name)
-        for layer in form.layers
-        if getattr(layer, "quantization_mode", None)
-    ]
+    modes = {
+        repr(x.name): getattr(x, "quantization_mode", 0) for x in form.layers
+    }
+    quantized = [name for name, mode in modes.items() if mode][:NAMES_SHOWN]
     if quantized:
         why = (
             "the runtime does not compute as `quantize` made these layers do: "
-            f"{', '.join(quantized[:NAMES_SHOWN])}."
         )
+        why += f"{', '.join(quantized)}."
         cure = (
             "Export the model as it was before; `litert` makes integers with "
             'precision="int8".'
@@ -112,17 +106,15 @@ def refusal(form, how, why):
 
 def sized_specs(form, batch, size):
     """`tf.TensorSpec` of the inputs, for a batch and a size or for any."""
-    return [
-        tf.TensorSpec(
-            (batch, *(size if n is None else n for n in spec.shape[1:])),
-            spec.dtype,
-            spec.name,
-        )
-        for spec in form.specs
-    ]
+
+    def sized(spec):
+        sides = [size if n is None else n for n in spec.shape[1:]]
+        return tf.TensorSpec((batch, *sides), spec.dtype, spec.name)
+
+    return list(map(sized, form.specs))
 
 
-def _outputs(form, tensors):
+def _outputs(form, *tensors):
     """The model's outputs by name, at inference."""
     named = dict(zip([spec.name for spec in form.specs], tensors))
     return raw_signature(form).function(
@@ -132,19 +124,21 @@ def _outputs(form, tensors):
 
 def exported_function(form, specs):
     """The `tf.function` from inputs in their order to outputs by name."""
-
-    def serve(*tensors):
-        return _outputs(form, tensors)
-
+    serve = functools.partial(_outputs, form)
     return tf.function(serve, input_signature=specs, autograph=False)
+
+
+def can_run(runtime, form, errors=Exception):
+    """A block in which a runtime's errors say that it cannot run the file."""
+    made = f"the file that was made of {form.name!r}"
+    return explained(f"{runtime} cannot run {made}", errors)
 
 
 def compare(form, specs, runtimes, allowed, batches):
     """Asks runtimes, by their names, what Keras was asked: `Comparison`s.
 
-    Raises:
-        ValueError: a runtime cannot answer, or its answer is off by more than
-            the share of the largest output that is allowed.
+    A runtime that cannot answer, or is off by more than is allowed, is a
+    ValueError.
     """
     size = next((n for s in specs for n in s.shape[1:-1]), None) or form.size
     found = []
@@ -153,13 +147,8 @@ def compare(form, specs, runtimes, allowed, batches):
         wanted = named_outputs(form, arrays)
         named = {spec.name: array for spec, array in zip(specs, arrays)}
         for runtime, ask in runtimes.items():
-            try:
+            with can_run(runtime, form):
                 answer = ask(named)
-            except Exception as error:
-                raise ValueError(
-                    f"{runtime} cannot run the file that was made of "
-                    f"{form.name!r}: {error}"
-                ) from error
             error = _difference(wanted, answer)
             row = Comparison(runtime, batch, error, allowed)
             if np.isinf(error) or not error <= allowed:
@@ -170,16 +159,14 @@ def compare(form, specs, runtimes, allowed, batches):
 
 def named_outputs(form, arrays):
     """What Keras answers, by the names that an export gives the outputs."""
-    outputs = _outputs(form, map(keras.ops.convert_to_tensor, arrays))
+    outputs = _outputs(form, *map(keras.ops.convert_to_tensor, arrays))
     return {name: value.numpy() for name, value in outputs.items()}
 
 
 def _difference(wanted, answer):
     """The largest difference of any output, as a share of its largest."""
-    worst = 0.0
-    for name, expected in wanted.items():
-        received = np.asarray(answer[name])
-        if not is_sound(received):
-            return np.inf
-        worst = max(worst, difference(expected, received))
-    return worst
+    pairs = [(wanted[name], np.asarray(answer[name])) for name in wanted]
+    return max(
+        difference(expected, received) if is_sound(received) else np.inf
+        for expected, received in pairs
+    )

@@ -1,20 +1,18 @@
 """What a SavedModel holds that a server should not run, read statically.
 
-Three things load without complaint and fail at the first request: a function
-that XLA must compile (the server switches XLA off), a call back into Python,
-and an operation pinned to an accelerator that the server may not have. One
-works, on the server's own disk: an operation on files. Only `saved_model.pb`
-is read; nothing is loaded or run.
+Three things load and fail at the first request: a function that XLA must
+compile, a call into Python, an operation pinned to an accelerator. One works,
+on the server's own disk: an operation on files. Nothing is loaded or run.
 """
 
 import dataclasses
-import os
 import pathlib
 import re
 
 from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.nesting import is_graph
+from keras_pyconv.reading import explained
 
 MUST_COMPILE = "_XlaMustCompile"
 PYTHON_OPS = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
@@ -65,8 +63,8 @@ class Finding:
 
     Attributes:
         kind: a key of `CURES`.
-        where: name of the node in the graph; it starts with the names of
-            the Keras layers that made it.
+        where: the node's name, which begins with those of the Keras layers
+            that made it.
         what: the function, operation or device that was found.
     """
 
@@ -96,16 +94,14 @@ def _meta_graph(path):
     """The first graph of a SavedModel, as a protocol buffer."""
     from tensorflow.core.protobuf import saved_model_pb2
 
-    file = pathlib.Path(path) / "saved_model.pb"
-    if not os.path.isfile(file):
+    file = pathlib.Path(path, "saved_model.pb")
+    if not file.is_file():
         raise ValueError(
             f"There is no SavedModel at {path}: {file.name} is missing. "
             "Give the folder of one version, such as saved_models/net/1."
         )
-    try:
+    with explained(f"{file} is damaged"):
         message = saved_model_pb2.SavedModel.FromString(file.read_bytes())
-    except Exception as error:
-        raise ValueError(f"{file} is damaged: {error}") from error
     if not message.meta_graphs:
         raise ValueError(f"{file} holds no graph.")
     graphs = {"serve" in g.meta_info_def.tags: g for g in message.meta_graphs}
@@ -157,7 +153,7 @@ def _names_file(attribute, value):
 
 
 def _touches_files(node, body, is_reached, assets):
-    """Whether a node of a function's body, or of the graph, is on files."""
+    """Whether a node of a function's body, or of the graph, uses files."""
     if FILE_OPS.fullmatch(node.op):
         return True
     if SAVER_OPS.fullmatch(node.op):
@@ -173,7 +169,7 @@ def _touches_files(node, body, is_reached, assets):
 
 
 def _node_findings(node, compiled, touches_files):
-    """What is wrong with one node; `compiled` are must-compile functions."""
+    """The findings of one node; `compiled` are must-compile functions."""
     found = [name for name in _called(node) if name in compiled]
     if found or node.attr[MUST_COMPILE].b:
         what = ", ".join(found) or node.op
@@ -187,11 +183,7 @@ def _node_findings(node, compiled, touches_files):
 
 
 def read_signatures(path):
-    """Each `SignatureSpec` of a SavedModel by name, without loading it.
-
-    Raises:
-        ValueError: there is no readable SavedModel at `path`.
-    """
+    """Each `SignatureSpec` of a SavedModel by name, without loading it."""
 
     def specs(tensors):
         return {
@@ -230,14 +222,13 @@ def audit(path):
     reached = _reached(meta_graph, bodies)
     files = meta_graph.asset_file_def
     assets = {one.tensor_info.name.split(":")[0] for one in files}
-    found = {}
+    found = []
     for name, body in (("", meta_graph.graph_def.node), *bodies.items()):
         for node in body:
             is_reached = (name or node.name) in reached
             on_files = _touches_files(node, body, is_reached, assets)
-            for finding in _node_findings(node, compiled, on_files):
-                found[finding] = None
-    return list(found)
+            found += _node_findings(node, compiled, on_files)
+    return list(dict.fromkeys(found))
 
 
 def _layers_named_in(layers, node):
@@ -255,15 +246,14 @@ def _layers_named_in(layers, node):
 
 
 def check_graph(path, seen):
-    """Refuses a SavedModel by the layers of its model that are to blame."""
-    findings = audit(path)
-    if findings:
-        lines = {
-            f"{_layers_named_in(seen.layers, finding.where)}: {finding.kind}; "
-            f"{finding.cure}": None
-            for finding in findings
-        }
+    """Refuses a SavedModel with findings, naming the layers of its model."""
+    lines = [
+        f"{_layers_named_in(seen.layers, found.where)}: {found.kind}; "
+        f"{found.cure}"
+        for found in audit(path)
+    ]
+    if lines:
         raise ValueError(
             f"A server would refuse the model {seen.name!r}, or should:\n  "
-            + "\n  ".join(lines)
+            + "\n  ".join(dict.fromkeys(lines))
         )

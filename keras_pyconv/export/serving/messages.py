@@ -1,11 +1,8 @@
-"""The messages of TF Serving that are written and read here.
+"""The few messages of TF Serving that are written and read here.
 
-TensorFlow brings protobuf and not the server's messages, which stand in
-tensorflow-serving-api; an export needs no more than TensorFlow, so the few
-fields that it touches are declared here, with their numbers in TF Serving's
-`apis/*.proto` and `config/model_server_config.proto`. Tests compare them with
-those messages. A TensorProto or tf.Example inside is bytes, which is encoded
-alike, and so is a map as a repeated pair.
+They stand in tensorflow-serving-api, and an export needs TensorFlow alone; so
+their fields are declared here with the server's numbers. A TensorProto or
+tf.Example inside is bytes, which is encoded alike, and so is a map as pairs.
 """
 
 import functools

@@ -1,8 +1,4 @@
-"""The object that is saved: one traced model that all signatures call.
-
-The model is traced once: with constants for variables its weights would else
-stand in the file once for each signature.
-"""
+"""The object that is saved: one traced model that all signatures call."""
 
 import contextlib
 import errno
@@ -18,7 +14,7 @@ FILE_BYTES = 2**31  # the most that a saved_model.pb can hold
 
 
 def check_size(name, parameters, freeze):
-    """Bytes that an export takes, if one file can hold what it must."""
+    """Bytes that an export takes; refuses more than one file can hold."""
     size = 4 * parameters + GRAPH_BYTES
     if freeze and size > FILE_BYTES:
         raise ValueError(
@@ -32,8 +28,8 @@ def check_size(name, parameters, freeze):
 def traced_model(seen, freeze=False):
     """The model as one function, which takes and gives what the model does.
 
-    Numbers are cast to the types of its inputs; with `freeze` the variables'
-    values are written into the graph as constants.
+    It is traced once: constants for variables would else stand in the file once
+    a signature. With `freeze` variables become such constants.
     """
     tensors = seen.model.inputs
     arrays = [(v, v.numpy()) for v in seen.model.variables if freeze]
@@ -53,14 +49,8 @@ def traced_model(seen, freeze=False):
             return forward(*flat)
         return never_empty(lambda filled: forward(*filled), flat)
 
-    traced = tf.function(
-        answer,
-        input_signature=[
-            tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
-            for tensor in tensors
-        ],
-        autograph=False,
-    )
+    specs = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in tensors]
+    traced = tf.function(answer, input_signature=specs, autograph=False)
 
     def call(inputs):
         pairs = zip(keras.tree.flatten(inputs), tensors)
@@ -71,7 +61,7 @@ def traced_model(seen, freeze=False):
 
 @contextlib.contextmanager
 def os_errors():
-    """TensorFlow's own errors of writing become OSError."""
+    """Turns TensorFlow's errors of writing into OSError."""
     try:
         yield
     except tf.errors.OpError as error:

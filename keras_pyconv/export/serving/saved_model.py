@@ -1,29 +1,23 @@
 """`saved_model`: a built Keras model becomes a version that TF Serving takes.
 
-The file is float32 with batch normalization folded into the kernels, and
-keeps its variables as variables. A bfloat16 model is written as float32 too:
-servers choose bfloat16 by a flag where their processor has it.
+A bfloat16 model is written as float32 too: servers choose bfloat16 by a flag
+where their processor has it.
 """
 
 import dataclasses
 import os
 import pathlib
 
-from keras_pyconv import arguments
+from keras_pyconv import arguments, provenance
 from keras_pyconv.export.form import formed
 from keras_pyconv.export.inspect import inspect
-from keras_pyconv.export.serving import ledger
+from keras_pyconv.export.serving import ledger, versions
 from keras_pyconv.export.serving.audit import check_graph, read_signatures
 from keras_pyconv.export.serving.guide import write_guide
 from keras_pyconv.export.serving.module import check_size, os_errors, writer
 from keras_pyconv.export.serving.server_files import (
     check_server_files,
     write_server_files,
-)
-from keras_pyconv.export.serving.versions import (
-    LARGEST_VERSION,
-    check_destination,
-    publish,
 )
 from keras_pyconv.export.serving.warmup import write_warmup
 from keras_pyconv.export.signatures.classifier import model_signatures
@@ -56,21 +50,20 @@ def saved_model(
     that XLA must compile, no Python function and no device.
 
     The signature `serving_default` takes what `model.predict` takes: one
-    float input of rank 4 is called `images`, of rank 5 `clips`, and others
-    have the names of the model's inputs. The batch is any size, and so is
-    every axis that the model leaves open. A classifier gives, best class
-    first, `scores` (float32), `classes` (int64) and `labels` (string) of
-    shape `(batch, k)`, and `probabilities`, float32 `(batch, classes)`: its
-    output, or the softmax of it where the last layer is linear. One unit with
-    a sigmoid is the probability of the second of two classes. Every other
-    model gives its own outputs under their names, as float32.
+    float input of rank 4 is called `images`, of rank 5 `clips`, others as in
+    the model. The batch and every axis that the model leaves open are of any
+    size. A classifier gives, best class first, `scores` (float32), `classes`
+    (int64) and `labels` (string) of shape `(batch, k)`, and `probabilities`,
+    float32 `(batch, classes)`: its output, or the softmax of it where the
+    last layer is linear. One unit with a sigmoid is the probability of the
+    second of two classes. Every other model gives its own outputs under their
+    names, as float32.
 
     A classifier of images also has `serve_bytes`, which takes `image_bytes`
     of shape `(batch,)`, JPEG or PNG files, prepares them as the evaluation
     does, and gives `scores`, `classes` and `labels`; and `classify`, the
     same for tf.Example with the file as `image/encoded`. A file that cannot
-    be read gets class -1, an empty label and score 0, and the others of its
-    batch their answers.
+    be read gets class -1, an empty label and score 0.
 
     Beside the graph stand requests that warm each signature up for each of
     `batch_sizes`, and in `root` a README of the signatures.
@@ -90,12 +83,11 @@ def saved_model(
             one with a sigmoid.
         fold: whether batch normalization is folded into the kernels. The
             folded model is compared with the given one first.
-        freeze: whether the weights are written as constants. On a CPU with
-            oneDNN a batch of 1 is then about 1.3 times as fast in float32
-            and twice in bfloat16, larger batches are not; a model of 25
-            million parameters takes three times the memory, more for every
-            further signature that is used, and seconds at the first request.
-            At most 2 GiB.
+        freeze: whether the weights are written as constants, at most 2 GiB.
+            On a CPU with oneDNN a batch of 1 is then about 1.3 times as fast
+            in float32 and twice in bfloat16, larger batches are not; a model
+            of 25 million parameters takes three times the memory, more for
+            every further signature, and seconds at the first request.
         preprocessing: `keras_pyconv.tasks.preprocessing.Preprocessing`, how
             an image becomes the model's input; None for no signatures of
             files; "auto" to decide: a model that begins by rescaling or
@@ -120,13 +112,13 @@ def saved_model(
 
     Example:
 
-    ```python
-    path = keras_pyconv.export.saved_model(model, "saved_models/digits")
-    # saved_models/digits/1
-    ```
+    >>> keras_pyconv.export.saved_model(model, "saved_models/digits")
+    PosixPath('saved_models/digits/1')
     """
     seen = inspect(model)
-    arguments.integer("version", version, 1, LARGEST_VERSION, optional=True)
+    arguments.integer(
+        "version", version, 1, versions.LARGEST_VERSION, optional=True
+    )
     arguments.integer("top_k", top_k)
     batch_sizes = arguments.integers("batch_sizes", batch_sizes)
     freeze = arguments.flag("freeze", freeze)
@@ -138,13 +130,14 @@ def saved_model(
     root = arguments.path("root", root)
     name = pathlib.Path(os.path.abspath(root)).name
     if signatures is None:
-        signatures, record = model_signatures(
-            seen, labels, top_k, task, preprocessing
-        )
+        options = labels, top_k, task, preprocessing
+        signatures, record = model_signatures(seen, *options)
     else:
         signatures, record = given_signatures(signatures, labels, task, top_k)
     parameters = seen.model.count_params()
-    check_destination(root, version, check_size(seen.name, parameters, freeze))
+    versions.check_destination(
+        root, version, check_size(seen.name, parameters, freeze)
+    )
     check_server_files(root, server_files)
     form = formed(seen, fold)
     record = dataclasses.replace(record, size=form.size)
@@ -157,7 +150,7 @@ def saved_model(
             write_warmup(folder, name, signatures, batch_sizes, record.size)
             record.write(folder)
 
-    place = publish(root, version, write)
+    place = versions.publish(root, version, write)
     entry = ledger.Entry(
         name=name,
         version=int(place.name),
@@ -167,7 +160,7 @@ def saved_model(
         source="" if source is None else str(source),
         signatures=tuple(signature.name for signature in signatures),
         size_bytes=ledger.size_bytes(place),
-        made_with=ledger.versions_of(PACKAGES),
+        made_with={p: provenance.version(p, "not installed") for p in PACKAGES},
     )
     write_guide(root, entry, signatures, read_signatures(place), record)
     if server_files:

@@ -1,8 +1,7 @@
 """The files that start TF Serving on a folder of models.
 
-They stand in the folder above the models, which the server's container sees
-as `/models`. A file that is there already is its owner's: settings are left
-as they are, and a model is only added to the list where it is missing.
+They stand above the models. A file that is there already is its owner's: a
+model is only added to the list where it is missing.
 """
 
 import functools
@@ -13,7 +12,7 @@ import re
 from keras_pyconv.export.serving.ledger import FILE as LEDGER
 from keras_pyconv.export.serving.ledger import LOCK, add_entry, read_ledger
 from keras_pyconv.export.serving.messages import message
-from keras_pyconv.reading import read_text
+from keras_pyconv.reading import explained, read_text
 from keras_pyconv.writing import locked, write_atomically
 
 MOUNTED = "/models"  # where the container has the folder
@@ -31,6 +30,13 @@ batch_timeout_micros {{ value: 2000 }}
 max_enqueued_batches {{ value: 100 }}
 num_batch_threads {{ value: {threads} }}
 {sizes}
+"""
+_MODEL = """\
+  config {{
+    name: "{name}"
+    base_path: "{root}/{name}"
+    model_platform: "tensorflow"
+  }}
 """
 _MONITORING = """\
 prometheus_config {
@@ -55,7 +61,7 @@ def _listed(text):
 
 
 def _end_of_list(text):
-    """Where the bracket stands that ends the list of models."""
+    """The place of the bracket that ends the list of models."""
     blank = _SILENT.sub(lambda match: " " * len(match[0]), text)
     depth, begin = 0, blank.index("model_config_list")
     for place, letter in enumerate(blank[begin:], begin):
@@ -66,34 +72,20 @@ def _end_of_list(text):
 
 
 def with_model(text, name):
-    """The text of a list of models with one more, where it is not in it.
-
-    Everything that stood in the text still does, comments too.
-
-    Raises:
-        ValueError: no list can be read from the text.
-    """
+    """The text of a list of models with a model added, if it is not there."""
     if not _SILENT.sub("", text).strip():
         text = f"{text.rstrip()}\nmodel_config_list {{\n}}\n".lstrip("\n")
-    try:
+    what = f"{MODELS} holds no model_config_list that can be read, so that the "
+    with explained(f"{what}model {name!r} cannot be added to it"):
         listed = _listed(text)
         if name in listed:
             return text
         end = _end_of_list(text)
-        model = (
-            f'  config {{\n    name: "{name}"\n'
-            f'    base_path: "{MOUNTED}/{name}"\n'
-            '    model_platform: "tensorflow"\n  }\n'
+        longer = (
+            text[:end] + _MODEL.format(name=name, root=MOUNTED) + text[end:]
         )
-        longer = text[:end] + model + text[end:]
         if _listed(longer) != [*listed, name]:
             raise ValueError("it could not be extended")
-    # The parser's own error is no ValueError.
-    except Exception as error:
-        raise ValueError(
-            f"{MODELS} holds no model_config_list that can be read, so that "
-            f"the model {name!r} cannot be added to it: {error}"
-        ) from error
     return longer
 
 
@@ -115,7 +107,7 @@ def _models_text(folder):
 def check_server_files(root, wanted=True):
     """Refuses folders whose files cannot be brought up to date.
 
-    `wanted` is whether the folder above `root` gets the ledger and the files.
+    `wanted` says if the folder above `root` gets the ledger and the files.
     """
     root = pathlib.Path(os.path.abspath(root))
     folder = root.parent
@@ -141,7 +133,7 @@ def check_server_files(root, wanted=True):
 
 
 def write_server_files(root, batch_sizes, entry):
-    """Brings ledger and server's files in the folder of models up to date."""
+    """Updates the ledger and the server's files in the folder of models."""
     folder = pathlib.Path(os.path.abspath(root)).parent
     with locked(folder / LOCK):
         add_entry(folder, entry)

@@ -1,9 +1,7 @@
 """The folders that TF Serving reads: `<root>/<version>/`, all or nothing.
 
-The server loads a version as soon as its numeric folder appears, and ignores
-folders whose names are not numbers. So a version is written beside its place,
-flushed to the disk and renamed; whatever fails or is killed before the
-rename leaves no numeric folder behind.
+The server loads a version as soon as its numeric folder appears. So a version
+is written beside its place, flushed to the disk and renamed.
 """
 
 import contextlib
@@ -21,10 +19,7 @@ STAGING = re.compile(rf"tmp-{re.escape(HOST)}-(?P<process>\d+)-[0-9a-f]{{8}}")
 
 
 def taken_versions(root):
-    """Version numbers that are in use below `root`.
-
-    The server ignores a folder whose number is larger than its versions.
-    """
+    """Version numbers below `root`; the server ignores larger ones."""
     names = os.listdir(root) if os.path.isdir(root) else []
     numbers = {int(name) for name in names if re.fullmatch("[0-9]+", name)}
     return {number for number in numbers if number <= LARGEST_VERSION}
@@ -71,21 +66,17 @@ def check_destination(root, version=None, size_bytes=0):
         )
 
 
-def _is_running(process):
-    try:
-        os.kill(process, 0)
-    except OSError as error:
-        return not isinstance(error, ProcessLookupError)
-    return True
-
-
 def _remove_stale(root):
     """Removes what exports that were killed on this machine left behind."""
     # On other systems signal 0 is a real signal, so nothing is removed.
     for entry in root.iterdir() if os.name == "posix" else ():
-        match = STAGING.fullmatch(entry.name)
-        if match and not _is_running(int(match["process"])):
-            shutil.rmtree(entry, ignore_errors=True)
+        if match := STAGING.fullmatch(entry.name):
+            try:
+                os.kill(int(match["process"]), 0)
+            except ProcessLookupError:
+                shutil.rmtree(entry, ignore_errors=True)
+            except OSError:
+                pass  # It runs for another user.
 
 
 def _flush(path):
@@ -117,14 +108,8 @@ def _move_into_place(staging, root, version):
 def publish(root, version, write):
     """Makes `<root>/<version>/` appear complete, or not at all.
 
-    Args:
-        root: the model's folder, made where it is missing.
-        version: positive integer, or None for one more than the largest.
-        write: function that fills a new folder. Whatever it raises is raised
-            again after everything that was made has been removed.
-
-    Returns:
-        Path of the version's folder.
+    `version` is None for one more than the largest. `write` fills a new folder;
+    if it raises, all that was made is removed. Returns the version's folder.
     """
     root = pathlib.Path(root)
     made = [folder for folder in (root, *root.parents) if not folder.exists()]

@@ -1,9 +1,7 @@
 """Warm-up requests: what TF Serving asks a version before clients may.
 
-The first request of each signature and batch size builds an executor and
-takes up to seconds. The server runs the file
-`assets.extra/tf_serving_warmup_requests` first: a TFRecord of PredictionLog
-messages. A request in it that fails keeps the version from loading.
+The first request of each signature and batch size takes up to seconds. One in
+the file that fails keeps the version from loading.
 """
 
 import os
@@ -14,6 +12,7 @@ import numpy as np
 from keras_pyconv.export.serving.messages import message
 from keras_pyconv.export.signatures.images import as_objects
 from keras_pyconv.lazy import tf
+from keras_pyconv.reading import explained
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 MOST_RECORDS = 1000  # the server reads no more
@@ -21,7 +20,7 @@ RECORD_BYTES = 16  # of a TFRecord, beside its data
 
 
 def _tensor(array):
-    """A TensorProto; one value stands for all where they are the same."""
+    """The bytes of a TensorProto; equal values are written once."""
     array = np.asarray(array)
     values, shape = array, None
     if array.dtype == np.float32 and array.size and np.ptp(array) == 0:
@@ -45,35 +44,25 @@ def encode_log(model_name, signature_name, method, arrays):
 
 
 def _arrays(request, is_predict):
-    from tensorflow.core.framework import tensor_pb2
+    from tensorflow.core.framework.tensor_pb2 import TensorProto
 
-    if is_predict:
-        return {
-            one.key: tf.make_ndarray(
-                tensor_pb2.TensorProto.FromString(one.value)
-            )
-            for one in request.inputs
-        }
-    return {"inputs": as_objects(request.input.example_list.examples)}
+    if not is_predict:
+        return {"inputs": as_objects(request.input.example_list.examples)}
+    return {
+        one.key: tf.make_ndarray(TensorProto.FromString(one.value))
+        for one in request.inputs
+    }
 
 
 def decode_log(data):
-    """The name of the signature and the arrays of one PredictionLog.
-
-    Raises:
-        ValueError: it is damaged, or of another kind.
-    """
-    from google.protobuf.message import DecodeError
-
-    try:
+    """Signature and arrays of one PredictionLog; a ValueError if damaged."""
+    with explained("A warm-up request is damaged"):
         log = message("PredictionLog").FromString(data)
         kinds = [field.name for field, _ in log.ListFields()]
         if len(kinds) != 1:
             raise ValueError("it is of another kind than predict and classify")
         request = getattr(log, kinds[0]).request
         arrays = _arrays(request, kinds == ["predict"])
-    except (DecodeError, TypeError, ValueError) as error:
-        raise ValueError(f"A warm-up request is damaged: {error}") from error
     return request.model_spec.signature_name or "serving_default", arrays
 
 
@@ -95,9 +84,6 @@ def write_warmup(folder, model_name, signatures, batch_sizes, size):
     """Writes the requests of every signature and batch size.
 
     Open axes are `size`; a signature may have batch sizes of its own.
-
-    Raises:
-        ValueError: more requests than the server reads.
     """
     wanted = [
         (signature, count)
@@ -121,11 +107,7 @@ def write_warmup(folder, model_name, signatures, batch_sizes, size):
 def read_warmup(path):
     """The warm-up requests of a version; none where it has no file of them.
 
-    Returns:
-        List of `(signature name, {input name: array})`.
-
-    Raises:
-        ValueError: the file is damaged.
+    Pairs of a signature's name and arrays by input; a ValueError if damaged.
     """
     file = pathlib.Path(path, FILE)
     if not os.path.lexists(file):
