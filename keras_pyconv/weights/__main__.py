@@ -10,14 +10,8 @@ import numpy as np
 import keras_pyconv
 from keras_pyconv.architectures import ARCHITECTURES, SEGMENTERS
 from keras_pyconv.reading import check_file
-from keras_pyconv.weights import (
-    SETS,
-    files,
-    get_published,
-    read_arrays,
-    save_keras_weights,
-)
-from keras_pyconv.weights.sources import checksum_path, is_whole
+from keras_pyconv.weights import SETS, files, get_published, save_keras_weights
+from keras_pyconv.weights.sources import is_whole
 
 # Of the largest value of the same tensor.
 TOLERANCE = 1e-4
@@ -146,37 +140,26 @@ def _check_free(paths, options):
             )
 
 
-def _convert(options, output):
-    """Writes the converted file; the network's name and its arrays."""
-    if output.suffix == ".npz":
-        _check_free(files.written(output), options)
-        variant = files.convert(options.file, output, options.variant)
-        return variant, read_arrays(output)
-    _check_free((str(output), checksum_path(output)), options)
-    variant, arrays = files.read_checked(options.file, options.variant)
-    save_keras_weights(_model(variant, arrays), output)
-    return variant, arrays
-
-
-def _keep(options):
-    """Puts the file into the cache; the network's name and its arrays."""
-    variant, arrays = files.read_checked(options.file, options.variant)
-    published = get_published(variant, options.set)
-    path = files.cache_path(published)
-    # What the cache would fetch anew may go.
-    _check_free(files.written(path) if is_whole(path) else (), options)
-    files.keep(options.file, published)
-    print(f"Kept {path}: {variant}(weights={options.set!r}) finds it.")
-    return variant, arrays
-
-
 def _write(options):
     """Converts as the options say; the network's name and its arrays."""
     output = _output(options)
-    if options.set:
-        variant, arrays = _keep(options)
     if output is not None:
-        variant, arrays = _convert(options, output)
+        beside = files.written(output)
+        is_npz = output.suffix == ".npz"
+        _check_free(beside if is_npz else beside[:2], options)
+    variant, arrays = files.read_checked(options.file, options.variant)
+    if options.set:
+        published = get_published(variant, options.set)
+        path = files.cache_path(published)
+        # What the cache would fetch anew may go.
+        _check_free(files.written(path) if is_whole(path) else (), options)
+        files.keep(options.file, published)
+        print(f"Kept {path}: {variant}(weights={options.set!r}) finds it.")
+    if output is not None:
+        if is_npz:
+            files.convert(options.file, output, variant)
+        else:
+            save_keras_weights(_model(variant, arrays), output)
         print(f"Wrote {output}: the weights of {variant}.")
     return variant, arrays
 
