@@ -126,9 +126,8 @@ def training_stream(
 
     batches.steps_per_epoch = steps_per_epoch
     batches.batch_size = batch_size
-    batches.fingerprint = {"examples": int(count), **(recorded or {})}
-    if digest is not None:
-        batches.fingerprint["digest_of_names"] = digest
+    named = {} if digest is None else {"digest_of_names": digest}
+    batches.fingerprint = {"examples": int(count), **(recorded or {}), **named}
     return batches
 
 
