@@ -192,7 +192,7 @@ def _cause(path, error):
 
 
 @contextlib.contextmanager
-def _explained(path):
+def _refused(path):
     """Turns any reader's error into one line."""
     try:
         yield
@@ -267,16 +267,16 @@ def read_arrays(source, check=None) -> dict[str, np.ndarray]:
     opener = _opener(path)
     arguments.file("source", path)
     verify(path)
-    explained = partial(_explained, path)
+    refused = partial(_refused, path)
     with contextlib.ExitStack() as stack:
-        with explained():
+        with refused():
             content = _unwrapped(stack.enter_context(opener(path)))
             content = {n: _entry(n, value) for n, value in content.items()}
-        return _read(content, check, explained)
+        return _read(content, check, refused)
 
 
-def _read(content, check, explained):
+def _read(content, check, refused):
     if check is not None:
         check(content)
-    with explained():
+    with refused():
         return {name: stored.read() for name, stored in content.items()}
