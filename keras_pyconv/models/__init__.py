@@ -1,24 +1,8 @@
 """Functions from a record of `architectures` to a `keras.Model`."""
 
 from keras_pyconv.models.auxiliary import AuxiliaryModel, inference_model
-from keras_pyconv.models.conversion import (
-    replace_convolutions,
-    replacement_report,
-)
-from keras_pyconv.models.detection import (
-    SSD,
-    PyConvSSD,
-    build_detector,
-)
-from keras_pyconv.models.features import Feature, features
-from keras_pyconv.models.inception import (
+from keras_pyconv.models.classifiers import (
     InceptionResNetV2,
-    PyConvInceptionResNetV2,
-    build_inception,
-)
-from keras_pyconv.models.inflation import inflate
-from keras_pyconv.models.native_groups import native_groups
-from keras_pyconv.models.resnet import (
     NLResNet50,
     NLResNet101,
     NLResNet152,
@@ -28,11 +12,18 @@ from keras_pyconv.models.resnet import (
     PyConvHGResNet50,
     PyConvHGResNet101,
     PyConvHGResNet152,
+    PyConvInceptionResNetV2,
+    PyConvResNet3D50,
+    PyConvResNet3D101,
+    PyConvResNet3D152,
     PyConvResNet18,
     PyConvResNet34,
     PyConvResNet50,
     PyConvResNet101,
     PyConvResNet152,
+    ResNet3D50,
+    ResNet3D101,
+    ResNet3D152,
     ResNet50,
     ResNet101,
     ResNet152,
@@ -43,17 +34,22 @@ from keras_pyconv.models.resnet import (
     SEResNet101,
     SEResNet152,
     build_classifier,
-)
-from keras_pyconv.models.segmentation import PyConvSegNet, build_segmenter
-from keras_pyconv.models.video import (
-    PyConvResNet3D50,
-    PyConvResNet3D101,
-    PyConvResNet3D152,
-    ResNet3D50,
-    ResNet3D101,
-    ResNet3D152,
+    build_inception,
     build_video_classifier,
 )
+from keras_pyconv.models.conversion import (
+    replace_convolutions,
+    replacement_report,
+)
+from keras_pyconv.models.detection import (
+    SSD,
+    PyConvSSD,
+    build_detector,
+)
+from keras_pyconv.models.features import Feature, features
+from keras_pyconv.models.inflation import inflate
+from keras_pyconv.models.native_groups import native_groups
+from keras_pyconv.models.segmentation import PyConvSegNet, build_segmenter
 from keras_pyconv.renamed import former
 from keras_pyconv.weights import load
 

@@ -1,11 +1,7 @@
-"""The `keras.applications` arguments of a classifier, checked and made ready.
+"""The `keras.applications` arguments of a network, checked and made ready.
 
-Names, order and defaults are those of Keras, but for `weights`: None is the
-default; else it is a name of the catalogue or the path of a file. Beyond Keras,
-any number of channels and any size from one pixel up, also unknown, are fine
-with the classifier on top, and integers may be NumPy's. What Keras lets pass
-in silence (an unknown `pooling`) or reports from deep inside (bad `classes`) is
-refused before a layer is made.
+Names, order and defaults are those of Keras, but for `weights`, which is None
+by default. Any number of channels and any size, also unknown, are fine.
 """
 
 import os
@@ -24,13 +20,13 @@ from keras_pyconv.arguments import (
     rate,
     shown,
 )
+from keras_pyconv.models.keras_net import channel_axis
 from keras_pyconv.reading import check_file, short
 from keras_pyconv.weights import get_published, published_sets
 from keras_pyconv.weights.keras_files import ENDINGS
-from keras_pyconv.weights.loading import is_published
+from keras_pyconv.weights.loading import is_published, is_torch_file
 from keras_pyconv.weights.torch_files import TORCH_FILES
 
-POOLINGS = (None, "avg", "max")
 DEFAULT_SIZE = 224
 DEFAULT_CLIP = (16, DEFAULT_SIZE, DEFAULT_SIZE)
 IMAGE_SIZES = ("height", "width")
@@ -39,20 +35,17 @@ CLIP_SIZES = ("frames", "height", "width")
 
 def check_arguments(
     include_top,
-    weights,
     pooling,
     classes,
     activation,
     dropout,
+    weights,
     name,
     variant=None,
 ):
-    """Refuses what no network can be made from.
-
-    `variant` is the record's name, which published weights go by.
-    """
+    """Refuses what no network, a `variant` by its record, can be made from."""
     flag("include_top", include_top)
-    one_of("pooling", pooling, POOLINGS)
+    one_of("pooling", pooling, (None, "avg", "max"))
     if include_top or classes is not None:
         integer("classes", classes)
     of_keras("classifier_activation", activation)
@@ -62,13 +55,7 @@ def check_arguments(
 
 
 def check_weights(weights, variant=None, argument="weights"):
-    """Refuses `weights` that are no None, no known name and no file.
-
-    Args:
-        weights: what the user gave.
-        variant: the record's name; None where nothing can be published.
-        argument: what the argument is called.
-    """
+    """Refuses what is no None, no published set of `variant` and no file."""
     if weights is None:
         return
     if is_published(weights):
@@ -102,6 +89,16 @@ def check_weights(weights, variant=None, argument="weights"):
         )
 
 
+def check_keras_weights(weights, networks, hint=""):
+    """Refuses PyTorch's files for networks that have no names there."""
+    if weights is not None and is_torch_file(weights):
+        raise ValueError(
+            f"{networks} load no checkpoints of PyTorch: `weights` must be "
+            f"None or a file of Keras (.weights.h5, .keras){hint}. "
+            f"Received: weights={os.fspath(weights)!r}"
+        )
+
+
 def check_backbone_weights(weights, variant):
     """Refuses what is no classifier, and none of `check_weights`."""
     if not isinstance(weights, keras.Model):
@@ -109,29 +106,24 @@ def check_backbone_weights(weights, variant):
 
 
 def check_input_shape(input_shape, sizes=IMAGE_SIZES):
-    """`input_shape` as a tuple, its sizes positive or None.
-
-    Args:
-        input_shape: what the user gave.
-        sizes: names of the axes that are no channels.
-    """
+    """`input_shape` as a tuple; `sizes` names its axes but the channels."""
     shape = plain(input_shape)
     shape = shape if isinstance(shape, tuple) else ()
-    channels_last = keras.config.image_data_format() == "channels_last"
-    names = (*sizes, "channels") if channels_last else ("channels", *sizes)
+    last = channel_axis() == -1
+    names = (*sizes, "channels") if last else ("channels", *sizes)
     axes = f"({', '.join(names)})"
     if len(shape) != len(names):
         raise ValueError(
             f"`input_shape` must be {axes}, without the batch. "
             f"Received: input_shape={shown(input_shape)}"
         )
-    channels = shape[-1 if channels_last else 0]
+    channels = shape[-1 if last else 0]
     if not is_integer(channels):
         raise ValueError(
             f"The channels of `input_shape`, {axes}, must be a positive "
             f"integer. Received: input_shape={input_shape!r}"
         )
-    for size in shape[:-1] if channels_last else shape[1:]:
+    for size in _without_channels(shape):
         if size is not None and not is_integer(size):
             raise ValueError(
                 f"The sizes of `input_shape`, {axes}, must be None or at "
@@ -140,29 +132,32 @@ def check_input_shape(input_shape, sizes=IMAGE_SIZES):
     return tuple(size if size is None else int(size) for size in shape)
 
 
-def default_input_shape(include_top, sizes):
-    """Keras's defaults: `sizes` with the classifier, else any size."""
-    sizes = sizes if include_top else (None,) * len(sizes)
-    if keras.config.image_data_format() == "channels_last":
-        return (*sizes, 3)
-    return (3, *sizes)
+def sizes_of(images):
+    """The sizes of Keras tensors, None where they are not known."""
+    return _without_channels(images.shape[1:])
+
+
+def _without_channels(shape):
+    return shape[:-1] if channel_axis() == -1 else shape[1:]
 
 
 def image_input(input_tensor, input_shape, include_top, size=DEFAULT_SIZE):
     """The Keras tensor that enters a network of images."""
-    default = default_input_shape(include_top, (size, size))
+    default = (size, size) if include_top else (None, None)
     return _input(input_tensor, input_shape, default, IMAGE_SIZES)
 
 
 def clip_input(input_tensor, input_shape, include_top):
     """The Keras tensor that enters a network of clips."""
-    default = default_input_shape(include_top, DEFAULT_CLIP)
+    default = DEFAULT_CLIP if include_top else (None, None, None)
     return _input(input_tensor, input_shape, default, CLIP_SIZES)
 
 
 def _input(input_tensor, input_shape, default, sizes):
     if input_tensor is None:
-        shape = default if input_shape is None else input_shape
+        last = channel_axis() == -1
+        shape = (*default, 3) if last else (3, *default)
+        shape = shape if input_shape is None else input_shape
         return keras.layers.Input(check_input_shape(shape, sizes))
     if not isinstance(input_tensor, keras.KerasTensor):
         raise ValueError(

@@ -1,15 +1,10 @@
 """PyConvSSD and its baseline SSD (supplement, section 1, Figure 1, Table 1).
 
-One function goes from a record of `architectures.DETECTORS` to a
-`keras.Model`; `PyConvSSD` and `SSD` choose the record by the backbone.
-
-The fact a reader would get wrong: `classes` counts the background, as the
-paper's 81 do. It is class 0 of the logits; label `l` of a data set is class
-`l + 1`.
+`classes` counts the background, as the paper's 81 do. It is class 0 of the
+logits; label `l` of a data set is class `l + 1`.
 """
 
 import inspect
-import os
 
 from keras_pyconv.architectures import (
     DETECTORS,
@@ -20,33 +15,14 @@ from keras_pyconv.architectures.lookup import find
 from keras_pyconv.arguments import integer, layer_name
 from keras_pyconv.models.arguments import (
     check_backbone_weights,
+    check_keras_weights,
     check_weights,
     image_input,
+    sizes_of,
 )
-from keras_pyconv.models.classifier import finish
-from keras_pyconv.models.keras_net import KerasNet, channel_axis
+from keras_pyconv.models.classifiers import complete_help, finish
+from keras_pyconv.models.keras_net import KerasNet
 from keras_pyconv.networks import detector as described
-from keras_pyconv.weights.loading import is_torch_file
-
-
-def _check_size(detector, images):
-    sizes = [*images.shape[1:]]
-    sizes.pop(channel_axis() % 4 - 1)
-    # Sizes that are not known yet are not wrong yet.
-    detector.map_sizes(*(size or detector.input_size for size in sizes))
-
-
-def _check(weights, classes):
-    # One of them is the background.
-    integer("classes", classes, at_least=2)
-    check_weights(weights)
-    if weights is not None and is_torch_file(weights):
-        raise ValueError(
-            "Detectors load no checkpoints of PyTorch as a whole: `weights` "
-            "must be None or a file of Keras (.weights.h5, .keras); "
-            "`backbone_weights` takes a classifier's. "
-            f"Received: weights={os.fspath(weights)!r}"
-        )
 
 
 def build_detector(
@@ -86,17 +62,23 @@ def build_detector(
         ValueError: if an argument is none of the above.
     """
     detector = find("detector", detector, Detector, DETECTORS)
-    _check(weights, classes)
+    # One of them is the background.
+    integer("classes", classes, at_least=2)
+    check_weights(weights)
+    hint = "; `backbone_weights` takes a classifier's"
+    check_keras_weights(weights, "Detectors", hint)
     check_backbone_weights(backbone_weights, detector.backbone.name)
     layer_name("name", name)
     images = image_input(input_tensor, input_shape, True, detector.input_size)
-    _check_size(detector, images)
+    # Sizes that are not known yet are not wrong yet.
+    sizes = (size or detector.input_size for size in sizes_of(images))
+    detector.map_sizes(*sizes)
     outputs = described(KerasNet(), images, detector, int(classes))
     name = name or detector.name.lower()
     return finish(images, outputs, name, weights, backbone_weights)
 
 
-def _named(head, backbone, remark):
+def _named(head, backbone, summary):
     """`build_detector` with a backbone where it has a record."""
 
     def builder(backbone=backbone, *args, **kwargs):
@@ -106,17 +88,15 @@ def _named(head, backbone, remark):
     first, *_ = inspect.signature(builder).parameters.values()
     builder.__signature__ = inspect.Signature([first, *parameters])
     builder.__name__ = builder.__qualname__ = head
-    builder.__module__ = build_detector.__module__
-    _, _, arguments = inspect.getdoc(build_detector).partition("`DETECTORS`.\n")
-    builder.__doc__ = f"""{remark}
+    builder.__doc__ = f"""{summary}
 
 Args:
     backbone: Name of a residual network, a row of `ARCHITECTURES`, or an
         `Architecture`. Those of the paper are {backbone[:-2]}50 and
         {backbone[:-2]}101; {backbone[:-2]}Mini makes a small detector for
         images of 128 x 128.
-{arguments}"""
-    return builder
+"""
+    return complete_help(builder, build_detector)
 
 
 PyConvSSD = _named(

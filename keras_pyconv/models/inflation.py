@@ -1,23 +1,10 @@
-"""A video network that starts from a network of images.
-
-Layers have the same names in both, and the kernels of a video network are
-those of its network of images with time put before. `rule="center"` puts the
-image's kernel where the frame itself stands and zeros before and after it: a
-clip whose frames are all the same gives the image's features in every
-frame, whatever its length. `rule="mean"` (I3D) spreads the kernel evenly over
-its frames.
-
-With "mean" a still clip gives the
-image's features only where no kernel reaches over the clip's ends, for
-there it meets zeros instead of frames; in 16 frames of a network of this
-depth that is nowhere. A max pooling in time has no such border.
-"""
+"""A video network that starts from a network of images, of the same names."""
 
 import keras
 
 from keras_pyconv import arguments
 from keras_pyconv.architectures import VIDEO_ARCHITECTURES
-from keras_pyconv.models.video import build_video_classifier
+from keras_pyconv.models.classifiers import build_video_classifier
 from keras_pyconv.weights.other_models import RULES, from_model
 
 
@@ -30,14 +17,13 @@ def _build_like(source):
             "the one to fill as `model`. Known: " + ", ".join(names)
         )
     top = {layer.name: layer for layer in source.layers}.get("predictions")
-    options = {"include_top": False}
-    if top is not None:
-        activation = keras.activations.serialize(top.activation)
-        options = {
-            "classes": top.units,
-            "classifier_activation": activation,
-        }
-    return build_video_classifier(names[source.name], **options)
+    name = names[source.name]
+    if top is None:
+        return build_video_classifier(name, include_top=False)
+    activation = keras.activations.serialize(top.activation)
+    return build_video_classifier(
+        name, classes=top.units, classifier_activation=activation
+    )
 
 
 def inflate(source: keras.Model, model: keras.Model = None, rule="center"):
@@ -53,10 +39,11 @@ def inflate(source: keras.Model, model: keras.Model = None, rule="center"):
         model: The video network to fill, such as `PyConvResNet3D50`. By
             default one is made: the record's of the same name, with the
             classes of the source, for 16 frames of 224 x 224.
-        rule: `"center"` or `"mean"`. With `"center"` a still clip gives the
-            image's features in every frame, exactly; with `"mean"` every
-            frame of a kernel starts alike, and the features of a still clip
-            differ, since beyond the clip's ends there are zeros.
+        rule: `"center"` puts an image's kernel at the middle of the frames
+            that a kernel spans, and zeros elsewhere: a still clip gives the
+            image's features in every frame, exactly. `"mean"` (I3D) spreads
+            it evenly; the features of a still clip differ, since beyond the
+            clip's ends there are zeros.
 
     Returns:
         The video network.
@@ -73,12 +60,10 @@ def inflate(source: keras.Model, model: keras.Model = None, rule="center"):
     """
     arguments.one_of("rule", rule, RULES)
     arguments.model("source", source)
-    if len(source.input_shape) != 4:
-        arguments.refuse("source", source, "a network of images")
-    if (
-        model is not None
-        and len(arguments.model("model", model).input_shape) != 5
-    ):
-        arguments.refuse("model", model, "a network of clips")
-    model = _build_like(source) if model is None else model
+    good = len(source.input_shape) == 4
+    arguments.check("source", source, good, "a network of images")
+    if model is None:
+        return from_model(_build_like(source), source, rule=rule)
+    good = len(arguments.model("model", model).input_shape) == 5
+    arguments.check("model", model, good, "a network of clips")
     return from_model(model, source, rule=rule)

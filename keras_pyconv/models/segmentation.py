@@ -1,8 +1,4 @@
-"""PyConvSegNet and its rivals (paper, section 5; supplement, Table 6).
-
-One function goes from a record of `SEGMENTERS` to a `keras.Model`;
-`PyConvSegNet` makes the record from its arguments.
-"""
+"""PyConvSegNet and its rivals (paper, section 5; supplement, Table 6)."""
 
 import keras
 
@@ -14,7 +10,7 @@ from keras_pyconv.models.arguments import (
     image_input,
 )
 from keras_pyconv.models.auxiliary import AuxiliaryModel
-from keras_pyconv.models.classifier import finish
+from keras_pyconv.models.classifiers import complete_help, finish
 from keras_pyconv.models.keras_net import KerasNet
 from keras_pyconv.networks import segmenter as described
 
@@ -34,24 +30,12 @@ def build_segmenter(
     Args:
         segmenter: A `Segmenter`, or the name of a row of `SEGMENTERS`, such
             as `"PyConvSegNetPyConvResNet50"`.
-        weights: As in `PyConvSegNet`.
-        classes: As in `PyConvSegNet`.
-        input_shape: As in `PyConvSegNet`.
-        auxiliary: As in `PyConvSegNet`.
-        input_tensor: Keras tensor to use as the images.
         name: Name of the model; by default the record's, in lower case.
-        backbone_weights: As in `PyConvSegNet`.
-
-    Returns:
-        As `PyConvSegNet`.
-
-    Raises:
-        ValueError: if an argument is none of the above.
     """
     row = get_segmenter(segmenter)
     check_backbone_weights(backbone_weights, row.backbone.name)
-    given = (True, weights, None, classes, None, row.dropout, name)
-    check_arguments(*given, row.name)
+    ending = True, None, classes, None, row.dropout
+    check_arguments(*ending, weights, name, row.name)
     flag("auxiliary", auxiliary)
     images = image_input(input_tensor, input_shape, include_top=False)
     outputs = described(KerasNet(), images, row, int(classes), auxiliary)
@@ -124,7 +108,7 @@ def PyConvSegNet(
     >>> print(logits.shape)
     (1, 65, 97, 21)
     """
-    check_arguments(True, None, None, classes, None, dropout, name)
+    check_arguments(True, None, classes, None, dropout, None, name)
     row = make_segmenter(
         backbone, head, output_stride, float(dropout), head_width=head_width
     )
@@ -138,3 +122,6 @@ def PyConvSegNet(
         name,
         backbone_weights,
     )
+
+
+complete_help(build_segmenter, PyConvSegNet)

@@ -4,7 +4,7 @@ import keras
 import keras_cv
 
 from keras_pyconv.architectures import get_architecture
-from keras_pyconv.models.resnet import build_classifier
+from keras_pyconv.models.classifiers import build_classifier
 from keras_pyconv.neighbours.backbones import levels
 from keras_pyconv.tasks.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
 from keras_pyconv.weights import load as load_weights

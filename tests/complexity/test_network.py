@@ -8,7 +8,7 @@ import pytest
 
 from keras_pyconv.architectures import ARCHITECTURES, DEPTHS
 from keras_pyconv.complexity import Cost, complexity
-from keras_pyconv.models.resnet import build_classifier
+from keras_pyconv.models.classifiers import build_classifier
 
 LEDGER = json.loads((Path(__file__).parents[1] / "ledger.json").read_text())
 NETWORKS = [
