@@ -1,12 +1,7 @@
 """A network with a second classifier that works in training alone.
 
 Segmentation networks learn with an auxiliary classifier on an inner stage,
-whose loss counts 0.4 (paper, section 5). `AuxiliaryModel` is the functional
-model of both.
-
-The fact a reader would get wrong: the second output exists where
-`training=True` and nowhere else. `fit` trains on both; `model(images)`,
-`predict`, `evaluate` and an export compute and return the logits alone.
+whose loss counts 0.4 (paper, section 5).
 """
 
 import keras
@@ -20,11 +15,12 @@ AUXILIARY_WEIGHT = 0.4
 class AuxiliaryModel(keras.Model):
     """Functional model whose auxiliary output exists in training alone.
 
-    `model(x, training=True)` gives `{"logits": ..., "aux_logits": ...}` and
-    every other call the logits alone, without computing the rest. `compile`
-    takes one loss and metrics of the logits; in training the same loss of
-    the auxiliary logits is added, times the loss's attribute
-    `auxiliary_weight` where it has one, else 0.4.
+    `model(x, training=True)`, as in `fit`, gives `{"logits": ...,
+    "aux_logits": ...}`. Every other call, `predict`, `evaluate` and an export
+    give the logits alone, without computing the rest. `compile` takes one
+    loss and metrics of the logits; in training the same loss of the auxiliary
+    logits is added, times the loss's attribute `auxiliary_weight` where it has
+    one, else 0.4.
 
     Args:
         inputs: Keras tensor of the images.

@@ -1,12 +1,4 @@
-"""PyConv in a network that its owner already has.
-
-Section 3 of the paper: a pyramid stands where a convolution stood, with the
-same output and no more cost. `replacement.py` says which pyramid and why.
-
-The converted model does not compute what
-the model computed. It starts from all of its other weights and is to be
-fine-tuned.
-"""
+"""PyConv in a network that its owner already has (paper, section 3)."""
 
 import warnings
 
@@ -39,8 +31,7 @@ KEPT = (
 def _pyconv(plan, activation):
     """The PyConv in the place of a `Conv2D`."""
     kernels, filters, groups = zip(*plan.levels)
-    # Not through a configuration: it has the names of functions alone, by
-    # which the owner's own ones are not found again.
+    # Not through a configuration, which has the owner's functions by name.
     return PyConv(
         **{name: getattr(plan.layer, name) for name in KEPT},
         dtype=plan.layer.dtype_policy,
@@ -100,17 +91,8 @@ def _start_from(conv, pyramid):
     count = pyramid.levels[0].filters
     pyramid.kernels[0].assign(conv.kernel[..., :count])
     if conv.use_bias:
-        start = keras.ops.convert_to_numpy(pyramid.bias).copy()
-        start[:count] = keras.ops.convert_to_numpy(conv.bias)[:count]
-        pyramid.bias.assign(start)
-
-
-def _fill(copier, plans, keep_weights):
-    for layer, copy in copier.pairs():
-        if id(layer) not in plans:
-            copy_weights(layer, copy)
-        elif keep_weights:
-            _start_from(layer, copy)
+        rest = pyramid.bias[count:]
+        pyramid.bias.assign(keras.ops.concatenate([conv.bias[:count], rest]))
 
 
 def _set_trainable(layer, copy, above=()):
@@ -255,6 +237,10 @@ def replace_convolutions(
     names = {layer.name for own in all_models(model) for layer in own.layers}
     copier = _Copier(plans, names)
     converted = copier.copy(model)
-    _fill(copier, plans, keep_weights)
+    for layer, copy in copier.pairs():
+        if id(layer) not in plans:
+            copy_weights(layer, copy)
+        elif keep_weights:
+            _start_from(layer, copy)
     take_state(model, copier)
     return converted

@@ -1,9 +1,7 @@
 """Copies of a model, layer by layer, with their owner's own functions.
 
-A configuration holds functions and classes by their names alone, by which
-Keras finds its own and the registered ones. Here the layer itself is at hand:
-its configuration is asked of a double whose functions have names of ours, and
-in which these names are found again.
+A configuration holds functions by name, by which Keras finds only its own and
+registered ones. So it is asked of a double, whose functions have names of ours.
 """
 
 import inspect
@@ -27,14 +25,10 @@ def _is_function(value):
 
 
 class _Double:
-    """What has a layer's configuration, with our names for its functions.
-
-    Attributes:
-        named: what the configuration names, by the name.
-    """
+    """What has a layer's configuration, with our names for its functions."""
 
     def __init__(self):
-        self.named = {}
+        self.named = {}  # what the configuration names
         self._made = {}
 
     def of(self, value):
@@ -69,11 +63,7 @@ class _Double:
 
 
 def built(operation, change=lambda config: config):
-    """A layer like another one, from its configuration after a change.
-
-    Raises:
-        ValueError: its class cannot be built from it.
-    """
+    """A layer like another one, from its configuration after a change."""
     double = _Double()
     try:
         config = change(double.of(operation).get_config())
@@ -102,13 +92,11 @@ def copy_weights(layer, copy, cast=lambda array: array):
 
 
 def _uncompiled(model):
-    """The same graph, of the same class if that is made of its ends.
-
-    Keras compiles the clone of a compiled model, and fails if the owner's own
-    loss cannot be found by its name.
-    """
+    """The same graph, of the same class if that is made of its ends."""
     if not model.compiled:
         return model
+    # Keras compiles the clone of a compiled model, and fails if it does not
+    # find the owner's own loss by its name.
     plain = keras.Model(model.input, model.output, name=model.name)
     own = inspect.getfullargspec(type(model).__init__)
     ends = inspect.getfullargspec(type(plain).__init__)
@@ -118,14 +106,10 @@ def _uncompiled(model):
 
 
 class Copier:
-    """Copies a model and those nested in it, layer by layer.
-
-    Attributes:
-        copies: `(layer, its copy)` by the identity of the layer.
-    """
+    """Copies a model and those nested in it, layer by layer."""
 
     def __init__(self):
-        self.copies = {}
+        self.copies = {}  # (layer, its copy) by the identity of the layer
 
     def copy(self, operation):
         """The copy of a layer, of a model or of an operation."""
@@ -169,17 +153,11 @@ class Copier:
             for layer in model.layers
             if isinstance(layer, keras.layers.InputLayer)
         }
-        given = [layers[id(tensor)] for tensor in model.inputs]
-        fresh = [
-            keras.Input(
-                batch_shape=layer.batch_shape,
-                dtype=self.number_type(layer.dtype),
-                sparse=layer.sparse,
-                optional=layer.optional,
-                name=layer.name,
-            )
-            for layer in given
-        ]
+        fresh = []
+        for layer in (layers[id(tensor)] for tensor in model.inputs):
+            config = layer.get_config()
+            config["dtype"] = self.number_type(layer.dtype)
+            fresh.append(keras.layers.InputLayer(**config).output)
         return keras.tree.pack_sequence_as(model.input, fresh)
 
     def _call(self, layer, *args, **kwargs):
@@ -191,13 +169,9 @@ class Copier:
 
     def _sequential(self, model):
         (given,) = model.inputs
-        layers = [
-            keras.Input(
-                batch_shape=given.shape,
-                dtype=self.number_type(given.dtype),
-                name=given.name,
-            )
-        ]
+        dtype = self.number_type(given.dtype)
+        options = {"batch_shape": given.shape, "name": given.name}
+        layers = [keras.Input(dtype=dtype, **options)]
         for layer in model.layers:
             copy = self.copy(layer)
             before = self.before(copy)

@@ -1,8 +1,6 @@
 """A network's feature maps by stride, for use as a backbone.
 
-Found by the layers' names and strides, so that a loaded model, or one with
-another `output_stride`, serves as well as a fresh one. The stem's feature is
-the one before its max pooling, where the network has one.
+They are found by the names of layers, so that a loaded model serves as well.
 """
 
 import re
@@ -39,8 +37,9 @@ def features(model: keras.Model) -> list[Feature]:
 
     Returns:
         A list of `Feature(name, stride, channels, output)`, named `"stem"`,
-        `"stage1"` to `"stage4"`. Strides count from the network's image; of
-        a video network they are those in space.
+        `"stage1"` to `"stage4"`, the stem's before its max pooling. Strides
+        count from the network's image; of a video network they are those in
+        space.
 
     Raises:
         ValueError: if the model has no layers of such names.

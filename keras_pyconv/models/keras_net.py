@@ -1,11 +1,7 @@
 """The reader of `networks` that makes Keras layers.
 
-A `KerasNet` is the `net` of a description; a feature map is a Keras tensor.
-
-The facts a reader would get wrong: `keras.layers.Conv2D(padding="same")` and
-`MaxPooling2D(padding="same")` pad unevenly at stride 2, so that neither is
-used there; and a 1x1 of a backbone is another class than one of a head, by
-which saved files of weights know them.
+A 1x1 of a backbone is another class than one of a head: saved files of weights
+know them by it.
 """
 
 import dataclasses
@@ -50,28 +46,17 @@ def channel_axis() -> int:
     return -1 if keras.config.image_data_format() == "channels_last" else 1
 
 
-def kaiming_normal():
-    """Standard deviation sqrt(2 / (k * k * filters)) for every level.
-
-    Keras's fan out of a grouped kernel is not divided by its groups, and
-    neither is the authors'. One object a layer: Keras's initializers return
-    the same numbers at every call.
-    """
-    return keras.initializers.VarianceScaling(
-        2.0, mode="fan_out", distribution="untruncated_normal"
-    )
-
-
-def torch_uniform():
-    """Uniform within 1 / sqrt(fan in), as PyTorch starts a convolution."""
-    return keras.initializers.VarianceScaling(
-        1 / 3, mode="fan_in", distribution="uniform"
-    )
-
-
+# Functions, since each layer needs an initializer of its own: Keras's return
+# the same numbers at every call.
 _STARTS = {
-    "kaiming": kaiming_normal,
-    "uniform": torch_uniform,
+    # sqrt(2 / (k * k * filters)), whatever the groups, as in the authors' code.
+    "kaiming": lambda: keras.initializers.VarianceScaling(
+        2.0, mode="fan_out", distribution="untruncated_normal"
+    ),
+    # Within 1 / sqrt(fan in), as PyTorch starts a convolution.
+    "uniform": lambda: keras.initializers.VarianceScaling(
+        1 / 3, mode="fan_in", distribution="uniform"
+    ),
     "xavier": lambda: "glorot_uniform",
 }
 
@@ -88,11 +73,7 @@ def _precise():
 
 
 class KerasNet(Net):
-    """Makes the layers of a description, over images or clips.
-
-    Args:
-        rank: 2 for images, 3 for clips.
-    """
+    """Makes the layers of a description, over images (2) or clips (3)."""
 
     def __init__(self, rank=2):
         self.rank = rank

@@ -8,15 +8,6 @@ from keras_pyconv.models.copying import Copier, copy_weights
 from keras_pyconv.models.nesting import check_readable
 
 
-def _grouped(model):
-    """Every convolution of Keras's own classes that has groups."""
-    return [
-        layer
-        for layer in model._flatten_layers(include_self=False)
-        if type(layer) in NATIVE and layer.groups > 1
-    ]
-
-
 def native_groups(model):
     """Copies a model with its grouped convolutions computed by this package.
 
@@ -55,7 +46,8 @@ def native_groups(model):
     copy = copier.copy(model)
     for layer, twin in copier.pairs():
         copy_weights(layer, twin)
-    found = _grouped(copy)
+    layers = copy._flatten_layers(include_self=False)
+    found = [x for x in layers if type(x) in NATIVE and x.groups > 1]
     for layer in found:
         # Also inside of layers that make their own: no configuration is asked.
         object.__setattr__(layer, "__class__", NATIVE[type(layer)])

@@ -1,11 +1,7 @@
 """Which convolutions of a model can be pyramids, and why others cannot.
 
-Shapes are those of a copy of the graph that makes no variables; nothing is
-built here, `conversion.py` does that. As in the paper (Table 1), the stem stays
-as it was.
-
-A layer may be called at several sizes. The
-largest of its maps decides its levels, and its multiply-adds are of all calls.
+Nothing is built here but a copy of the graph, without variables, whose shapes
+are all known. A layer may be called at several sizes.
 """
 
 import difflib
@@ -23,7 +19,6 @@ from keras_pyconv.layers.pyconv import PyConvND
 from keras_pyconv.models.nesting import (
     as_functional,
     check_readable,
-    inner_layers,
     is_graph,
 )
 from keras_pyconv.models.replacement_levels import (
@@ -38,7 +33,7 @@ from keras_pyconv.models.replacement_report import (
 )
 
 UNKNOWN_SIZE = 224  # pixels, where the model takes any size
-STEM_CHANNELS = 4  # a image has up to four: red, green, blue, depth
+STEM_CHANNELS = 4  # an image has up to four: red, green, blue, depth
 TRANSPOSED = (
     keras.layers.Conv1DTranspose,
     keras.layers.Conv2DTranspose,
@@ -112,9 +107,6 @@ def _watch(model, tensors, calls, prefix="", known=True):
     keras.models.clone_model(
         keras.Model(model.input, model.output),
         clone_function=lambda operation: _Watched(operation, note),
-        call_function=lambda operation, *args, **kwargs: operation(
-            *args, **kwargs
-        ),
         input_tensors=keras.tree.pack_sequence_as(model.input, fresh),
     )
 
@@ -226,15 +218,9 @@ def _cost(layer, calls, weights=None):
     biases = 0 if bias is None else math.prod(bias.shape)
     if weights is None:
         weights = layer.count_params() - biases
-    positions = sum(
-        math.prod(
-            _sides(
-                layer,
-                call.inputs if isinstance(layer, TRANSPOSED) else call.outputs,
-            )
-        )
-        for call in calls
-    )
+    read = isinstance(layer, TRANSPOSED)
+    shapes = [call.inputs if read else call.outputs for call in calls]
+    positions = sum(math.prod(_sides(layer, shape)) for shape in shapes)
     return Cost(weights + biases, multiply_adds=weights * positions)
 
 
@@ -250,24 +236,14 @@ def _kernel(layer):
     return tuple(getattr(layer, "kernel_size", ()))
 
 
-def _inner(layer, above=()):
-    """Layers that are held by a layer, and those that these hold."""
-    above = (*above, layer)
-    for item in inner_layers(layer).values():
-        if item not in above:
-            yield item
-            yield from _inner(item, above)
-
-
 def _hidden(layer):
     """Why convolutions inside the layer cannot be seen, if there are any."""
-    if any(map(_is_convolution, _inner(layer))):
+    if any(map(_is_convolution, layer._flatten_layers(include_self=False))):
         return f"inside a {type(layer).__name__}"
     return ""
 
 
-def check_arguments(model, levels, min_kernel):
-    """Refuses what cannot be read or meant, before anything is made."""
+def _check_arguments(model, levels, min_kernel):
     check_readable(model)
     known = (None, *PYRAMIDS)
     for count in levels.values() if isinstance(levels, dict) else [levels]:
@@ -313,11 +289,8 @@ def _row(path, layer, calls, result):
 
 
 def plan(model, levels=None, min_kernel=3):
-    """Plans by the identity of the layer, and the report.
-
-    Arguments are those of `replace_convolutions`.
-    """
-    check_arguments(model, levels, min_kernel)
+    """Plans by the identity of the layer, and the report."""
+    _check_arguments(model, levels, min_kernel)
     calls = []
     _watch(model, model.inputs, calls)
     side = _reference_side(model, calls)

@@ -2,10 +2,6 @@
 
 The paper's choices (Table 1) for a network that is not the paper's: more
 levels where maps are large, and groups that pay for the larger kernels.
-
-Keras pads "same" unevenly at stride 2 on
-even sizes, and "valid" gives larger kernels fewer outputs. A pyramid is padded
-so that the centres of its kernels are those of the convolution it replaces.
 """
 
 import math
@@ -16,33 +12,18 @@ from keras_pyconv.layers.levels import ResolvedLevel
 
 
 def levels_at(ratio: float) -> int:
-    """Levels of a map that is `ratio` times smaller than the input.
-
-    The paper's networks (Table 1) have 4 levels at 1/4 of the input, 3 at
-    1/8, 2 at 1/16 and 1 at 1/32; in between, the nearest power of two counts.
-
-    Example:
-
-    >>> [levels_at(ratio) for ratio in (1, 4, 8, 16, 32, 64)]
-    [4, 4, 3, 2, 1, 1]
-    """
+    """Levels of a map at 1/ratio of the input: 4 at 1/4, 1 at 1/32."""
     return min(4, max(1, 6 - round(math.log2(ratio))))
 
 
 def fit_pyramid(
     channels: int, filters: int, kernel: int, count: int
 ) -> tuple[ResolvedLevel, ...]:
-    """Up to `count` levels that cost no more than the convolution.
-
-    Kernels grow from the old one by 2. Groups and shares are the paper's
-    where they divide. Elsewhere a level has the divisor of the channels that
-    is closest to the paper's groups, and filters that this divides; the
-    dense level takes the rest. Fewer levels where that is too dear.
-
-    Returns:
-        The levels, smallest kernel first; empty where none fit.
-    """
+    """Up to `count` levels that cost no more than the convolution, or none."""
     divisors = [n for n in range(1, channels + 1) if channels % n == 0]
+    # Groups and shares are the paper's where they divide. Elsewhere a level has
+    # the divisor of the channels closest to the paper's groups, and filters
+    # that this divides; the dense level takes the rest.
     for number in range(count, 1, -1):
         levels = []
         for step, level in enumerate(PYRAMIDS[number][1:], 1):
@@ -75,15 +56,10 @@ def pyramid_weights(channels, levels):
 
 
 def pads_of(conv, sizes: tuple[int, int], largest: int):
-    """Zeros on both sides of both axes that keep the kernels' centres.
+    """Zeros around a map that keep the centres of the convolution's kernels.
 
-    Args:
-        conv: the `Conv2D`.
-        sizes: of its input.
-        largest: side of the pyramid's largest kernel.
-
-    Returns:
-        `((top, bottom), (left, right))`.
+    Keras pads "same" unevenly at stride 2 on even sizes, and "valid" gives
+    larger kernels fewer outputs.
     """
     pads = []
     for size, kernel, stride, dilation in zip(

@@ -1,8 +1,4 @@
-"""Every convolution of a model, what replaces it, and what that costs.
-
-The totals are of convolutions alone, so
-dense layers and normalization are in neither count.
-"""
+"""Every convolution of a model, what replaces it, and what that costs."""
 
 import collections
 from dataclasses import dataclass
@@ -94,23 +90,16 @@ class ReplacementReport:
         )
 
     def __str__(self):
-        header = [
-            "layer",
-            "kernel",
-            "levels (kernel:groups:filters)",
-            "parameters",
-            "after",
-            "multiply-adds",
-            "after",
-        ]
+        words = "layer", "kernel", "levels (kernel:groups:filters)"
+        header = [*words, "parameters", "after", "multiply-adds", "after"]
         lines = [_line(row) for row in self.rows]
-        total = [*_figures(self.before, self.after)]
+        total = _figures(self.before, self.after)
         lines.append(["all convolutions", "", "", *total])
         shapes = ", ".join(str(shape[1:]) for shape in self.input_shapes)
         return (
             f"{self.model}: {len(self.replaced)} of {len(self.rows)} "
             f"convolutions become PyConvs; multiply-adds at {shapes}\n"
-            + grid(header, lines, words=tuple(header[:3]))
+            + grid(header, lines, words=words)
             + (f"\n\n{self.starts()}" if self.replaced else "")
         )
 
