@@ -10,20 +10,9 @@ from keras import ops
 class PositionAttention(keras.layers.Layer):
     """Means of the values, weighted by softmax(query times key).
 
-    Without the factor 1 / sqrt(channels) of transformers, which the embedded
-    Gaussian of non-local networks does not have (Wang et al. 2018, equation
-    6). The softmax is taken in float32 at least.
-
-    Args:
-        data_format: `"channels_last"` or `"channels_first"`; by default
-            Keras's.
-
-    Input shape:
-        Three maps `(batch, *spatial sizes, channels)`: queries, and keys and
-        values, whose sizes may be others.
-
-    Output shape:
-        That of the queries, with the channels of the values.
+    Inputs are three maps, queries, keys and values; the output has the sizes of
+    the queries and the channels of the values. As in non-local networks (Wang
+    et al. 2018, equation 6), without the factor 1 / sqrt(channels).
     """
 
     def __init__(self, data_format=None, **kwargs):

@@ -1,8 +1,7 @@
 """Joins what the maps of a detector predict into one row a default box.
 
-The fact a reader would get wrong: boxes of one position stand side by side,
-positions row by row, map after map. Other code bases have the boxes before
-the positions; the order matters as soon as weights are taken over.
+Boxes of one position stand side by side, positions row by row, map after map;
+other code bases have the boxes before the positions.
 """
 
 import keras
@@ -11,24 +10,11 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
 class JoinBoxMaps(keras.layers.Layer):
-    """From `(batch, rows, columns, boxes * width)` to one list of boxes.
+    """From maps `(batch, rows, columns, boxes * width)` to one list of boxes.
 
-    The layer also carries how the default boxes of its maps lie, so that
-    they travel with a saved model.
-
-    Args:
-        width: Numbers that describe a box: 4, or the number of classes.
-        box_maps: For each map `(step, size, next_size, aspect_ratios,
-            spread)`, the fields of `architectures.BoxMap`.
-        input_size: Side of the square image that they are said for.
-        data_format: `"channels_last"` or `"channels_first"`; by default
-            Keras's.
-
-    Input shape:
-        A list of 4-D tensors, one a map.
-
-    Output shape:
-        `(batch, num_boxes, width)`, in the precision of the variables.
+    A box has `width` numbers, 4 or those of the classes. `box_maps` are the
+    fields of `architectures.BoxMap` for images of side `input_size`; they
+    travel with a saved model.
     """
 
     def __init__(self, width, box_maps, input_size, data_format=None, **kwargs):

@@ -2,20 +2,14 @@
 
 import keras
 
-from keras_pyconv.arguments import (
-    DATA_FORMATS,
-    is_tensor,
-    one_of,
-    refuse,
-    shown,
-)
+from keras_pyconv import arguments
 
 
 def checked_format(data_format) -> str:
     """`data_format`, or Keras's where it is None."""
     if data_format is None:
         return keras.config.image_data_format()
-    return one_of("data_format", data_format, DATA_FORMATS)
+    return arguments.one_of("data_format", data_format, arguments.DATA_FORMATS)
 
 
 def _is_input(value):
@@ -24,25 +18,21 @@ def _is_input(value):
         return bool(value) and all(map(_is_input, value))
     if isinstance(value, (int, float)):
         return True
-    return is_tensor(value)
+    return arguments.is_tensor(value)
 
 
 class CheckedCall:
-    """A layer that refuses what is no tensor, or one of another rank.
+    """A layer that refuses inputs that are no tensor, or of another rank."""
 
-    Attributes:
-        rank: the axes of the inputs beside batch and channels; None for any.
-    """
-
-    rank = None
+    rank = None  # of the spatial axes; None for any
 
     def __call__(self, inputs, *args, **kwargs):
         if not _is_input(inputs):
-            refuse("inputs", inputs, "a tensor of numbers", TypeError)
+            arguments.refuse("inputs", inputs, "a tensor of numbers", TypeError)
         rank = len(getattr(inputs, "shape", ()))
         if self.rank is not None and rank != self.rank + 2:
             raise ValueError(
                 f"{type(self).__name__} takes inputs of rank {self.rank + 2}. "
-                f"Received: inputs={shown(inputs)}"
+                f"Received: inputs={arguments.shown(inputs)}"
             )
         return super().__call__(inputs, *args, **kwargs)

@@ -1,12 +1,8 @@
 """Keras's convolutions with groups, computed by `ops.grouped_conv`.
 
-TensorFlow's own kernels on a CPU know no groups but depthwise ones, so that
-Keras leaves each such call to XLA, compiled anew, and a server refuses the
-export. The classes have Keras's names, by which its files of weights call the
-layers of a model.
-
-The fact a reader would get wrong: Keras's padding "same" is uneven at stride
-2, so that it is added before the convolution here.
+The classes have Keras's names, by which its files of weights call the layers
+of a model. Keras's padding "same" is uneven at stride 2, so that it is added
+before the convolution here.
 """
 
 import functools

@@ -1,10 +1,6 @@
-"""Batch normalization by TensorFlow's fused kernel.
+"""Batch normalization by TensorFlow's fused kernel, with unbiased variance.
 
-Keras normalizes in separate operations, which costs a PyConv network a sixth
-of its training step. The layer differs from `keras.layers.BatchNormalization`
-in one number: on every path the moving variance follows the unbiased variance
-of the batch, n / (n - 1) times the biased one that normalizes it, as in the
-authors' framework.
+Keras's separate operations cost a PyConv network a sixth of a training step.
 """
 
 import math
@@ -27,10 +23,7 @@ _FUSED_DTYPES = ("float16", "bfloat16", "float32")
 def scale_and_shift(norm, numbers):
     """A normalization at inference as `inputs * scale + shift`.
 
-    Args:
-        norm: a `keras.layers.BatchNormalization`.
-        numbers: from a variable to its numbers, in the precision to compute
-            with: an array or a tensor.
+    `numbers` gives those of a variable, in the precision to compute with.
     """
     scale = (numbers(norm.moving_variance) + norm.epsilon) ** -0.5
     if norm.scale:
@@ -43,10 +36,6 @@ def scale_and_shift(norm, numbers):
 
 def _in_float32(variable):
     return tf.cast(variable, "float32")
-
-
-def _sum_over_replicas(values):
-    return tf.distribute.get_replica_context().all_reduce("sum", values)
 
 
 def _image_shape(shape, channels_last):
@@ -66,16 +55,16 @@ class FusedBatchNormalization(
 
     Arguments, variables and their order are those of the Keras layer, so
     that `set_weights(stock.get_weights())` takes over its weights, and
-    `trainable = False` means inference, as there. The moving variance is
-    unbiased, as in PyTorch.
+    `trainable = False` means inference, as there. The moving variance follows
+    the unbiased one of the batch, as in PyTorch: n / (n - 1) times the one
+    that normalizes it.
 
-    The fused kernel takes float16, bfloat16 and float32, with float32
-    statistics, and channels in the last axis or in axis 1. Float32 at
-    inference on a CPU becomes a scale and a shift, which a graph moves into
-    the convolution that made the inputs. Everything else (float64, masks in
-    training, statistics synchronized over several replicas, other backends)
-    is computed in separate operations to the same result, and `renorm=True`
-    by Keras itself.
+    The fused kernel takes float16, bfloat16 and float32, and channels in the
+    last axis or in axis 1. Float32 at inference on a CPU becomes a scale and
+    a shift, which a graph moves into the convolution before. All else
+    (float64, masks in training, statistics synchronized over replicas, other
+    backends) is computed in separate operations to the same result, and
+    `renorm=True` by Keras itself.
 
     Args:
         axis: Of the channels.
@@ -133,8 +122,8 @@ class FusedBatchNormalization(
 
     def _at_inference(self, inputs):
         if self._can_scale(inputs):
-            scale, shift = scale_and_shift(self, _in_float32)
-            return rescale_channels(inputs, scale, shift)
+            numbers = scale_and_shift(self, _in_float32)
+            return rescale_channels(inputs, *numbers)
         # Numbers that come in 16 bits have no convolution to be moved into.
         inputs = whole_numbers(inputs, TARGETS[self.target])
         return self._normalized(inputs, False, None)[0]
@@ -161,12 +150,10 @@ class FusedBatchNormalization(
         )
 
     def _can_scale(self, inputs):
-        """Whether the convolution before may take a scale and a shift.
-
-        Elsewhere the fused kernel is faster. Here TensorFlow would fuse it
-        with that convolution, and oneDNN computes the two of a single image
-        without vectors.
-        """
+        """Whether the convolution before may take a scale and a shift."""
+        # Elsewhere the fused kernel is faster. Here TensorFlow would fuse it
+        # with that convolution, and oneDNN computes the two of a single image
+        # without vectors.
         rank = len(inputs.shape)
         return (
             on_tensorflow()
@@ -179,9 +166,7 @@ class FusedBatchNormalization(
     def _can_fuse(self, inputs, training, mask):
         if not on_tensorflow():
             return False
-        if training and mask is not None:
-            return False
-        if training and self._is_shared():
+        if training and (mask is not None or self._is_shared()):
             return False
         rank = len(inputs.shape)
         return (
@@ -255,7 +240,10 @@ class FusedBatchNormalization(
             kept = ops.broadcast_to(kept, shape)
 
         def over_replicas(values):
-            return _sum_over_replicas(values) if self._is_shared() else values
+            if not self._is_shared():
+                return values
+            replica = tf.distribute.get_replica_context()
+            return replica.all_reduce("sum", values)
 
         def total(values):
             if kept is not None:

@@ -15,10 +15,9 @@ from keras_pyconv.ops.grouped_conv import pyramid_conv
 class PointwiseConv2D(CheckedCall, Targeted, keras.layers.Conv2D):
     """`keras.layers.Conv2D` with a kernel of 1x1.
 
-    It computes what the Keras layer does, and is one: arguments, variables
-    and results are alike. It also trains where TensorFlow's own is slow or
-    fails: in 16 bits on a CPU without arithmetic for them, and with channels
-    first.
+    Arguments, variables and results are the Keras layer's. It also trains
+    where TensorFlow's own is slow or fails: in 16 bits on a CPU without
+    arithmetic for them, and with channels first.
 
     Args:
         filters: Integer, the channels of the output.
@@ -26,9 +25,8 @@ class PointwiseConv2D(CheckedCall, Targeted, keras.layers.Conv2D):
         **kwargs: The others of `keras.layers.Conv2D`, without `kernel_size`.
 
     Input shape:
-        `(batch, height, width, channels)`, or
-        `(batch, channels, height, width)` with
-        `data_format="channels_first"`. All sizes but channels may be unknown.
+        `(batch, height, width, channels)`, or channels first. All sizes but
+        channels may be unknown.
 
     Output shape:
         `(batch, new_height, new_width, filters)`, or channels first.

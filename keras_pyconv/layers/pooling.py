@@ -1,7 +1,6 @@
-"""Max pooling as the stem and the shortcuts of the networks need it.
+"""Max pooling, padded by half the window on both sides.
 
-The fact a reader would get wrong: Keras's pooling with `padding="same"` pads
-unevenly at stride 2. Here half the window is padded on both sides.
+Keras's `padding="same"` is uneven at stride 2.
 """
 
 import keras
@@ -67,9 +66,8 @@ class SymmetricMaxPooling2D(SymmetricMaxPoolingND):
             one of `keras.config.image_data_format()`.
 
     Input shape:
-        `(batch, height, width, channels)`, or
-        `(batch, channels, height, width)` with
-        `data_format="channels_first"`. Sizes may be unknown.
+        `(batch, height, width, channels)`, or channels first. Sizes may be
+        unknown.
 
     Output shape:
         The same, of every size `(size - 1) // stride + 1`.
@@ -99,9 +97,8 @@ class SymmetricMaxPooling3D(SymmetricMaxPoolingND):
             one of `keras.config.image_data_format()`.
 
     Input shape:
-        `(batch, frames, height, width, channels)`, or
-        `(batch, channels, frames, height, width)` with
-        `data_format="channels_first"`. Sizes may be unknown.
+        `(batch, frames, height, width, channels)`, or channels first. Sizes
+        may be unknown.
 
     Output shape:
         The same, of every size `(size - 1) // stride + 1`.
@@ -121,8 +118,7 @@ class SymmetricMaxPooling3D(SymmetricMaxPoolingND):
 
 
 class _NeverEmpty(CheckedCall, Targeted):
-    """With oneDNN, TensorFlow's gradient of max pooling ends the process at
-    an empty batch."""
+    """With oneDNN, the gradient of max pooling crashes at an empty batch."""
 
     def __init__(
         self,

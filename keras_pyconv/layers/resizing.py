@@ -1,20 +1,16 @@
-"""Layers that pool to bins and resize between aligned corners.
-
-The heads of segmentation networks are made of them (paper, section 5). Both
-take pictures of any size, known or not, and export like any layer.
-
-The fact a reader would get wrong: `AlignedResizing` without a size takes it
-from a second tensor at every call, so that one network serves any picture.
-"""
+"""Layers that pool to bins and resize between aligned corners (section 5)."""
 
 import keras
 from keras import ops
 
 from keras_pyconv.arguments import told_options
 from keras_pyconv.layers.checked import CheckedCall, checked_format
-from keras_pyconv.ops.adaptive_pooling import adaptive_average_pool, check_bins
 from keras_pyconv.ops.resize import check_size, resize_align_corners
-from keras_pyconv.ops.separable import spatial_axes
+from keras_pyconv.ops.separable import (
+    adaptive_average_pool,
+    check_bins,
+    spatial_axes,
+)
 
 
 class _Spatial(CheckedCall, keras.layers.Layer):

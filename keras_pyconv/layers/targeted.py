@@ -4,12 +4,8 @@
 class Targeted:
     """Mixin of a Keras layer whose graphs depend on who runs them.
 
-    The call of a Keras model takes no such argument, so that each layer has
-    an attribute instead. It is no part of the configuration: who saves a
-    model does not decide who runs it.
-
-    Attributes:
-        target: a name of `keras_pyconv.ops.TARGETS`.
+    `target`, a name of `keras_pyconv.ops.TARGETS`, is no part of the
+    configuration: who saves a model does not decide who runs it.
     """
 
     target = "here"

@@ -14,11 +14,7 @@ def stretched(sizes, rank):
 
 
 def axis_sizes(name: str, value, rank: int) -> tuple[int, ...]:
-    """A positive integer, or one an axis, as one an axis.
-
-    Raises:
-        ValueError: if it is anything else; the message names the nearest.
-    """
+    """A positive integer, or one an axis, as one an axis."""
     sizes = plain(value)
     sizes = sizes if isinstance(sizes, tuple) else (sizes,) * rank
     if len(sizes) != rank or not all(map(is_integer, sizes)):

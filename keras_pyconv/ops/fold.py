@@ -1,14 +1,10 @@
 """Normalization at inference, folded into the convolution before it.
 
-The scale and the shift of channels that inference makes of a normalization
-are a convolution with other kernels and another bias. An export computes
-those once, from arrays. In a graph whose weights are variables TensorFlow
-does not fold them, and makes two passes over every map; there a convolution
-of ours leaves with its result how it is computed, and the normalization has
-it computed anew, with the kernels scaled at every call.
-
-The fact a reader would get wrong: the convolution that is replaced stays in
-the graph and is never computed, unless something else uses its result too.
+TensorFlow does not fold a scale and a shift into kernels that are variables,
+and passes twice over every map. So a convolution of ours leaves with its
+result how it is computed, and a normalization has it computed anew, with scaled
+kernels. The one that is replaced stays in the graph and is never computed,
+unless something else uses its result.
 """
 
 import math
@@ -22,10 +18,7 @@ _ATTRIBUTE = "_keras_pyconv_convolution"
 
 
 class Convolution(NamedTuple):
-    """How a tensor was made: `compute(kernels, bias)`, channels last.
-
-    `kernels` are those of the levels that are side by side in its channels.
-    """
+    """How a tensor was made, channels last: `compute(kernels, bias)`."""
 
     kernels: list
     bias: Any
@@ -45,18 +38,7 @@ def convolution_of(tensor):
 
 
 def folded(kernels, bias, scale, shift):
-    """Kernels and bias of the convolution that is scaled and shifted.
-
-    Args:
-        kernels: one a level, whose filters are side by side: arrays or
-            tensors, the filters in the last axis.
-        bias: of all filters, or None.
-        scale: a number for each filter.
-        shift: the like.
-
-    Returns:
-        The list of kernels and the bias.
-    """
+    """Kernels of levels and their bias, scaled and shifted by the filter."""
     scaled, first = [], 0
     for kernel in kernels:
         last = first + kernel.shape[-1]
@@ -66,13 +48,7 @@ def folded(kernels, bias, scale, shift):
 
 
 def rescale_channels(tensor, scale, shift):
-    """`tensor * scale + shift`, with a number a channel of the last axis.
-
-    Args:
-        tensor: of two to five axes, in float32.
-        scale: vector of as many numbers as `tensor` has channels.
-        shift: the like.
-    """
+    """`tensor * scale + shift` in float32, a number a channel, folded."""
     plain = tf.nn.bias_add(tensor * scale, shift)
     convolution = convolution_of(tensor)
     if convolution is None or not _is_worth_it(convolution.kernels, tensor):
@@ -84,11 +60,9 @@ def rescale_channels(tensor, scale, shift):
 
 
 def _is_worth_it(kernels, outputs):
-    """Whether the kernels have few numbers beside a map.
-
-    Three passes over a map instead of one over the kernel: for five images
-    the same.
-    """
+    """Whether the kernels have few numbers beside a map."""
+    # Three passes over a map instead of one over the kernel: for five images
+    # the same.
     map_shape = outputs.shape[1:]
     if not map_shape.is_fully_defined():
         return True

@@ -30,14 +30,7 @@ def barrier(tensor):
 
 
 def with_gradients_of(other, forward, *tensors):
-    """What `forward` makes of tensors, with the gradients of `other`.
-
-    Args:
-        other: a function that computes the same as `forward`.
-        forward: a function of `tensors` to one tensor, without gradients, or
-            with slow ones.
-        *tensors: what both take.
-    """
+    """What `forward` makes of tensors, with the gradients of `other`."""
 
     @tf.custom_gradient
     def differentiable(*tensors):
@@ -55,8 +48,8 @@ def with_gradients_of(other, forward, *tensors):
 def instead_of(plain, value):
     """`value` for the equal tensor `plain`, through which gradients go.
 
-    `plain` is not computed, unless something else needs it. It may have fewer
-    rows than `value`, and shorter numbers.
+    `plain`, which may have fewer rows and shorter numbers, is not computed
+    unless something else needs it.
     """
 
     @tf.custom_gradient
@@ -73,12 +66,7 @@ def instead_of(plain, value):
 
 
 def frame_by_frame(function, clips):
-    """What `function` of images makes of every frame of `clips`.
-
-    Args:
-        function: From `(images, height, width, channels)` to the like.
-        clips: A tensor `(batch, frames, height, width, channels)`.
-    """
+    """What `function` of images makes of every frame of `clips`."""
     batch, frames, *image = sizes_of(clips)
     outputs = function(tf.reshape(clips, (batch * frames, *image)))
     return tf.reshape(outputs, (batch, frames, *sizes_of(outputs)[1:]))

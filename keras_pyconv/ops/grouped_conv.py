@@ -14,16 +14,7 @@ from typing import NamedTuple
 
 import keras
 
-from keras_pyconv.arguments import (
-    DATA_FORMATS,
-    check,
-    instance,
-    integer,
-    integers,
-    one_of,
-    shown,
-    tensor,
-)
+from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
 from keras_pyconv.ops.arguments import axis_sizes
 from keras_pyconv.ops.conv.choose import WAYS, Convolver
@@ -56,8 +47,8 @@ def targeted(way, target):
         )
         return None, way
     if way is not None:
-        one_of("way", way, WAYS)
-    return way, one_of("target", target, TARGETS)
+        arguments.one_of("way", way, WAYS)
+    return way, arguments.one_of("target", target, TARGETS)
 
 
 def _forced():
@@ -66,14 +57,14 @@ def _forced():
         return _forced_way
     # A variable that is set to nothing is how shells take one back.
     named = os.environ.get(_ENVIRONMENT)
-    return one_of(_ENVIRONMENT, named, WAYS) if named else None
+    return arguments.one_of(_ENVIRONMENT, named, WAYS) if named else None
 
 
 def _window(spatial, strides, padding, dilation_rate) -> Window:
     rank = len(spatial)
     strides = axis_sizes("strides", strides, rank)
     dilations = axis_sizes("dilation_rate", dilation_rate, rank)
-    if one_of("padding", padding, ("same", "valid")) == "valid":
+    if arguments.one_of("padding", padding, ("same", "valid")) == "valid":
         return Window((0,) * rank, strides, dilations)
     even = [size for size in spatial if size % 2 == 0]
     if even:
@@ -87,7 +78,7 @@ def _window(spatial, strides, padding, dilation_rate) -> Window:
 
 def _check_groups(channels, kernel, groups):
     depth, filters = kernel.shape[-2:]
-    integer("groups", groups)
+    arguments.integer("groups", groups)
     for name, number in (("input channels", channels), ("filters", filters)):
         if number % groups:
             near = math.gcd(number, groups)
@@ -120,7 +111,7 @@ def _levels(kernels, groups, strides, padding, dilation_rate):
     if len(kernels) != len(groups):
         raise ValueError(
             "`kernels` and `groups` must have one entry a level. Received: "
-            f"{len(kernels)} kernels, groups={shown(groups)}"
+            f"{len(kernels)} kernels, groups={arguments.shown(groups)}"
         )
     sizes = [kernel.shape[:-2] for kernel in kernels]
     largest = [max(axis) for axis in zip(*sizes)]
@@ -233,7 +224,7 @@ def set_way(name: str | None) -> None:
     """
     global _forced_way
     if name is not None:
-        one_of("name", name, WAYS)
+        arguments.one_of("name", name, WAYS)
     _forced_way = name
 
 
@@ -320,16 +311,18 @@ def pyramid_conv(
     Raises:
         ValueError: As `grouped_conv`, or if the two lists differ in length.
     """
-    instance("kernels", kernels, (list, tuple))
-    check("kernels", kernels, kernels, "one kernel a level, one at least")
+    arguments.instance("kernels", kernels, (list, tuple))
+    arguments.check(
+        "kernels", kernels, kernels, "one kernel a level, one at least"
+    )
     for place, kernel in enumerate(kernels):
-        tensor(f"kernels[{place}]", kernel, (3, 4, 5))
-    tensor("inputs", inputs, (len(kernels[0].shape),))
-    integers("groups", groups)
+        arguments.tensor(f"kernels[{place}]", kernel, (3, 4, 5))
+    arguments.tensor("inputs", inputs, (len(kernels[0].shape),))
+    arguments.integers("groups", groups)
     way, target = targeted(way, target)
     if way is None and target == "here":
         way = _forced()
-    one_of("data_format", data_format, DATA_FORMATS)
+    arguments.one_of("data_format", data_format, arguments.DATA_FORMATS)
     first = data_format == "channels_first"
     levels = list(_levels(kernels, groups, strides, padding, dilation_rate))
     for kernel, count in zip(kernels, groups):

@@ -1,9 +1,4 @@
-"""Max pooling of images and clips, symmetrically padded.
-
-The fact a reader would get wrong: a window in space and time is one in space,
-then one in time. TensorFlow's own `max_pool3d` walks all of it at once and
-takes many times as long on a CPU.
-"""
+"""Max pooling of images and clips, padded by half the window on both sides."""
 
 import functools
 
@@ -57,6 +52,8 @@ def _pool_images(images, window, strides, target):
 
 
 def _pool_clips(clips, window, strides, target):
+    # In space, then in time: TensorFlow's own `max_pool3d` takes many times as
+    # long on a CPU.
     in_space = functools.partial(
         _pool_images, window=window[1:], strides=strides[1:], target=target
     )
@@ -81,35 +78,7 @@ def _keras_pool(inputs, window, strides):
 def max_pool(
     inputs, window, strides, data_format="channels_last", target="here"
 ):
-    """Max pooling of images or clips.
-
-    Padding is half the window on both sides of every axis, as the authors'
-    networks have it, at every stride; what pads is never the maximum.
-
-    Args:
-        inputs: A tensor of floats. All sizes but the channels may be unknown.
-        window: An odd size an axis: two, or three with that of time first.
-        strides: A stride an axis.
-        data_format: `"channels_last"` or `"channels_first"`.
-        target: Who runs the graph, as in `grouped_conv`.
-
-    Input shape:
-        `(batch, height, width, channels)`, or for clips
-        `(batch, frames, height, width, channels)`; the channels in axis 1
-        with `data_format="channels_first"`.
-
-    Output shape:
-        The same, of every size `(size - 1) // stride + 1`.
-
-    Returns:
-        A tensor in the dtype of `inputs`.
-
-    Example:
-
-    >>> clips = keras.random.normal((1, 8, 28, 28, 16))
-    >>> print(max_pool(clips, (3, 3, 3), (2, 2, 2)).shape)
-    (1, 4, 14, 14, 16)
-    """
+    """Max pooling by an odd window; what pads is never the maximum."""
     last = len(window) + 1
     if data_format == "channels_first":
         inputs = keras.ops.transpose(inputs, (0, *range(2, last + 1), 1))

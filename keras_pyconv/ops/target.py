@@ -13,11 +13,7 @@ from keras_pyconv.ops.graph import is_compiled
 
 @functools.cache
 def cpu_differentiates_groups(dtype: str) -> bool:
-    """Whether the CPU here differentiates its own grouped convolution.
-
-    That is to say that oneDNN is on, and that the processor has arithmetic
-    for the dtype.
-    """
+    """Whether oneDNN is on, and the CPU has arithmetic for the dtype."""
     with tf.init_scope(), tf.device("CPU:0"):
         images = tf.ones((1, 5, 5, 4), dtype)
         kernel = tf.ones((3, 3, 2, 4), dtype)
@@ -80,9 +76,8 @@ class Target:
     def lacks_arithmetic(self, inputs) -> bool:
         """Whether the CPU may have no arithmetic for the 16 bits of `inputs`.
 
-        TensorFlow computes with them all the same, gradients twenty times as
-        slowly as with 32; oneDNN fails at some convolutions. A machine that
-        is not known may be such a one.
+        TensorFlow computes all the same, gradients twenty times as slowly as
+        with 32, and oneDNN fails at some convolutions.
         """
         if inputs.dtype.size != 2 or is_compiled():
             return False

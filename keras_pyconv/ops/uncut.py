@@ -1,20 +1,14 @@
 """What tensors of a graph were before they were cut.
 
-Two things are cut off results. With oneDNN, TensorFlow's convolutions give an
-empty batch the shape of what they got, not of what they make, and its
-gradient of max pooling ends the process; so neither sees an empty batch: a
-row of zeros stands in, and is cut off. And where a CPU has no arithmetic for
-16 bits, layers compute in 32 and cut their results to 16.
+Two things are cut off results. TensorFlow with oneDNN fails at empty batches
+(convolutions give a wrong shape, the gradient of max pooling ends the process),
+so a row of zeros stands in, and is cut off. And where a CPU has no arithmetic
+for 16 bits, layers compute in 32 and cut their results to 16.
 
-A tensor that was cut carries what it was cut from, as Keras has its tensors
-carry masks, and the layer that follows goes on from there. So there is one
-row put in and cut off a network, numbers stay long between layers, and
-TensorFlow still moves what follows a convolution into it. Eager tensors carry
-nothing.
-
-The fact a reader would get wrong: rows that are there cost nothing. A batch
-of known size adds nothing to a graph. For one of unknown size TensorFlow's Pad
-by no rows and Slice of all rows hand on the tensor that they got.
+A tensor carries what it was cut from, as Keras has its tensors carry masks, and
+the layer that follows goes on from there: one row is put in and cut off a
+whole network, and TensorFlow still fuses what follows a convolution. Eager
+tensors carry nothing, and a batch of known size adds nothing to a graph.
 """
 
 from typing import Any, NamedTuple
@@ -47,11 +41,7 @@ def _origin(tensor):
 
 
 def _full(tensor):
-    """What `tensor` was cut from, with gradients through `tensor`.
-
-    Else a gradient with respect to `tensor`, such as Grad-CAM asks for, would
-    be none.
-    """
+    """What `tensor` was cut from, with gradients through `tensor`."""
     whole = _origin(tensor).full
     if whole is tensor:
         return tensor
@@ -61,14 +51,8 @@ def _full(tensor):
 def never_empty(compute, inputs, target=HERE, widen=False):
     """What `compute` makes of a batch of which it sees one row at least.
 
-    Args:
-        compute: from what `inputs` is to a structure of tensors, of which
-            none has rows where the batch has none.
-        inputs: a tensor, or a structure of tensors with the same batch as
-            their first axis.
-        target: the `Target` of the graph.
-        widen: whether `compute` sees 32 bits where the CPU has no arithmetic
-            for the 16 of the inputs.
+    `inputs` are a tensor or a structure of some. With `widen`, `compute` sees
+    32 bits where the CPU of the target has no arithmetic for 16.
     """
     if not on_tensorflow():
         return compute(inputs)
@@ -83,13 +67,7 @@ def never_empty(compute, inputs, target=HERE, widen=False):
 
 
 def on_filled(compute, inputs, widen_for=None):
-    """The like of a batch that may be empty, within `never_empty` too.
-
-    Args:
-        compute: as there.
-        inputs: as there.
-        widen_for: the `Target` for which a tensor is widened, or None.
-    """
+    """The like of a batch that may be empty, within `never_empty` too."""
     nest = tf.nest.map_structure
     missing = tf.maximum(1 - tf.shape(tf.nest.flatten(inputs)[0])[0], 0)
     filled = nest(lambda tensor: _filled(_full(tensor), missing), inputs)
@@ -102,19 +80,10 @@ def on_filled(compute, inputs, widen_for=None):
 
 
 def uncut(compute, *tensors, widen_for=None):
-    """What `compute` makes of tensors as they were before they were cut.
+    """What `compute`, row by row, makes of tensors before they were cut.
 
-    Tensors of which other rows were cut off are taken as they are.
-
-    Args:
-        compute: from tensors to one of as many rows; each row must follow
-            from its own.
-        *tensors: any of one dtype.
-        widen_for: the `Target` without whose arithmetic for 16 bits `compute`
-            sees 32, or None.
-
-    Returns:
-        A tensor in the dtype of `tensors`, cut as they are.
+    The result is cut as they are. Tensors of which other rows were cut off are
+    taken as they are.
     """
     if not on_tensorflow():
         return compute(*tensors)

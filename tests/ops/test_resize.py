@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_pyconv.ops.adaptive_pooling import adaptive_average_pool
 from keras_pyconv.ops.resize import (
     WAYS,
     resize_align_corners,
     resize_rows,
 )
+from keras_pyconv.ops.separable import adaptive_average_pool
 
 SIZES = [(5, 5, 9, 17), (4, 7, 4, 7), (7, 6, 3, 5), (1, 3, 4, 1), (6, 2, 1, 9)]
 every_way = pytest.mark.parametrize("way", WAYS)

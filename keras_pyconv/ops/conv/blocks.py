@@ -1,13 +1,9 @@
 """A convolution that computes a block of neighbouring outputs at once.
 
-A group with a few filters leaves vector instructions half empty. As filters
-of one place, the outputs of a block fill them. Each sees the inputs of the
-whole block, so its kernel gets zeros where it saw none before: more to
-multiply, but all of it in full vectors. The stride grows to that of a block;
-or the inputs become blocks too, channels of one place, and there is no stride.
-
-The fact a reader would get wrong: blocks of inputs begin where the padding
-does, not at the first pixel, so that a block of outputs sees few of them.
+A group with a few filters leaves vector instructions half empty; the outputs
+of a block, as filters of one place, fill them. Their kernels get zeros: more to
+multiply, but in full vectors. Either the stride becomes that of a block, or
+the inputs become blocks too, channels of one place.
 """
 
 from typing import NamedTuple
@@ -57,15 +53,7 @@ class _Axis(NamedTuple):
 
 
 class _OutputBlocks:
-    """Images and kernel in blocks, and the outputs in pixels again.
-
-    Args:
-        inputs: images `(batch, height, width, channels)`.
-        kernel: `(rows, columns, channels / groups, filters)`.
-        window: a `Window` without dilation.
-        groups: of channels.
-        outputs: rows and columns of a block of outputs.
-    """
+    """Images and kernel in blocks, and the outputs in pixels again."""
 
     def __init__(self, inputs, kernel, window, groups, outputs):
         sizes = sizes_of(inputs)[1:-1]
@@ -157,9 +145,8 @@ def _block(width):
 def folded(inputs, kernel, window, groups, convolver):
     """Blocks of outputs and of inputs as channels of their group.
 
-    For narrow groups, which leave vector instructions half empty; strided
-    ones where oneDNN is off, or where its strided gradients are slow: one
-    filter a group, or 16 bits.
+    For narrow groups; strided ones where oneDNN is off, or where its strided
+    gradients are slow: one filter a group, or 16 bits.
     """
     outputs = 1, 1
     if window.strides == (1, 1):
@@ -173,11 +160,7 @@ def folded(inputs, kernel, window, groups, convolver):
 
 
 def blocked(inputs, kernel, window, groups, convolver):
-    """Blocks of outputs as filters of their group, with a larger stride.
-
-    For narrow groups. Gradients of large strides are slow, so they are taken
-    as if there was no such way.
-    """
+    """Blocks of outputs as filters of a narrow group, with a larger stride."""
 
     def forward(inputs, kernel):
         outputs = _block(kernel.shape[-1] // groups)
@@ -186,6 +169,7 @@ def blocked(inputs, kernel, window, groups, convolver):
         kernel = blocks.block_kernel(kernel)
         return blocks.unfold(convolver(padded, kernel, moves, groups))
 
+    # Gradients of large strides are slow.
     def other(inputs, kernel):
         return convolver.without("blocked", inputs, kernel, window, groups)
 

@@ -1,7 +1,6 @@
 """The ways to convolve with channel groups, and the rules that choose one.
 
-Every way computes the same function with the same gradients. All see channels
-last, and take a `Convolver` for the convolutions that they are made of.
+All compute the same, channels last, by a `Convolver` for what they are made of.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
 """One dense convolution, and what all ways of convolving stand on.
 
-The fact a reader would get wrong: TensorFlow's CPU has no gradients for a
-dilated convolution, and grouped ones only with oneDNN; `dense` always has.
+TensorFlow's CPU has no gradients for a dilated convolution, and for a grouped
+one only with oneDNN; `dense` always has.
 """
 
 import functools
@@ -44,11 +44,9 @@ def _same_is_symmetric(inputs, kernel, window) -> bool:
 
 
 def _sees_images(clips, kernel, window, target) -> bool:
-    """Whether to take clips image by image, which mostly is faster.
-
-    Pixels alone are as fast in clips with oneDNN, and there TensorFlow moves
-    the bias and the activation behind them into the convolution.
-    """
+    """Whether to take clips image by image, which mostly is faster."""
+    # Pixels alone are as fast in clips with oneDNN, and there TensorFlow moves
+    # the bias and the activation behind them into the convolution.
     is_point = max(kernel.shape[:3]) == max(window.strides) == 1
     in_one = target.differentiates_groups(clips) and not target.on_gpu(clips)
     is_frame = kernel.shape[0] == 1 and not window.pads[0]
@@ -82,15 +80,13 @@ def convolve(inputs, kernel, window, target):
 
 
 def _padding_conv(inputs, kernel, pads, target, options):
-    """`tf.nn.conv2d` that pads by itself, which saves a copy of the images.
-
-    Its gradients, which a CPU does not have, are those of the copy.
-    """
+    """`tf.nn.conv2d` that pads by itself, which saves a copy of the images."""
 
     def forward(inputs, kernel):
         padding = [(0, 0), *((pad, pad) for pad in pads), (0, 0)]
         return tf.nn.conv2d(inputs, kernel, padding=padding, **options)
 
+    # A CPU has no gradients of the other.
     def other(inputs, kernel):
         padded = _pad(inputs, pads)
         return tf.nn.conv2d(padded, kernel, padding="VALID", **options)
@@ -103,7 +99,7 @@ def _padding_conv(inputs, kernel, pads, target, options):
 def _seeing(inputs, kernel, window):
     """The kernel without the outer taps that meet nothing but padding.
 
-    Dilations beyond the size of a map would cost the square of their own.
+    Dilations beyond the size of a map would cost their square.
     """
     pads, dilations = list(window.pads), list(window.dilations)
     for axis, size in enumerate(inputs.shape[1:-1]):

@@ -1,13 +1,8 @@
 """Convolutions of clips by convolutions of images.
 
-In "paired" they go from pairs of frames to pairs of frames. Taps in time are
-output channels in "taps": a frame makes its share of as many frames as there
-are taps. Here two frames make theirs of taps + 1 frames at once, so that a
-narrow group multiplies from twice the channels, and half as many shares are
-to be moved and added.
-
-The fact a reader would get wrong: the shares of all pairs overlap, and what
-they add up to begins before the first frame that is wanted.
+In "taps" a frame makes its share of as many output frames as there are taps.
+In "paired" two frames make theirs of taps + 1 frames at once: a narrow group
+multiplies from twice the channels, and half as many shares are added.
 """
 
 import functools
@@ -21,10 +16,7 @@ _PAIR = 2
 
 
 def paired(inputs, kernel, window, groups, convolver):
-    """Two frames at a time, for the levels of clips with narrow groups.
-
-    The window neither strides nor dilates in time.
-    """
+    """Two frames at a time, for the levels of clips with narrow groups."""
     taps, frames = kernel.shape[0], sizes_of(inputs)[1]
     pairs = convolver(
         _pairs_of_frames(inputs, groups),
@@ -37,6 +29,7 @@ def paired(inputs, kernel, window, groups, convolver):
     width = kernel.shape[-1] // groups
     pairs = tf.reshape(pairs, (*shape, groups, shares, _PAIR, width))
     outputs = _overlapping_sum(pairs)
+    # The sums begin before the first frame that is wanted.
     first = taps - 1 - window.pads[0]
     last = first + frames + 2 * window.pads[0] - (taps - 1)
     return outputs[:, first:last]
@@ -84,10 +77,7 @@ def _overlapping_sum(pairs):
 
 
 def of_images(inputs, kernel, window, groups, convolver):
-    """Convolutions of images alone, over tensors of five axes at most.
-
-    One a tap in time, and over two axes TensorFlow's own groups.
-    """
+    """Convolutions of images alone, one a tap in time, for other runtimes."""
     if len(window.strides) < 3:
         if groups == 1:
             return dense(inputs, kernel, window, convolver.target)

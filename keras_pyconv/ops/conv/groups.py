@@ -9,11 +9,7 @@ _MERGED_CHANNELS = (16, 32)
 
 
 def native(inputs, kernel, window, groups, convolver):
-    """TensorFlow's own groups: the kernel is less deep than the input.
-
-    Fewest nodes in the graph, and the best for wide groups with oneDNN. Where
-    the CPU has no gradient for it, that of `split` is taken.
-    """
+    """TensorFlow's own groups: best for wide groups with oneDNN."""
 
     def forward(inputs, kernel):
         # Without oneDNN, graph optimization would fuse this with a bias or a
@@ -41,10 +37,7 @@ def split(inputs, kernel, window, groups, convolver):
 
 
 def merged(inputs, kernel, window, groups, convolver):
-    """Neighbouring groups as one wider group with zeros in its kernel.
-
-    For narrow groups, which leave vector instructions half empty.
-    """
+    """Neighbouring narrow groups as a wider one with zeros in its kernel."""
     *spatial, depth, filters = kernel.shape
     block = depth, filters // groups
     merge = max(

@@ -31,7 +31,8 @@ def taps(inputs, kernel, window, groups, convolver):
         # Output i meets tap t in row i + shift of every stride-th row.
         starts = [t * dilation - pad - phase for t in range(size)]
         meeting = [t for t in range(size) if starts[t] % stride == 0]
-        if not meeting or not _may_have(inputs, phase):
+        known = inputs.shape[1] is not None
+        if not meeting or known and phase >= inputs.shape[1]:
             continue
         rows = inputs[:, phase::stride] if stride > 1 else inputs
         some = tf.stack([kernel[t] for t in meeting])
@@ -42,11 +43,6 @@ def taps(inputs, kernel, window, groups, convolver):
         terms.append(_shifted_sum(tapped, shifts, steps))
     outputs = tf.add_n(terms)
     return tf.reshape(outputs, (*sizes_of(outputs)[:-2], kernel.shape[-1]))
-
-
-def _may_have(inputs, row):
-    """Whether `inputs` may have a row of that number."""
-    return inputs.shape[1] is None or row < inputs.shape[1]
 
 
 def _tapped(rows, kernel, groups, convolve, may_be_none):
