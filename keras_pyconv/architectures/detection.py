@@ -1,16 +1,9 @@
 """Detection networks of the paper (supplement, section 1), as data.
 
-SSD at 300 x 300: three stages of a backbone, extra layers that shrink the map
-further, and at every map the convolutions that predict boxes and classes.
-
-The third stage neither strides nor
-dilates, so that the first map is 38 x 38.
-
-One thing is inferred: the third stage of PyConvSSD keeps the max pooling on
-its shortcut, at stride 1. The paper does not say so, and its figures cannot
-tell, for the pooling has no parameters and changes no printed digit.
-
-Heads for other backbones and sizes are ours, by the rules of the paper's.
+SSD at 300 x 300: three stages of a backbone, the third without its stride, so
+that the first map is 38 x 38; extra layers that shrink the map further; and at
+every map the convolutions that predict boxes and classes. That the third stage
+of PyConvSSD keeps the max pooling on its shortcut, at stride 1, is inferred.
 """
 
 from dataclasses import dataclass, replace
@@ -46,10 +39,7 @@ class ExtraLayer:
     padding: str = "same"
 
     def __post_init__(self):
-        row = (
-            f"ExtraLayer of {shown(self.filters)} filters, "
-            f"bottleneck={shown(self.bottleneck)}"
-        )
+        row = f"ExtraLayer of {shown(self.filters)} filters"
         check_fields(self, row)
         check_choice(row, PADDINGS, padding=self.padding)
         check_pyramid(row, self.levels, self.bottleneck, self.filters)
@@ -61,12 +51,9 @@ class BoxMap:
 
     `step` is between positions. Boxes are squares of `size` and of the
     geometric mean of `size` and `next_size`, and of `size` at each of
-    `aspect_ratios` and its inverse.
-
-    All is said for the detector's `input_size`. In images of other sizes
-    the boxes cover the same fraction; steps stay what the network's strides
-    make them, but for a `spread` map, whose positions divide the image
-    evenly, since layers without padding made it.
+    `aspect_ratios` and its inverse. In images of other sizes than the
+    detector's `input_size` they cover the same fraction. The positions of a
+    `spread` map, which layers without padding made, divide the image evenly.
     """
 
     step: int
@@ -77,11 +64,8 @@ class BoxMap:
 
     def __post_init__(self):
         check_fields(self)
-        check(
-            self.next_size > self.size,
-            "BoxMap",
-            f"`next_size` must exceed {self.size}; got {self.next_size}",
-        )
+        message = f"`next_size` must exceed {self.size}; got {self.next_size}"
+        check(self.next_size > self.size, "BoxMap", message)
 
     @property
     def boxes(self) -> int:
@@ -91,10 +75,7 @@ class BoxMap:
 
 @dataclass(frozen=True)
 class Detector:
-    """SSD: backbone, extra layers, and default boxes on every map.
-
-    The backbone is cut behind the stage that gives the first map.
-    """
+    """SSD: backbone up to the first map, extra layers, and default boxes."""
 
     name: str
     backbone: Architecture
@@ -105,13 +86,9 @@ class Detector:
 
     def __post_init__(self):
         check_fields(self, shown(self.name))
-        maps = 1 + len(self.extra_layers)
-        check(
-            len(self.box_maps) == maps,
-            self.name,
-            f"{maps} feature maps need as many entries of `box_maps`; "
-            f"got {len(self.box_maps)}",
-        )
+        maps, rows = 1 + len(self.extra_layers), len(self.box_maps)
+        message = f"{maps} feature maps need as many `box_maps`; got {rows}"
+        check(maps == rows, self.name, message)
         self._check_steps()
 
     def _check_steps(self):
@@ -121,21 +98,15 @@ class Detector:
         strides = [stride]
         for layer in self.extra_layers:
             strides.append(strides[-1] * layer.stride)
-        for number, boxes in enumerate(self.box_maps):
-            rows = sizes[number][0]
-            wanted = self.input_size / rows if boxes.spread else strides[number]
-            check(
-                boxes.step == wanted,
-                f"{self.name}, map {number + 1}",
-                f"`step` must be {wanted:g}; got {boxes.step}",
-            )
+        rows = zip(self.box_maps, strides, sizes)
+        for number, (boxes, stride, (height, _)) in enumerate(rows, 1):
+            wanted = self.input_size / height if boxes.spread else stride
+            message = f"`step` must be {wanted:g}; got {boxes.step}"
+            row = f"{self.name}, map {number}"
+            check(boxes.step == wanted, row, message)
 
     def map_sizes(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
-        """Rows and columns of every map for an image of so many pixels.
-
-        Raises:
-            ValueError: if a layer without padding finds too small a map.
-        """
+        """Rows and columns of every map; a ValueError for too small images."""
         integer("height", height)
         integer("width", width)
         rows, columns = (
@@ -149,12 +120,11 @@ class Detector:
             left = sides[-1]
             if layer.padding == "valid":
                 left -= max(level.kernel for level in layer.levels) - 1
-            check(
-                left > 0,
-                self.name,
+            message = (
                 f"an image of {image} pixels leaves nothing for extra layer "
-                f"{number}; the smallest side is {self.smallest_side}",
+                f"{number}; the smallest side is {self.smallest_side}"
             )
+            check(left > 0, self.name, message)
             sides.append(-(-left // layer.stride))
         return sides
 
@@ -178,28 +148,22 @@ class Detector:
 
 
 # SSD's default boxes at 300 x 300; 8,732 in all.
-BOX_MAPS = tuple(
-    BoxMap(*row)
-    for row in (
-        (8, 21, 45, (2,)),
-        (16, 45, 99, (2, 3)),
-        (32, 99, 153, (2, 3)),
-        (64, 153, 207, (2, 3)),
-        (100, 207, 261, (2,), True),
-        (300, 261, 315, (2,), True),
-    )
+BOX_MAPS = (
+    BoxMap(8, 21, 45, (2,)),
+    BoxMap(16, 45, 99, (2, 3)),
+    BoxMap(32, 99, 153, (2, 3)),
+    BoxMap(64, 153, 207, (2, 3)),
+    BoxMap(100, 207, 261, (2,), spread=True),
+    BoxMap(300, 261, 315, (2,), spread=True),
 )
 
 # Ours, for images of 128 x 128 and objects from an eighth of them up; every
 # layer is padded, so that any size goes through. 1,520 boxes.
-MINI_BOX_MAPS = tuple(
-    BoxMap(*row)
-    for row in (
-        (8, 14, 26, (2,)),
-        (16, 26, 52, (2, 3)),
-        (32, 52, 78, (2, 3)),
-        (64, 78, 110, (2,)),
-    )
+MINI_BOX_MAPS = (
+    BoxMap(8, 14, 26, (2,)),
+    BoxMap(16, 26, 52, (2, 3)),
+    BoxMap(32, 52, 78, (2, 3)),
+    BoxMap(64, 78, 110, (2,)),
 )
 
 # Levels of the pyramid in each extra layer, by the head's name.
@@ -217,35 +181,26 @@ def _extra_layers(levels):
     )
 
 
-def _mini_extra_layers(levels):
-    return tuple(ExtraLayer(64, 128, PYRAMIDS[count]) for count in levels[:3])
-
-
-def _backbone(row):
-    """Stages 1 to 3 of a network, the third without its stride alone."""
-    third = replace(row.stages[2], stride=1)
-    return replace(row, stages=(*row.stages[:2], third), total_stride=8)
-
-
 def _compose(head, row, source):
-    name, backbone = f"{head}{row.name}", _backbone(row)
-    if row.name in MINIS:
-        extra = _mini_extra_layers(HEADS[head])
-        return Detector(name, backbone, extra, MINI_BOX_MAPS, source, 128)
-    return Detector(
-        name, backbone, _extra_layers(HEADS[head]), BOX_MAPS, source
-    )
+    """A head on stages 1 to 3 of a network, the third without its stride."""
+    stages = *row.stages[:2], replace(row.stages[2], stride=1)
+    backbone = replace(row, stages=stages, total_stride=8)
+    name, levels = f"{head}{row.name}", HEADS[head]
+    if row.name not in MINIS:
+        extra = _extra_layers(levels)
+        return Detector(name, backbone, extra, BOX_MAPS, source)
+    extra = tuple(ExtraLayer(64, 128, PYRAMIDS[n]) for n in levels[:3])
+    return Detector(name, backbone, extra, MINI_BOX_MAPS, source, 128)
 
 
 def _rows():
     families = {"SSD": "ResNet", "PyConvSSD": "PyConvResNet"}
-    for depth in (50, 101):
+    for size in ("50", "101", "Mini"):
         for head, family in families.items():
-            row = ARCHITECTURES[f"{family}{depth}"]
-            yield _compose(head, row, "supplement, Table 1")
-    for head, family in families.items():
-        row = ARCHITECTURES[f"{family}Mini"]
-        yield _compose(head, row, f"ours: {head} for small images")
+            source = "supplement, Table 1"
+            if size == "Mini":
+                source = f"ours: {head} for small images"
+            yield _compose(head, ARCHITECTURES[family + size], source)
 
 
 DETECTORS = {row.name: row for row in _rows()}
@@ -267,9 +222,6 @@ def get_detector(head: str, backbone: Architecture | str) -> Detector:
     row = find("backbone", backbone, Architecture, ARCHITECTURES)
     if ARCHITECTURES.get(row.name) == row and f"{head}{row.name}" in DETECTORS:
         return DETECTORS[f"{head}{row.name}"]
-    check(
-        len(row.stages) > 2,
-        row.name,
-        f"a backbone needs three stages; got {len(row.stages)}",
-    )
+    message = f"a backbone needs three stages; got {len(row.stages)}"
+    check(len(row.stages) > 2, row.name, message)
     return _compose(head, row, f"ours: {head} on {row.source}")

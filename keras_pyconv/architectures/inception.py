@@ -1,14 +1,8 @@
 """Inception-ResNet-v2, and PyConv in its place (supplement, section 5).
 
-A network is a chain of two things: branches that are concatenated, and
-residual blocks of such branches behind a 1x1 convolution back to the width of
-their input.
-
-The fact a reader would get wrong: what PyConvInception is, nobody but its
-authors knows. The paper says that PyConv blocks replace the Inception blocks,
-prints 43.48 M parameters and 11.92 G operations, and no widths. The rows here
-are our reconstructions: the stem, the reductions and the numbers of blocks
-are kept, the widths were searched for.
+The paper says that PyConv blocks replace the Inception blocks, prints 43.48 M
+parameters and 11.92 G operations, and no widths. The rows of PyConvInception
+here are our reconstructions, whose widths were searched for.
 """
 
 import math
@@ -32,8 +26,7 @@ from keras_pyconv.arguments import instance, integer, layer_name, shown, text
 class Conv:
     """Convolution without bias, normalization, ReLU.
 
-    `kernel` is (height, width). `padding` is "same" (half the kernel on both
-    sides) or "valid" (none).
+    `padding` is "same" (half the kernel on both sides) or "valid" (none).
     """
 
     filters: int
@@ -46,11 +39,8 @@ class Conv:
         check_fields(self, row)
         check_choice(row, PADDINGS, padding=self.padding)
         # Frameworks place "same" differently where it would be strided.
-        check(
-            self.stride == 1 or self.padding == "valid",
-            row,
-            "only a 'valid' convolution may stride",
-        )
+        good = self.stride == 1 or self.padding == "valid"
+        check(good, row, "only a 'valid' convolution may stride")
 
     @property
     def levels(self) -> tuple[tuple, ...]:
@@ -83,10 +73,7 @@ class Pyramid:
 
 @dataclass(frozen=True)
 class Pool:
-    """3x3 pooling: the valid maxima at stride 2, or averages at stride 1.
-
-    Averages at the border are over the positions inside the map.
-    """
+    """3x3 pooling: valid maxima at stride 2, or averages inside the map."""
 
     kind: str
 
@@ -95,11 +82,6 @@ class Pool:
 
 
 Branch = tuple[Conv | Pyramid | Pool, ...]
-
-
-def _check_branches(part):
-    words = "`branches` must be one or more; got ()"
-    check(part.branches, part.name, words)
 
 
 @dataclass(frozen=True)
@@ -111,7 +93,7 @@ class Mixed:
 
     def __post_init__(self):
         check_fields(self)
-        _check_branches(self)
+        check(self.branches, self.name, "`branches` is empty; got ()")
 
 
 @dataclass(frozen=True)
@@ -133,12 +115,9 @@ class Residuals:
     def __post_init__(self):
         check_fields(self, shown(self.name).strip("'"))
         layer_name("name", self.name)
-        _check_branches(self)
-        check(
-            0 < self.scale <= 1,
-            self.name,
-            f"`scale` must lie in (0, 1]; got {self.scale}",
-        )
+        check(self.branches, self.name, "`branches` is empty; got ()")
+        message = f"`scale` must lie in (0, 1]; got {self.scale}"
+        check(0 < self.scale <= 1, self.name, message)
 
 
 def branch_name(part: Mixed | Residuals, block: str, number: int) -> str:
@@ -191,12 +170,8 @@ STEM = Mixed(
     "stem",
     (
         (
-            _halving(32),
-            _square(32, padding="valid"),
-            _square(64),
-            Pool("max"),
-            Conv(80),
-            _square(192, padding="valid"),
+            *(_halving(32), _square(32, padding="valid"), _square(64)),
+            *(Pool("max"), Conv(80), _square(192, padding="valid")),
             Pool("max"),
         ),
     ),
@@ -244,11 +219,10 @@ BRANCHES_8 = (
 )
 
 
-def _network(name, source, at_35, at_17, at_8):
+def _network(name, source, at_35, at_17, *at_8):
     """Blocks between the parts that all rows share."""
-    at_35, at_17, at_8 = ([*part] for part in (at_35, at_17, at_8))
-    parts = (STEM, MIXED_5B, *at_35, MIXED_6A, *at_17, MIXED_7A, *at_8)
-    return Inception(name, (*parts, CONV_7B), source)
+    parts = STEM, MIXED_5B, at_35, MIXED_6A, at_17, MIXED_7A, *at_8, CONV_7B
+    return Inception(name, parts, source)
 
 
 # The blocks of a stage, and how many there are.
@@ -257,7 +231,7 @@ BLOCKS = {"block35": 10, "block17": 20, "block8": 10}
 
 def _pyconvinception(name, source, *stages):
     blocks = [
-        [Residuals(block, count, branches, normalized=True)]
+        Residuals(block, count, branches, normalized=True)
         for (block, count), branches in zip(BLOCKS.items(), stages)
     ]
     return _network(name, source, *blocks)
@@ -281,12 +255,10 @@ _ROWS = (
     _network(
         "InceptionResNetV2",
         "supplement, Table 5",
-        (Residuals("block35", 10, BRANCHES_35, 0.17),),
-        (Residuals("block17", 20, BRANCHES_17, 0.1),),
-        (
-            Residuals("block8", 9, BRANCHES_8, 0.2),
-            Residuals("block8last", 1, BRANCHES_8, final_relu=False),
-        ),
+        Residuals("block35", 10, BRANCHES_35, 0.17),
+        Residuals("block17", 20, BRANCHES_17, 0.1),
+        Residuals("block8", 9, BRANCHES_8, 0.2),
+        Residuals("block8last", 1, BRANCHES_8, final_relu=False),
     ),
     _pyconvinception(
         "PyConvInceptionResNetV2",
@@ -315,9 +287,5 @@ INCEPTIONS = {row.name: row for row in _ROWS}
 
 
 def get_inception(inception: Inception | str) -> Inception:
-    """The record itself, or the row of that name.
-
-    Raises:
-        ValueError: if the name is unknown; the message lists the known ones.
-    """
+    """The record itself, or the row of that name; else a ValueError."""
     return find("inception", inception, Inception, INCEPTIONS)

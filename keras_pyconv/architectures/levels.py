@@ -1,24 +1,13 @@
 """Levels of a pyramid, and the paper's pyramids, as data.
 
-A level is `kernel:groups:share`; the kernels of a pyramid stand in ascending
-order, as the authors concatenate them (paper, section 3 and Table 1).
-
-The share is of the filters alone. Every
-level reads the whole input.
+A level has a share of the filters, and reads the whole input. The kernels of a
+pyramid stand in ascending order (paper, section 3 and Table 1).
 """
 
 from dataclasses import dataclass
 from fractions import Fraction
 
-from keras_pyconv.arguments import (
-    annotations,
-    fits,
-    is_flag,
-    is_one_of,
-    shown,
-    told,
-    words,
-)
+from keras_pyconv import arguments
 
 
 def check(holds: bool, row: str, message: str):
@@ -30,40 +19,30 @@ def check(holds: bool, row: str, message: str):
 def check_fields(record, row: str = ""):
     """Refuses a record whose fields are not what their annotations say.
 
-    Integers are positive. A record of a network has a `name` that Python
-    accepts, and its `source`.
-
-    Args:
-        row: what the message calls it; by default its class.
+    A record with a `source` is a network's, whose `name` Python must accept.
     """
     row = row or type(record).__name__
-    kinds = annotations(type(record))
+    kinds = arguments.annotations(type(record))
     for name, kind in kinds.items():
         value = getattr(record, name)
-        message = f"`{name}` must be {words(kind)}; got {shown(value)}"
-        check(fits(value, kind), row, message)
+        words, value_shown = arguments.words(kind), arguments.shown(value)
+        message = f"`{name}` must be {words}; got {value_shown}"
+        check(arguments.fits(value, kind), row, message)
     if {"name", "source"} <= set(kinds):
-        check(
-            record.name.isidentifier(),
-            shown(record.name),
-            "the name must be one that Python accepts",
-        )
-        check(
-            bool(record.source.strip()),
-            record.name,
-            f"`source` is empty; got {record.source!r}",
-        )
+        name, source = record.name, record.source
+        message = "the name must be one that Python accepts"
+        check(name.isidentifier(), arguments.shown(name), message)
+        check(source.strip(), name, f"`source` is empty; got {source!r}")
 
 
 def check_choice(row: str, known, **values):
     """Refuses what is none of the known values."""
     known = list(known)
     for name, value in values.items():
-        check(
-            is_one_of(value, known),
-            row,
-            f"`{name}` must be one of {known}; got {shown(value)}",
+        message = (
+            f"`{name}` must be one of {known}; got {arguments.shown(value)}"
         )
+        check(arguments.is_one_of(value, known), row, message)
 
 
 def check_rate(row: str, dropout: float):
@@ -84,21 +63,15 @@ class Level:
 
     def __post_init__(self):
         given = self.share
-        with told("share", given, "a fraction, such as '1/4'"):
-            if is_flag(self.share):
+        with arguments.told("share", given, "a fraction, such as '1/4'"):
+            if arguments.is_flag(self.share):
                 raise TypeError("it is a bool")
             object.__setattr__(self, "share", Fraction(self.share))
         check_fields(self)
-        check(
-            self.kernel % 2 == 1,
-            "Level",
-            f"`kernel` must be odd; got {self.kernel}",
-        )
-        check(
-            0 < self.share <= 1,
-            "Level",
-            f"`share` must lie in (0, 1]; got {given!r}",
-        )
+        message = f"`kernel` must be odd; got {self.kernel}"
+        check(self.kernel % 2 == 1, "Level", message)
+        message = f"`share` must lie in (0, 1]; got {given!r}"
+        check(0 < self.share <= 1, "Level", message)
 
 
 def split(width: int, levels: tuple[Level, ...]) -> tuple[int, ...]:
@@ -114,18 +87,15 @@ def check_pyramid(
     message = f"the shares must sum to 1; got {total} of levels={levels}"
     check(total == 1, row, message)
     for number, level in enumerate(levels, 1):
-        filters = width * level.share
-        check(
-            filters.denominator == 1,
-            f"{row}, level {number}",
-            f"share {level.share} of {width} is no whole number",
-        )
-        check(
-            channels % level.groups == 0 and filters % level.groups == 0,
-            f"{row}, level {number}",
+        place, filters = f"{row}, level {number}", width * level.share
+        message = f"share {level.share} of {width} is no whole number"
+        check(filters.denominator == 1, place, message)
+        good = channels % level.groups == 0 and filters % level.groups == 0
+        message = (
             f"groups={level.groups} must divide the {channels} input "
-            f"channels and the {filters} filters",
+            f"channels and the {filters} filters"
         )
+        check(good, place, message)
 
 
 # The paper's pyramids by number of levels (Table 1), as kernel:groups.

@@ -18,15 +18,8 @@ def find(
 ) -> Record:
     """The record itself, or the one of that name among `rows`.
 
-    Args:
-        name: what the caller's argument is called.
-        row: a record, or a name.
-        kind: the class of the records, or several.
-        rows: the records by name.
-        hint: what the message of an unknown name ends with.
-
-    Raises:
-        ValueError: if the name is unknown; the message lists the known ones.
+    `name` is what the caller's argument is called; `hint` ends the message of
+    an unknown one.
     """
     if isinstance(row, kind):
         return row

@@ -1,13 +1,8 @@
-"""Every classification network of the paper, as data.
+"""Every residual network of the paper for classification, as data.
 
-A network is a table: stages of residual blocks, and in each stage a pyramid
-of levels (paper, section 3 and Table 1). The records check themselves when
-they are made, so a wrong digit fails at import and names its row. Nothing here
-needs TensorFlow or Keras.
-
-The fact a reader would get wrong: PyConvResNet has no max pooling in its stem.
-The pooling stands on the projection shortcut of every stage instead, and all
-four stages halve the resolution with their first PyConv.
+The records check themselves when they are made, so that a wrong digit fails at
+import and names its row. PyConvResNet has no max pooling in its stem but on
+the projection shortcut of every stage (paper, Table 1).
 """
 
 from collections.abc import Callable
@@ -84,11 +79,7 @@ class Stage:
 
 
 class StageLayout(NamedTuple):
-    """A stage as it stands in its network, for the functions of its blocks.
-
-    Kernels, strides and the window of the shortcut's max pooling are one
-    number for all axes, or one an axis.
-    """
+    """A stage in its network; sizes are one for all axes, or one an axis."""
 
     block: str | Callable
     blocks: int
@@ -108,10 +99,9 @@ class StageLayout(NamedTuple):
 class Architecture:
     """A residual network: a stem, four stages, and a linear classifier.
 
-    `source` is where the row was read: a table of the paper, or the authors'
-    code. `block` is one of `BLOCKS`, or a function such as those of
-    `networks.residual`. `stem_pool` is the 3x3 max pooling after the stem
-    convolution; `non_local` is an embedded non-local block after every stage.
+    `source` is where the row was read. `block` is one of `BLOCKS`, or a
+    function as in `networks.residual`. `stem_pool` is the 3x3 max pooling after
+    the stem; `non_local` an embedded non-local block after every stage.
     """
 
     name: str
@@ -131,26 +121,19 @@ class Architecture:
 
     def __post_init__(self):
         check_fields(self, shown(self.name).strip("'"))
-        check(
-            callable(self.block) or self.block in BLOCKS,
-            self.name,
-            f"`block` must be one of {list(BLOCKS)}, or a function; "
-            f"got {self.block!r}",
-        )
-        check(
-            self.block not in BASIC_BLOCKS or self.expansion == 1,
-            self.name,
-            f"basic blocks do not expand; got expansion={self.expansion}",
-        )
-        check(bool(self.stages), self.name, "`stages` is empty; got ()")
+        if not callable(self.block):
+            check_choice(self.name, BLOCKS, block=self.block)
+        good = self.block not in BASIC_BLOCKS or self.expansion == 1
+        message = f"basic blocks do not expand; got expansion={self.expansion}"
+        check(good, self.name, message)
+        check(self.stages, self.name, "`stages` is empty; got ()")
         stem = 4 if self.stem_pool else 2
         stride = stem * prod(stage.stride for stage in self.stages)
-        check(
-            stride == self.total_stride,
-            self.name,
+        message = (
             f"the strides multiply to {stride}, not to the claimed "
-            f"total_stride={self.total_stride}",
+            f"total_stride={self.total_stride}"
         )
+        check(stride == self.total_stride, self.name, message)
         for stage, channels in zip(self.stages, self._spatial_inputs()):
             self._check_groups(stage, channels)
 
@@ -161,13 +144,14 @@ class Architecture:
         return [self.stem_width] + [stage.width for stage in self.stages[:-1]]
 
     def _check_groups(self, stage, channels):
+        row = f"{self.name}, stage of width {stage.width}"
         for number, level in enumerate(stage.levels, 1):
-            check(
-                channels % level.groups == 0,
-                f"{self.name}, stage of width {stage.width}, level {number}",
+            message = (
                 f"groups={level.groups} does not divide the {channels} "
-                "channels that enter its first block",
+                "channels that enter its first block"
             )
+            good = channels % level.groups == 0
+            check(good, f"{row}, level {number}", message)
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -180,8 +164,7 @@ class Architecture:
         """Stride and dilation of each stage for a given `output_stride`.
 
         By the authors' rule for segmentation, the last stages trade their
-        stride for dilation, and a stage dilates from its first block on.
-        None is the record's own `total_stride`.
+        stride for dilation. None is the record's own `total_stride`.
         """
         if output_stride is None:
             output_stride = self.total_stride
@@ -233,35 +216,43 @@ DEPTHS = {
 WIDTHS = (64, 128, 256, 512)
 
 
-def _stages(depth, pyramids, levels, widths, strides, shortcuts):
-    rows = zip(widths, DEPTHS[depth], levels, strides, shortcuts)
-    return tuple(
-        Stage(width, blocks, pyramids[count], stride, shortcut)
-        for width, blocks, count, stride, shortcut in rows
-    )
-
-
-def _resnet(
+def _network(
     name,
     source,
     depth=50,
-    levels=(1, 1, 1, 1),
+    levels=(4, 3, 2, 1),
     pyramids=PYRAMIDS,
     widths=WIDTHS,
+    strides=(2, 2, 2, 2),
+    shortcuts=("pool",) * 4,
     **changes,
 ):
+    """By default PyConvResNet (Table 1)."""
+    rows = zip(widths, DEPTHS[depth], levels, strides, shortcuts)
+    stages = tuple(
+        Stage(width, blocks, pyramids[count], stride, shortcut)
+        for width, blocks, count, stride, shortcut in rows
+    )
+    return Architecture(name, stages, source, **changes)
+
+
+_RESNET = {
+    "strides": (1, 2, 2, 2),
+    "shortcuts": ("conv",) * 4,
+    "stem_pool": True,
+}
+
+
+def _resnet(name, source, depth=50, levels=(1, 1, 1, 1), **changes):
     """ResNet (stride on the 3x3), its 3x3 replaced by pyramids (Table 2)."""
-    strides, shortcuts = (1, 2, 2, 2), ("conv",) * 4
-    stages = _stages(depth, pyramids, levels, widths, strides, shortcuts)
-    return Architecture(name, stages, source, stem_pool=True, **changes)
+    return _network(name, source, depth, levels, **_RESNET, **changes)
 
 
 def _resnext(name, source, depth=50, width=4):
     """ResNeXt: the 3x3 in 32 groups of `width` channels in stage 1."""
     widths = tuple(width * base // 2 for base in WIDTHS)
-    pyramids, expansion = {1: (Level(3, 32),)}, 8 // width
-    options = {"pyramids": pyramids, "widths": widths, "expansion": expansion}
-    return _resnet(name, source, depth, **options)
+    options = {"widths": widths, "expansion": 8 // width}
+    return _resnet(name, source, depth, pyramids=HG_PYRAMIDS, **options)
 
 
 def _compared(depth):
@@ -273,36 +264,22 @@ def _compared(depth):
     yield _resnext(f"ResNeXt{depth}", row, depth)
 
 
-def _pyconvresnet(name, source, depth=50, shortcuts=("pool",) * 4, **changes):
-    strides, levels = (2, 2, 2, 2), (4, 3, 2, 1)
-    stages = _stages(depth, PYRAMIDS, levels, WIDTHS, strides, shortcuts)
-    return Architecture(name, stages, source, **changes)
-
-
 def _pyconvhgresnet(name, source, depth=50):
+    options = {"pyramids": HG_PYRAMIDS, "expansion": 2}
     widths = tuple(2 * width for width in WIDTHS)
-    strides, shortcuts = (2, 2, 2, 2), ("pool",) * 4
-    levels = (4, 3, 2, 1)
-    stages = _stages(depth, HG_PYRAMIDS, levels, widths, strides, shortcuts)
-    return Architecture(name, stages, source, expansion=2)
+    return _network(name, source, depth, widths=widths, **options)
 
 
 def _mini(name, big, pyramids):
     """`big` with one block a stage and half the width, for small images."""
-    stages = tuple(
-        replace(
-            stage,
-            width=stage.width // 2,
-            blocks=1,
-            levels=pyramids[len(stage.levels)],
-        )
+    half = [
+        {"width": stage.width // 2, "levels": pyramids[len(stage.levels)]}
         for stage in big.stages
-    )
+    ]
+    stages = [replace(s, blocks=1, **h) for s, h in zip(big.stages, half)]
     source = f"ours: {big.name} at half width, one block a stage"
-    stem = big.stem_width // 2
-    return replace(
-        big, name=name, stages=stages, source=source, stem_width=stem
-    )
+    options = {"source": source, "stem_width": big.stem_width // 2}
+    return replace(big, name=name, stages=tuple(stages), **options)
 
 
 _BASIC = {"block": "basic2", "expansion": 1}
@@ -315,28 +292,28 @@ _ROWS = (
     _resnet("ResNet50", "Table 1"),
     _resnet("ResNet101", "Table 3", 101),
     _resnet("ResNet152", "Table 3", 152),
-    _pyconvresnet("PyConvResNet18", f"{_CODE}, BasicBlock2", 18, **_BASIC),
-    _pyconvresnet("PyConvResNet34", f"{_CODE}, BasicBlock2", 34, **_BASIC),
-    _pyconvresnet("PyConvResNet50", "Table 1"),
-    _pyconvresnet("PyConvResNet101", "Table 3", 101),
-    _pyconvresnet("PyConvResNet152", "Table 3", 152),
+    _network("PyConvResNet18", f"{_CODE}, BasicBlock2", 18, **_BASIC),
+    _network("PyConvResNet34", f"{_CODE}, BasicBlock2", 34, **_BASIC),
+    _network("PyConvResNet50", "Table 1"),
+    _network("PyConvResNet101", "Table 3", 101),
+    _network("PyConvResNet152", "Table 3", 152),
     _pyconvhgresnet("PyConvHGResNet50", "Table 1"),
     _pyconvhgresnet("PyConvHGResNet101", "Table 3", 101),
     _pyconvhgresnet("PyConvHGResNet152", "Table 3", 152),
-    _pyconvresnet(
+    _network(
         "PyConvResNet18BasicBlock1", f"{_CODE}, BasicBlock1", 18, **_BASIC1
     ),
-    _pyconvresnet(
+    _network(
         "PyConvResNet34BasicBlock1", f"{_CODE}, BasicBlock1", 34, **_BASIC1
     ),
     _resnet("Ablation1111", "Table 2, (1, 1, 1, 1)"),
     _resnet("Ablation2221", "Table 2, (2, 2, 2, 1)", levels=(2, 2, 2, 1)),
     _resnet("Ablation3321", "Table 2, (3, 3, 2, 1)", levels=(3, 3, 2, 1)),
     _resnet("Ablation4321", "Table 2, (4, 3, 2, 1)", levels=(4, 3, 2, 1)),
-    _pyconvresnet(
+    _network(
         "Ablation4321Max", "Table 2, (4, 3, 2, 1) max", shortcuts=_HALF_POOLED
     ),
-    _pyconvresnet("Ablation4321Final", "Table 2, (4, 3, 2, 1) final"),
+    _network("Ablation4321Final", "Table 2, (4, 3, 2, 1) final"),
     _resnet(
         "AblationTop4321",
         "Table 2, top(4, 3, 2, 1)",
@@ -375,11 +352,7 @@ COMPARISONS = _by_name(_COMPARED)
 
 
 def get_architecture(architecture: Architecture | str) -> Architecture:
-    """The record itself, or the row of that name.
-
-    Raises:
-        ValueError: if the name is unknown; the message lists the known ones.
-    """
+    """The record itself, or the row of that name; else a ValueError."""
     others = (
         "Inception, segmentation, detection and video networks have builders "
         "and counts of their own."

@@ -1,12 +1,8 @@
 """Segmentation networks of the paper (section 5), as data.
 
 A network is a backbone that dilates, a head on its last stage, and an
-auxiliary head on the stage before, which works in training alone (Table 4 and
-the supplement's Table 6).
-
-The paper's parameters and GFLOPs include
-the auxiliary head; and the local branch's PyConv is not dilated, whatever
-the backbone's output stride.
+auxiliary head on the stage before, which works in training alone; the paper's
+parameters and GFLOPs include it (Table 4; supplement, Table 6).
 """
 
 from dataclasses import dataclass, replace
@@ -120,11 +116,7 @@ PREFIXES = {
 
 
 def get_head(head: Head | str, output_stride: int) -> Head:
-    """The record itself, or the head of that name at an output stride.
-
-    Raises:
-        ValueError: if the name is unknown; the message lists the known ones.
-    """
+    """The record itself, or the head of that name at an output stride."""
     one_of("output_stride", output_stride, OUTPUT_STRIDES)
     if isinstance(head, Head):
         return head
@@ -151,9 +143,6 @@ def make_segmenter(
 
     With `head_width` the heads are narrower, for small backbones: the main
     one has that width, its merging convolution and the auxiliary head half.
-
-    Raises:
-        ValueError: if a name is unknown or a number cannot be.
     """
     backbone = find("backbone", backbone, Architecture, ARCHITECTURES)
     check_choice(backbone.name, OUTPUT_STRIDES, output_stride=output_stride)
@@ -195,9 +184,5 @@ SEGMENTERS = {row.name: row for row in _rows()}
 
 
 def get_segmenter(segmenter: Segmenter | str) -> Segmenter:
-    """The record itself, or the row of that name.
-
-    Raises:
-        ValueError: if the name is unknown; the message lists the known ones.
-    """
+    """The record itself, or the row of that name; else a ValueError."""
     return find("segmenter", segmenter, Segmenter, SEGMENTERS)

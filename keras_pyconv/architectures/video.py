@@ -1,12 +1,8 @@
 """Video networks of the paper (supplement, section 2), as data.
 
-A residual network whose spatial convolutions span frames as well: 3x3x3,
-3x5x5, 5x7x7 and 7x9x9. All else of the pyramids is the image network's, and
-so are the widths and the blocks.
-
-Time is halved in stages 3 and 4 alone,
-and only there does the max pooling of the shortcut span three frames. Neither
-the table nor the text says so; no other reading gives the printed GFLOPs.
+Time is halved in stages 3 and 4 alone, and only there the max pooling of the
+shortcut spans three frames. The paper does not say so; no other reading gives
+the printed GFLOPs.
 """
 
 from dataclasses import dataclass
@@ -54,25 +50,15 @@ class VideoArchitecture:
         check_fields(self, shown(self.name))
         sides = {side for stage in self.base.stages for side in stage.kernels}
         missing = sorted(sides - set(dict(self.frames_by_side)))
-        check(
-            not missing,
-            self.name,
-            f"`frames_by_side` has no entry for kernels of side {missing}",
+        message = f"`frames_by_side` has no entry for kernels of side {missing}"
+        check(not missing, self.name, message)
+        message = f"blocks must be bottlenecks; got {self.base.block!r}"
+        check(self.base.block not in BASIC_BLOCKS, self.name, message)
+        stages, strides = len(self.base.stages), self.frames_strides
+        message = (
+            f"{stages} stages need as many `frames_strides`; got {strides}"
         )
-        check(
-            self.base.block not in BASIC_BLOCKS,
-            self.name,
-            f"blocks must be bottlenecks; got {self.base.block!r}",
-        )
-        check(
-            len(self.frames_strides) == len(self.base.stages),
-            self.name,
-            f"{len(self.base.stages)} stages need as many entries of "
-            f"`frames_strides`; got {self.frames_strides}",
-        )
-        self._check_numbers()
-
-    def _check_numbers(self):
+        check(len(strides) == stages, self.name, message)
         check_rate(self.name, self.dropout)
 
     def kernels(self, number: int) -> tuple[tuple[int, int, int], ...]:
@@ -135,11 +121,7 @@ VIDEO_ARCHITECTURES = {row.name: row for row in _ROWS}
 def get_video_architecture(
     architecture: VideoArchitecture | str,
 ) -> VideoArchitecture:
-    """The record itself, or the row of that name.
-
-    Raises:
-        ValueError: if the name is unknown; the message lists the known ones.
-    """
+    """The record itself, or the row of that name; else a ValueError."""
     return find(
         "architecture", architecture, VideoArchitecture, VIDEO_ARCHITECTURES
     )

@@ -1,11 +1,8 @@
 """The authors' names of layers and variables, from ours.
 
-`conv2_block1_2_pyconv/kernel_3` is `layer1.0.conv2.conv2_3.weight`. Layers in a
-block that the authors do not have keep their own name there.
-
-The authors' `conv2_3` counts levels from
-1, whatever convolution of the block it is; and a projection is
-`downsample.0` behind nothing, but `downsample.1` behind a max pooling.
+`conv2_block1_2_pyconv/kernel_3` is `layer1.0.conv2.conv2_3.weight`: `conv2_3`
+counts levels from 1, whatever convolution of the block it is. Layers in a block
+that the authors do not have keep their own name there.
 """
 
 import re
@@ -76,10 +73,7 @@ def has_no_names(layers: Iterable[str]) -> bool:
 
 
 def _head(layers):
-    """The authors' modules of a segmentation network's heads.
-
-    The pyramid pooling's modules are numbered, whatever their bins.
-    """
+    """The authors' modules of the heads; poolings by number, not by bins."""
     if "local_1_conv" in layers:
         return _PARSING
     if has_no_names(layers):
@@ -110,11 +104,7 @@ def _in_block(name, layers):
 
 
 def module_names(layers: Iterable[str]) -> dict[str, str]:
-    """The authors' module for each layer of a network that has one.
-
-    Args:
-        layers: names of all layers of the network.
-    """
+    """The authors' module for each layer of a network that has one."""
     layers = set(layers)
     known = _CLASSIFIER
     if is_segmenter(layers):
@@ -129,13 +119,7 @@ def module_names(layers: Iterable[str]) -> dict[str, str]:
 
 
 def parameter_name(module: str, layer: str, variable: str) -> str:
-    """The authors' name of a variable of a layer, by its module.
-
-    Example:
-
-    >>> parameter_name("bn1", "conv1_bn", "gamma")
-    'bn1.weight'
-    """
+    """The authors' name of a variable of a layer, by its module."""
     level = re.fullmatch(r"kernel_(\d+)", variable)
     if level and layer.endswith("_pyconv"):
         return f"{module}.conv2_{level[1]}.weight"
@@ -143,10 +127,8 @@ def parameter_name(module: str, layer: str, variable: str) -> str:
 
 
 def fits(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
-    """Whether an array is one of PyTorch's shapes of a variable.
-
-    A matrix may be the kernel of a 1x1 convolution, as timm has its gates.
-    """
+    """Whether an array is one of PyTorch's shapes of a variable."""
+    # A matrix may be the kernel of a 1x1 convolution, as timm has its gates.
     matrix = len(expected) == 2 and (*expected, 1, 1)
     return tuple(shape) in (tuple(expected), matrix)
 

@@ -1,11 +1,4 @@
-"""SSD and PyConvSSD (supplement, section 1, Figure 1).
-
-Three stages of a backbone, extra layers that shrink the map further, and at
-every map two 3x3 convolutions that predict boxes and classes.
-
-Those convolutions have biases, which count
-as a tenth place of their kernels by the paper's convention.
-"""
+"""SSD and PyConvSSD (supplement, section 1, Figure 1)."""
 
 from keras_pyconv.architectures.levels import split
 from keras_pyconv.networks.net import unit
@@ -44,13 +37,10 @@ def detector(net, images, row, classes):
     net.part(maps[-1], "extra layers")
     offsets, logits = [], []
     for number, (x, box_map) in enumerate(zip(maps, row.box_maps), 1):
-        boxes, name = box_map.boxes, f"map{number}"
-        offsets.append(
-            _prediction(net, x, boxes * COORDINATES, name=f"{name}_boxes")
-        )
-        logits.append(
-            _prediction(net, x, boxes * classes, name=f"{name}_classes")
-        )
+        filters, name = box_map.boxes * COORDINATES, f"map{number}_boxes"
+        offsets.append(_prediction(net, x, filters, name=name))
+        filters, name = box_map.boxes * classes, f"map{number}_classes"
+        logits.append(_prediction(net, x, filters, name=name))
     net.part(logits[-1], "predictions")
     return {
         "offsets": net.join_boxes(offsets, COORDINATES, row, name="offsets"),

@@ -1,12 +1,8 @@
 """Inception-ResNet-v2, and PyConv in its place (supplement, section 5).
 
-Layers are called `<part>_branch<number>_<position>_<kind>`, and in residual
-blocks `<part>_<block>_...`.
-
-The printed 16.75 G of Inception-ResNet-v2
-are inflated. Its residual 1x1 convolutions have biases, which count as much
-as their weights by the paper's convention; by plain multiply-adds it has
-13.16 G, and PyConvInception, without biases, is only a tenth below it.
+The printed 16.75 G of Inception-ResNet-v2 are inflated: its residual 1x1
+convolutions have biases, which count as much as their weights by the paper's
+convention. By plain multiply-adds it has 13.16 G.
 """
 
 from keras_pyconv.architectures import Mixed, Pool, branch_name

@@ -1,13 +1,10 @@
 """What a description of a network asks of its reader.
 
 A description is a function whose first argument, `net`, has the methods below,
-one a kind of layer. It says what there is, in which order, and under which
-name; what a layer becomes is the reader's: a Keras layer (`models`), a cost
-(`complexity`), a module of PyTorch (`parity`). What stands for a feature map,
-`x` here, is the reader's too.
-
-Sizes such as kernels and strides are one number for all axes, or one an axis.
-Padding "same" is half the kernel on both sides, "valid" is none.
+one a kind of layer. What a layer becomes is the reader's: a Keras layer
+(`models`), a cost (`complexity`), a module of PyTorch (`parity`); and so is
+what stands for a feature map, `x` here. Sizes such as kernels are one number
+for all axes, or one an axis. Padding "same" is half the kernel on both sides.
 """
 
 from abc import ABC, abstractmethod
@@ -40,30 +37,20 @@ class Net(ABC):
     ):
         """Convolution of one or more levels over the whole of `x`.
 
-        Args:
-            filters: of each level; one number for the only one.
-            kernels: of each level, smallest first.
-            groups: of each level, or of all.
-            start: how weights begin: "kaiming" (normal, by the fan out),
-                "uniform" (by the fan in, as PyTorch's) or "xavier".
-            precise: whether the outputs keep the precision of the variables
-                where the network computes in 16 bits.
+        Filters and kernels are of each level. Weights `start` "kaiming" (by
+        the fan out), "uniform" (by the fan in, as PyTorch's) or "xavier".
+        `precise` outputs stay in the precision of the variables.
         """
 
     @abstractmethod
     def norm(self, x, *, name, epsilon=1e-5, start=1.0):
-        """Batch normalization; momentum 0.9 in Keras's sense.
-
-        Args:
-            start: the scale to begin with.
-        """
+        """Batch normalization, momentum 0.9; `start` is of the scale."""
 
     @abstractmethod
     def relu(self, x, *, name, shared=False):
-        """ReLU.
+        """ReLU; `shared` says that a later call of its object counts.
 
-        The paper's count is of the last call of each ReLU object, and a block
-        of the authors has one object: `shared` says that a later call counts.
+        The paper counts the last call, and a block of the authors has one.
         """
 
     @abstractmethod
@@ -112,10 +99,7 @@ class Net(ABC):
 
     @abstractmethod
     def attend(self, queries, keys, values, *, name):
-        """At each position of `queries`, a mean of all of `values`.
-
-        Weighted by the softmax of the products of its query with the keys.
-        """
+        """At each position of `queries`, a mean of `values`, by the keys."""
 
     @abstractmethod
     def join_boxes(self, maps, width, detector, *, name):
@@ -133,21 +117,12 @@ class Net(ABC):
         return list(zip(map(self.axes, kernels), filters, groups, strict=True))
 
     def part(self, x, name):
-        """Says that what was made since the last part is called `name`.
-
-        Returns:
-            The part's output, `x`.
-        """
+        """Names what was made since the last part; gives its output, `x`."""
         return x
 
 
 def conv(net, x, *sizes, name, **options):
-    """Convolution, named by the number of its levels.
-
-    Args:
-        sizes: filters, kernels, groups, strides and dilation, as `Net.conv`.
-        options: the others of `Net.conv`.
-    """
+    """Convolution, named by the number of its levels; `sizes` as `Net.conv`."""
     kind = "pyconv" if sizes[1:] and len(sizes[1]) > 1 else "conv"
     return net.conv(x, *sizes, name=f"{name}_{kind}", **options)
 

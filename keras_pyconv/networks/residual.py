@@ -1,11 +1,7 @@
 """Residual networks over images and over clips (Tables 1 to 3; supplement).
 
-The paper's Figure 4 and the two basic blocks of the authors' code. Layers are
-called `<block>_<position>_<kind>`, position 0 being the shortcut; names are
-public, since users address layers by them, and saved files know them.
-
-The fact a reader would get wrong: every window larger than 1x1 is padded by
-half its size on both sides, as the authors do, at stride 2 too.
+Layers are called `<block>_<position>_<kind>`, position 0 being the shortcut;
+users address layers by these names, and saved files know them.
 """
 
 from functools import partial
@@ -43,10 +39,7 @@ def basic2(net, x, stage, strides, *, name):
 
 
 def squeezed(net, x, stage, strides, *, name, use_bias=False):
-    """A bottleneck with a gate for each channel (squeeze and excitation).
-
-    Both layers of the gate are without biases, as the paper counts them.
-    """
+    """A bottleneck with a gate for each channel (squeeze and excitation)."""
     x = bottleneck(net, x, stage, strides, name=name)
     y = net.global_pool(x, name=f"{name}_gate_pool")
     width = stage.channels // REDUCTION
@@ -67,11 +60,7 @@ BODIES = {
 
 
 def shortcut(net, x, stage, *, name, project=conv_norm):
-    """What a stage's first block adds to its body.
-
-    A pooled shortcut whose channels do not change is the pooling alone, as
-    in stage 1 of PyConvResNet-18.
-    """
+    """What a stage's first block adds to its body; a pooling may be all."""
     strides = stage.strides
     if stage.shortcut == "pool":
         x = net.max_pool(x, stage.window, strides, name=f"{name}_pool")
@@ -99,8 +88,8 @@ def _activate(net, x, *, name, shared=True):
 def preactivated_block(net, x, stage, *, name, first):
     """A bottleneck, normalized and activated before each convolution.
 
-    The sum stays as it is; a projecting shortcut begins behind the first
-    activation (He et al. 2016, "Identity Mappings in Deep Residual Networks").
+    A projecting shortcut begins behind the first activation (He et al. 2016,
+    "Identity Mappings in Deep Residual Networks").
     """
     pyramid = _pyramid(stage, stage.strides if first else 1)
     y = _activate(net, x, name=f"{name}_preact")
@@ -118,9 +107,8 @@ def preactivated_block(net, x, stage, *, name, first):
 def non_local(net, x, *, name):
     """Each position sees all others (embedded Gaussian, half the channels).
 
-    Keys (phi) and values (g) are of the map behind a 2x2 max pooling. The
-    block starts as its shortcut, since its normalization starts at zero (Wang
-    et al. 2018, "Non-local Neural Networks").
+    The block starts as its shortcut, since its normalization starts at zero
+    (Wang et al. 2018, "Non-local Neural Networks").
     """
     width, seen = net.channels(x) // 2, []
     window = 2 if net.rank == 2 else (1, 2, 2)  # clips keep their frames
@@ -152,14 +140,8 @@ def residual_stage(net, x, stage, number):
 def stem(net, x, row):
     """A strided convolution, and max pooling where the record has it."""
     kernels = (row.stem_kernel,)
-    x = unit(
-        net,
-        x,
-        row.stem_width,
-        kernels,
-        strides=row.stem_strides,
-        name="conv1",
-    )
+    options = {"strides": row.stem_strides, "name": "conv1"}
+    x = unit(net, x, row.stem_width, kernels, **options)
     if row.stem_pool:
         window, strides = row.stem_window, row.stem_strides
         x = net.max_pool(x, window, strides, name="pool1_pool")
@@ -167,12 +149,7 @@ def stem(net, x, row):
 
 
 def trunk(net, x, row, **layout):
-    """Stem and stages; the feature map of each, shallowest first.
-
-    Args:
-        row: `Architecture` or `VideoArchitecture`.
-        layout: arguments of the record's `layout`.
-    """
+    """The feature maps of the stem and of each stage of a record."""
     maps = [stem(net, x, row)]
     for number, stage in enumerate(row.layout(**layout), 1):
         maps.append(residual_stage(net, maps[-1], stage, number))

@@ -1,12 +1,6 @@
 """Segmentation networks and their heads (section 5; supplement, Table 6).
 
-A dilated backbone, a head on its last stage, a classifier on the small map,
-and only then the enlargement to the image's size; an auxiliary head on the
-stage before works in training alone.
-
-All resizing keeps the corner pixels in
-place; the global branch pools to 9 x 9 bins whatever the image's shape; and the
-layers of the heads start as PyTorch starts them, not as the backbone's do.
+The layers of the heads start as PyTorch starts them, not as the backbone's do.
 """
 
 from keras_pyconv.architectures import AtrousHead, ParsingHead, PoolingHead
@@ -75,14 +69,8 @@ HEADS = {
 def _classify(net, x, classes, dropout, *, name, part):
     """Dropout of channels, and a 1x1 with bias."""
     x = net.dropout(x, dropout, name=f"{name}_dropout", of_channels=True)
-    x = net.conv(
-        x,
-        classes,
-        name=f"{name}_conv",
-        use_bias=True,
-        start="uniform",
-        precise=True,
-    )
+    options = {"use_bias": True, "start": "uniform", "precise": True}
+    x = net.conv(x, classes, name=f"{name}_conv", **options)
     return net.part(x, part)
 
 
