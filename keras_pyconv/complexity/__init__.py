@@ -1,8 +1,7 @@
 """Parameters and operations of networks, in closed form.
 
-Nothing here needs TensorFlow or Keras, or makes a network: costs are integer
-arithmetic on the records of `keras_pyconv.architectures`. Two counts of
-operations stand side by side everywhere; `cost.py` says what each includes.
+Costs are integer arithmetic on the records of `keras_pyconv.architectures`;
+no network is made. `cost.py` says what the two counts of operations include.
 """
 
 from keras_pyconv.architectures.published import COSTS as PRINTED
@@ -26,25 +25,6 @@ from keras_pyconv.complexity.network import (
     networks_table,
 )
 from keras_pyconv.renamed import former
-
-__all__ = [
-    "COUNTING_RULE",
-    "CROSSING_RULE",
-    "Complexity",
-    "Cost",
-    "Counter",
-    "Crossing",
-    "LayerCost",
-    "LevelCost",
-    "PRINTED",
-    "PartCost",
-    "complexity",
-    "conv_cost",
-    "crossing",
-    "crossing_table",
-    "networks_table",
-    "pyconv_cost",
-]
 
 
 def _segmentation(row, input_shape=None, classes=None, auxiliary=True):

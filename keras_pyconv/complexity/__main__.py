@@ -69,12 +69,10 @@ def _report(options):
         ]
         return "\n\n".join([*tables, CROSSING_RULE])
     if not options.levels:
-        tables = [networks_table(names, size, options.format)]
-    else:
-        tables = [
-            complexity(name, size).table(style=options.format, levels=True)
-            for name in names
-        ]
+        table = networks_table(names, size, options.format)
+        return f"{table}\n\n{COUNTING_RULE}"
+    counted = (complexity(name, size) for name in names)
+    tables = [c.table(style=options.format, levels=True) for c in counted]
     return "\n\n".join([*tables, COUNTING_RULE])
 
 

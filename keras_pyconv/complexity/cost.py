@@ -1,12 +1,9 @@
 """The cost of single layers as arithmetic, two ways of counting at once.
 
-`multiply_adds` is the plain count: the products of convolutions and dense
-layers, each taken together with its addition as one. `paper_ops` is the count
-behind the GFLOPs that the paper prints: the tool thop (pytorch-OpCounter) as
-it stood between April and July 2019.
-
-The fact a reader would get wrong: the two differ by more than rounding. thop
-also counts normalization, activation and pooling, and multiplies the bias of a
+`multiply_adds` are the products of convolutions and dense layers, each with
+its addition as one. `paper_ops` is the count behind the GFLOPs that the paper
+prints: the tool thop (pytorch-OpCounter) as of April to July 2019. It also
+counts normalization, activation and pooling, and multiplies the bias of a
 convolution by the input channels, so that a biased 1x1 counts double.
 """
 
@@ -47,11 +44,7 @@ class Cost:
 
 
 def output_size(size: int, kernel: int, stride: int, padding: str) -> int:
-    """Positions along one axis after a convolution or a pooling.
-
-    "same" pads `kernel // 2` zeros on both sides, for odd kernels; "valid"
-    pads nothing.
-    """
+    """Positions along one axis after a convolution or a pooling."""
     if padding not in ("same", "valid"):
         raise ValueError(f"`padding` is 'same' or 'valid'; got {padding!r}")
     reach = kernel - 1 if padding == "valid" else 0
@@ -117,10 +110,10 @@ def pyconv_cost(
     output position. `sum(levels, Cost())` is the whole pyramid.
 
     Args:
-        channels: feature maps that enter every level (FM_i).
-        filters: feature maps that each level gives (FM_o1, ..., FM_on).
+        channels: that enter every level (FM_i).
+        filters: of each level (FM_o1, ..., FM_on).
         kernels: side of each level's kernel (K_1, ..., K_n).
-        groups: channel groups of each level (G_1, ..., G_n).
+        groups: of each level (G_1, ..., G_n).
         positions: spatial positions of the output (W x H).
         rank: number of spatial axes.
 
@@ -156,19 +149,12 @@ def batch_norm_cost(channels: int, positions: int) -> Cost:
 
 
 def relu_cost(elements: int) -> Cost:
-    """ReLU. thop: one an element, of each ReLU object's last call alone.
-
-    A residual block of the authors uses one object for all its activations,
-    so only the one after the addition counts: leave the others out.
-    """
+    """ReLU. thop: one an element, of each ReLU object's last call alone."""
     return Cost(paper_ops=elements)
 
 
 def max_pool_cost(elements: int, window: int | tuple[int, ...]) -> Cost:
-    """Max pooling. thop: output elements x the window as it was written.
-
-    A window written as the number 3 counts 3, written as (3, 3) it counts 9.
-    """
+    """Max pooling. thop: output elements x the window as it was written."""
     return Cost(paper_ops=elements * _as_written(window))
 
 
@@ -180,13 +166,11 @@ def average_pool_cost(elements: int, window: int | tuple[int, ...]) -> Cost:
 def adaptive_pool_cost(
     channels: int, sizes: tuple[int, ...], outputs: tuple[int, ...]
 ) -> Cost:
-    """Average pooling from `sizes` to `outputs` positions along each axis.
-
-    thop: output elements x (product of sizes // outputs, plus one).
-    """
+    """Average pooling along each axis. thop: windows of sizes // outputs."""
     window = tuple(size // output for size, output in zip(sizes, outputs))
     return average_pool_cost(channels * prod(outputs), window)
 
 
 def _as_written(window):
+    # The number 3 counts 3, and (3, 3) counts 9.
     return window if isinstance(window, int) else prod(window)

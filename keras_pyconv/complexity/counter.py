@@ -1,8 +1,4 @@
-"""The reader of `networks` that counts: layers, each with shape and cost.
-
-A `Counter` is the `net` of a description. A feature map is the layer that made
-it, as a `LayerCost`.
-"""
+"""The reader of `networks` that counts: layers, each with shape and cost."""
 
 from dataclasses import dataclass
 from math import prod
@@ -97,8 +93,8 @@ class PartCost(Counted):
 class Counter(Net):
     """Notes the layers of a description with what they cost.
 
-    Noted are layers that compute, and the last of each part. What only moves
-    numbers, such as a concatenation, costs nothing by either count.
+    A feature map is the layer that made it. Noted are layers that compute, and
+    the last of each part.
 
     Args:
         shape: shape of the input without the batch, channels last.

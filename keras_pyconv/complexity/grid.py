@@ -13,11 +13,7 @@ def grid(
 ) -> str:
     """A table in which numbers stand below each other.
 
-    Args:
-        header: column titles.
-        rows: one list of strings a row, as long as the header.
-        style: `"text"` (aligned by spaces) or `"markdown"`.
-        words: titles of the columns of words, which align to the left.
+    `words` are titles of the columns that align to the left.
     """
     one_of("style", style, STYLES)
     columns = zip(header, *rows)

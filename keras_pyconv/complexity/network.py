@@ -1,16 +1,10 @@
-"""The cost of networks, in closed form from their records.
-
-Every layer is counted under the name it has in the Keras model, and every
-level of every pyramid on its own (paper, section 4, Table 1). Max pooling on
-the shortcuts costs no multiply-adds, yet the paper's GFLOPs contain it, three
-operations an output.
-"""
+"""The cost of networks, by layer and by level (paper, section 4, Table 1)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from keras_pyconv import networks
+from keras_pyconv import arguments, networks
 from keras_pyconv.architectures import (
     ARCHITECTURES,
     RECORDS,
@@ -22,14 +16,6 @@ from keras_pyconv.architectures import (
 )
 from keras_pyconv.architectures.lookup import find
 from keras_pyconv.architectures.published import COSTS
-from keras_pyconv.arguments import (
-    flag,
-    integer,
-    integers,
-    is_integer,
-    iterable,
-    one_of,
-)
 from keras_pyconv.complexity.cost import Cost
 from keras_pyconv.complexity.counter import (
     Counted,
@@ -47,12 +33,12 @@ COUNTING_RULE = (
     "them in mid-2019, normalization, activation and pooling included. "
     "Printed: by the source, in the paper's convention."
 )
-FIGURES = (
-    "Parameters",
-    "Non-trainable",
-    "Multiply-adds (conv + dense)",
-    "Operations (paper's convention)",
-)
+FIGURES = {
+    "Parameters": "parameters",
+    "Non-trainable": "non_trainable",
+    "Multiply-adds (conv + dense)": "multiply_adds",
+    "Operations (paper's convention)": "paper_ops",
+}
 
 
 @dataclass(frozen=True)
@@ -94,8 +80,8 @@ class Complexity(Counted):
             style: `"text"` or `"markdown"`.
             levels: whether to list the pyramid levels below their row.
         """
-        one_of("rows", rows, ("parts", "layers"))
-        flag("levels", levels)
+        arguments.one_of("rows", rows, ("parts", "layers"))
+        arguments.flag("levels", levels)
         title = f"{self.architecture.name} at {_sides(self.input_shape)}"
         lines = []
         for row in getattr(self, rows):
@@ -117,13 +103,7 @@ def _sides(shape):
 
 
 def _figures(counted):
-    figures = (
-        counted.parameters,
-        counted.non_trainable,
-        counted.multiply_adds,
-        counted.paper_ops,
-    )
-    return [f"{figure:,}" for figure in figures]
+    return [f"{getattr(counted, name):,}" for name in FIGURES.values()]
 
 
 # By the kind of a record: its description, the shape of an input, the classes.
@@ -151,8 +131,8 @@ def complexity(
         **options: of classifiers `include_top=False`, which leaves pooling
             and classifier out; of residual networks of images
             `output_stride`, as for the builders; of segmentation networks
-            `auxiliary=False`, which leaves the auxiliary head out. It works in
-            training alone, and the paper counts it.
+            `auxiliary=False`, which leaves out the auxiliary head, which the
+            paper counts.
 
     Returns:
         A `Complexity`: `.parameters`, `.non_trainable`, `.multiply_adds` and
@@ -172,16 +152,18 @@ def complexity(
     row = find("architecture", architecture, tuple(_KINDS), RECORDS)
     kind = next(kind for kind in _KINDS if isinstance(row, kind))
     describe, shape, usual_classes = _KINDS[kind]
-    classes = integer("classes", classes, optional=True) or usual_classes
+    classes = (
+        arguments.integer("classes", classes, optional=True) or usual_classes
+    )
     for name, value in options.items():
         if name != "output_stride":
-            flag(name, value)
+            arguments.flag(name, value)
     side = getattr(row, "input_size", shape[-2])
-    if is_integer(input_shape):
+    if arguments.is_integer(input_shape):
         side, input_shape = input_shape, None
     if input_shape is None:
         input_shape = (*shape[:-3], side, side, shape[-1])
-    net = Counter(integers("input_shape", input_shape, len(shape)))
+    net = Counter(arguments.integers("input_shape", input_shape, len(shape)))
     describe(net, net.input, row, classes, **options)
     return Complexity(row, net.input.output_shape, tuple(net.parts))
 
@@ -202,15 +184,13 @@ def networks_table(
         style: `"text"` or `"markdown"`.
     """
     header = [
-        "Network",
-        "Parameters, M",
-        "Multiply-adds (conv + dense), G",
-        "Operations (paper's convention), G",
-        "Printed, M / G",
-        "Source",
+        *("Network", "Parameters, M", "Multiply-adds (conv + dense), G"),
+        *("Operations (paper's convention), G", "Printed, M / G", "Source"),
     ]
-    names = iterable("names", list(ARCHITECTURES) if names is None else names)
-    integer("input_size", input_size, optional=True)
+    names = arguments.iterable(
+        "names", list(ARCHITECTURES) if names is None else names
+    )
+    arguments.integer("input_size", input_size, optional=True)
     rows = [_row(name, input_size) for name in names]
     return grid(header, rows, style, words=("Network", "Source"))
 

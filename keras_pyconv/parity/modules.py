@@ -1,13 +1,8 @@
-"""The reader of `networks` that makes PyTorch modules.
+"""The reader of `networks` that makes PyTorch modules, without Keras.
 
-A `TorchNet` is the `net` of a description; what it makes is a graph of
-`torch.fx`, an ordinary `torch.nn.Module` whose parameters have the authors'
-names where the authors have them, and else those of our layers. Activations
-and sums are computed in place, as the authors do.
-
-Nothing here needs Keras. Images are channels first, `(batch, channels,
-height, width)`, in whichever memory format; what starts as random numbers
-starts as PyTorch starts it.
+It makes a graph of `torch.fx`, a `torch.nn.Module` whose parameters have the
+authors' names, or those of our layers where they have none. Activations and
+sums are in place, as the authors compute. Images are channels first.
 """
 
 import operator
@@ -61,15 +56,7 @@ def attended(queries, keys, values):
 
 
 class TorchNet(Net):
-    """Makes the module of a description, over images or clips.
-
-    Args:
-        rank: 2 for images, 3 for clips.
-        channels: of the input.
-
-    Attributes:
-        input: the feature map to start from.
-    """
+    """Makes the module of a description, over images (2) or clips (3)."""
 
     def __init__(self, rank=2, channels=3):
         self.rank = rank
@@ -210,16 +197,7 @@ class TorchNet(Net):
 
 
 def torch_module(describe, *arguments, rank=2, channels=3, **options):
-    """The PyTorch module of a whole network.
-
-    Args:
-        describe: a function of `networks`, such as `networks.segmenter`.
-        arguments: what it takes behind the input.
-        rank: 2 for images, 3 for clips.
-        channels: of the input.
-        options: others that it takes.
-
-    Example:
+    """The PyTorch module of a whole network, by a function of `networks`.
 
     >>> module = torch_module(networks.classifier, record, 1000)
     """
@@ -228,11 +206,7 @@ def torch_module(describe, *arguments, rank=2, channels=3, **options):
 
 
 def load_arrays(module, arrays):
-    """Fills a module with arrays by the names of its parameters.
-
-    Raises:
-        ValueError: if a parameter has none, or an array no parameter.
-    """
+    """Fills a module with arrays by its parameters' names, each with one."""
     tensors = {n: torch.from_numpy(np.array(a)) for n, a in arrays.items()}
     missing, left_over = module.load_state_dict(tensors, strict=False)
     missing = [name for name in missing if not name.endswith(_COUNTER)]
@@ -242,17 +216,10 @@ def load_arrays(module, arrays):
 
 
 def torch_outputs(architecture, arrays, images) -> dict[str, np.ndarray]:
-    """What PyTorch computes with a checkpoint's arrays.
+    """What PyTorch computes with a checkpoint's arrays, by their names.
 
-    Args:
-        architecture: An `Architecture`, or the name of a row of
-            `ARCHITECTURES`.
-        arrays: From the authors' names to arrays.
-        images: float32 array `(batch, height, width, channels)`.
-
-    Returns:
-        `"stage1"` to `"stage4"`, `(batch, height, width, channels)`, and
-        `"logits"` `(batch, classes)` where the arrays have a classifier.
+    `"stage1"` to `"stage4"`, and `"logits"` where the arrays have a classifier,
+    all of them and the images channels last.
     """
     net = TorchNet(channels=images.shape[-1])
     maps = trunk(net, net.input, get_architecture(architecture))

@@ -1,8 +1,4 @@
-"""How fast networks run on this machine, and how much memory they take.
-
-Each is measured in a process of its own. Without a GPU the peak of memory is
-that of the whole process, TensorFlow included.
-"""
+"""How fast networks run on this machine, and how much memory they take."""
 
 import os
 import statistics
@@ -75,7 +71,8 @@ def run(name: str, size: int, batch: int, seconds: float) -> tuple:
 
 
 def _in_a_process(*case):
-    # TensorFlow leaves it off on some processors that it is faster on.
+    # Without a GPU the peak of memory is that of the whole process, and
+    # TensorFlow leaves oneDNN off on some processors that it is faster on.
     environment = {ONEDNN: os.environ.get(ONEDNN, "1")}
     return call(f"{__name__}:run", *case, environment=environment)
 
@@ -88,15 +85,8 @@ def measure(
 ) -> dict[tuple[str, int], tuple]:
     """Measures every network of the rows that has a builder, once.
 
-    Args:
-        rows: of any tables.
-        batch: images at a time.
-        seconds: for how long each network runs.
-        one: what measures one network.
-
-    Returns:
-        Images per second, peak memory in MiB and the device, by network and
-        size. What could not be run is missing, and the reason is shown.
+    Images per second, peak memory in MiB and the device, by network and size.
+    What could not be run, by `one`, is missing, and the reason is shown.
     """
     from keras_pyconv.progress import Bar
 

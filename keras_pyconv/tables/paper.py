@@ -1,6 +1,5 @@
-"""The tables of networks in the paper and its supplement.
+"""The tables of networks in the paper and its supplement, as printed.
 
-Errors and accuracies are printed ones throughout; nothing here was measured.
 Figures that more than one place shows stand in `architectures.published`.
 """
 
@@ -23,9 +22,6 @@ def _read(text, size=224, **notes):
     """Rows from lines of cells: label, network, costs, accuracies.
 
     Costs are parameters (10^6) and GFLOPs. A row without accuracies is ours.
-
-    Args:
-        notes: by the network.
     """
     for line in text.strip().splitlines():
         label, network, costs, figures = map(str.strip, line.split("|"))

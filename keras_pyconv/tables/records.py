@@ -1,7 +1,4 @@
-"""Rows and tables, and what a network of any task costs.
-
-A printed figure is what the paper says; ours is counted anew.
-"""
+"""Rows and tables, and what a network of any task costs."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -18,14 +15,11 @@ class Row:
 
     Attributes:
         label: as printed.
-        network: name of the record, of whatever task; empty for a network of
-            others that is not described here.
-        printed: parameters in millions, and 10^9 operations; None where the
-            table prints neither.
-        accuracy: as printed, one for each metric of the table; empty where
-            nothing is printed.
+        network: name of the record; empty where there is none.
+        printed: parameters in millions, and 10^9 operations, or None.
+        accuracy: as printed, one for each metric of the table, or empty.
         size: height and width of the input in pixels.
-        classes: outputs of the classifier; by default the table's data set's.
+        classes: outputs of the classifier; by default the data set's.
         code: the accuracies that the authors' code names, by column.
         note: what a reader of the figures should know.
         in_paper: whether the paper has this row. If not, `printed` is what it
@@ -75,31 +69,17 @@ class Table:
         where = f"Table {self.key}, {row.label}"
         known, code_known = len(self.metrics), len(self.code_metrics)
         accuracy, code = f"accuracy={row.accuracy}", f"code={row.code}"
-        check(
-            len(row.accuracy) == known,
-            where,
-            f"{known} metrics, but {accuracy}",
-        )
-        check(
-            len(row.code) in (0, code_known),
-            where,
-            f"{code_known} metrics of the authors' code, but {code}",
-        )
-        check(
-            row.in_paper or not any((*row.accuracy, *row.code)),
-            where,
-            f"not in the paper, but {accuracy}, {code}",
-        )
-        check(
-            row.note or not row.here,
-            where,
-            f"`note` must say how here={row.here!r} was measured",
-        )
-        check(
-            row.note or row.in_paper,
-            where,
-            "not in the paper, and `note` does not say what it is",
-        )
+        message = f"{known} metrics, but {accuracy}"
+        check(len(row.accuracy) == known, where, message)
+        message = f"{code_known} metrics of the authors' code, but {code}"
+        check(len(row.code) in (0, code_known), where, message)
+        message = f"not in the paper, but {accuracy}, {code}"
+        good = row.in_paper or not any((*row.accuracy, *row.code))
+        check(good, where, message)
+        message = f"`note` must say how here={row.here!r} was measured"
+        check(row.note or not row.here, where, message)
+        message = "not in the paper, and `note` does not say what it is"
+        check(row.note or row.in_paper, where, message)
 
 
 def count(row: Row) -> Complexity | None:
@@ -115,9 +95,6 @@ def count(row: Row) -> Complexity | None:
 def _counted(row):
     if not row.network:
         return None
-    check(
-        row.network in RECORDS,
-        row.label,
-        f"no record is named {row.network!r}",
-    )
+    message = f"no record is named {row.network!r}"
+    check(row.network in RECORDS, row.label, message)
     return complexity(row.network, row.size, row.classes)

@@ -32,10 +32,8 @@ def cells(
 ) -> list[dict[str, str]]:
     """One dictionary a row, from the title of a column to its text.
 
-    Args:
-        table: one of `TABLES`.
-        measured: images per second, peak memory in MiB and the device, by
-            network and size. None leaves their columns out.
+    `measured` are images per second, peak memory in MiB and the device, by
+    network and size; None leaves their columns out.
     """
     instance("table", table, Table)
     if measured is not None:
@@ -94,11 +92,9 @@ def render(
 
     Args:
         tables: some of `TABLES`.
-        style: `"text"`, `"markdown"` or `"csv"`. CSV is one table with a
-            column that names the paper's.
+        style: `"text"`, `"markdown"` or `"csv"`, which is one table.
         measured: as for `cells`.
-        provenance: how and on what it was measured; a line below the tables,
-            and in CSV a column of the rows that were measured.
+        provenance: how and on what it was measured: a line, or a column.
     """
     one_of("style", style, FORMATS)
     instance("tables", tables, (list, tuple))
