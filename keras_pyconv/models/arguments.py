@@ -8,18 +8,7 @@ import os
 
 import keras
 
-from keras_pyconv.arguments import (
-    check,
-    flag,
-    integer,
-    is_integer,
-    layer_name,
-    of_keras,
-    one_of,
-    plain,
-    rate,
-    shown,
-)
+from keras_pyconv import arguments
 from keras_pyconv.models.keras_net import channel_axis
 from keras_pyconv.reading import check_file, short
 from keras_pyconv.weights import get_published, published_sets
@@ -44,13 +33,13 @@ def check_arguments(
     variant=None,
 ):
     """Refuses what no network, a `variant` by its record, can be made from."""
-    flag("include_top", include_top)
-    one_of("pooling", pooling, (None, "avg", "max"))
+    arguments.flag("include_top", include_top)
+    arguments.one_of("pooling", pooling, (None, "avg", "max"))
     if include_top or classes is not None:
-        integer("classes", classes)
-    of_keras("classifier_activation", activation)
-    rate("dropout", dropout)
-    layer_name("name", name)
+        arguments.integer("classes", classes)
+    arguments.of_keras("classifier_activation", activation)
+    arguments.rate("dropout", dropout)
+    arguments.layer_name("name", name)
     check_weights(weights, variant)
 
 
@@ -66,7 +55,7 @@ def check_weights(weights, variant=None, argument="weights"):
     if not isinstance(weights, (str, os.PathLike)):
         raise ValueError(
             f"`{argument}` must be None{known} or the path of a file. "
-            f"Received: {argument}={shown(weights)}"
+            f"Received: {argument}={arguments.shown(weights)}"
         )
     try:
         check_file(weights)
@@ -107,7 +96,7 @@ def check_backbone_weights(weights, variant):
 
 def check_input_shape(input_shape, sizes=IMAGE_SIZES):
     """`input_shape` as a tuple; `sizes` names its axes but the channels."""
-    shape = plain(input_shape)
+    shape = arguments.plain(input_shape)
     shape = shape if isinstance(shape, tuple) else ()
     last = channel_axis() == -1
     names = (*sizes, "channels") if last else ("channels", *sizes)
@@ -115,16 +104,16 @@ def check_input_shape(input_shape, sizes=IMAGE_SIZES):
     if len(shape) != len(names):
         raise ValueError(
             f"`input_shape` must be {axes}, without the batch. "
-            f"Received: input_shape={shown(input_shape)}"
+            f"Received: input_shape={arguments.shown(input_shape)}"
         )
     channels = shape[-1 if last else 0]
-    if not is_integer(channels):
+    if not arguments.is_integer(channels):
         raise ValueError(
             f"The channels of `input_shape`, {axes}, must be a positive "
             f"integer. Received: input_shape={input_shape!r}"
         )
     for size in _without_channels(shape):
-        if size is not None and not is_integer(size):
+        if size is not None and not arguments.is_integer(size):
             raise ValueError(
                 f"The sizes of `input_shape`, {axes}, must be None or at "
                 f"least 1. Received: input_shape={input_shape!r}"
@@ -159,14 +148,12 @@ def _input(input_tensor, input_shape, default, sizes):
         shape = (*default, 3) if last else (3, *default)
         shape = shape if input_shape is None else input_shape
         return keras.layers.Input(check_input_shape(shape, sizes))
-    if not isinstance(input_tensor, keras.KerasTensor):
-        raise ValueError(
-            "`input_tensor` must be a Keras tensor, such as the output of "
-            f"`keras.Input`. Received: input_tensor={shown(input_tensor)}"
-        )
+    good = isinstance(input_tensor, keras.KerasTensor)
+    rule = "a Keras tensor, such as the output of `keras.Input`"
+    arguments.check("input_tensor", input_tensor, good, rule)
     good = len(input_tensor.shape) == len(sizes) + 2
     rule = f"of the axes batch, {', '.join(sizes)} and channels"
-    check("input_tensor", input_tensor, good, rule)
+    arguments.check("input_tensor", input_tensor, good, rule)
     shape = check_input_shape(input_tensor.shape[1:], sizes)
     if input_shape is None:
         return input_tensor

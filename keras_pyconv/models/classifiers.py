@@ -155,7 +155,7 @@ def _check_non_local(images, row):
         raise ValueError(
             f"{row.name} needs images of at least {least} x {least} "
             "pixels: its non-local blocks halve every map. Received: "
-            f"{' x '.join(map(str, sizes))}"
+            f"`input_shape`={tuple(images.shape[1:])}"
         )
 
 

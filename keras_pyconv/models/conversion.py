@@ -12,19 +12,10 @@ from keras_pyconv.models.replacement import plan
 
 # What `Conv2D` and `PyConv` call alike.
 KEPT = (
-    "name",
-    "trainable",
-    "strides",
-    "data_format",
-    "dilation_rate",
-    "use_bias",
-    "kernel_initializer",
-    "bias_initializer",
-    "kernel_regularizer",
-    "bias_regularizer",
-    "activity_regularizer",
-    "kernel_constraint",
-    "bias_constraint",
+    *("name", "trainable", "strides", "data_format", "dilation_rate"),
+    *("use_bias", "kernel_initializer", "bias_initializer"),
+    *("kernel_regularizer", "bias_regularizer", "activity_regularizer"),
+    *("kernel_constraint", "bias_constraint"),
 )
 
 
@@ -48,9 +39,7 @@ class _Copier(Copier):
 
     def __init__(self, plans, names):
         super().__init__()
-        self._plans = plans
-        self._names = names
-        self._pads = {}
+        self._plans, self._names, self._pads = plans, names, {}
 
     def single(self, operation):
         if id(operation) not in self._plans:
@@ -140,12 +129,11 @@ def replacement_report(model, levels=None, min_kernel=3):
         min_kernel: As for `replace_convolutions`.
 
     Returns:
-        A `ReplacementReport`. Printed, it is a table of every convolution:
-        its kernel, the levels in its place as kernel:groups:filters or why it
-        is left, and parameters and multiply-adds of one input before and
-        after; below it stands how many of the old filters the dense levels
-        start from. Unknown sizes count as 224 pixels. `replaced` and `left`
-        are its rows, `before` and `after` the totals.
+        A `ReplacementReport`, whose rows are `replaced` and `left`, and the
+        totals `before` and `after`. Printed, it is a table of every
+        convolution: its kernel, the levels in its place as
+        kernel:groups:filters or why it is left, and its cost before and after.
+        Unknown sizes count as 224 pixels.
 
     Raises:
         ValueError: as `replace_convolutions`.
@@ -167,19 +155,18 @@ def replace_convolutions(
 
     Replaced is every `keras.layers.Conv2D` with a square odd kernel of at
     least `min_kernel` and one group, by a `PyConv` of the same name, output
-    shape, strides, dilation, bias, activation, regularizers, constraints,
-    dtype and trainability, with no more parameters and multiply-adds. Its
-    kernels have the centres of the old ones: where that takes padding which
-    is not PyConv's "same" (Keras's "same" is uneven at stride 2 on even
-    sizes; a "valid" convolution has no room for larger kernels), a
-    `ZeroPadding2D` named `<layer>_pad` stands before it.
+    shape, options, dtype and trainability, with no more parameters and
+    multiply-adds. Where its kernels would not have the centres of the old
+    ones (Keras's "same" is uneven at stride 2 on even sizes; "valid" has no
+    room for larger kernels), a `ZeroPadding2D` named `<layer>_pad` stands
+    before it.
 
     Left, and named in the report with the reason: convolutions that are
     1 x 1, grouped, depthwise, transposed or not 2-D; even and oblong
     kernels; subclasses of `Conv2D`; those inside other layers; the stem,
-    recognized by reading at most 4 channels, which the paper leaves plain too;
-    a strided "same" convolution whose input's size is unknown; where the
-    levels' rule gives one level, or none fit the channels.
+    which reads at most 4 channels; a strided "same" convolution whose
+    input's size is unknown; where the levels' rule gives one level, or none
+    fit the channels.
 
     Reference: [Pyramidal Convolution](https://arxiv.org/abs/2006.11538),
     section 3 and Table 1.
@@ -210,8 +197,7 @@ def replace_convolutions(
         `model`; Sequential if `model` is, and plain functional if `model` is
         of a class with a constructor of its own. It computes something else
         and is to be fine-tuned. If `model` is compiled, it is too, with a new
-        optimizer; a warning tells where that cannot be, as with a loss that is
-        a function which is not registered with Keras.
+        optimizer; a warning tells where that cannot be.
 
     Raises:
         ValueError: the model is subclassed or not built, an argument has no

@@ -14,22 +14,20 @@ def native_groups(model):
     On TensorFlow, Keras hands every `Conv1D`, `Conv2D` and `Conv3D` with
     `groups` above 1 to XLA: each is compiled at its first call, slow on a CPU,
     and TensorFlow Serving refuses the export. In the copy they are layers of
-    the same name, weights and configuration that need no compiler. Among the
-    models of `keras.applications` these are the ConvNeXts, whose depthwise
-    convolutions are `Conv2D(groups=...)`. `DepthwiseConv` and `SeparableConv`
-    layers have a kernel of TensorFlow's and stay.
+    the same name, weights and configuration that need no compiler. Of
+    `keras.applications` this concerns the ConvNeXts. `DepthwiseConv` and
+    `SeparableConv` layers need none, and stay.
 
     Args:
         model: A functional `keras.Model`, or a built `Sequential`, also with
             models and blocks nested in it. It is not changed.
 
     Returns:
-        A new model on new variables with the same weights and the names,
-        inputs and outputs of `model`, trainable and compiled as it is; it
-        answers alike but for rounding. Files of its weights, `.weights.h5`,
-        fit both. Plain functional if `model` is of a class with a constructor
-        of its own. Where a layer of one's own makes such convolutions itself,
-        a `.keras` file brings Keras's back: call this again after loading.
+        A new model on new variables with the same weights and names, trainable
+        and compiled as `model`; it answers alike but for rounding, and files
+        of weights fit both. Plain functional if `model` is of a class with a
+        constructor of its own. Where a layer of one's own makes such
+        convolutions, call this again after loading a `.keras` file.
 
     Raises:
         ValueError: if the model is subclassed or not built.

@@ -1,7 +1,7 @@
 """Which convolutions of a model can be pyramids, and why others cannot.
 
-Nothing is built here but a copy of the graph, without variables, whose shapes
-are all known. A layer may be called at several sizes.
+Nothing is built here: the graph is walked with shapes that are all known. A
+layer may be called at several sizes.
 """
 
 import difflib
@@ -12,7 +12,7 @@ import keras
 
 from keras_pyconv.architectures.levels import PYRAMIDS
 from keras_pyconv.arguments import integer, is_one_of, plain, shown
-from keras_pyconv.complexity.cost import Cost
+from keras_pyconv.complexity.cost import Cost, pyconv_cost
 from keras_pyconv.layers.levels import ResolvedLevel
 from keras_pyconv.layers.pointwise import PointwiseConv2D
 from keras_pyconv.layers.pyconv import PyConvND
@@ -20,12 +20,6 @@ from keras_pyconv.models.nesting import (
     as_functional,
     check_readable,
     is_graph,
-)
-from keras_pyconv.models.replacement_levels import (
-    fit_pyramid,
-    levels_at,
-    pads_of,
-    pyramid_weights,
 )
 from keras_pyconv.models.replacement_report import (
     Replacement,
@@ -52,7 +46,68 @@ OTHER = {
 }
 
 
-# Where the convolutions are -------------------------------------------------
+def levels_at(ratio: float) -> int:
+    """Levels of a map at 1/ratio of the input: 4 at 1/4, 1 at 1/32."""
+    return min(4, max(1, 6 - round(math.log2(ratio))))
+
+
+def fit_pyramid(
+    channels: int, filters: int, kernel: int, count: int
+) -> tuple[ResolvedLevel, ...]:
+    """Up to `count` levels that cost no more than the convolution, or none."""
+    divisors = [n for n in range(1, channels + 1) if channels % n == 0]
+    # Groups and shares are the paper's where they divide. Elsewhere a level has
+    # the divisor of the channels closest to the paper's groups, and filters
+    # that this divides; the dense level takes the rest.
+    for number in range(count, 1, -1):
+        levels = []
+        for step, level in enumerate(PYRAMIDS[number][1:], 1):
+            width = int(filters * level.share)
+            groups = min(
+                (d for d in divisors if d <= max(width, 1)),
+                key=lambda divisor: (abs(divisor - level.groups), -divisor),
+            )
+            side = kernel + 2 * step
+            levels.append(
+                ResolvedLevel((side, side), width // groups * groups, groups)
+            )
+        rest = filters - sum(level.filters for level in levels)
+        levels.insert(0, ResolvedLevel((kernel, kernel), rest, 1))
+        if all(level.filters > 0 for level in levels):
+            weights = pyramid_weights(channels, levels)
+            if weights <= kernel * kernel * channels * filters:
+                return tuple(levels)
+    return ()
+
+
+def pyramid_weights(channels, levels):
+    """Scalars in all kernels of the levels."""
+    sizes, filters, groups = zip(*levels)
+    sides = tuple(size[0] for size in sizes)
+    return sum(
+        cost.parameters
+        for cost in pyconv_cost(channels, filters, sides, groups, positions=1)
+    )
+
+
+def pads_of(conv, sizes: tuple[int, int], largest: int):
+    """Zeros around a map that keep the centres of the convolution's kernels.
+
+    Keras pads "same" unevenly at stride 2 on even sizes, and "valid" gives
+    larger kernels fewer outputs.
+    """
+    pads = []
+    for size, kernel, stride, dilation in zip(
+        sizes, conv.kernel_size, conv.strides, conv.dilation_rate
+    ):
+        more = (largest - kernel) // 2 * dilation
+        total = 0
+        if conv.padding == "same":
+            reach = (kernel - 1) * dilation + 1
+            total = (math.ceil(size / stride) - 1) * stride + reach - size
+        total = max(total, 0)
+        pads.append((total // 2 + more, total - total // 2 + more))
+    return tuple(pads)
 
 
 @dataclass(frozen=True)
@@ -66,22 +121,6 @@ class Call:
     known: bool
 
 
-class _Watched(keras.Operation):
-    """Stands for an operation, makes no variables, and notes its shapes."""
-
-    def __init__(self, operation, note):
-        super().__init__(name=operation.name)
-        self._watched = (operation, note)
-
-    def compute_output_spec(self, *args, **kwargs):
-        operation, note = self._watched
-        outputs = operation.compute_output_spec(*args, **kwargs)
-        tensors = keras.tree.flatten((args, kwargs))
-        tensors = [t for t in tensors if keras.utils.is_keras_tensor(t)]
-        note(operation, tensors, keras.tree.flatten(outputs))
-        return outputs
-
-
 def _sized(shape):
     """A shape whose every axis but the batch is known."""
     return (shape[0], *(size or UNKNOWN_SIZE for size in shape[1:]))
@@ -89,26 +128,22 @@ def _sized(shape):
 
 def _watch(model, tensors, calls, prefix="", known=True):
     """Appends every use of every layer, nested ones too, to `calls`."""
-    model = as_functional(model)
     known = known and all(None not in t.shape[1:] for t in model.inputs)
 
-    def note(operation, inputs, outputs):
+    def note(operation, *args, **kwargs):
+        outputs = operation.compute_output_spec(*args, **kwargs)
+        inputs = keras.tree.flatten((args, kwargs))
+        inputs = [t for t in inputs if keras.utils.is_keras_tensor(t)]
         path = prefix + operation.name
         if is_graph(operation):
             _watch(operation, inputs, calls, f"{path}/", known)
         elif isinstance(operation, keras.layers.Layer):
-            shapes = inputs[0].shape, outputs[0].shape
+            shapes = inputs[0].shape, keras.tree.flatten(outputs)[0].shape
             calls.append(Call(path, operation, *shapes, known))
+        return outputs
 
-    fresh = [
-        keras.Input(batch_shape=_sized(tensor.shape), dtype=tensor.dtype)
-        for tensor in tensors
-    ]
-    keras.models.clone_model(
-        keras.Model(model.input, model.output),
-        clone_function=lambda operation: _Watched(operation, note),
-        input_tensors=keras.tree.pack_sequence_as(model.input, fresh),
-    )
+    fresh = [keras.KerasTensor(_sized(t.shape), t.dtype) for t in tensors]
+    as_functional(model)._run_through_graph(fresh, call_fn=note)
 
 
 def _sides(layer, shape):
@@ -125,9 +160,6 @@ def _reference_side(model, calls):
     shapes = shapes or [call.inputs for call in convs]
     layer = convs[0].layer
     return max(max(_sides(layer, shape)) for shape in shapes)
-
-
-# The plan -------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

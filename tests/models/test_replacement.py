@@ -12,7 +12,7 @@ from keras_pyconv.models.conversion import (
     replace_convolutions,
     replacement_report,
 )
-from keras_pyconv.models.replacement_levels import fit_pyramid, levels_at
+from keras_pyconv.models.replacement import fit_pyramid, levels_at
 from tests.models.convertible import (
     Block,
     channels_first,
