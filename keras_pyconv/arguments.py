@@ -1,7 +1,7 @@
 """What users pass, checked where it comes in, before any work.
 
-A check takes an argument's name and value, and returns the value in plain
-Python types. Nothing here needs TensorFlow or Keras until a model is asked for.
+A check returns the value in plain Python types. Nothing here needs TensorFlow
+or Keras until a model is asked for.
 """
 
 import contextlib
@@ -375,10 +375,7 @@ def normalization(mean, deviation):
 def array(
     name, value, ndim=None, kinds="fiub", last=None, rule="an array of numbers"
 ):
-    """Numbers as a NumPy array; `last` is the size of its last axis.
-
-    `kinds` are NumPy's letters for dtypes, `ndim` one rank or several.
-    """
+    """Numbers of some `kinds` as a NumPy array; `last` is its last size."""
     import numpy as np
 
     listed = isinstance(value, (list, tuple, numbers.Number))

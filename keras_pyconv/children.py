@@ -1,11 +1,8 @@
 """Functions of a package that are asked in processes of their own.
 
-    with Child("benchmarks.worker:durations") as child:
-        seconds = child.ask(case, timeout=60)
-
 Workers of `multiprocessing` import the caller's main module, and TensorFlow
-with it, half a gigabyte each, or fork a process with threads, which breaks.
-This file is the program of such a process: it needs Python alone.
+with it, or fork a process with threads, which breaks. This file is the program
+of such a process: it needs Python alone.
 """
 
 import importlib
@@ -45,15 +42,10 @@ class ChildEnded(Exception):
 class Child:
     """A process that answers requests with one function, in their order.
 
-    An error in the function ends the process; so does the end of the `with`
-    block, of the object, or of the caller's process.
-
-    Args:
-        function: `"package.module:function"`.
-        environment: variables that differ from those of this process, None
-            for one that is to be missing.
-        bare: whether its module is imported without the packages above it.
-        keep_output: false where a library may print without end.
+    An error in `"package.module:function"` ends it; so does the end of the
+    `with` block, of the object, or of the caller. `environment` are variables
+    that differ, None for one that is to be missing. A `bare` module is imported
+    without the packages above it.
     """
 
     def __init__(
@@ -96,12 +88,7 @@ class Child:
             pass  # The process has ended, and `receive` says how.
 
     def receive(self, timeout=None):
-        """The next answer, within so many seconds.
-
-        Raises:
-            TimeoutError: it took longer, and the process was stopped.
-            ChildEnded: the process ended.
-        """
+        """The next answer; raises `ChildEnded`, or TimeoutError and stops."""
         try:
             if self._connection.poll(timeout):
                 return self._connection.recv()

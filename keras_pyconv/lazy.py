@@ -1,7 +1,4 @@
-"""TensorFlow, imported when it is first used.
-
-The package runs on other backends of Keras too, and there loads none of it.
-"""
+"""TensorFlow, imported when it is first used: other backends load none."""
 
 import importlib
 

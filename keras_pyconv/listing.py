@@ -1,7 +1,6 @@
 """Which files in the folders of a data set are data, decided in one place.
 
-It needs nothing beyond Python, so that the client of a server and the
-processes that decode videos can use it alone.
+It needs Python alone: clients of a server and processes that decode use it.
 """
 
 import collections
@@ -76,22 +75,12 @@ def _is_hidden(name):
 
 
 class Listing:
-    """Lists the data files in the folders of a set, each once.
+    """Lists the data files of some kinds in the folders of a set, each once.
 
-    Left out are: hidden files and folders, and those that systems make; links
-    that lead nowhere, back into the listed folders or above them; pipes,
-    devices and sockets; names that are not UTF-8; and files of other kinds.
-    Links to other places are followed.
-
-    Args:
-        root: the folder of all that is listed, and where listing begins.
-        *kinds: the `Kind`s of files that are data.
-
-    Attributes:
-        left_out: dictionary of reasons to the paths that were left out.
-
-    Raises:
-        PermissionError: this user may not list a folder.
+    Left out, by reason in `left_out`, are: hidden files and folders, and those
+    that systems make; links that lead nowhere, back into the listed folders or
+    above them; pipes, devices and sockets; names that are not UTF-8; and files
+    of other kinds. A folder that this user may not list is a PermissionError.
     """
 
     def __init__(self, root, *kinds):
@@ -121,8 +110,7 @@ class Listing:
         return _paths(self.walk(place))
 
     def walk(self, place=None):
-        """Yields the path of each folder, from the top down, and a dictionary
-        of the sorted names of its data files by `Kind`."""
+        """Yields each folder, top down, and its data files' names by kind."""
         waiting = [os.fspath(place or self.root)]
         while waiting:
             place = waiting.pop()

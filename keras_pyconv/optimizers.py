@@ -1,9 +1,8 @@
 """Gradient descent as the authors' framework computes it, and its rates.
 
-The facts a reader would get wrong: weight decay is added to the gradient before
-the momentum, while `weight_decay` of Keras shrinks the weights beside the
-update; and the rate multiplies the velocity when it is applied, not when it is
-gathered. A step is one update of the weights, and the first has number 0.
+Weight decay is added to the gradient before the momentum, and the rate
+multiplies the velocity when it is applied, not when it is gathered. The first
+step has number 0.
 """
 
 import difflib

@@ -75,10 +75,8 @@ def _cpuinfo():
 
 
 def commit() -> str:
-    """The commit, with `-dirty` where code was changed; else `"unknown"`.
-
-    An installed package may stand inside somebody else's repository.
-    """
+    """The commit, with `-dirty` where code was changed; else `"unknown"`."""
+    # An installed package may stand inside somebody else's repository.
     git = "git", "-C", str(FOLDER)
     if not output(*git, "ls-files", "--error-unmatch", __file__):
         return "unknown"

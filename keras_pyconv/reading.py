@@ -64,12 +64,9 @@ def is_text(value) -> bool:
 def check_file(path) -> str:
     """The path as text, where it is that of a file that can be read.
 
-    To open a pipe would wait for its other end, and a device may have no end.
-
-    Raises:
-        OSError: nothing is there, or no file, or none that this user may read;
-            of the class that Python has for it.
+    Anything else raises the kind of OSError that Python has for it.
     """
+    # To open a pipe would wait for its other end; a device may have no end.
     path = os.fspath(path)
     try:
         os.stat(path)
@@ -103,9 +100,7 @@ def _unreachable(path, error):
 def read_text(path) -> str:
     """The text of a file in UTF-8, or in what its byte order mark says.
 
-    Raises:
-        FileNotFoundError: nothing is there.
-        ValueError: it is a folder or the like, cannot be read, or is no text.
+    A FileNotFoundError where nothing is, a ValueError for what is no text.
     """
     try:
         content = pathlib.Path(check_file(path)).read_bytes()
@@ -133,12 +128,7 @@ def decoded(content: bytes, name) -> str:
 
 
 def read_json(path):
-    """What a JSON file holds.
-
-    Raises:
-        FileNotFoundError: nothing is there.
-        ValueError: it is no whole JSON file.
-    """
+    """What a JSON file holds; errors as `read_text`."""
     text = read_text(path)
     try:
         return json.loads(text)

@@ -31,8 +31,7 @@ def keywords(**names):
 def former(module, names):
     """The `__getattr__` of a module that had other names before.
 
-    `names` has for each of them what to use instead, in words, and a function
-    without arguments that gives what it stood for.
+    `names` has for each what to use instead, in words, and what gives it.
     """
 
     def getattr_of_module(name):

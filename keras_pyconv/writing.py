@@ -18,10 +18,6 @@ def replacing(path):
 
     Otherwise it is removed, and what stood at `path` stays. What was written is
     on the disk before it is renamed, so a loss of power leaves one of the two.
-    A missing folder is made.
-
-    Raises:
-        IsADirectoryError: `path` is a folder.
     """
     path = pathlib.Path(path)
     if path.is_dir():
@@ -53,13 +49,9 @@ def write_atomically(path, content):
 def locked(path, wait=True):
     """Keeps other processes and threads that lock `path` out of the block.
 
-    The file is made, and stays behind, empty. The system releases the lock of
-    a process that dies. Where the file system has no locks the block runs
-    without one.
-
-    Raises:
-        BlockingIOError: another holds the lock, and `wait` is false.
-        OSError: the file cannot be made, or something else is there.
+    The file stays behind, empty. The system releases the lock of a process that
+    dies; where the file system has no locks the block runs without. With
+    `wait=False`, a lock that another holds is a BlockingIOError.
     """
     import filelock
 
@@ -82,11 +74,7 @@ def locked(path, wait=True):
 
 
 def renewed(path, markers, text):
-    """The text of a page with `text` between its two lines of `markers`.
-
-    Raises:
-        ValueError: the page does not hold both, in order.
-    """
+    """The text of a page with `text` between its two lines of `markers`."""
     page = pathlib.Path(path).read_text(encoding="utf-8")
     begin, end = markers
     before, first, rest = page.partition(begin)
