@@ -5,7 +5,7 @@ Keras's `padding="same"` is uneven at stride 2.
 
 import keras
 
-from keras_pyconv.arguments import one_of, told_options
+from keras_pyconv.arguments import check, one_of, told_options
 from keras_pyconv.layers.checked import CheckedCall, checked_format
 from keras_pyconv.layers.targeted import Targeted
 from keras_pyconv.ops.arguments import axis_sizes
@@ -23,11 +23,9 @@ class SymmetricMaxPoolingND(CheckedCall, Targeted, keras.layers.Layer):
         with told_options(kwargs) as options:
             super().__init__(**options)
         self.pool_size = axis_sizes("pool_size", pool_size, self.rank)
-        if not all(size % 2 for size in self.pool_size):
-            raise ValueError(
-                "`pool_size` must be odd, to be padded alike on both sides. "
-                f"Received: pool_size={pool_size!r}"
-            )
+        good = all(size % 2 for size in self.pool_size)
+        rule = "odd, to be padded alike on both sides"
+        check("pool_size", pool_size, good, rule)
         strides = self.pool_size if strides is None else strides
         self.strides = axis_sizes("strides", strides, self.rank)
         self.data_format = checked_format(data_format)

@@ -52,11 +52,9 @@ def check_weights(weights, variant=None, argument="weights"):
         return
     names = published_sets(variant)
     known = f", one of {', '.join(map(repr, names))}," if names else ""
-    if not isinstance(weights, (str, os.PathLike)):
-        raise ValueError(
-            f"`{argument}` must be None{known} or the path of a file. "
-            f"Received: {argument}={arguments.shown(weights)}"
-        )
+    good = isinstance(weights, (str, os.PathLike))
+    rule = f"None{known} or the path of a file"
+    arguments.check(argument, weights, good, rule)
     try:
         check_file(weights)
     except OSError as error:
@@ -101,23 +99,14 @@ def check_input_shape(input_shape, sizes=IMAGE_SIZES):
     last = channel_axis() == -1
     names = (*sizes, "channels") if last else ("channels", *sizes)
     axes = f"({', '.join(names)})"
-    if len(shape) != len(names):
-        raise ValueError(
-            f"`input_shape` must be {axes}, without the batch. "
-            f"Received: input_shape={arguments.shown(input_shape)}"
-        )
-    channels = shape[-1 if last else 0]
-    if not arguments.is_integer(channels):
-        raise ValueError(
-            f"The channels of `input_shape`, {axes}, must be a positive "
-            f"integer. Received: input_shape={input_shape!r}"
-        )
-    for size in _without_channels(shape):
-        if size is not None and not arguments.is_integer(size):
-            raise ValueError(
-                f"The sizes of `input_shape`, {axes}, must be None or at "
-                f"least 1. Received: input_shape={input_shape!r}"
-            )
+    good, rule = len(shape) == len(names), f"{axes}, without the batch"
+    arguments.check("input_shape", input_shape, good, rule)
+    good = arguments.is_integer(shape[-1 if last else 0]) and all(
+        size is None or arguments.is_integer(size)
+        for size in _without_channels(shape)
+    )
+    rule = f"{axes}: sizes None or at least 1, channels a positive integer"
+    arguments.check("input_shape", input_shape, good, rule)
     return tuple(size if size is None else int(size) for size in shape)
 
 
