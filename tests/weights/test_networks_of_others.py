@@ -75,6 +75,16 @@ def test_resnext_is_torchvisions(torch, theirs, ours):
     assert_equal(module, from_torch(model, arrays), torch)
 
 
+def test_resnext_of_101_layers_is_timms(torch):
+    timm = pytest.importorskip("timm", reason="timm is not installed")
+    module = settled(timm.create_model("resnext101_32x4d"), torch)
+    model = keras_pyconv.ResNeXt101(
+        input_shape=SHAPE, classifier_activation=None
+    )
+    keras_pyconv.weights.load(model, module.state_dict())
+    assert_equal(module, model, torch)
+
+
 @pytest.mark.parametrize("use_bias", [False, True])
 def test_se_resnet_is_timms(torch, use_bias):
     timm = pytest.importorskip("timm", reason="timm is not installed")
