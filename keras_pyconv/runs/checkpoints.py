@@ -118,10 +118,7 @@ def _seal_of(file, size):
 
 
 def read(path):
-    """The state that a checkpoint holds.
-
-    After `OtherFormat`, `PermissionError` and `MemoryError` it may be whole.
-    """
+    """The state that a checkpoint holds; only `DamagedCheckpoint` is final."""
     path = pathlib.Path(path)
     try:
         with open(check_file(path), "rb") as file:

@@ -1,7 +1,4 @@
-"""A run's folder: what made it, and that one process writes there at a time.
-
-What is compared stands in the checkpoints; `constants.json` is for people.
-"""
+"""A run's folder: what made it, and that one process writes there at a time."""
 
 import contextlib
 import csv
@@ -141,6 +138,7 @@ class Workdir:
                 f"The run's checkpoints need {wanted / 1e6:.0f} MB and the "
                 f"disk of {self.path} has {free / 1e6:.0f} MB left.",
             )
+        # For people; what is compared stands in the checkpoints.
         record = {"constants": self.constants, **self._made}
         text = json.dumps(record, indent=2) + "\n"
         write_atomically(self.path / "constants.json", text)

@@ -1,7 +1,4 @@
-"""Training by `model.fit` that can be interrupted at any moment.
-
-`Run` gives `fit` a data set and callbacks with which it goes on exactly.
-"""
+"""Training by `model.fit` that can be interrupted, and goes on exactly."""
 
 from keras_pyconv.optimizers import (
     SGD,

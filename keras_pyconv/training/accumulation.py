@@ -1,7 +1,4 @@
-"""One update from the gradients of several small batches.
-
-Keras's own accumulation fails on several devices.
-"""
+"""One update from several small batches; Keras's own needs one device."""
 
 import functools
 

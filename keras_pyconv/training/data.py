@@ -18,13 +18,6 @@ def from_step(batches, step, last):
     return dataset.prefetch(2)
 
 
-def check_batch(element_spec, strategy, machines):
-    """Refuses batches that cannot be cut into equal parts for the devices."""
-    if strategy.num_replicas_in_sync > 1:
-        parts = strategy.num_replicas_in_sync // machines
-        refuse_uneven(element_spec, parts, f"{parts} devices")
-
-
 def refuse_uneven(batch, parts, said):
     """Raises where a batch cannot be cut into equal parts."""
     shapes = [one.shape for one in tf.nest.flatten(batch)]

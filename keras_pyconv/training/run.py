@@ -1,7 +1,4 @@
-"""A run of `model.fit` that can be killed anywhere and goes on exactly.
-
-docs/training.md says how.
-"""
+"""A run of `model.fit` that goes on exactly; docs/training.md says how."""
 
 import contextlib
 import signal
@@ -189,7 +186,9 @@ class Run:
             self._go_on(*kept)
         begin = self.step - self.owes_evaluation * model.steps_per_execution
         dataset = data.from_step(self._batches, begin, self._total)
-        data.check_batch(dataset.element_spec, strategy, self.machines)
+        if (replicas := strategy.num_replicas_in_sync) > 1:
+            parts = replicas // self.machines
+            data.refuse_uneven(dataset.element_spec, parts, f"{parts} devices")
         build(model, dataset.element_spec)
         dataset = data.distributed(dataset, strategy, self.machines)
         if self.machines > 1:
