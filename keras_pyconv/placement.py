@@ -127,9 +127,9 @@ def level_devices(devices):
     return _within(found)
 
 
-def on(device):
-    """The scope of a device, or one that changes nothing."""
-    return tf.device(device) if device else contextlib.nullcontext()
+def place_of(index, devices):
+    """The scope of the device of a level, which changes nothing without any."""
+    return tf.device(devices[index]) if devices else contextlib.nullcontext()
 
 
 def compute_on(device, function, *tensors):

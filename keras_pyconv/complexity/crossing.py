@@ -6,8 +6,8 @@ the backward pass the gradients of both go the other way. Kernels stay where
 they are used.
 """
 
-from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 from keras_pyconv.arguments import check, instance, integer, one_of
 from keras_pyconv.complexity.counter import LayerCost
@@ -23,8 +23,7 @@ CROSSING_RULE = (
 )
 
 
-@dataclass(frozen=True)
-class Crossing:
+class Crossing(NamedTuple):
     """What crosses in a step, of a layer or of several, and what that saves.
 
     Attributes:
@@ -40,14 +39,6 @@ class Crossing:
     backward: int = 0
     saved: int = 0
     kernels: int = 0
-
-    def __add__(self, other: "Crossing") -> "Crossing":
-        return Crossing(
-            self.forward + other.forward,
-            self.backward + other.backward,
-            self.saved + other.saved,
-            self.kernels + other.kernels,
-        )
 
 
 def _of_layer(layer, devices, batch_size, number_bytes):
@@ -92,7 +83,7 @@ def crossing(layers, devices=2, batch_size=1, number_bytes=4) -> Crossing:
     one_of("number_bytes", number_bytes, (2, 4, 8))
     pyramids = [layer for layer in layers if len(layer.levels) > 1]
     found = [_of_layer(x, devices, batch_size, number_bytes) for x in pyramids]
-    return sum(found, Crossing())
+    return Crossing(*map(sum, zip(Crossing(), *found)))
 
 
 def crossing_table(count, style="text", **options) -> str:

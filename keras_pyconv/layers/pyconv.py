@@ -163,7 +163,7 @@ class PyConvND(CheckedCall, Targeted, keras.layers.Layer):
         return tuple(self._among[place] for place in places)
 
     def _add_kernel(self, index, shape):
-        with self._on_device_of(index):
+        with placement.place_of(index, self.devices):
             return self.add_weight(
                 name=f"kernel_{index + 1}",
                 shape=shape,
@@ -172,11 +172,8 @@ class PyConvND(CheckedCall, Targeted, keras.layers.Layer):
                 constraint=self.kernel_constraint,
             )
 
-    def _on_device_of(self, index):
-        return placement.on(self.devices and self.devices[index])
-
     def _kernel(self, index):
-        with self._on_device_of(index):
+        with placement.place_of(index, self.devices):
             return ops.convert_to_tensor(self.kernels[index])
 
     def call(self, inputs):

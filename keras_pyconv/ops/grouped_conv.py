@@ -337,9 +337,7 @@ def pyramid_conv(
 
     def convolve(inputs):
         if not first:
-            return _convolve(
-                inputs, kernels, bias, levels, way, target, devices
-            )
+            return _convolve(inputs, kernels, bias, *how)
         # A CPU convolves channels last alone.
         last = len(inputs.shape) - 1
         x = tf.transpose(inputs, (0, *range(2, last + 1), 1))
