@@ -23,7 +23,7 @@ import sys
 
 from . import command_line, groups, pictures, results, sources
 from .lazy import datasets, keras, np, tasks, tf
-from .settings import Positive, option
+from .settings import Part, Positive, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Images:
 
     source: str | None = groups.data(None, "TFDS name or folder")
     split: str = option("validation", "of the data")
+    held_back: Part = option(0.2, "of each class, of a folder without splits")
     sides: tuple[Positive, ...] = option((224, 320), "of the crops, in pixels")
     batch_size: Positive = option(64, "images at once")
     pixels: bool = option(

@@ -73,7 +73,7 @@ def load_data(settings, strategy):
     """The images; a share of each class is held back where none is yet."""
     data = settings.data
     crops = {"area": (data.smallest_crop, 1.0), "flip": data.flips}
-    return sources.image_data(settings, strategy, data.held_back, **crops)
+    return sources.image_data(settings, strategy, **crops)
 
 
 def freeze(model, stages):

@@ -23,6 +23,16 @@ def write_weights(model, settings):
         best = fitting.best_weights(settings, model)
         model.load_weights(best)
         print(f"The best by {settings.training.keep_best}: {best}")
+    say_what_next(settings.run.workdir)
+
+
+def say_what_next(run):
+    """The commands that go on from the folder of a run."""
+    print(
+        f"Ask it:     keras-pyconv predict --model {run} FILE ...\n"
+        f"Measure it: keras-pyconv evaluate {run}\n"
+        f"Export it:  keras-pyconv export {run} saved_models/NAME"
+    )
 
 
 def export_model(model, settings, **options):

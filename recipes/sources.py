@@ -7,6 +7,8 @@ import pathlib
 from . import command_line
 from .lazy import datasets, keras_pyconv, np, tasks, training
 
+HELD_BACK = 0.2  # of each class of a folder without splits, to judge by
+
 
 @dataclasses.dataclass(frozen=True)
 class Data:
@@ -44,20 +46,20 @@ def source_of(settings, task, train, test, **options):
     )
 
 
-def open_images(settings, held_back=None):
-    """To train on and, `held_back` of a folder if need be, to judge by."""
-    from keras_pyconv.datasets.splits import TRAINING
-
-    folder = pathlib.Path(str(settings.data.source))
-    divided = any((folder / split).is_dir() for split in TRAINING)
-    if held_back and folder.is_dir() and not divided:
-        return datasets.split_class_folder(folder, held_back)
+def open_images(settings):
+    """To train on and to judge by."""
     return tuple(open_split(settings, s) for s in ("train", "validation"))
 
 
 def open_split(settings, split):
-    """The labelled images of one split."""
+    """The labelled images of one split; a part of a folder without splits."""
+    from keras_pyconv.datasets.splits import TRAINING
+
     source = source_of(settings, "classification", train=64, test=32)
+    folder = pathlib.Path(str(source))
+    if folder.is_dir() and not any((folder / s).is_dir() for s in TRAINING):
+        share = getattr(settings.data, "held_back", HELD_BACK)
+        return datasets.split_class_folder(folder, share)[split not in TRAINING]
     return datasets.picture_set(source, split, settings.run.data_dir)
 
 
@@ -120,11 +122,11 @@ def batching(settings, strategy, train):
     }
 
 
-def image_data(settings, strategy, held_back=None, **options):
+def image_data(settings, strategy, **options):
     """Labelled images, as `Data`; options of `datasets.training_pictures`."""
     # Unknown ones before the data.
     keras_pyconv.architectures.get_architecture(settings.variant)
-    train, validation = open_images(settings, held_back)
+    train, validation = open_images(settings)
     print(f"{train.count} images to train on, {validation.count} to judge by.")
     side = settings.data.side
     prepared = tasks.preprocessing.imagenet_preprocessing(side)

@@ -6,6 +6,8 @@ import pathlib
 import sys
 import textwrap
 
+from keras_pyconv.commands.ran import constants_of, is_run, weights_of_run
+
 _TRAIN = """usage: keras-pyconv train RECIPE [OPTION ...]
 
 Train by a recipe; keras-pyconv train RECIPE --help lists its options.
@@ -118,19 +120,13 @@ def _run_recipe(parser, name, words):
 
 def words_of_run(parser, words):
     """The recipe and its options where the first word is a run's folder."""
-    import json
-
-    folder = pathlib.Path(words[0]) if words else pathlib.Path()
-    file = folder / "constants.json"
-    if not words or not file.is_file():
+    if not words or not is_run(folder := pathlib.Path(words[0])):
         return words
-    made = json.loads(file.read_text("utf-8"))["constants"]
-    last = sorted(folder.glob("*.weights.h5"))
-    if not last:
-        parser.error(f"{folder} holds no weights yet: its training goes on")
-    best = [one for one in last if one.name.endswith(".best.weights.h5")]
-    recipe, given = _test_of(made)
-    given["weights"] = (best or last)[0]
+    try:
+        file, (recipe, given) = weights_of_run(folder), _test_of(folder)
+    except ValueError as error:
+        parser.error(str(error))
+    given["only-test" if "frames" in given else "weights"] = file
     given.setdefault("data", _source(folder))
     options = [
         word
@@ -141,19 +137,26 @@ def words_of_run(parser, words):
     return [recipe, *options, *words[1:]]
 
 
-def _test_of(made):
+def _test_of(folder):
     """The recipe that judges a run, and the options of its network."""
-    head, side = made.get("network.head"), made.get("data.side")
-    if head is None:
-        return "evaluate", {"variant": made["variant"], "sides": side}
-    if head in ("PyConvSSD", "SSD"):
-        network = ("head", "backbone", "side")
-        name = "evaluate_detection"
+    made = constants_of(folder)
+    head, names = made.get("network.head"), {"variant": "variant"}
+    if "data.frames" in made:
+        recipe = "recognize_kinetics"
+        names |= {"side": "data.side", "frames": "data.frames"}
+    elif "variant" in made:
+        recipe = "evaluate"
+        names |= {"sides": "data.side", "held-back": "data.held_back"}
+    elif head in ("PyConvSSD", "SSD"):
+        recipe, names = "evaluate_detection", ("head", "backbone", "side")
+    elif head:
+        recipe = "evaluate_segmentation"
+        names = ("head", "backbone", "head_width", "output_stride")
     else:
-        network = ("head", "backbone", "head_width", "output_stride")
-        name = "evaluate_segmentation"
-    given = {n.replace("_", "-"): made.get(f"network.{n}") for n in network}
-    return name, given
+        raise ValueError(f"no recipe judges the run in {folder}")
+    if head:
+        names = {n.replace("_", "-"): f"network.{n}" for n in names}
+    return recipe, {flag: made.get(path) for flag, path in names.items()}
 
 
 def _source(folder):

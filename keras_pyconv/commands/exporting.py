@@ -46,6 +46,11 @@ def run(options):
     )
     if opened.model is None:
         raise ValueError(f"{options.model} is an export already")
+    if opened.task == "video" and None in opened.model.input_shape[1:]:
+        raise ValueError(
+            "an export takes clips of one size: name --side, such as that of "
+            "the training"
+        )
     target = pathlib.Path(options.target)
     write = _saved_model
     if target.suffix.lower() in _ENDINGS:

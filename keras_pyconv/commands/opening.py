@@ -22,6 +22,7 @@ from keras_pyconv.architectures import (
     get_detector,
     make_segmenter,
 )
+from keras_pyconv.commands.ran import constants_of, is_run, weights_of_run
 from keras_pyconv.datasets.coco_labels import COCO_NAMES
 from keras_pyconv.export.runtimes import about
 from keras_pyconv.export.runtimes.litert import open_litert
@@ -29,7 +30,7 @@ from keras_pyconv.export.runtimes.onnx import open_onnx_runtime
 from keras_pyconv.export.signatures import recorded
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.auxiliary import inference_model
-from keras_pyconv.reading import one_line, read_json, read_text
+from keras_pyconv.reading import one_line, read_text
 from keras_pyconv.tasks.detection import DecodeDetections, detection_model
 from keras_pyconv.tasks.detection.default_boxes import box_layer
 from keras_pyconv.tasks.preprocessing import Preprocessing
@@ -101,7 +102,7 @@ def open_model(
             "networks lists them), a file, the folder of a run or a SavedModel"
         )
     elif path.is_dir():
-        opened = _of_folder(path, network, names)
+        opened = _of_folder(path, names, side)
     else:
         opened = _of_file(path, network, names, side)
     if isinstance(names, tuple):
@@ -133,7 +134,10 @@ def _of_network(name, weights_of, names, side):
             f"{name} has no published weights: name a file by --weights. "
             "keras-pyconv networks --has-weights lists those that have"
         )
-    return _built(name, weights_of or sets[0], names, side)
+    # Published weights know their own classes, whose number names must fit.
+    known = weights_of is None or weights_of in weights.SETS
+    source = weights_of or sets[0]
+    return _built(name, source, None if known else names, side)
 
 
 def _built(network, source, names, side=None, **options):
@@ -228,8 +232,8 @@ def _of_file(path, network, names, side):
     if is_torch_file(path) and network is None:
         arrays = weights.read_arrays(path)
         network = weights.find_variant(arrays)
-    if network is None and (path.parent / "constants.json").is_file():
-        return _of_run(path.parent, path, names)
+    if network is None and is_run(path.parent):
+        return _of_run(path.parent, path, names, side)
     if network is None:
         raise ValueError(
             f"{path} holds weights and does not say of which network: name "
@@ -238,9 +242,9 @@ def _of_file(path, network, names, side):
     return _built(network, path, names, side)
 
 
-def _of_folder(path, network, names):
-    if (path / "constants.json").is_file():
-        return _of_run(path, None, names)
+def _of_folder(path, names, side):
+    if is_run(path):
+        return _of_run(path, None, names, side)
     versions = [one for one in path.glob("*/saved_model.pb")]
     if versions and not (path / "saved_model.pb").is_file():
         numbered = [v.parent for v in versions if v.parent.name.isdigit()]
@@ -252,31 +256,15 @@ def _of_folder(path, network, names):
     return _of_saved_model(path)
 
 
-def constants_of(folder):
-    """What a recipe's run was made with, by the paths of its settings."""
-    return read_json(pathlib.Path(folder) / "constants.json")["constants"]
-
-
-def weights_of_run(folder):
-    """The file of weights that a run left: the best ones, or the last."""
-    files = sorted(pathlib.Path(folder).glob("*.weights.h5"))
-    if not files:
-        raise ValueError(
-            f"{folder} holds no weights yet: its training has not ended; the "
-            "same command goes on"
-        )
-    best = [file for file in files if file.name.endswith(".best.weights.h5")]
-    return (best or files)[0]
-
-
-def _of_run(folder, file, names):
+def _of_run(folder, file, names, side):
     made = constants_of(folder)
     file = file or weights_of_run(folder)
     names = names or tuple(made.get("classes", ())) or None
-    side = made.get("data.side", made.get("network.side"))
     if made.get("variant") in VIDEO_ARCHITECTURES:
-        shape = (made["data.frames"], None, None, 3)
+        # The test's squares are larger than those of the training.
+        shape = (made["data.frames"], side, side, 3)
         return _built(made["variant"], file, names, input_shape=shape)
+    side = side or made.get("data.side", made.get("network.side"))
     if "variant" in made:
         return _built(made["variant"], file, names, side)
     head, backbone = made.get("network.head"), made.get("network.backbone")

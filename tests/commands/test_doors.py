@@ -46,9 +46,22 @@ def test_a_folder_without_models_is_not_served(tmp_path, capsys):
     "made, recipe, options",
     [
         (
-            {"variant": "PyConvResNet18", "data.side": 96},
+            {
+                "variant": "PyConvResNet18",
+                "data.side": 96,
+                "data.held_back": 0.3,
+            },
             "evaluate",
-            {"variant": "PyConvResNet18", "sides": 96},
+            {"variant": "PyConvResNet18", "sides": 96, "held-back": 0.3},
+        ),
+        (
+            {
+                "variant": "PyConvResNet3D50",
+                "data.side": 112,
+                "data.frames": 8,
+            },
+            "recognize_kinetics",
+            {"variant": "PyConvResNet3D50", "side": 112, "frames": 8},
         ),
         (
             {"network.head": "SSD", "network.side": 300},
@@ -71,7 +84,8 @@ def test_a_run_fills_in_what_its_test_needs(tmp_path, made, recipe, options):
     (tmp_path / "net.weights.h5").touch()
     (tmp_path / "settings.yaml").write_text("data:\n  source: pets\n")
     words = doors.words_of_run(None, [str(tmp_path), "--smoke"])
-    options |= {"weights": tmp_path / "net.weights.h5", "data": "pets"}
+    flag = "only-test" if "frames" in options else "weights"
+    options |= {flag: tmp_path / "net.weights.h5", "data": "pets"}
     assert words[0] == recipe and words[-1] == "--smoke"
     given = dict(zip(words[1:-1:2], words[2:-1:2]))
     assert given == {f"--{k}": str(v) for k, v in options.items()}

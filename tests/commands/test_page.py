@@ -34,7 +34,7 @@ def test_the_snippets_of_the_page_run(tmp_path):
         for block in blocks
         for line in block.replace("\\\n", " ").strip().splitlines()
     ]
-    assert len(commands) == 9
+    assert len(commands) == 10
     root = PAGE.parents[1]
     paths = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
     for command in commands:

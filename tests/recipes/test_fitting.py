@@ -80,7 +80,7 @@ def test_errors_and_losses_are_better_when_lower():
 def test_every_class_counts_as_much_with_balanced_weights(folder):
     words = options(folder, "weights", "--class-weights=balanced")
     settings = settings_of(finetune_folder, *words)
-    train, _ = sources.open_images(settings, held_back=0.2)
+    train, _ = sources.open_images(settings)
     weights = sources.class_weights(settings, train)
     counts = [8, 5, 3]  # a fifth of each class is held back
     assert weights == {
