@@ -69,6 +69,23 @@ def parse(words):
     return module.options(name, parser, rest)
 
 
+def add_model_options(add):
+    """What `open_model` takes beside the model, to a parser."""
+    add("--weights", help="of a network's name: a published set or a file")
+    add("--network", metavar="NAME", help="of a file of weights")
+    names = "number of classes, their names with commas, or a file of them"
+    add("--classes", metavar="NAMES", help=names)
+    add("--side", type=int, metavar="PX", help="of a network's images")
+
+
+def open_model_of(options):
+    """The model of the options, opened."""
+    from keras_pyconv.commands.opening import open_model
+
+    named = (options.network, options.weights, options.classes, options.side)
+    return open_model(options.model, *named)
+
+
 def _mistake(text):
     print(text, file=sys.stderr)
     return 2

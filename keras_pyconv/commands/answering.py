@@ -4,6 +4,7 @@ Images are read in threads, some ahead of the network, so that memory does not
 grow with their number.
 """
 
+import csv
 import glob
 import itertools
 import os
@@ -69,14 +70,10 @@ def _of_folder(folder, task):
 
 
 def _of_csv(path):
-    import csv
-
-    rows = list(csv.DictReader(read_text(path).splitlines()))
-    column = "path" if rows and "path" in rows[0] else next(iter(rows[0:1]), "")
-    column = column if column == "path" else next(iter(column), "")
-    return [
-        str(path.parent / row[column].strip()) for row in rows if row[column]
-    ]
+    rows = csv.DictReader(read_text(path).splitlines())
+    columns = rows.fieldnames or [""]
+    column = "path" if "path" in columns else columns[0]
+    return [str(path.parent / row[column].strip()) for row in rows]
 
 
 def answers(opened: Opened, paths, batch_size=16, top=5):

@@ -16,7 +16,7 @@ import numpy as np
 from keras_pyconv import datasets
 from keras_pyconv.commands.opening import class_names
 from keras_pyconv.datasets.ahead import ahead
-from keras_pyconv.datasets.broken import BrokenPictures
+from keras_pyconv.datasets.broken import pictures_allowed
 from keras_pyconv.datasets.mask_sets import (
     IMAGE_FOLDERS,
     MASK_FOLDERS,
@@ -149,8 +149,7 @@ def _examine_images(files):
 def _broken(files, broken):
     """Findings of unreadable images; too many of them stop training."""
     for split, rows in broken.items():
-        share = BrokenPictures.among(_Count(len(files[split])))
-        stops = len(rows) > share.limit
+        stops = len(rows) > pictures_allowed(len(files[split]))
         for path, reason in rows:
             yield Finding("unreadable", path, reason, stops)
 
@@ -208,14 +207,8 @@ def _segmentation(options):
         "rule": options.label_rule,
         "classes": class_names(options.classes),
     }
-    images = next(
-        (
-            options.data / n
-            for n in IMAGE_FOLDERS
-            if (options.data / n).is_dir()
-        ),
-        options.data,
-    )
+    known = [options.data / name for name in IMAGE_FOLDERS]
+    images = next(filter(pathlib.Path.is_dir, known), options.data)
     counts, files, findings = {}, {}, []
     for split in Listing(images).folders():
         files[split] = Listing(images / split, IMAGES).files()
@@ -255,12 +248,6 @@ def _examine_masks(opened):
         ),
         findings,
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class _Count:
-    count: int
-    examples: object = None
 
 
 # Videos ----------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 import pathlib
 
+from keras_pyconv.commands import add_model_options, open_model_of
+
 _ENDINGS = {".tflite": "LiteRT", ".onnx": "ONNX"}
 _EXAMPLES = """
 TARGET ends in .tflite or .onnx; OpenVINO reads the latter. Any other is the
@@ -20,11 +22,7 @@ def options(name, parser, words):
     parser.epilog = _EXAMPLES
     add("model", metavar="MODEL", help="as `keras-pyconv predict --model`")
     add("target", metavar="TARGET", help="file, or folder of a SavedModel")
-    add("--weights", help="of a network named by MODEL: a set or a file")
-    add("--network", metavar="NAME", help="of a file of weights")
-    names = "number of classes, their names with commas, or a file of them"
-    add("--classes", metavar="NAMES", help=names)
-    add("--side", type=int, metavar="PX", help="of a network's images")
+    add_model_options(add)
     precision = "of a LiteRT file: float32 or float16 (%(default)s)"
     choices = ("float32", "float16")
     add("--precision", choices=choices, default="float32", help=precision)
@@ -35,15 +33,7 @@ def options(name, parser, words):
 
 def run(options):
     """Writes the export and says where."""
-    from keras_pyconv.commands.opening import open_model
-
-    opened = open_model(
-        options.model,
-        options.network,
-        options.weights,
-        options.classes,
-        options.side,
-    )
+    opened = open_model_of(options)
     if opened.model is None:
         raise ValueError(f"{options.model} is an export already")
     if opened.task == "video" and None in opened.model.input_shape[1:]:
@@ -61,11 +51,7 @@ def run(options):
 def _saved_model(opened, target, options):
     from keras_pyconv import export
 
-    make = {
-        "detection": export.detection_signatures,
-        "segmentation": export.segmentation_signatures,
-        "video": export.video_signatures,
-    }.get(opened.task)
+    make = getattr(export, f"{opened.task}_signatures", None)
     about = {"labels": opened.class_names}
     if make:
         about = {"signatures": make(opened.model, **about)}
@@ -82,17 +68,13 @@ def _runtime(opened, target, options):
     from keras_pyconv.export.signatures.recorded import Recorded
     from keras_pyconv.tasks.detection.default_boxes import box_settings
 
+    model, seen = opened.model, inspect(opened.model)
     if target.suffix.lower() == ".onnx":
-        written = export.onnx(opened.model, target)
+        written = export.onnx(model, target)
     else:
-        size = options.side if inspect(opened.model).is_open else None
-        written = export.litert(
-            opened.model, target, options.precision, size=size
-        )
-    rule = choose_preprocessing(inspect(opened.model))
-    record = Recorded(rule, opened.class_names)
-    boxes = None
-    if opened.task == "detection":
-        boxes = box_settings(opened.model)
-    about.write(target, record, boxes)
+        size = options.side if seen.is_open else None
+        written = export.litert(model, target, options.precision, size=size)
+    record = Recorded(choose_preprocessing(seen), opened.class_names)
+    is_detector = opened.task == "detection"
+    about.write(target, record, box_settings(model) if is_detector else None)
     return written

@@ -13,12 +13,12 @@ import numpy as np
 
 from keras_pyconv import models, weights
 from keras_pyconv.architectures import (
-    ARCHITECTURES,
-    DETECTORS,
-    INCEPTIONS,
     RECORDS,
-    SEGMENTERS,
-    VIDEO_ARCHITECTURES,
+    Architecture,
+    Detector,
+    Inception,
+    Segmenter,
+    VideoArchitecture,
     get_detector,
     make_segmenter,
 )
@@ -37,13 +37,19 @@ from keras_pyconv.tasks.preprocessing import Preprocessing
 from keras_pyconv.weights.loading import is_torch_file
 from keras_pyconv.weights.sources import verify
 
-_BUILDERS = (
-    (ARCHITECTURES, models.build_classifier),
-    (INCEPTIONS, models.build_inception),
-    (SEGMENTERS, models.build_segmenter),
-    (DETECTORS, models.build_detector),
-    (VIDEO_ARCHITECTURES, models.build_video_classifier),
-)
+_BUILDERS = {
+    Architecture: models.build_classifier,
+    Inception: models.build_inception,
+    Segmenter: models.build_segmenter,
+    Detector: models.build_detector,
+    VideoArchitecture: models.build_video_classifier,
+}
+# Functions of the package that build these.
+_FULL = {
+    "PyConvSSD": "PyConvSSDPyConvResNet50",
+    "SSD": "SSDResNet50",
+    "PyConvSegNet": "PyConvSegNetPyConvResNet50",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,16 +83,7 @@ class Opened:
 def open_model(
     name, network=None, weights_of=None, classes=None, side=None
 ) -> Opened:
-    """Opens whatever can answer.
-
-    Args:
-        name: a network's name; or the path of a file of weights, a `.keras`,
-            LiteRT or ONNX file, the folder of a run, or a SavedModel.
-        network: the network's name, where the file does not tell.
-        weights_of: of a network named by `name`: a published set or a file.
-        classes: a number, names, or the path of a text file with a name a
-            line.
-        side: of the images, in pixels, of a network that is built here.
+    """Opens whatever can answer; arguments are those of `keras-pyconv predict`.
 
     Raises:
         FileNotFoundError: nothing is there.
@@ -94,7 +91,7 @@ def open_model(
     """
     names = class_names(classes)
     path = pathlib.Path(name)
-    if name in RECORDS or name in ("PyConvSSD", "SSD", "PyConvSegNet"):
+    if name in RECORDS or name in _FULL:
         opened = _of_network(name, weights_of, names, side)
     elif not path.exists():
         raise FileNotFoundError(
@@ -117,9 +114,7 @@ def class_names(classes):
     if isinstance(classes, str) and classes.isdigit():
         return int(classes)
     if pathlib.Path(classes).is_file():
-        return tuple(
-            filter(None, map(str.strip, read_text(classes).split("\n")))
-        )
+        classes = read_text(classes).strip().replace("\n", ",")
     return tuple(name.strip() for name in classes.split(","))
 
 
@@ -127,8 +122,7 @@ def class_names(classes):
 
 
 def _of_network(name, weights_of, names, side):
-    name = {"PyConvSegNet": "PyConvSegNetPyConvResNet50"}.get(name, name)
-    sets = weights.published_sets(name)
+    sets = weights.published_sets(_FULL.get(name, name))
     if weights_of is None and not sets:
         raise ValueError(
             f"{name} has no published weights: name a file by --weights. "
@@ -141,32 +135,19 @@ def _of_network(name, weights_of, names, side):
 
 
 def _built(network, source, names, side=None, **options):
-    """A network of the tables, or a record, with its weights."""
-    count = len(names) if isinstance(names, tuple) else names
-    rank = 2
-    if network in ("PyConvSSD", "SSD"):
-        network = get_detector(network, None)
-    record = RECORDS.get(network, network)
-    for table, build in _BUILDERS:
-        if isinstance(record, type(next(iter(table.values())))):
-            break
-    else:
+    """A network by its record or its name, with its weights."""
+    record = RECORDS.get(_FULL.get(network, network), network)
+    if type(record) not in _BUILDERS:
         raise ValueError(
             f"Unknown network {network!r}: see keras-pyconv networks"
         )
+    count = len(names) if isinstance(names, tuple) else names
     if count is not None:
-        options["classes"] = count + (table is DETECTORS)
-    if table is VIDEO_ARCHITECTURES:
-        rank = 3
-    if side and "input_shape" not in options:
-        options["input_shape"] = (*(16,) * (rank - 2), side, side, 3)
-    try:
-        model = build(record, weights=source, **options)
-    except ValueError as error:
-        if "classes" in options:
-            raise
-        told = "if it has other classes than the published, name --classes"
-        raise ValueError(f"{one_line(error, 2000)} ({told})") from error
+        options["classes"] = count + isinstance(record, Detector)
+    if side:
+        frames = (16,) * isinstance(record, VideoArchitecture)
+        options.setdefault("input_shape", (*frames, side, side, 3))
+    model = _BUILDERS[type(record)](record, weights=source, **options)
     return of_keras(model, str(network), names)
 
 
@@ -260,7 +241,7 @@ def _of_run(folder, file, names, side):
     made = constants_of(folder)
     file = file or weights_of_run(folder)
     names = names or tuple(made.get("classes", ())) or None
-    if made.get("variant") in VIDEO_ARCHITECTURES:
+    if "data.frames" in made:
         # The test's squares are larger than those of the training.
         shape = (made["data.frames"], side, side, 3)
         return _built(made["variant"], file, names, input_shape=shape)

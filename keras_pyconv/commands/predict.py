@@ -7,6 +7,8 @@ import os
 import pathlib
 import sys
 
+from keras_pyconv.commands import add_model_options, open_model_of
+
 _FORMATS = ("csv", "json", "jsonl")
 _EXAMPLES = """
 --model is a network with published weights (PyConvResNet50), a file of
@@ -25,11 +27,7 @@ def options(name, parser, words):
     source = "files, folders, patterns, a CSV with a column `path`, videos"
     add("source", nargs="+", metavar="SOURCE", help=source)
     add("--model", required=True, help="what answers, see below")
-    add("--weights", help="of a network named by --model: a set or a file")
-    add("--network", metavar="NAME", help="of a file of weights")
-    names = "number of classes, their names with commas, or a file of them"
-    add("--classes", metavar="NAMES", help=names)
-    add("--side", type=int, metavar="PX", help="of a network's images")
+    add_model_options(add)
     add("--output", type=pathlib.Path, metavar="FOLDER", help="to write to")
     add("--format", choices=_FORMATS, default="csv", help="(%(default)s)")
     add("--draw", action="store_true", help="write each answer as an image")
@@ -52,15 +50,8 @@ def options(name, parser, words):
 def run(options):
     """Answers; 1 where nothing could be read."""
     from keras_pyconv.commands.answering import answers, find_files
-    from keras_pyconv.commands.opening import open_model
 
-    opened = open_model(
-        options.model,
-        options.network,
-        options.weights,
-        options.classes,
-        options.side,
-    )
+    opened = open_model_of(options)
     paths = find_files(options.source, opened.task)
     if not paths:
         raise ValueError(f"nothing to look at in {' '.join(options.source)}")

@@ -55,6 +55,12 @@ class _Broken:
         return is_new
 
 
+def pictures_allowed(count):
+    """How many images of so many may be broken."""
+    few = min(BrokenPictures.floor, int(BrokenPictures.floor_share * count))
+    return max(1, few, int(BrokenPictures.share * count))
+
+
 class BrokenPictures(_Broken):
     """Counts and names the images that nothing can decode.
 
@@ -82,8 +88,7 @@ class BrokenPictures(_Broken):
         0.1 % of it; of a set of up to 10,000 images 10, or a tenth if less.
         """
         arguments.examples("pictures", pictures)
-        floor = min(cls.floor, int(cls.floor_share * pictures.count))
-        return cls(max(1, floor, int(cls.share * pictures.count)))
+        return cls(pictures_allowed(pictures.count))
 
     def decode(self, pictures, example, preprocessing, exif=False):
         """The image of an example by `read_image`, or one pixel of the mean.
