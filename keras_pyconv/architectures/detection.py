@@ -52,8 +52,9 @@ class BoxMap:
     `step` is between positions. Boxes are squares of `size` and of the
     geometric mean of `size` and `next_size`, and of `size` at each of
     `aspect_ratios` and its inverse. In images of other sizes than the
-    detector's `input_size` they cover the same fraction. The positions of a
-    `spread` map, which layers without padding made, divide the image evenly.
+    detector's `input_size` they cover the same fraction at the same steps; but
+    positions of a `spread` map, which layers without padding made, divide the
+    image evenly.
     """
 
     step: int

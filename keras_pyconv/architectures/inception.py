@@ -26,7 +26,8 @@ from keras_pyconv.arguments import instance, integer, layer_name, shown, text
 class Conv:
     """Convolution without bias, normalization, ReLU.
 
-    `padding` is "same" (half the kernel on both sides) or "valid" (none).
+    `kernel` is (height, width). `padding` is "same" (half the kernel on both
+    sides) or "valid" (none).
     """
 
     filters: int

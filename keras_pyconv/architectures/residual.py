@@ -164,7 +164,8 @@ class Architecture:
         """Stride and dilation of each stage for a given `output_stride`.
 
         By the authors' rule for segmentation, the last stages trade their
-        stride for dilation. None is the record's own `total_stride`.
+        stride for dilation, from their first block on. None is the record's
+        own `total_stride`.
         """
         if output_stride is None:
             output_stride = self.total_stride

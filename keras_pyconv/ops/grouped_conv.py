@@ -1,10 +1,8 @@
 """N-D convolution with channel groups, and the pyramid of several.
 
-None of its graphs holds a must-compile XLA function, which
-`keras.layers.Conv2D(groups=...)` makes and TensorFlow Serving refuses.
-
-Padding "same" is symmetric, `kernel // 2 * dilation` zeros on both sides at
-every stride, as in the authors' networks; Keras's "same" is not at stride 2.
+Unlike `keras.layers.Conv2D(groups=...)` it makes no must-compile XLA function,
+which TensorFlow Serving refuses. Padding "same" is `kernel // 2 * dilation`
+zeros on both sides at every stride; Keras's is uneven at stride 2.
 """
 
 import math
