@@ -326,7 +326,8 @@ def _of_saved_model(path):
         return signatures["serve_bytes"](image_bytes=tf.constant(files))
 
     of_files.keeps = loaded
-    return Opened(str(path), task, None, names, of_files=of_files)
+    rule = record.preprocessing
+    return Opened(str(path), task, None, names, rule, of_files=of_files)
 
 
 def _of_runtime(path, names):

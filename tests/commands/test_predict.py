@@ -1,7 +1,9 @@
 """`predict` answers as the model does in Python, whatever holds the model."""
 
 import csv
+import itertools
 import json
+import os
 import shutil
 
 import numpy as np
@@ -9,6 +11,9 @@ import pytest
 
 import keras_pyconv
 from keras_pyconv import commands, export
+from keras_pyconv.commands.answering import answers
+from keras_pyconv.commands.opening import open_model
+from keras_pyconv.models import classifiers
 from keras_pyconv.tasks.segmentation import Protocol
 from tests.commands.conftest import NAMES, SIDE
 
@@ -208,6 +213,30 @@ def test_a_list_a_pattern_and_what_is_not_there(saved, photos, tmp_path):
     names = [row["file"].rpartition("/")[2] for row in rows]
     assert names == ["x.png", "gone.png", "d.webp", "*.bmp"]
     assert ["reason" in row for row in rows] == [False, True, False, True]
+
+
+def test_files_are_read_a_batch_ahead_and_no_further(saved, photos):
+    taken = []
+
+    def many():
+        for path in itertools.repeat(photos / "a.png", 1000):
+            taken.append(path)
+            yield path
+
+    opened = open_model(str(saved["classification"]))
+    found = answers(opened, many(), batch_size=4)
+    most = 4 + 2 * (os.cpu_count() or 1)
+    for number in range(3):
+        assert next(found)[2] == "" and len(taken) <= most
+
+
+def test_names_that_do_not_fit_published_weights_are_refused(
+    monkeypatch, photos, capsys
+):
+    monkeypatch.setattr(classifiers, "load", lambda model, *_: model)
+    words = ["predict", "--model", "PyConvResNet50", "--classes", "a,b"]
+    assert commands.main([*words, str(photos / "a.png")]) == 2
+    assert "has 1000 classes" in capsys.readouterr().err
 
 
 def test_nothing_readable_is_a_failure(saved, photos, tmp_path, capsys):
