@@ -1,7 +1,5 @@
 """Pyramidal convolution (PyConv) for Keras 3 and TensorFlow."""
 
-import types
-
 # First: of the command it answers what needs no framework.
 from keras_pyconv import early  # isort: skip
 from keras_pyconv import (
@@ -85,14 +83,76 @@ from keras_pyconv.tasks import (
 
 __version__ = "0.1.0"
 
-_ROOMS = (
-    *("architectures", "complexity", "datasets", "export", "ops", "tables"),
-    *("tasks", "training", "weights"),
-)
-# What is imported above, but for other modules of the package.
-__all__ = sorted(
-    name
-    for name, value in globals().items()
-    if name in ("__version__", *_ROOMS)
-    or not (name.startswith("_") or isinstance(value, types.ModuleType))
-)
+__all__ = [
+    "ARCHITECTURES",
+    "AdaptiveAveragePooling",
+    "AlignedResizing",
+    "FusedBatchNormalization",
+    "InceptionResNetV2",
+    "NLResNet101",
+    "NLResNet152",
+    "NLResNet50",
+    "PreActResNet101",
+    "PreActResNet152",
+    "PreActResNet50",
+    "PyConv",
+    "PyConv1D",
+    "PyConv3D",
+    "PyConvHGResNet101",
+    "PyConvHGResNet152",
+    "PyConvHGResNet50",
+    "PyConvInceptionResNetV2",
+    "PyConvResNet101",
+    "PyConvResNet152",
+    "PyConvResNet18",
+    "PyConvResNet34",
+    "PyConvResNet3D101",
+    "PyConvResNet3D152",
+    "PyConvResNet3D50",
+    "PyConvResNet50",
+    "PyConvSSD",
+    "PyConvSegNet",
+    "ResNeXt101",
+    "ResNeXt152",
+    "ResNeXt50",
+    "ResNet101",
+    "ResNet152",
+    "ResNet3D101",
+    "ResNet3D152",
+    "ResNet3D50",
+    "ResNet50",
+    "SEResNet101",
+    "SEResNet152",
+    "SEResNet50",
+    "SSD",
+    "SymmetricMaxPooling2D",
+    "SymmetricMaxPooling3D",
+    "__version__",
+    "architectures",
+    "build_classifier",
+    "build_detector",
+    "build_inception",
+    "build_segmenter",
+    "build_video_classifier",
+    "classify",
+    "complexity",
+    "datasets",
+    "detect",
+    "explain",
+    "export",
+    "features",
+    "inflate",
+    "keras_cv_backbone",
+    "level_devices",
+    "native_groups",
+    "ops",
+    "recognize",
+    "replace_convolutions",
+    "replacement_report",
+    "segment",
+    "show_pyramid",
+    "tables",
+    "tasks",
+    "training",
+    "weights",
+]

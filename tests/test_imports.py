@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -212,3 +213,12 @@ def test_tests_use_no_private_names_of_benchmarks_and_recipes():
     paths = (ROOT / "tests").rglob("*.py")
     found = {p.name: list(private_uses(p.name, p.read_text())) for p in paths}
     assert not {name: uses for name, uses in found.items() if uses}
+
+
+def test_every_public_name_is_listed():
+    there = {
+        name
+        for name, value in vars(keras_pyconv).items()
+        if not (name.startswith("_") or isinstance(value, types.ModuleType))
+    }
+    assert there <= set(keras_pyconv.__all__) <= set(dir(keras_pyconv))
