@@ -27,6 +27,7 @@ from keras_pyconv.datasets.coco_labels import COCO_NAMES
 from keras_pyconv.export.runtimes import about
 from keras_pyconv.export.runtimes.litert import open_litert
 from keras_pyconv.export.runtimes.onnx import open_onnx_runtime
+from keras_pyconv.export.serving.audit import FILES, audit
 from keras_pyconv.export.signatures import recorded
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.auxiliary import inference_model
@@ -295,6 +296,10 @@ def _as_model(ask, input_shape, output_shape, is_probability=True):
 
 
 def _of_saved_model(path):
+    # A graph may come from anywhere, and loading one can run parts of it.
+    for found in audit(path):
+        if found.kind == FILES:
+            raise ValueError(f"{path} is not opened: {found}")
     loaded = tf.saved_model.load(str(path))
     record, signatures = recorded.read(path), loaded.signatures
     record = record or recorded.Recorded()

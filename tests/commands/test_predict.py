@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_pyconv
 from keras_pyconv import commands, export
@@ -278,3 +279,19 @@ def test_an_exported_segmenter_labels_as_the_model(models, photos, tmp_path):
         models["segmentation"], photos / "b.jpg", protocol
     )
     assert rows[0]["classes"] == wanted.to_dict()["classes"]
+
+
+def test_a_saved_model_that_touches_files_is_not_run(photos, tmp_path, capsys):
+    trace = tmp_path / "trace"
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec((None, SIDE, SIDE, 3))])
+    def serve(images):
+        with tf.control_dependencies([tf.io.write_file(str(trace), "ran")]):
+            return {"probabilities": tf.nn.softmax(images[:, 0, 0])}
+
+    tf.saved_model.save(module, str(tmp_path / "1"), {"serving_default": serve})
+    words = ["predict", "--model", str(tmp_path), str(photos)]
+    assert commands.main(words) == 2
+    assert "file-operation: WriteFile" in capsys.readouterr().err
+    assert not trace.exists()
