@@ -71,8 +71,8 @@ def crossing(layers, devices=2, batch_size=1, number_bytes=4) -> Crossing:
 
     Example:
 
-    >>> count = complexity("PyConvResNet50")
-    >>> crossing(count.layers, batch_size=32).forward
+    >>> from keras_pyconv.complexity import complexity, crossing
+    >>> crossing(complexity("PyConvResNet50").layers, batch_size=32).forward
     385351680
     """
     good = isinstance(layers, (list, tuple))

@@ -220,6 +220,11 @@ def _shows(dtype, folder):
     assert (folder / "a.png").stat().st_size
 
 
+def _explains(dtype, folder):
+    found = keras_pyconv.explain(_classifier(), _image())
+    assert np.isfinite(found.maps).all() and found.maps.any()
+
+
 def _has_features(dtype, folder):
     model = _classifier()
     outputs = [found.output for found in keras_pyconv.features(model)]
@@ -354,6 +359,7 @@ DEEDS = {
     _segments: ("segment",),
     _recognizes: ("recognize", "build_video_classifier"),
     _shows: ("show_pyramid", "build_classifier"),
+    _explains: ("explain",),
     _has_features: ("features",),
     _inflates: ("inflate",),
     _predicts_by_inception: ("build_inception",),
@@ -443,4 +449,6 @@ def _public():
 def test_nothing_public_is_forgotten():
     tried = {name for names in DEEDS.values() for name in names}
     tried |= {case.name for case in cases.LAYERS}
+    # This needs several devices: `tests/layers/divided.py`.
+    tried |= {"level_devices"}
     assert tried | WITHOUT_NUMBERS == set(_public())
