@@ -105,7 +105,8 @@ def level_filters(filters, levels: int) -> tuple[int, ...]:
         for level, count in enumerate(filters, 1):
             if not is_integer(count):
                 rule = "filters are positive integers"
-                _refuse("filters", level, rule, count, nearest_count(count))
+                nearest = nearest_count(count)
+                _refuse("filters", level, rule, count, nearest, filters)
         return filters
     if not is_integer(filters) or filters % levels:
         below = max(_nearest_below(filters) // levels * levels, levels)
@@ -127,14 +128,14 @@ def level_groups(groups, filters: tuple[int, ...]) -> tuple[int, ...] | None:
             '`groups` must be "auto", an integer or one integer per level. '
             f"Received: groups={groups!r}."
         )
-    if not isinstance(groups, tuple):
-        groups = (groups,) * len(filters)
+    given = groups if isinstance(groups, tuple) else None
+    groups = (groups,) * len(filters) if given is None else given
     _check_length("groups", groups, len(filters))
     for level, (count, width) in enumerate(zip(groups, filters), 1):
         if not is_integer(count) or width % count:
             rule = f"groups must divide the level's {width} filters"
             nearest = _nearest(count, _divisors(width))
-            _refuse("groups", level, rule, count, nearest)
+            _refuse("groups", level, rule, count, nearest, given)
     return groups
 
 

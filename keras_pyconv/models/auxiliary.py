@@ -75,7 +75,7 @@ def inference_model(model: keras.Model) -> keras.Model:
     """The model without what works in training alone, for serving.
 
     Args:
-        model: Any built model.
+        model: Any model.
 
     Returns:
         A functional model from the same inputs to the logits, sharing the

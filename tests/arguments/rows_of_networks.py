@@ -2,6 +2,7 @@
 
 import fractions
 
+import keras
 import numpy as np
 
 import keras_pyconv
@@ -927,7 +928,14 @@ _CONVERTIBLE = {
 row("replacement_report", **_CONVERTIBLE)
 row("replace_convolutions", **_CONVERTIBLE, keep_weights=FLAG, verbose=FLAG)
 row("native_groups", model=kind(things.convertible, accepts=lambda v: False))
-row("models.inference_model", model=kind(things.segmenter, things.classifier))
+row(
+    "models.inference_model",
+    model=kind(
+        things.segmenter,
+        things.classifier,
+        accepts=lambda v: isinstance(v, keras.Model),
+    ),
+)
 row(
     "models.AuxiliaryModel",
     inputs=kind(Value("inputs", lambda: things.segmenter.make().inputs)),

@@ -50,6 +50,10 @@ MISTAKES = {
         {"filters": (16, 16, 7.6, 16)},
         ["level 3", "7.6", "nearest: 8"],
     ),
+    "filters in a table": (
+        {"kernel_size": (3, 5), "filters": ((4, 0), (4, 4))},
+        ["level 1", "(4, 0);", "Of filters=((4, 0), (4, 4))"],
+    ),
     "groups of another length": (
         {"groups": (1, 4, 8)},
         ["Received 3", "4 levels", "(1, 4, 8)"],

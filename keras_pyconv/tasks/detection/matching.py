@@ -62,8 +62,12 @@ def match(overlaps, valid):
         `(num_boxes,)` int32 with the object of each box, and `(num_boxes,)`
         bool that says whether the box has one.
     """
-    arguments.tensor_like("overlaps", overlaps, (2,))
-    arguments.tensor_like("valid", valid, (1,))
+    objects = arguments.tensor_like("overlaps", overlaps, (2,)).shape[1]
+    flags = arguments.tensor_like("valid", valid, (1,))
+    counts = {objects, *flags.shape} - {None}
+    good = flags.dtype == bool and len(counts) < 2
+    rule = f"a bool for each of the {objects} objects of `overlaps`"
+    arguments.check("valid", valid, good, rule)
     overlaps = tf.where(valid, overlaps, -1.0)
     # The matcher takes what reaches its threshold; the rule is to exceed.
     above = float(np.nextafter(np.float32(MIN_OVERLAP), np.float32(1)))

@@ -159,3 +159,9 @@ def test_no_offset_makes_a_box_infinite():
     ymin, xmin, ymax, xmax = found[1, 0]
     assert xmax - xmin == pytest.approx(0.2 * np.exp(9.8), rel=1e-4)
     assert ymax - ymin == 0
+
+
+@pytest.mark.parametrize("valid", [[], [1.0, 0.0], [True] * 3])
+def test_a_flag_for_each_object_is_needed(valid):
+    with pytest.raises(ValueError, match="`valid` .* each of the 2 objects"):
+        match(np.zeros((4, 2), "float32"), valid)
