@@ -100,7 +100,7 @@ def _check_dtypes(inputs, kernel):
     if given != wanted:
         raise ValueError(
             f"The kernel must have the dtype of the inputs, {wanted}. "
-            f"Received: a kernel of {given}; cast one of the two."
+            f"Received: kernel={arguments.shown(kernel)} of {given}; cast one."
         )
 
 

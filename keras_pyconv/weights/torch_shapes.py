@@ -61,6 +61,7 @@ def torch_shapes(
     >>> torch_shapes("PyConvResNet50")["layer1.0.conv2.conv2_4.weight"]
     (16, 4, 9, 9)
     """
+    integer("classes", classes)
     integer("channels", channels)
     # The parameters are the same at any size.
     count = complexity(architecture, (SIDE, SIDE, channels), classes)
