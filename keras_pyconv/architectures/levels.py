@@ -33,6 +33,8 @@ def check_fields(record, row: str = ""):
         message = "the name must be one that Python accepts"
         check(name.isidentifier(), arguments.shown(name), message)
         check(source.strip(), name, f"`source` is empty; got {source!r}")
+    elif "name" in kinds:
+        check(record.name.strip(), row, f"`name` is empty; got {record.name!r}")
 
 
 def check_choice(row: str, known, **values):

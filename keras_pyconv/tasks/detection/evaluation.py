@@ -59,6 +59,14 @@ def _numbers_of(what, given, shape):
     return values
 
 
+# What is said of each box, beside scores, and which of it can be.
+_RULES = {
+    "labels": ("whole from 0", lambda v: (v >= 0) & (v.dtype.kind in "iu")),
+    "crowds": ("0 or 1", lambda v: (v == 0) | (v == 1)),
+    "areas": ("from 0 to 2**53", lambda v: (v >= 0) & (v <= 2**53)),
+}
+
+
 def _checked(image_id, boxes, least_side, **columns):
     """Boxes as x, y, width, height, and what else is said of each."""
     what = f"of the image {short(image_id)}"
@@ -66,11 +74,15 @@ def _checked(image_id, boxes, least_side, **columns):
     given = _numbers_of(name, boxes, (None, 4))
     ymin, xmin, ymax, xmax = given.astype("float64").T
     boxes = np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1)
-    columns = {
-        name: _numbers_of(f"The {name} {what}", column, (len(boxes),))
-        for name, column in columns.items()
-        if column is not None
-    }
+    columns = {k: v for k, v in columns.items() if v is not None}
+    for name, column in columns.items():
+        columns[name] = _numbers_of(f"The {name} {what}", column, (len(boxes),))
+        rule, good = _RULES.get(name, ("", np.isfinite))
+        if not good(columns[name]).all():
+            raise ValueError(
+                f"The {name} {what} must be {rule}. Received: "
+                f"{arguments.shown(column)}"
+            )
     wrong = np.flatnonzero((boxes[:, 2:] < least_side).any(1))
     if wrong.size:
         raise ValueError(

@@ -43,6 +43,8 @@ class Recognition(Ranking):
         arguments.array("frames", self.frames, 4, last=3)
         arguments.integer("views", self.views)
         arguments.instance("notes", self.notes, tuple)
+        if self.notes:
+            arguments.texts("notes", self.notes)
 
     def to_dict(self):
         return {

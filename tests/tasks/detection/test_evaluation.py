@@ -142,7 +142,10 @@ def test_what_is_no_box_is_refused_before_it_counts():
         (lambda: truth.add(1, (50, 50), [box], [0], areas=[nan]), "areas"),
         (lambda: truth.add(1, (50, 50), [box], [0], crowds=[]), "crowds"),
         (lambda: truth.add(1, (50, 50), [box], [2]), "0 to 1, .*label=2"),
-        (lambda: truth.add(1, (50, 50), [box], [-1]), "label=.*-1"),
+        (lambda: truth.add(1, (50, 50), [box], [-1]), "labels .*-1"),
+        (lambda: found.add(1, [box], [0.5], [0.9]), "labels .* whole .*0.5"),
+        (lambda: truth.add(1, (50, 50), [box], [0], crowds=[2]), "0 or 1"),
+        (lambda: truth.add(1, (50, 50), [box], [0], areas=[-1]), "areas"),
         (lambda: GroundTruth([5, 5]), "Received 5 more than once"),
         (lambda: GroundTruth([None]), "An id must be"),
     ):
