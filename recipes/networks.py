@@ -28,8 +28,8 @@ def detector(settings):
     """The record of a detector; small ones for `--smoke`."""
     head, backbone = settings.network.head, settings.network.backbone
     if backbone is None:
-        family = {"PyConvSSD": "PyConvResNet", "SSD": "ResNet"}[head]
-        backbone = family + ("Mini" if settings.run.smoke else "50")
+        backbone_of = keras_pyconv.architectures.detection.backbone_of
+        backbone = backbone_of(head, settings.run.smoke)
     return keras_pyconv.architectures.get_detector(head, backbone)
 
 

@@ -169,6 +169,8 @@ MINI_BOX_MAPS = (
 
 # Levels of the pyramid in each extra layer, by the head's name.
 HEADS = {"SSD": (1, 1, 1, 1, 1), "PyConvSSD": (4, 3, 2, 1, 1)}
+# What the names of a head's backbones begin with.
+_FAMILIES = {"SSD": "ResNet", "PyConvSSD": "PyConvResNet"}
 MINIS = ("ResNetMini", "PyConvResNetMini")
 
 
@@ -195,9 +197,8 @@ def _compose(head, row, source):
 
 
 def _rows():
-    families = {"SSD": "ResNet", "PyConvSSD": "PyConvResNet"}
     for size in ("50", "101", "Mini"):
-        for head, family in families.items():
+        for head, family in _FAMILIES.items():
             source = "supplement, Table 1"
             if size == "Mini":
                 source = f"ours: {head} for small images"
@@ -205,6 +206,12 @@ def _rows():
 
 
 DETECTORS = {row.name: row for row in _rows()}
+
+
+def backbone_of(head: str, small: bool = False) -> str:
+    """The backbone that stands under a head by default, or a small one."""
+    check_choice("Detector", HEADS, head=head)
+    return _FAMILIES[head] + ("Mini" if small else "50")
 
 
 def get_detector(head: str, backbone: Architecture | str) -> Detector:

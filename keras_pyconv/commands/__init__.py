@@ -24,6 +24,7 @@ COMMANDS = {
     "networks": ("doors", "the networks, with parameters and weights"),
     "tables": ("doors", "the paper's tables beside our counts"),
 }
+TASKS = ("classification", "detection", "segmentation", "video")
 
 
 class Parser(argparse.ArgumentParser):

@@ -4,7 +4,8 @@ import collections
 import csv
 import pathlib
 
-_TASKS = ("classification", "detection", "segmentation", "video")
+from keras_pyconv.commands import TASKS
+
 _EXAMPLES = """
 DATA is what training takes: folders of classes, a folder as COCO unpacks,
 images/ and annotations/ as of ADE20K, folders or a CSV of videos. The exit
@@ -22,7 +23,7 @@ def options(name, parser, words):
     parser.usage = "%(prog)s DATA [OPTION ...]"
     parser.epilog = _EXAMPLES
     add("data", metavar="DATA", type=pathlib.Path, help="folder, or a CSV")
-    add("--task", choices=_TASKS, help="default: as DATA looks")
+    add("--task", choices=TASKS, help="default: as DATA looks")
     classes = "of masks: a number, names with commas, or a file of them"
     add("--classes", metavar="NAMES", help=classes)
     rule = "how masks count classes, see docs/segmentation.md"

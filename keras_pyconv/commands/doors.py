@@ -6,7 +6,13 @@ import pathlib
 import sys
 import textwrap
 
-from keras_pyconv.commands.ran import constants_of, is_run, weights_of_run
+from keras_pyconv.commands import TASKS
+from keras_pyconv.runs.finished import (
+    constants_of,
+    is_run,
+    task_of,
+    weights_of_run,
+)
 
 _TRAIN = """usage: keras-pyconv train RECIPE [OPTION ...]
 
@@ -33,7 +39,42 @@ _NETWORKS = """
   keras-pyconv networks --task segmentation
   keras-pyconv networks --max-parameters 30 --has-weights
 """
-_TASKS = ("classification", "segmentation", "detection", "video")
+# The recipe that judges a run of each task, and where the run has its options.
+_TESTS = {
+    "classification": (
+        "evaluate",
+        {
+            "variant": "variant",
+            "sides": "data.side",
+            "held-back": "data.held_back",
+        },
+    ),
+    "detection": (
+        "evaluate_detection",
+        {
+            "head": "network.head",
+            "backbone": "network.backbone",
+            "side": "network.side",
+        },
+    ),
+    "segmentation": (
+        "evaluate_segmentation",
+        {
+            "head": "network.head",
+            "backbone": "network.backbone",
+            "head-width": "network.head_width",
+            "output-stride": "network.output_stride",
+        },
+    ),
+    "video": (
+        "recognize_kinetics",
+        {
+            "variant": "variant",
+            "side": "data.side",
+            "frames": "data.frames",
+        },
+    ),
+}
 
 
 def options(name, parser, words):
@@ -140,23 +181,11 @@ def words_of_run(parser, words):
 def _test_of(folder):
     """The recipe that judges a run, and the options of its network."""
     made = constants_of(folder)
-    head, names = made.get("network.head"), {"variant": "variant"}
-    if "data.frames" in made:
-        recipe = "recognize_kinetics"
-        names |= {"side": "data.side", "frames": "data.frames"}
-    elif "variant" in made:
-        recipe = "evaluate"
-        names |= {"sides": "data.side", "held-back": "data.held_back"}
-    elif head in ("PyConvSSD", "SSD"):
-        recipe, names = "evaluate_detection", ("head", "backbone", "side")
-    elif head:
-        recipe = "evaluate_segmentation"
-        names = ("head", "backbone", "head_width", "output_stride")
-    else:
+    task = task_of(made)
+    if task is None:
         raise ValueError(f"no recipe judges the run in {folder}")
-    if head:
-        names = {n.replace("_", "-"): f"network.{n}" for n in names}
-    return recipe, {flag: made.get(path) for flag, path in names.items()}
+    recipe, options = _TESTS[task]
+    return recipe, {flag: made.get(place) for flag, place in options.items()}
 
 
 def _source(folder):
@@ -184,7 +213,7 @@ def _tables(parser, words):
 def _networks(parser, words):
     add = parser.add_argument
     parser.usage, parser.epilog = "%(prog)s [OPTION ...]", _NETWORKS
-    add("--task", choices=_TASKS, help="what they are for")
+    add("--task", choices=TASKS, help="what they are for")
     most = "at most so many millions"
     add("--max-parameters", type=float, metavar="M", help=most)
     published = "only those whose weights the authors publish"
@@ -206,7 +235,7 @@ def _print_networks(options):
     }
     rows = []
     for name in architectures.RECORDS:
-        task = next((t for t, all in of_task.items() if name in all), _TASKS[0])
+        task = next((t for t, all in of_task.items() if name in all), TASKS[0])
         sets = ", ".join(weights.published_sets(name))
         if options.has_weights and not sets:
             continue

@@ -14,15 +14,13 @@ import numpy as np
 from keras_pyconv import models, weights
 from keras_pyconv.architectures import (
     RECORDS,
-    Architecture,
     Detector,
-    Inception,
     Segmenter,
     VideoArchitecture,
     get_detector,
     make_segmenter,
 )
-from keras_pyconv.commands.ran import constants_of, is_run, weights_of_run
+from keras_pyconv.architectures.detection import backbone_of
 from keras_pyconv.datasets.coco_labels import COCO_NAMES
 from keras_pyconv.export.runtimes import about
 from keras_pyconv.export.runtimes.litert import open_litert
@@ -31,7 +29,14 @@ from keras_pyconv.export.serving.audit import FILES, audit
 from keras_pyconv.export.signatures import recorded
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.auxiliary import inference_model
+from keras_pyconv.models.classifiers import BUILDERS
 from keras_pyconv.reading import one_line, read_text
+from keras_pyconv.runs.finished import (
+    constants_of,
+    is_run,
+    task_of,
+    weights_of_run,
+)
 from keras_pyconv.tasks.detection import DecodeDetections, detection_model
 from keras_pyconv.tasks.detection.default_boxes import box_layer
 from keras_pyconv.tasks.preprocessing import Preprocessing
@@ -39,16 +44,13 @@ from keras_pyconv.weights.loading import is_torch_file
 from keras_pyconv.weights.sources import verify
 
 _BUILDERS = {
-    Architecture: models.build_classifier,
-    Inception: models.build_inception,
+    **BUILDERS,
     Segmenter: models.build_segmenter,
     Detector: models.build_detector,
-    VideoArchitecture: models.build_video_classifier,
 }
 # Functions of the package that build these.
 _FULL = {
-    "PyConvSSD": "PyConvSSDPyConvResNet50",
-    "SSD": "SSDResNet50",
+    **{head: f"{head}{backbone_of(head)}" for head in ("PyConvSSD", "SSD")},
     "PyConvSegNet": "PyConvSegNetPyConvResNet50",
 }
 
@@ -240,27 +242,25 @@ def _of_folder(path, names, side):
 
 def _of_run(folder, file, names, side):
     made = constants_of(folder)
-    file = file or weights_of_run(folder)
+    task, file = task_of(made), file or weights_of_run(folder)
     names = names or tuple(made.get("classes", ())) or None
-    if "data.frames" in made:
+    if task == "video":
         # The test's squares are larger than those of the training.
         shape = (made["data.frames"], side, side, 3)
         return _built(made["variant"], file, names, input_shape=shape)
     side = side or made.get("data.side", made.get("network.side"))
-    if "variant" in made:
+    if task == "classification":
         return _built(made["variant"], file, names, side)
-    head, backbone = made.get("network.head"), made.get("network.backbone")
-    if head in ("PyConvSSD", "SSD"):
-        # As the recipe chooses it.
-        family = {"PyConvSSD": "PyConvResNet", "SSD": "ResNet"}[head]
-        small = "Mini" if made.get("run.smoke") else "50"
-        record = get_detector(head, backbone or family + small)
-        return _built(record, file, names, side)
-    if head is None:
+    if task is None:
         raise ValueError(
             f"The run in {folder} was made by no recipe that is known here: "
             "name its file of weights, and --network"
         )
+    head, backbone = made["network.head"], made["network.backbone"]
+    if task == "detection":
+        small = bool(made.get("run.smoke"))
+        record = get_detector(head, backbone or backbone_of(head, small))
+        return _built(record, file, names, side)
     record = make_segmenter(
         backbone,
         head,

@@ -262,7 +262,7 @@ def _check_inception(images):
         )
 
 
-_BUILDERS = {
+BUILDERS = {
     Architecture: build_classifier,
     Inception: build_inception,
     VideoArchitecture: build_video_classifier,
@@ -272,7 +272,7 @@ _BUILDERS = {
 def _named(name, remark=""):
     """The general function with its record fixed, and a help to match."""
     record = RECORDS[name]
-    build = _BUILDERS[type(record)]
+    build = BUILDERS[type(record)]
 
     def builder(*args, **kwargs):
         return build(record, *args, **kwargs)

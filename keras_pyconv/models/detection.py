@@ -11,6 +11,7 @@ from keras_pyconv.architectures import (
     Detector,
     get_detector,
 )
+from keras_pyconv.architectures.detection import backbone_of
 from keras_pyconv.architectures.lookup import find
 from keras_pyconv.arguments import integer, layer_name
 from keras_pyconv.models.arguments import (
@@ -78,10 +79,11 @@ def build_detector(
     return finish(images, outputs, name, weights, backbone_weights)
 
 
-def _named(head, backbone, summary):
+def _named(head, summary):
     """`build_detector` with a backbone where it has a record."""
+    default = backbone_of(head)
 
-    def builder(backbone=backbone, *args, **kwargs):
+    def builder(backbone=default, *args, **kwargs):
         return build_detector(get_detector(head, backbone), *args, **kwargs)
 
     _, *parameters = inspect.signature(build_detector).parameters.values()
@@ -92,8 +94,8 @@ def _named(head, backbone, summary):
 
 Args:
     backbone: Name of a residual network, a row of `ARCHITECTURES`, or an
-        `Architecture`. Those of the paper are {backbone[:-2]}50 and
-        {backbone[:-2]}101; {backbone[:-2]}Mini makes a small detector for
+        `Architecture`. Those of the paper are {default} and
+        {default[:-2]}101; {backbone_of(head, True)} makes a small detector for
         images of 128 x 128.
 """
     return complete_help(builder, build_detector)
@@ -101,13 +103,11 @@ Args:
 
 PyConvSSD = _named(
     "PyConvSSD",
-    "PyConvResNet50",
     "PyConvSSD: pyramids in the backbone and in the extra layers (paper, "
     "supplement,\nsection 1).",
 )
 SSD = _named(
     "SSD",
-    "ResNet50",
     "SSD, the paper's baseline: one 3x3 in each extra layer (supplement, "
     "section 1).",
 )

@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_pyconv.provenance import provenance
 from keras_pyconv.runs import checkpoints
+from keras_pyconv.runs.finished import CONSTANTS
 from keras_pyconv.writing import locked, write_atomically
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+>")
@@ -141,7 +142,7 @@ class Workdir:
         # For people; what is compared stands in the checkpoints.
         record = {"constants": self.constants, **self._made}
         text = json.dumps(record, indent=2) + "\n"
-        write_atomically(self.path / "constants.json", text)
+        write_atomically(self.path / CONSTANTS, text)
 
     def save(self, state, keep):
         """Writes a checkpoint, and log.csv, which holds the same epochs."""
