@@ -19,6 +19,7 @@ from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.signatures.classifier import choose_preprocessing
 from keras_pyconv.lazy import tf
 from keras_pyconv.listing import IMAGES, Listing
+from keras_pyconv.provenance import cores
 from keras_pyconv.reading import one_line, read_text
 from keras_pyconv.tasks import recognize, segment
 from keras_pyconv.tasks.classification import (
@@ -27,12 +28,11 @@ from keras_pyconv.tasks.classification import (
     preprocessing_for,
 )
 from keras_pyconv.tasks.detection import Detections, stretch, to_pixels
-from keras_pyconv.tasks.image import read_image
+from keras_pyconv.tasks.image import read_image, reason_of
 from keras_pyconv.tasks.preprocessing import Preprocessing, prepare_picture
 from keras_pyconv.tasks.results import best, probabilities, traced
 from keras_pyconv.tasks.segmentation import Protocol, Segmentation, palette
 
-_READERS = os.cpu_count() or 1
 _WILD = "*?["
 
 
@@ -93,17 +93,12 @@ def answers(opened: Opened, paths, batch_size=16, top=5):
         except (OSError, ValueError) as error:
             return path, None, None, reason_of(error)
 
-    read_files = ahead(read, paths, _READERS)
+    read_files = ahead(read, paths, cores())
     while rows := list(itertools.islice(read_files, batch_size)):
         good = [row[1:3] for row in rows if row[1] is not None]
         found = iter(answer(*map(list, zip(*good))) if good else ())
         for path, pixels, _, reason in rows:
             yield path, None if reason else next(found), reason
-
-
-def reason_of(error):
-    """Why a file cannot be read, without its name where that is known."""
-    return getattr(error, "reason", None) or one_line(error)
 
 
 def _reading(opened, prepare):

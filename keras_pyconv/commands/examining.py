@@ -28,14 +28,14 @@ from keras_pyconv.datasets.video_sets import videos_of
 from keras_pyconv.lazy import tf
 from keras_pyconv.listing import IMAGES, VIDEOS, Listing
 from keras_pyconv.progress import Bar
+from keras_pyconv.provenance import cores
 from keras_pyconv.reading import one_line
-from keras_pyconv.tasks.image import read_image
+from keras_pyconv.tasks.image import read_image, reason_of
 from keras_pyconv.tasks.orientation import AS_STORED, headers
 from keras_pyconv.tasks.segmentation.classes import IGNORED
 from keras_pyconv.tasks.video import Decoders, UnreadableVideo
 
 IMBALANCE = 10  # times the examples of the rarest class
-_READERS = os.cpu_count() or 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +108,14 @@ def _left_out(opened):
         yield Finding("left out or changed", "", f"{count} {reason}")
 
 
+def _duplicate(first, split, path, content, **about):
+    """The finding of a file whose content was seen before, if it was."""
+    other, one = first.setdefault(content, (split, path))
+    if one != path:
+        across = "" if other == split else " across splits"
+        yield Finding(f"duplicate{across}", path, f"as {one}", **about)
+
+
 # Images ----------------------------------------------------------------------
 
 
@@ -125,19 +133,16 @@ def _examine_images(files):
         try:
             pixels = read_image(pair[1])
         except (OSError, ValueError) as error:
-            return *pair, None, getattr(error, "reason", one_line(error))
+            return *pair, None, reason_of(error)
         content = hashlib.sha256(np.ascontiguousarray(pixels))
         return *pair, (pixels.shape, content.digest()), ""
 
-    for split, path, content, reason in ahead(look, paths, _READERS):
+    for split, path, content, reason in ahead(look, paths, cores()):
         bar.add(1)
         if reason:
             broken[split].append((path, reason))
             continue
-        other, one = first.setdefault(content, (split, path))
-        if one != path:
-            kind = "duplicate" if other == split else "duplicate across splits"
-            yield Finding(kind, path, f"as {one}", is_readable=True)
+        yield from _duplicate(first, split, path, content, is_readable=True)
     yield from _broken(files, broken)
     found = headers([path for _, path in paths])
     for (_, path), header in zip(paths, found):
@@ -161,11 +166,13 @@ def _classification(options):
     if not {*splits} & {*TRAINING}:
         splits = [""]
         _, findings = _opened(datasets.split_class_folder, data)
-    classes = {name for s in splits for name in Listing(data / s).folders()}
-    for split in splits:
-        listing, title = Listing(data / split, IMAGES), split or "all"
-        found = {n: listing.files(data / split / n) for n in listing.folders()}
-        each = {name: len(found.get(name, ())) for name in sorted(classes)}
+    listings = {split: Listing(data / split, IMAGES) for split in splits}
+    folders = {split: one.folders() for split, one in listings.items()}
+    classes = sorted(set().union(*folders.values()))
+    for split, listing in listings.items():
+        title = split or "all"
+        found = {n: listing.files(data / split / n) for n in folders[split]}
+        each = {name: len(found.get(name, ())) for name in classes}
         counts[title] = collections.Counter(each)
         files[title] = [path for paths in found.values() for path in paths]
         if split:
@@ -310,10 +317,7 @@ def _examine_videos(paths, decoders, progress):
         if os.path.isfile(path):
             with open(path, "rb") as file:
                 content = hashlib.file_digest(file, "sha256").digest()
-            other, one = first.setdefault(content, (split, path))
-            if one != path:
-                across = "" if other == split else " across splits"
-                yield Finding(f"duplicate{across}", path, f"as {one}")
+            yield from _duplicate(first, split, path, content)
 
 
 _EXAMINED = {

@@ -12,10 +12,19 @@ from keras_pyconv.models.replacement import plan
 
 # What `Conv2D` and `PyConv` call alike.
 KEPT = (
-    *("name", "trainable", "strides", "data_format", "dilation_rate"),
-    *("use_bias", "kernel_initializer", "bias_initializer"),
-    *("kernel_regularizer", "bias_regularizer", "activity_regularizer"),
-    *("kernel_constraint", "bias_constraint"),
+    "name",
+    "trainable",
+    "strides",
+    "data_format",
+    "dilation_rate",
+    "use_bias",
+    "kernel_initializer",
+    "bias_initializer",
+    "kernel_regularizer",
+    "bias_regularizer",
+    "activity_regularizer",
+    "kernel_constraint",
+    "bias_constraint",
 )
 
 

@@ -47,6 +47,11 @@ class UnreadableImage(ValueError):
         self.reason = reason
 
 
+def reason_of(error) -> str:
+    """Why a file cannot be read, in a line, without its name where known."""
+    return getattr(error, "reason", None) or one_line(error)
+
+
 # In a graph ------------------------------------------------------------------
 
 
