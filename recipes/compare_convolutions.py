@@ -22,8 +22,7 @@ from .settings import option
 
 CHANNELS, SIDE = 64, 56
 MARKERS = (
-    "<!-- begin: written by `python -m recipes.compare_convolutions --write` "
-    "-->",
+    "<!-- begin: written by `make tables` -->",
     "<!-- end -->",
 )
 

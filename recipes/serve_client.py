@@ -6,7 +6,7 @@ gRPC, in batches; prints the best labels of every file. The server decodes,
 resizes and normalizes, so files travel as they are. A server that starts or
 is busy is asked again; a file that is no picture spoils its own line alone.
 
-Needs: nothing for REST; for gRPC `pip install keras_pyconv[export]`.
+Needs: nothing for REST; for gRPC `pip install ".[export]"` in the clone.
 Command: python -m recipes.serve_client pictures/ --model digits
          python -m recipes.serve_client cat.jpg --model net --protocol grpc
 Exit status: 0; 1 where a file could not be read as a picture; 2 where the

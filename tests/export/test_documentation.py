@@ -5,7 +5,6 @@ import re
 
 import pytest
 
-from keras_pyconv.export import __main__ as command
 from keras_pyconv.export import check, saved_model
 from keras_pyconv.export.serving import server_files, warmup
 
@@ -37,14 +36,6 @@ def test_it_shows_the_files_that_an_export_writes(small, tmp_path):
     (tree,) = re.findall(r"```\nsaved_models/\n(.*?)```", text, re.S)
     assert set(re.findall(r"^  ([\w.]+)", tree, re.M)) == set(written)
     assert (path / warmup.FILE).exists() and warmup.FILE in text
-
-
-def test_its_commands_exist():
-    called = re.findall(r"keras_pyconv.export (\w+) ", " ".join(blocks("bash")))
-    for name in called:
-        with pytest.raises(SystemExit, match="0"):
-            command.main([name, "--help"])
-    assert len(set(called)) >= 2
 
 
 def test_the_server_is_started_with_files_that_are_written():

@@ -26,7 +26,7 @@ def keras_cv():
     except ImportError as error:
         raise ImportError(
             "Detection needs keras-cv, which is not installed: "
-            'pip install "keras_pyconv[detection]"'
+            "pip install keras-cv"
         ) from error
     return package
 

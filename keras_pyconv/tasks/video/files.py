@@ -31,7 +31,7 @@ def require_av():
     except ImportError as error:
         raise ImportError(
             "Reading videos needs PyAV, which is not installed: "
-            'pip install "keras_pyconv[video]"'
+            "pip install av"
         ) from error
     # What codecs print about broken files would flood the screen.
     av.logging.set_level(av.logging.PANIC)
