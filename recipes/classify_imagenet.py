@@ -1,30 +1,33 @@
-"""PyConv networks on ImageNet, as the paper trains them from nothing.
+"""Train PyConv networks on ImageNet as in the paper.
 
-What: section 5 of the paper, Tables 1 and 3. SGD at 0.1 for a batch of 256,
-momentum 0.9, L2 of 1e-4 on every weight, 90 epochs, a tenth of the rate from
-epochs 30, 60 and 80 on; random crops of 224 and flips. Any classifier of
-`keras_pyconv.ARCHITECTURES`, any labelled pictures: `--data` names a set of
-TFDS, or a folder with `train` and `val` that have a folder for each class.
+Command: python -m recipes.classify_imagenet --workdir runs/pyconvresnet50
+The same command resumes an interrupted run. Guide: docs/imagenet.md.
 
-Paper's number, top-1 / top-5 error at 224 in per cent: ResNet-50 23.88 / 7.06,
+`--data` is a folder with `train` and `val`, each with one folder per class, or
+the name of a TFDS data set. `--variant` is any classifier of
+`keras_pyconv.ARCHITECTURES`.
+
+Setting (paper, section 5, Tables 1 and 3): SGD with a learning rate of 0.1 for
+a batch of 256, momentum 0.9, L2 of 1e-4 on every weight, 90 epochs, the rate
+divided by 10 after epochs 30, 60 and 80; random crops of 224 and flips.
+
+Paper's result, top-1 / top-5 error in percent: ResNet-50 23.88 / 7.06,
 PyConvHGResNet-50 21.52 / 5.94, PyConvResNet-50 22.12 / 6.20, -101 20.99 /
 5.53, -152 20.48 / 5.27.
-Ours: not run; ImageNet was not at hand. What the same command learns on a
-small set is in benchmarks/README.md.
-Device: GPUs of one machine or more; hours and memory not measured. The paper
-does not give them either.
-Command: python -m recipes.classify_imagenet --workdir runs/pyconvresnet50
-The same command goes on after an interruption. docs/imagenet.md is the walk.
+Our result: not run, because we had no ImageNet. For what the same recipe
+learns on a small data set, see benchmarks/README.md.
+Device: GPUs of one or more machines. We did not measure time and memory, and
+the paper does not report them.
 
-Deviations, where paper, authors' code and this recipe are not of one mind:
-- The rate falls with epochs 30, 60, 80 as in the paper. In the authors' code
-  the scheduler is stepped before an epoch, so that with PyTorch 1.1 or newer
-  it falls one epoch early.
-- Batch normalization sees the pictures of one device, 32 on 8 devices as in
-  the authors' code. On fewer devices, `--accumulate` makes the parts smaller.
-- The pictures that do not fill a batch are left out of an epoch: 5,004 steps.
-- Crops and flips are those of the authors' code; the paper does not name
-  them. There is no warm-up, label smoothing or colour jitter in either.
+Deviations, where the paper, the authors' code and this recipe disagree:
+- The rate drops after epochs 30, 60 and 80, as in the paper. The authors' code
+  steps the scheduler before each epoch, so with PyTorch 1.1 or newer the rate
+  drops one epoch early.
+- Batch normalization uses the images of one device, 32 on 8 devices as in the
+  authors' code. On fewer devices, use `--accumulate` to get smaller parts.
+- Images that do not fill a batch are left out of an epoch: 5,004 steps.
+- Crops and flips follow the authors' code; the paper does not specify them.
+  Neither uses warm-up, label smoothing or color jitter.
 """
 
 import dataclasses
@@ -39,10 +42,10 @@ from .settings import Part, option
 class Settings:
     """What is trained, on what, and how."""
 
-    variant: str = option("PyConvResNet50", "a classifier's name")
+    variant: str = option("PyConvResNet50", "name of a classifier")
     falls: tuple[Part, ...] = option(
         (30 / 90, 60 / 90, 80 / 90),
-        "parts of the run from which on the rate is a tenth",
+        "fractions of the run at which the learning rate drops to a tenth",
     )
     data: groups.Images = groups.Images("imagenet2012", side=224)
     optimizer: groups.Optimizer = groups.Optimizer(

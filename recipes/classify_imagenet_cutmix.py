@@ -1,30 +1,32 @@
-"""PyConv networks on ImageNet with CutMix, the "+ augment" rows of the paper.
+"""Train PyConv networks on ImageNet with CutMix.
 
-What: section 5 of the paper and the README of the authors' code: CutMix, batch
-1024, a rate of 0.4 that falls along a cosine, 300 epochs, mixed precision. The
-rest is as in recipes/classify_imagenet.py, and so are the options.
+Command: python -m recipes.classify_imagenet_cutmix --workdir runs/cutmix
+The same command resumes an interrupted run. Guide: docs/imagenet.md.
 
-Paper's number, top-1 / top-5 error in per cent, at 224 and at 320:
+Setting (the "+ augment" rows of the paper's section 5, and the README of the
+authors' code): CutMix, batch 1024, a cosine schedule from a learning rate of
+0.4, 300 epochs, mixed precision. The rest is as in
+recipes/classify_imagenet.py.
+
+Paper's result, top-1 / top-5 error in percent, at 224 and at 320:
 PyConvResNet-50 20.56 / 5.31 and 19.41 / 4.75, PyConvResNet-101 19.42 / 4.87
 and 18.51 / 4.28.
-Ours: not run; ImageNet was not at hand.
-Device: GPUs of one machine or more; hours and memory not measured. The paper
-does not give them either.
-Command: python -m recipes.classify_imagenet_cutmix --workdir runs/cutmix
-The same command goes on after an interruption. docs/imagenet.md is the walk.
+Our result: not run, because we had no ImageNet.
+Device: GPUs of one or more machines. We did not measure time and memory, and
+the paper does not report them.
 
 Deviations, where the sources leave something open:
-- Neither paper nor code gives CutMix's alpha and probability. Ours are 1 and
-  1, those of CutMix's own authors on ImageNet; as in their code, one box a
-  batch. Pictures swap boxes in pairs of neighbours instead of at random, so
-  that the result does not depend on the number of machines.
-- Neither gives a warm-up. Ours is linear over 5 epochs, as is common with a
-  batch of 1024.
-- "Mixed precision" was float16. Ours is bfloat16, which needs no scaling of
-  the loss; `--precision mixed_float16` has it.
-- Which resize goes with 320 is not recorded; recipes.evaluate keeps the
-  proportion of 256 to 224.
-- Batch normalization sees the pictures of one device, as in the authors' code.
+- Neither paper nor code gives CutMix's alpha and probability. We use 1 and 1,
+  as CutMix's authors do on ImageNet, and one box per batch, as in their code.
+  Neighboring images swap boxes in pairs instead of at random, so that the
+  result does not depend on the number of machines.
+- Neither gives a warm-up. We use a linear one over 5 epochs, as is common with
+  a batch of 1024.
+- "Mixed precision" was float16. We use bfloat16, which needs no loss scaling;
+  use `--precision mixed_float16` for float16.
+- The authors do not say how images are resized for 320; recipes.evaluate keeps
+  the ratio of 256 to 224.
+- Batch normalization uses the images of one device, as in the authors' code.
 """
 
 import dataclasses
@@ -39,10 +41,10 @@ from .settings import Rate, Share, option
 class Settings:
     """What is trained, on what, and how."""
 
-    variant: str = option("PyConvResNet50", "a classifier's name")
-    warmup: Share = option(5 / 300, "part of the run in which the rate grows")
-    cutmix_alpha: Rate = option(1.0, "of Beta(alpha, alpha), a box's area")
-    cutmix_probability: Share = option(1.0, "of mixing a batch at all")
+    variant: str = option("PyConvResNet50", "name of a classifier")
+    warmup: Share = option(5 / 300, "fraction of the run with linear warm-up")
+    cutmix_alpha: Rate = option(1.0, "alpha of CutMix's Beta distribution")
+    cutmix_probability: Share = option(1.0, "probability of mixing a batch")
     data: groups.Images = groups.Images("imagenet2012", side=224)
     optimizer: groups.Optimizer = groups.Optimizer(
         rate=0.4, rate_batch=1024, momentum=0.9, weight_decay=1e-4

@@ -1,16 +1,18 @@
-"""PyConv beside MixConv, Inception and large-kernel depthwise convolution.
+"""Compare the cost of PyConv, MixConv and Inception.
 
-What: counts the parameters and multiply-adds of each at 64 to 64 channels on
-56 x 56 maps, in closed form, and lists for every branch its window and the
-input channels that it and its outputs see (paper, supplement, section 4). A
-test builds each from Keras layers and finds the same.
-
-Paper's number: none; the text says what MixConv's kernels do not see. Ours:
-the table in docs/comparison.md, which --write renews.
-Device: any, seconds.
 Command: python -m recipes.compare_convolutions
+
+Computes the parameters and multiply-adds of each design, and of large-kernel
+depthwise convolution, in closed form for 64 to 64 channels on 56 x 56 maps. For
+every branch it lists the window, and the input channels that the branch and
+each of its outputs see (paper's supplement, section 4). A test builds each
+design from Keras layers and finds the same.
+
+Paper's result: none; its text names the channels that MixConv's kernels do not
+see. Our result: the table in docs/comparison.md, which `--write` renews.
+Device: any, seconds.
 Deviations: Inception has the proportions of GoogLeNet's module 3a at a
-quarter; normalization, activation and biases are left out everywhere.
+quarter. All designs are without normalization, activation and biases.
 """
 
 import dataclasses
@@ -31,7 +33,9 @@ MARKERS = (
 class Settings:
     """What is written."""
 
-    write: pathlib.Path | None = option(None, "Markdown file to renew")
+    write: pathlib.Path | None = option(
+        None, "Markdown file whose table to update"
+    )
 
 
 @dataclasses.dataclass(frozen=True)

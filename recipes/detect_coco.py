@@ -1,32 +1,36 @@
-"""PyConvSSD and SSD on COCO, as the paper trains them.
+"""Train PyConvSSD and SSD on COCO as in the paper.
 
-What: supplement, section 1, Table 1. SSD at 300 x 300 on a backbone trained on
-ImageNet; SGD at 0.02 for a batch of 256 (8 x 32), momentum 0.9, weight decay
-of 5e-4 but not on batch normalization and biases; 130 epochs, a linear warm-up
-in the first, a tenth of the rate from epochs 86 and 108 on; SSD's random crop,
-colours and flips. `--data` names a set of TFDS with boxes, or a folder as COCO
-unpacks (train2017, val2017, annotations).
-
-Paper's number, AP on val2017 in per cent: SSD-50 26.20, PyConvSSD-50 29.16,
-SSD-101 29.58, PyConvSSD-101 31.27.
-Ours: not run; COCO was not at hand. What the same code learns on a small set
-is in benchmarks/README.md and docs/detection.md.
-Device: GPUs of one machine or more; hours and memory not measured. The paper
-names 8 GPUs.
 Command: python -m recipes.detect_coco --backbone-weights imagenet
-The same command goes on after an interruption. docs/detection.md is the walk.
+The same command resumes an interrupted run. Guide: docs/detection.md.
+
+`--data` is a COCO folder (train2017, val2017, annotations) or the name of a
+TFDS data set with boxes.
+
+Setting (paper's supplement, section 1, Table 1): SSD at 300 x 300 on a backbone
+trained on ImageNet; SGD with a learning rate of 0.02 for a batch of 256 (8 x
+32), momentum 0.9, weight decay of 5e-4 except on batch normalization and
+biases; 130 epochs with a linear warm-up in the first, the rate divided by 10
+after epochs 86 and 108; SSD's random crops, colors and flips.
+
+Paper's result, AP on val2017 in percent: SSD-50 26.20, PyConvSSD-50 29.16,
+SSD-101 29.58, PyConvSSD-101 31.27.
+Our result: not run, because we had no COCO. For what the same recipe learns on
+a small data set, see benchmarks/README.md and docs/detection.md.
+Device: GPUs of one or more machines; the paper uses 8 GPUs. We did not measure
+time and memory.
 
 Deviations, where the paper, the code that its schedule comes from (NVIDIA's
-SSD300, doubled) and this recipe are not of one mind:
-- The paper's rate falls "before the 86-th epoch", which counted from one is a
-  whole epoch earlier; 86 and 108 epochs are trained first here, as in the code.
-- Its rate is 0.0208 in the code, 0.02 in the paper, and 0.02 here.
-- Hue changes by half a degree, as in the code's fast pipeline; the other one
-  has 18 degrees. The paper names no amounts.
-- Crowds teach nothing here. Pictures without other objects are left out of a
-  folder; of TFDS they are read and have no loss.
-- Without `--backbone-weights` training starts from nothing, and the paper's
-  number is out of reach.
+SSD300, twice as long) and this recipe disagree:
+- In the paper the rate drops "before the 86-th epoch", which, counted from
+  one, is an epoch earlier. Here, as in the code, it drops after 86 and 108
+  epochs.
+- The rate is 0.0208 in the code, and 0.02 in the paper and here.
+- Hue changes by half a degree, as in the code's fast pipeline; its other
+  pipeline uses 18 degrees. The paper gives no amounts.
+- Crowds count as background. Images with nothing else are left out of a
+  folder; of a TFDS data set they are read but have no loss.
+- Without `--backbone-weights` training starts from random weights and cannot
+  reach the paper's result.
 """
 
 import dataclasses
@@ -42,15 +46,16 @@ class Settings:
     """What is trained, on what, and how."""
 
     backbone_weights: str | None = option(
-        None, "of a classifier: a file, or imagenet; default: from nothing"
+        None,
+        "imagenet, or a classifier's weights file; default: random weights",
     )
     falls: tuple[Part, ...] = option(
         (86 / 130, 108 / 130),
-        "parts of the run from which on the rate is a tenth",
+        "fractions of the run at which the learning rate drops to a tenth",
     )
-    warmup_epochs: Natural = option(1, "in which the rate grows")
+    warmup_epochs: Natural = option(1, "epochs of linear warm-up")
     evaluate_every: Positive = option(
-        10, "epochs from one evaluation to the next", decides=False
+        10, "epochs between evaluations", decides=False
     )
     network: groups.Detector = groups.Detector("PyConvSSD", side=300)
     data: groups.Scenes = groups.Scenes("coco/2017")

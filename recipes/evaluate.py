@@ -1,20 +1,23 @@
-"""Top-1 and top-5 error of a classifier, in the paper's rows and protocol.
+"""Compute the top-1 and top-5 error of a classifier.
 
-What: sections 5 and Tables 1 to 3 of the paper: one centre crop of 224 pixels
-of a picture whose short side is 256, and the same at 320. The model is a row
-of `keras_pyconv.ARCHITECTURES` with weights, published or of a file; or a
-`.keras` file; or an exported SavedModel, through its own entry point.
-
-Paper's number, at 224 and for the CutMix weights also at 320: printed beside
-the measured row, where weights are published for the variant.
-Ours: none here; it prints what it measures. ImageNet was not at hand.
-Device: one GPU, or some images a second on each core of a CPU.
 Command: python -m recipes.evaluate --variant PyConvResNet50 --weights imagenet
 Also: python -m recipes.evaluate --model saved_models/mine/1 --per-class
 
-Deviations: which resize goes with 320 is not recorded by the authors; here it
-is 366, the proportion of 256 to 224. A picture that cannot be read is counted
-by its label and so is nearly always an error; it is named.
+The model is a network of `keras_pyconv.ARCHITECTURES` with published weights or
+a weights file, a `.keras` file, or an exported SavedModel, which is evaluated
+through its own signature.
+
+Protocol (paper, section 5, Tables 1 to 3): one center crop of 224 pixels from
+an image whose short side is 256, and the same at 320.
+
+Paper's result: printed beside ours if the variant has published weights; at
+320, for the CutMix weights only.
+Our result: none here; we had no ImageNet.
+Device: one GPU; a CPU processes a few images per second and core.
+
+Deviations: the authors do not say how images are resized for 320; we use 366,
+the ratio of 256 to 224. An unreadable image is named and stays in the count,
+so it is nearly always an error.
 """
 
 import dataclasses
@@ -30,29 +33,32 @@ from .settings import Part, Positive, option
 class Images:
     """Images."""
 
-    source: str | None = groups.data(None, "TFDS name or folder")
-    split: str = option("validation", "of the data")
-    held_back: Part = option(0.2, "of each class, of a folder without splits")
-    sides: tuple[Positive, ...] = option((224, 320), "of the crops, in pixels")
-    batch_size: Positive = option(64, "images at once")
+    source: str | None = groups.data(None, "folder or TFDS name")
+    split: str = option("validation", "split to evaluate")
+    held_back: Part = option(
+        0.2,
+        "validation share of each class, in a folder without train and val",
+    )
+    sides: tuple[Positive, ...] = option((224, 320), "crop sizes in pixels")
+    batch_size: Positive = option(64, "batch size")
     pixels: bool = option(
-        False, "show pixels in [0, 255], to a model that scales them itself"
+        False, "feed pixels in [0, 255], for models that scale them themselves"
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What is judged, and on what."""
+    """What is evaluated, and on what."""
 
-    variant: str = option("PyConvResNet50", "a classifier's name")
+    variant: str = option("PyConvResNet50", "name of a classifier")
     weights: str | None = option(
-        None, "imagenet, imagenet_cutmix or a file of weights"
+        None, "imagenet, imagenet_cutmix or a weights file"
     )
     model: pathlib.Path | None = option(
-        None, "a .keras file or an export, instead"
+        None, "a .keras file or a SavedModel, instead of --weights"
     )
-    per_class: bool = option(False, "the worst classes")
-    confusion: bool = option(False, "draw who is taken for whom")
+    per_class: bool = option(False, "list the worst classes")
+    confusion: bool = option(False, "draw the confusion matrix")
     data: Images = Images("imagenet2012")
     run: groups.Place = groups.Place(pathlib.Path("runs/evaluate"))
 

@@ -1,18 +1,23 @@
-"""COCO's twelve numbers of a detector, beside the paper's row, with pictures.
+"""Compute COCO's metrics of a detector.
 
-What: supplement, section 1, Table 1. A score above 0.05, suppression within a
-class from an overlap of 0.5, 200 boxes a picture; the numbers are computed by
-pycocotools itself. `--data` names a folder as COCO unpacks, or any set of TFDS
-with boxes. Writes pictures with what was found in them.
-
-Paper's number: printed beside the measured row, for the networks of Table 1.
-Ours: none here; it prints what it measures. COCO was not at hand.
-Device: one GPU; on a CPU some pictures a second, see benchmarks/README.md.
 Command: python -m recipes.evaluate_detection --weights FILE
 
-Deviations: the reference looks at the 200 best boxes of each class before it
-suppresses; all above the score are looked at here. From TFDS the areas of
-objects are whole numbers, which can move one from one size to the next.
+`--data` is a COCO folder (train2017, val2017, annotations) or any TFDS data
+set with boxes. Prints COCO's twelve numbers beside the paper's row, and draws
+some images with their detections.
+
+Protocol (paper's supplement, section 1, Table 1): scores above 0.05,
+non-maximum suppression per class at an overlap of 0.5, 200 boxes per image.
+pycocotools computes the metrics.
+
+Paper's result: printed beside ours for the networks of Table 1.
+Our result: none here; we had no COCO.
+Device: one GPU; a CPU processes a few images per second, see
+benchmarks/README.md.
+
+Deviations: the reference keeps the 200 best boxes of each class before
+suppression; we keep all above the score. TFDS stores object areas as whole
+numbers, which can move an object to another size range.
 """
 
 import dataclasses
@@ -26,15 +31,17 @@ from .settings import Natural, Positive, Share, option
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What is judged, and by what."""
+    """What is evaluated, and how."""
 
     weights: str | None = option(
-        None, "file of the whole detector's weights", needed=True
+        None, "weights file of the detector", needed=True
     )
-    split: str = option("validation", "of the data")
-    batch_size: Positive = option(32, "images at once")
-    images: Natural = option(8, "to draw", flag=("images", "pictures"))
-    score: Share = option(0.4, "of what is drawn, at least")
+    split: str = option("validation", "split to evaluate")
+    batch_size: Positive = option(32, "batch size")
+    images: Natural = option(
+        8, "number of images to draw", flag=("images", "pictures")
+    )
+    score: Share = option(0.4, "minimum score of drawn boxes")
     network: groups.Detector = groups.Detector("PyConvSSD", side=300)
     data: groups.Scenes = groups.Scenes("coco/2017")
     run: groups.Place = groups.Place(pathlib.Path("runs/evaluate_detection"))

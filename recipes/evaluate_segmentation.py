@@ -1,25 +1,25 @@
-"""The paper's evaluation of a segmentation network, with its pictures.
+"""Compute mean IoU and pixel accuracy of a network.
 
-What: section 5 of the paper. The long side of a picture is resized to 512,
-multi-scale to 0.5 to 1.75 times that; windows of 473, 316 apart, and their
-mirror images; probabilities averaged, resized to the picture's own size. Mean
-IoU and pixel accuracy are of the whole set. Writes a table by class, pictures
-like Figures 3 and 4 of the supplement, and on request the files for ADE20K's
-test server.
-
-Paper's number, mean IoU / pixel accuracy in per cent, multi-scale: ResNet-50
-42.88 / 80.97, PyConvResNet-50 43.31 / 81.18, -101 44.58 / 81.77, -152 45.64 /
-82.36.
-Ours: none here; it prints what it measures. ADE20K was not at hand.
-Device: one GPU; on a CPU a picture takes minutes, see benchmarks/README.md.
 Command: python -m recipes.evaluate_segmentation --weights ade20k --multi-scale
 Also: python -m recipes.evaluate_segmentation --weights FILE --data FOLDER
 
-`--multi-scale --window 617` is the dagger of Table 5, 45.99 / 82.49, and with
-`--unlabelled FOLDER --submission FOLDER` the test images get their files.
+Prints a table by class, draws images like Figures 3 and 4 of the supplement,
+and with `--submission` writes the files for ADE20K's test server.
+`--multi-scale --window 617` is the dagger of the paper's Table 5 (45.99 /
+82.49); add `--unlabelled FOLDER --submission FOLDER` for the test images.
 
-Deviations: none that are known. Resizing is TensorFlow's, which computes what
-OpenCV's does, in float32.
+Protocol (paper, section 5): the long side of the image is resized to 512, or
+to 0.5 to 1.75 times that with `--multi-scale`. The network sees windows of 473
+pixels, 316 apart, and their mirror images; probabilities are averaged and
+resized to the size of the original image. Both metrics are over the whole set.
+
+Paper's result, mean IoU / pixel accuracy in percent, multi-scale: ResNet-50
+42.88 / 80.97, PyConvResNet-50 43.31 / 81.18, -101 44.58 / 81.77, -152 45.64 /
+82.36.
+Our result: none here; we had no ADE20K.
+Device: one GPU; on a CPU an image takes minutes, see benchmarks/README.md.
+
+Deviations: none known. TensorFlow resizes as OpenCV does, in float32.
 """
 
 import dataclasses
@@ -34,31 +34,31 @@ from .settings import Natural, Positive, option
 class Windows:
     """Windows and scales."""
 
-    window: Positive = option(473, "side of a window, in pixels")
+    window: Positive = option(473, "window size in pixels")
     base_size: Positive | None = option(
-        512, "long side of the resized image, in pixels"
+        512, "long side of the resized image in pixels"
     )
-    windows_at_once: Positive = option(1, "shown to the network")
-    multi_scale: bool = option(False, "six scales instead of one")
-    flip: bool = option(True, "show mirror images too")
+    windows_at_once: Positive = option(1, "batch size in windows")
+    multi_scale: bool = option(False, "average over six scales")
+    flip: bool = option(True, "average over mirror images")
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What is judged, by what, and how."""
+    """What is evaluated, and how."""
 
-    weights: str | None = option(
-        None, "ade20k, or a file of weights", needed=True
+    weights: str | None = option(None, "ade20k, or a weights file", needed=True)
+    split: str = option("validation", "split to evaluate")
+    images: Natural = option(
+        6, "number of images to draw", flag=("images", "pictures")
     )
-    split: str = option("validation", "of the data")
-    images: Natural = option(6, "to draw", flag=("images", "pictures"))
     submission: pathlib.Path | None = option(
         None, "folder for the test server's files", metavar="FOLDER"
     )
     unlabelled: pathlib.Path | None = option(
         None,
         "folder of images without masks, such as ADE20K's test images, to "
-        "label in place of the data; needs --submission",
+        "predict instead of --data; needs --submission",
         metavar="FOLDER",
     )
     network: groups.Segmenter = groups.Segmenter()

@@ -17,15 +17,15 @@ class Place:
     """Where it runs."""
 
     workdir: pathlib.Path = _where(
-        pathlib.Path("runs"), "folder for what the run writes", recorded=False
+        pathlib.Path("runs"), "output folder of the run", recorded=False
     )
     data_dir: pathlib.Path | None = _where(
-        None, "folder for prepared data; default: that of TFDS"
+        None, "folder of prepared TFDS data sets; default: the one of TFDS"
     )
     smoke: bool = option(
         False,
-        "the same steps on very little data that is made here, and small "
-        "values for what no option names, to see that everything works",
+        "quick test: run every step on a few generated examples, with small "
+        "defaults",
     )
 
 
@@ -34,22 +34,24 @@ class Run(Place):
     """Where it runs, and for how long."""
 
     strategy: Literal["auto", "one", "mirrored", "multi_worker"] = _where(
-        "auto", "devices to train on; auto takes all that there are"
+        "auto", "distribution over devices; auto uses all GPUs and machines"
     )
-    devices: Positive | None = _where(None, "how many of them; default: all")
+    devices: Positive | None = _where(
+        None, "number of devices to use; default: all"
+    )
     save_every: Positive | None = _where(
-        None, "steps between checkpoints; default: an epoch"
+        None, "steps between checkpoints; default: one epoch"
     )
     stop_after: Positive | None = _where(
         None,
-        "save and stop after so many steps; the same command goes on. "
-        "Default: run to the end",
+        "save and stop after N steps; the same command resumes. Default: run "
+        "to the end",
         recorded=False,
     )
     export_root: pathlib.Path | None = _where(
         None,
-        "export to saved_models/NAME; the server's files go beside NAME; "
-        "default: do not",
+        "export the trained model to this folder, such as saved_models/pets; "
+        "the server's files go to its parent. Default: no export",
         metavar="FOLDER",
     )
 
@@ -59,37 +61,37 @@ class Training:
     """Training."""
 
     batch_size: Positive = option(
-        256, "examples of one update, on all devices together"
+        256, "global batch size: examples per update, over all devices"
     )
-    epochs: Positive = option(90, "length of the run")
+    epochs: Positive = option(90, "number of epochs")
     steps_per_epoch: Positive | None = option(
-        None, "updates of an epoch; default: as many as see every example once"
+        None, "updates per epoch; default: one pass over the data"
     )
     accumulate: Positive = option(
         1,
-        "small batches on each device whose gradients make one update; saves "
-        "memory",
+        "gradient accumulation: split each device's batch into N parts, to "
+        "save memory",
     )
     ema: Part | None = option(
         None,
-        "average the weights with this decay, such as 0.9999, and evaluate "
-        "the average; default: do not",
+        "decay of an exponential moving average of the weights, such as "
+        "0.9999; validation and export use the average. Default: off",
         metavar="DECAY",
     )
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = option(
-        "float32", "Keras's policy for the layers"
+        "float32", "Keras dtype policy"
     )
-    seed: Natural = option(1, "of weights and data")
+    seed: Natural = option(1, "random seed of weights and data")
     keep_best: str | None = option(
         None,
-        "keep the weights of the epoch that is best by this metric, such as "
-        "val_loss, beside the last ones, and export them; default: do not",
+        "also save the weights of the best epoch by this metric, such as "
+        "val_loss, and export those. Default: off",
         metavar="METRIC",
     )
     patience: Positive | None = option(
         None,
-        "stop after so many evaluations without a better value of the metric "
-        "of --keep-best, or of the recipe's own; default: do not",
+        "early stopping after N evaluations without improvement of "
+        "--keep-best, or of the recipe's main metric. Default: off",
     )
 
 
@@ -98,45 +100,42 @@ class ClassifierTraining(Training):
     """Training."""
 
     label_smoothing: Share = option(
-        0.0, "share of a target that is spread over all classes"
+        0.0, "label smoothing: share of each target spread over all classes"
     )
     class_weights: Literal["balanced"] | None = option(
         None,
-        "balanced: examples of rare classes count more in the loss, so that "
-        "every class counts as much; default: every example does",
+        "balanced: weight the loss so that every class counts equally. "
+        "Default: every example counts equally",
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class Optimizer:
-    """Optimizer and rate."""
+    """Optimizer and learning rate."""
 
     name: Literal["sgd", "adamw"] = option(
         "sgd",
-        "SGD as the authors' framework computes it, or AdamW, with a rate of "
-        "0.001 and a weight decay of 0.05 where none is named",
+        "SGD as in PyTorch, or AdamW, whose defaults are a learning rate of "
+        "0.001 and a weight decay of 0.05",
         flag="optimizer",
     )
     rate: Rate = option(
         0.1,
-        "for as many examples of an update as --rate-batch says",
+        "peak learning rate at the batch size --rate-batch",
         flag=("learning-rate", "rate"),
     )
-    rate_batch: Positive = option(
-        256, "examples of an update that the rate is for"
-    )
+    rate_batch: Positive = option(256, "batch size that --learning-rate is for")
     scaled_rate: bool = option(
-        True,
-        "the rate is in proportion to the batch; else it is taken as it is",
+        True, "scale the learning rate in proportion to the batch size"
     )
-    momentum: Share = option(0.9, "of SGD")
+    momentum: Share = option(0.9, "momentum of SGD")
     weight_decay: Decay = option(
-        1e-4, "of SGD added to the gradient, also called L2; of AdamW decoupled"
+        1e-4, "L2 regularization with SGD, decoupled weight decay with AdamW"
     )
     no_decay: str | None = option(
         None,
-        "pattern of the names of variables that do not decay, such as "
-        "'gamma|beta|bias'; default: all do",
+        "regular expression: variables without weight decay, such as "
+        "'gamma|beta|bias'. Default: none",
         metavar="PATTERN",
     )
 
@@ -146,26 +145,27 @@ class Images:
     """Images."""
 
     source: str | None = data(
-        None, "folder of classes, or TFDS name", needed=True
+        None, "folder with one folder per class, or TFDS name", needed=True
     )
-    side: Positive = option(224, "of a crop, in pixels")
+    side: Positive = option(224, "image size in pixels")
 
 
 @dataclasses.dataclass(frozen=True)
 class Masks:
-    """Images with masks."""
+    """Images and masks."""
 
-    source: str | None = data(None, "TFDS name or folder")
+    source: str | None = data(None, "folder or TFDS name")
     classes: tuple[str, ...] | None = data(
         None,
-        "names in the order of the masks; default: as the set or its "
-        "classes.txt says, else ADE20K's 150",
+        "class names, in label order; default: those of the data set or its "
+        "classes.txt, else ADE20K's 150",
         flag="classes",
     )
     label_rule: Literal["from_one", "from_zero", "binary"] | None = option(
         None,
-        "whether masks count classes from 1, 0 being no class, or from 0; "
-        "default: as the set says, of folders the first",
+        "how masks number classes: from 1 (0 is ignored), from 0 (255 is "
+        "ignored), or 0 and 1 or 255. Default: the rule of the data set; "
+        "from_one for a folder",
     )
 
 
@@ -173,39 +173,42 @@ class Masks:
 class Segmenter:
     """The network."""
 
-    backbone: str = option("PyConvResNet50", "a classifier's name")
-    head: str = option("pyconv", "pyconv, ppm, aspp or conv")
+    backbone: str = option("PyConvResNet50", "name of a classifier")
+    head: str = option("pyconv", "segmentation head: pyconv, ppm, aspp or conv")
     head_width: Positive | None = option(
         None,
-        "narrower, for small backbones; of the pyconv head a multiple of 64; "
-        "default: the paper's",
+        "channels of the head, fewer for small backbones; a multiple of 64 "
+        "for pyconv. Default: the paper's",
     )
-    output_stride: Literal[8, 16] = option(8, "of the backbone")
+    output_stride: Literal[8, 16] = option(8, "output stride of the backbone")
 
 
 @dataclasses.dataclass(frozen=True)
 class Detector:
     """The network."""
 
-    head: Literal["PyConvSSD", "SSD"] = option("PyConvSSD", "of the detector")
-    backbone: str | None = option(None, "default: of 50 layers")
-    side: Positive = option(300, "of its images, in pixels")
+    head: Literal["PyConvSSD", "SSD"] = option("PyConvSSD", "detector")
+    backbone: str | None = option(
+        None,
+        "name of a classifier; default: PyConvResNet50, ResNet50 for SSD",
+    )
+    side: Positive = option(300, "input image size in pixels")
 
 
 @dataclasses.dataclass(frozen=True)
 class Scenes:
-    """Images with boxes."""
+    """Images and boxes."""
 
-    source: str | None = data(None, "TFDS name or folder")
+    source: str | None = data(None, "COCO folder or TFDS name")
 
 
 def smoke(**small):
-    """The preset of `--smoke`: small values, by group."""
+    """The preset of `--smoke`: small settings, by group."""
     return "run.smoke", True, small
 
 
 def presets(training, **small):
-    """Those of recipes that train: two steps for `--smoke`, and AdamW's own."""
+    """Presets of a training recipe: two steps for `--smoke`; AdamW's values."""
     training = {"epochs": 1, "steps_per_epoch": 2, **training}
     return smoke(training=training, **small), _ADAMW
 

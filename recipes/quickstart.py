@@ -1,18 +1,18 @@
-"""PyConv beside ResNet on digits of many sizes: a tour in ten minutes.
+"""Compare PyConv and ResNet on digits in ten minutes.
 
-What: trains PyConvResNetMini and ResNetMini, rows of the table of networks
-with the structure of PyConvResNet-50 and ResNet-50 and about the same cost, on
-real handwritten digits set on photographs at sizes from an eighth of the
-picture to most of it. Scale is what PyConv is about (paper, section 3), so the
-accuracy is shown by the size of the digit. Both networks get the same recipe
-and the same seed; nothing is tuned for one of them. Then the PyConv network is
-exported, and the export answers in a clean process.
-
-Paper's number: none, the data are ours. Ours: see README.md.
-Device: two CPU cores, under ten minutes, about 2 GB of memory.
 Command: python -m recipes.quickstart
-Deviations from the paper: small pictures and networks, a few epochs under a
-cosine with warm-up instead of 90 with steps, decoupled weight decay.
+
+Trains PyConvResNetMini and ResNetMini, small versions of PyConvResNet-50 and
+ResNet-50 of about equal cost, on handwritten digits in photographs. The digits
+are from an eighth of the image high to most of it: PyConv is about scale
+(paper, section 3), so accuracy is shown by digit size. Both networks get the
+same settings and seed; nothing is tuned for one of them. Then the recipe
+exports the PyConv network and queries the export in a clean process.
+
+Paper's result: none; the data are ours. Our result: see docs/comparison.md.
+Device: two CPU cores, under ten minutes, about 2 GB of memory.
+Deviations from the paper: small images and networks, a few epochs with warm-up
+and a cosine schedule instead of 90 with steps, decoupled weight decay.
 """
 
 import dataclasses
@@ -31,21 +31,20 @@ class Settings:
     """What is compared, and how both are trained."""
 
     networks: tuple[str, str] = option(
-        ("PyConvResNetMini", "ResNetMini"), "the first one is exported"
+        ("PyConvResNetMini", "ResNetMini"),
+        "networks to compare; the first is exported",
     )
-    examples: Positive | None = option(
-        None, "images of each split; default: all that there are"
-    )
-    batch_size: Positive = option(32, "images of one update")
-    epochs: Positive = option(4, "length of the training")
-    warmup_epochs: Natural = option(1, "in which the rate grows")
-    learning_rate: Rate = option(0.05, "the highest")
-    momentum: Share = option(0.9, "of SGD")
-    weight_decay: Share = option(1e-4, "of SGD, decoupled")
-    seed: Natural = option(2021, "of weights and data")
+    examples: Positive | None = option(None, "images per split; default: all")
+    batch_size: Positive = option(32, "batch size")
+    epochs: Positive = option(4, "number of epochs")
+    warmup_epochs: Natural = option(1, "epochs of linear warm-up")
+    learning_rate: Rate = option(0.05, "peak learning rate")
+    momentum: Share = option(0.9, "momentum of SGD")
+    weight_decay: Share = option(1e-4, "decoupled weight decay")
+    seed: Natural = option(2021, "random seed of weights and data")
     export_root: pathlib.Path = option(
         pathlib.Path("saved_models/quickstart"),
-        "saved_models/NAME; the server's files go beside NAME",
+        "folder of the export; the server's files go to its parent",
         decides=False,
     )
     run: groups.Place = groups.Place(pathlib.Path("runs/quickstart"))

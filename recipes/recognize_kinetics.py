@@ -1,30 +1,34 @@
-"""PyConvResNet3D on Kinetics-400, as the paper trains it from nothing.
+"""Train PyConvResNet3D on Kinetics as in the paper.
 
-What: section 2 of the paper's supplement, Tables 2 and 3. SGD at 0.1 for a
-batch of 64 clips on 8 devices, momentum 0.9, L2 of 1e-4 on every weight, 90
-epochs, a tenth of the rate from epochs 30, 60 and 80 on, dropout 0.5. A clip
-is 16 frames, every fourth of the video from a random start; the short side is
-drawn from 256 to 320, a random square of 224 cut out, half of them mirrored.
-In the end every video is tested by at most ten clips of three squares of 256,
-their softmax averaged.
-
-Paper's number, top-1 / top-5 error in per cent: ResNet3D-50 37.01 / 15.41,
-PyConvResNet3D-50 34.56 / 13.34.
-Ours: not run; Kinetics was not at hand. What the same command learns on a
-small set of videos is in benchmarks/README.md.
-Device: GPUs of one machine or more; hours and memory not measured. The paper
-does not give them either.
 Command: python -m recipes.recognize_kinetics --data-dir data
-The same command goes on after an interruption. docs/video.md is the walk.
+The same command resumes an interrupted run. Guide: docs/video.md.
+
+`--data` is a folder of videos, a CSV, or the name of a TFDS data set.
+`--only-test WEIGHTS` tests a trained network.
+
+Setting (paper's supplement, section 2, Tables 2 and 3): SGD with a learning
+rate of 0.1 for a batch of 64 clips on 8 devices, momentum 0.9, L2 of 1e-4 on
+every weight, 90 epochs, the rate divided by 10 after epochs 30, 60 and 80,
+dropout 0.5. A clip is 16 frames, every fourth of the video from a random
+start; its short side is resized to 256 to 320 pixels, a random square of 224
+cropped, and half of the clips mirrored. The final test averages the softmax of
+at most ten clips of each video, three squares of 256 each.
+
+Paper's result, top-1 / top-5 error in percent: ResNet3D-50 37.01 / 15.41,
+PyConvResNet3D-50 34.56 / 13.34.
+Our result: not run, because we had no Kinetics. For what the same recipe
+learns on a small set of videos, see benchmarks/README.md.
+Device: GPUs of one or more machines. We did not measure time and memory, and
+the paper does not report them.
 
 Deviations, where the paper leaves something open:
-- Batch normalization sees the clips of one device, 8 on 8 devices. On fewer
-  devices, `--accumulate` makes the parts smaller.
-- A video that is shorter than a clip begins again.
-- The squares of the test are 256 pixels, as large as the short side; the
-  paper says that they "cover the spatial dimensions".
-- In the course of training one clip of each video is tested, its central
-  square; the paper's curves show "independent clips".
+- Batch normalization uses the clips of one device, 8 on 8 devices. On fewer
+  devices, use `--accumulate` to get smaller parts.
+- A video that is shorter than a clip repeats from its start.
+- The test squares are 256 pixels, as large as the short side; the paper says
+  that they "cover the spatial dimensions".
+- Validation during training uses the central square of one clip per video; the
+  paper's curves show "independent clips".
 """
 
 import dataclasses
@@ -39,13 +43,13 @@ from .settings import Part, option
 class Settings:
     """What is trained, on what, and how."""
 
-    variant: str = option("PyConvResNet3D50", "a video classifier's name")
+    variant: str = option("PyConvResNet3D50", "name of a video classifier")
     falls: tuple[Part, ...] = option(
         (30 / 90, 60 / 90, 80 / 90),
-        "parts of the run from which on the rate is a tenth",
+        "fractions of the run at which the learning rate drops to a tenth",
     )
     only_test: str | None = option(
-        None, "of this file, and train nothing", metavar="WEIGHTS"
+        None, "only test these weights", metavar="WEIGHTS"
     )
     data: videos.Videos = videos.Videos(
         "kinetics", frames=16, stride=4, side=224, short_sides=(256, 320)

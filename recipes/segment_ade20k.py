@@ -1,30 +1,34 @@
-"""PyConvSegNet on ADE20K, as the paper trains it.
+"""Train PyConvSegNet on ADE20K as in the paper.
 
-What: section 5 of the paper, Table 4; with `--head ppm`, `aspp` or `conv` the
-rivals of the supplement's Table 6. SGD, 0.01 for the backbone and ten times
-that for head and auxiliary head, (1 - step / steps)^0.9, momentum 0.9, L2 of
-1e-4 on every weight, 100 epochs of batches of 16 crops of 473, batch
-normalization over all devices, the auxiliary loss at 0.4.
-
-Paper's number, mean IoU / pixel accuracy in per cent, single scale: ResNet-50
-41.54 / 80.18, PyConvResNet-50 42.08 / 80.31; multi-scale 42.88 / 80.97 and
-43.31 / 81.18.
-Ours: not run; ADE20K was not at hand. What the same recipe learns on a small
-set is in benchmarks/README.md.
-Device: the authors have 8 GPUs; hours and memory are in neither paper nor here.
 Command: python -m recipes.segment_ade20k --workdir runs/segnet \\
     --backbone-weights imagenet
-The same command goes on after an interruption. `--epochs 120 --train-on train
-validation` is the asterisk of Table 5: the figures after each epoch are then
-of images that were trained on. docs/segmentation.md is the walk, and
-`python -m recipes.evaluate_segmentation` the paper's evaluation.
+The same command resumes an interrupted run. Guide: docs/segmentation.md.
+Evaluate the result with `python -m recipes.evaluate_segmentation`.
 
-Deviations, where paper, authors' code and this recipe are not of one mind:
-- The nearest label and the bilinear pixel of a resized crop agree here; with
-  OpenCV, which the authors use, they are up to half a pixel apart.
-- The auxiliary logits are enlarged to the crop, as the main ones.
-- Between epochs the middle 473 pixels are judged, as in the authors' code; the
-  last weights are kept, the authors' code also keeps the best.
+`--head ppm`, `aspp` and `conv` are the other networks of the supplement's
+Table 6. `--epochs 120 --train-on train validation` is the asterisk of Table 5;
+the metrics after each epoch then include training images.
+
+Setting (paper, section 5, Table 4): SGD with a learning rate of 0.01 for the
+backbone and ten times that for the heads, times (1 - step / steps)^0.9;
+momentum 0.9, L2 of 1e-4 on every weight, 100 epochs, batches of 16 crops of
+473, batch normalization synchronized over all devices, the auxiliary loss
+weighted by 0.4.
+
+Paper's result, mean IoU / pixel accuracy in percent, single scale: ResNet-50
+41.54 / 80.18, PyConvResNet-50 42.08 / 80.31; multi-scale 42.88 / 80.97 and
+43.31 / 81.18.
+Our result: not run, because we had no ADE20K. For what the same recipe learns
+on a small data set, see benchmarks/README.md.
+Device: the authors use 8 GPUs. We did not measure time and memory, and the
+paper does not report them.
+
+Deviations, where the paper, the authors' code and this recipe disagree:
+- The resized crop and its mask line up exactly. With OpenCV, which the authors
+  use, they are up to half a pixel apart.
+- The auxiliary logits are upsampled to the crop, like the main ones.
+- Validation between epochs uses the central 473 pixels, as in the authors'
+  code. The last weights are kept; the authors' code also keeps the best.
 """
 
 import dataclasses
@@ -38,14 +42,14 @@ from .settings import Decay, Positive, Rate, option
 
 @dataclasses.dataclass(frozen=True)
 class Crops(groups.Masks):
-    """Images with masks, and crops of them."""
+    """Images and masks."""
 
-    side: Positive = option(473, "of the crops, in pixels")
-    scales: tuple[Rate, Rate] = option((0.5, 2.0), "before the crop")
-    turn: Decay = option(10.0, "degrees, at most, to either side")
+    side: Positive = option(473, "crop size in pixels")
+    scales: tuple[Rate, Rate] = option((0.5, 2.0), "range of the random scale")
+    turn: Decay = option(10.0, "maximum random rotation in degrees")
     flip: bool = option(True, "mirror half of the images")
     train_on: tuple[str, ...] = option(
-        ("train",), "splits of the data", decides=False
+        ("train",), "splits to train on", decides=False
     )
 
 
@@ -54,12 +58,14 @@ class Settings:
     """What is trained, on what, and how."""
 
     backbone_weights: str | None = option(
-        None, "imagenet, or a classifier's file; default: from nothing"
+        None,
+        "imagenet, or a classifier's weights file; default: random weights",
     )
     head_rate: Rate = option(
-        10.0, "times the backbone's; 1 where that starts from nothing too"
+        10.0,
+        "factor on the heads' learning rate; use 1 with a random backbone",
     )
-    power: Rate = option(0.9, "of the rate's fall to 0")
+    power: Rate = option(0.9, "power of the polynomial decay")
     network: groups.Segmenter = groups.Segmenter()
     data: Crops = Crops("ade20k")
     optimizer: groups.Optimizer = groups.Optimizer(

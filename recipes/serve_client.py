@@ -1,16 +1,17 @@
-"""Pictures to labels by a model that TensorFlow Serving serves.
+"""Label images with a model on TensorFlow Serving.
 
-What: sends picture files, or all of a folder, to the signature `serve_bytes`
-that `keras_pyconv.export.saved_model` writes for a classifier, over REST or
-gRPC, in batches; prints the best labels of every file. The server decodes,
-resizes and normalizes, so files travel as they are. A server that starts or
-is busy is asked again; a file that is no picture spoils its own line alone.
-
-Needs: nothing for REST; for gRPC `pip install ".[export]"` in the clone.
-Command: python -m recipes.serve_client pictures/ --model digits
+Command: python -m recipes.serve_client photos/ --model digits
          python -m recipes.serve_client cat.jpg --model net --protocol grpc
-Exit status: 0; 1 where a file could not be read as a picture; 2 where the
-server gives no answers.
+
+Sends image files, or all images of a folder, in batches to the signature
+`serve_bytes`, which `keras_pyconv.export.saved_model` writes for a classifier,
+and prints the best labels of each file. The server decodes, resizes and
+normalizes, so files are sent unchanged. If the server is starting or busy, the
+client retries. A file that is not an image fails alone.
+
+REST needs no extra package; gRPC needs `pip install ".[export]"` in the clone.
+Exit status: 0 on success, 1 if a file could not be read as an image, 2 if the
+server did not answer.
 """
 
 import argparse
@@ -284,19 +285,27 @@ def label_pictures(client, paths, batch):
 
 
 def _command_line():
+    purpose, _, details = __doc__.partition("\n")
     parser = argparse.ArgumentParser(
-        description=__doc__,
+        description=purpose,
+        epilog=details.strip(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("paths", nargs="+", help="pictures, or folders")
-    parser.add_argument("--model", required=True, help="name at the server")
-    parser.add_argument("--version", type=int, help="default: the largest")
-    parser.add_argument("--protocol", choices=PORTS, default="rest")
-    parser.add_argument("--server", default="localhost")
-    parser.add_argument("--port", type=int, help="default: 8501, gRPC 8500")
-    parser.add_argument("--batch", type=int, default=16, help="files a request")
-    parser.add_argument("--timeout", type=float, default=30, help="seconds")
-    parser.add_argument("--retries", type=int, default=4)
+    add = parser.add_argument
+    add("paths", nargs="+", help="image files or folders")
+    add("--model", required=True, help="model name on the server")
+    add("--version", type=int, help="model version (default: the largest)")
+    protocol = "(default: %(default)s)"
+    add("--protocol", choices=PORTS, default="rest", help=protocol)
+    host = "host name (default: %(default)s)"
+    add("--server", default="localhost", help=host)
+    add("--port", type=int, help="port (default: 8501 for REST, 8500 for gRPC)")
+    batch = "files per request (default: %(default)s)"
+    add("--batch", type=int, default=16, help=batch)
+    timeout = "seconds per request (default: %(default)s)"
+    add("--timeout", type=float, default=30, help=timeout)
+    retries = "attempts after the first (default: %(default)s)"
+    add("--retries", type=int, default=4, help=retries)
     return parser
 
 

@@ -1,16 +1,17 @@
-"""What the levels of PyConvResNet-50 answer, and how far its stage 1 sees.
+"""Draw what the levels of a PyConv see.
 
-What: one figure from `keras_pyconv.tasks.show_pyramid`. Above, kernels and
-responses of the four levels of the first PyConv of PyConvResNet-50. Below, the
-effective receptive field of a unit of stage 1 beside that of ResNet-50, mean
-of four crops of the two photographs that scikit-learn brings along.
-
-Paper's number: none; section 1 claims a larger receptive field. Ours: on the
-last line that this prints.
-Device: two CPU cores, under two minutes.
 Command: python -m recipes.show_pyramid --picture docs/pyramid.png
-Deviations from the paper: the networks are untrained, with the authors' random
-initialization under one seed, unless --weights and --plain-weights name files.
+
+Writes one figure with `keras_pyconv.tasks.show_pyramid`. Top: kernels and
+responses of the four levels of the first PyConv of PyConvResNet-50. Bottom: the
+effective receptive field of a unit of stage 1 beside that of ResNet-50, as the
+mean over four crops of two photographs that come with scikit-learn.
+
+Paper's result: none; section 1 claims a larger receptive field. Our result: the
+last line of the output.
+Device: two CPU cores, under two minutes.
+Deviations from the paper: the networks have random weights (the authors'
+initialization, one seed) unless you pass --weights and --plain-weights.
 """
 
 import dataclasses
@@ -28,11 +29,13 @@ class Settings:
     networks: tuple[str, str] = option(
         ("PyConvResNet50", "ResNet50"), "a PyConv network and a plain one"
     )
-    weights: str | None = option(None, "file for the PyConv network")
-    plain_weights: str | None = option(None, "file for the plain network")
-    stage: str = option("stage1", "whose receptive field is drawn")
-    side: Positive = option(224, "of the crops, in pixels")
-    seed: Natural = option(2021, "of weights that no file gives")
+    weights: str | None = option(None, "weights file of the PyConv network")
+    plain_weights: str | None = option(
+        None, "weights file of the plain network"
+    )
+    stage: str = option("stage1", "stage whose receptive field is drawn")
+    side: Positive = option(224, "crop size in pixels")
+    seed: Natural = option(2021, "random seed of the weights")
     picture: pathlib.Path | None = option(
         None, "PNG to write; default: pyramid.png in the workdir"
     )

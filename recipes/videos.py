@@ -10,35 +10,37 @@ from .settings import Positive, option
 
 @dataclasses.dataclass(frozen=True)
 class Videos:
-    """Videos, and clips of them."""
+    """Videos and clips."""
 
-    source: str | None = groups.data(None, "TFDS name, folder or CSV")
+    source: str | None = groups.data(None, "folder, CSV or TFDS name")
     root: str | None = groups.data(
-        None, "what the paths of a CSV begin at", flag="root"
+        None, "folder that the paths in a CSV are relative to", flag="root"
     )
-    frames: Positive = option(16, "of a clip")
-    stride: Positive = option(4, "from one frame of a clip to the next")
-    side: Positive = option(224, "of the square of training, in pixels")
+    frames: Positive = option(16, "frames per clip")
+    stride: Positive = option(4, "take every Nth frame")
+    side: Positive = option(224, "crop size in training, in pixels")
     short_sides: tuple[Positive, Positive] = option(
-        (256, 320), "from which the short side is drawn", metavar="PX"
+        (256, 320), "range of the random short side in pixels", metavar="PX"
     )
     flip: bool = option(
-        True, "mirror half of the clips; not where those are of other classes"
+        True, "mirror half of the clips; turn off if left and right matter"
     )
     decoders: Positive | None = option(
-        None, "processes that decode; default: processors", decides=False
+        None, "decoding processes; default: one per core", decides=False
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class Test:
-    """The test of every video."""
+    """Test of every video."""
 
     side: Positive = option(
-        256, "of the squares of testing, in pixels", flag="test-side"
+        256, "crop size in testing, in pixels", flag="test-side"
     )
-    clips: Positive = option(10, "of a video, at most", flag="test-clips")
-    crops: Positive = option(3, "of a clip", flag="test-crops")
+    clips: Positive = option(
+        10, "maximum number of clips per video", flag="test-clips"
+    )
+    crops: Positive = option(3, "crops per clip", flag="test-crops")
 
 
 def open_videos(settings):

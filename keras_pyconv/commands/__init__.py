@@ -12,17 +12,17 @@ from keras_pyconv.reading import one_line
 
 # The file of each, and what it is for.
 COMMANDS = {
-    "predict": ("predict", "what a model says of images or videos"),
-    "train": ("doors", "train by a recipe"),
-    "evaluate": ("doors", "measure a trained model by its recipe's test"),
-    "export": ("exporting", "a model as SavedModel, LiteRT or ONNX file"),
-    "check": ("serving", "prove that a SavedModel answers in TF Serving"),
+    "predict": ("predict", "run a model on images or videos"),
+    "train": ("doors", "train a model with a recipe"),
+    "evaluate": ("doors", "evaluate a trained model"),
+    "export": ("exporting", "export a model to SavedModel, LiteRT or ONNX"),
+    "check": ("serving", "check that a SavedModel works in TF Serving"),
     "bench": ("serving", "time a SavedModel by batch size and threads"),
-    "serve": ("serving", "the command that starts TF Serving on models"),
-    "list": ("serving", "what a folder of models holds"),
-    "doctor": ("doctor", "what is wrong with a data set"),
-    "networks": ("doors", "the networks, with parameters and weights"),
-    "tables": ("doors", "the paper's tables beside our counts"),
+    "serve": ("serving", "print the command that starts TF Serving"),
+    "list": ("serving", "list the exported models in a folder"),
+    "doctor": ("doctor", "find problems in a data set"),
+    "networks": ("doors", "list networks, their size and weights"),
+    "tables": ("doors", "print the paper's tables beside our counts"),
 }
 TASKS = ("classification", "detection", "segmentation", "video")
 
@@ -38,10 +38,9 @@ def _overview():
     rows = "\n".join(f"  {n:10}{text}" for n, (_, text) in COMMANDS.items())
     return (
         "usage: keras-pyconv COMMAND ...\n\n"
-        "Pyramidal convolution for Keras: from an image to an answer.\n\n"
+        "Pyramidal convolution for Keras: train, predict, export, serve.\n\n"
         f"{rows}\n\n"
-        "keras-pyconv COMMAND --help says more of each. Two that need no "
-        "data:\n\n"
+        "Run keras-pyconv COMMAND --help for its options. Two examples:\n\n"
         "  keras-pyconv networks --task classification --has-weights\n"
         "  keras-pyconv train quickstart --smoke\n"
     )
@@ -72,11 +71,13 @@ def parse(words):
 
 def add_model_options(add):
     """What `open_model` takes beside the model, to a parser."""
-    add("--weights", help="of a network's name: a published set or a file")
-    add("--network", metavar="NAME", help="of a file of weights")
-    names = "number of classes, their names with commas, or a file of them"
+    named = "published weights or a weights file, if MODEL is a network"
+    add("--weights", help=named)
+    file = "network to build, if MODEL is a weights file"
+    add("--network", metavar="NAME", help=file)
+    names = "class names (cat,dog), a file with one per line, or a number"
     add("--classes", metavar="NAMES", help=names)
-    add("--side", type=int, metavar="PX", help="of a network's images")
+    add("--side", type=int, metavar="PX", help="input image size")
 
 
 def open_model_of(options):
@@ -96,11 +97,11 @@ def main(words=None) -> int:
     """Runs one command; returns the exit status.
 
     Args:
-        words: of the command line, or None for the process's own.
+        words: the command-line arguments; None reads `sys.argv`.
 
     Returns:
-        0 where all is well, 1 where something was found wrong, 2 where the
-        command could not do its work, which one line says.
+        0 on success, 1 if the command found a problem, 2 if it could not
+        run; it then prints the reason on one line.
     """
     options = parse(sys.argv[1:] if words is None else words)
     # TensorFlow's words of a SavedModel's gradients, a line a function.

@@ -1,4 +1,4 @@
-"""`keras-pyconv doctor`: what is wrong with a data set."""
+"""`keras-pyconv doctor`: finds problems in a data set."""
 
 import collections
 import csv
@@ -7,9 +7,9 @@ import pathlib
 from keras_pyconv.commands import TASKS
 
 _EXAMPLES = """
-DATA is what training takes: folders of classes, a folder as COCO unpacks,
-images/ and annotations/ as of ADE20K, folders or a CSV of videos. The exit
-status is 1 where training would stop, or lose what cannot be read.
+DATA is what the recipes train on: class folders, a COCO folder, images/ and
+annotations/ as in ADE20K, or folders or a CSV of videos. The exit status is 1
+if a problem would stop the training or drop files from it.
 
   keras-pyconv doctor pets
   keras-pyconv doctor clips --task video --page clips.html
@@ -22,20 +22,23 @@ def options(name, parser, words):
     add = parser.add_argument
     parser.usage = "%(prog)s DATA [OPTION ...]"
     parser.epilog = _EXAMPLES
-    add("data", metavar="DATA", type=pathlib.Path, help="folder, or a CSV")
-    add("--task", choices=TASKS, help="default: as DATA looks")
-    classes = "of masks: a number, names with commas, or a file of them"
+    add("data", metavar="DATA", type=pathlib.Path, help="folder or CSV file")
+    task = "default: guessed from the layout of DATA"
+    add("--task", choices=TASKS, help=task)
+    classes = "mask classes: names (cat,dog), a file of names, or a number"
     add("--classes", metavar="NAMES", help=classes)
-    rule = "how masks count classes, see docs/segmentation.md"
+    rule = "how masks number classes, see docs/segmentation.md"
     add("--label-rule", metavar="RULE", help=rule)
-    add("--split", help="of a CSV; default: train")
-    add("--root", type=pathlib.Path, help="of a CSV's paths")
-    add("--processes", type=int, metavar="N", help="that decode videos")
-    seconds = "that one video may take (%(default)s)"
+    add("--split", help="split to check, if DATA is a CSV (train)")
+    root = "folder that the paths in a CSV are relative to"
+    add("--root", type=pathlib.Path, help=root)
+    processes = "number of processes that decode videos"
+    add("--processes", type=int, metavar="N", help=processes)
+    seconds = "time limit per video (%(default)s)"
     add("--timeout", type=float, default=600, metavar="SECONDS", help=seconds)
-    table = "write what was found, a row a file"
+    table = "write the problems to a CSV, one row per file"
     add("--table", type=pathlib.Path, metavar="CSV", help=table)
-    page = "write it as a page with examples"
+    page = "write an HTML report with thumbnails"
     add("--page", type=pathlib.Path, metavar="HTML", help=page)
     found = parser.parse_args(words)
     found.run = run

@@ -16,7 +16,8 @@ from keras_pyconv.runs.finished import (
 
 _TRAIN = """usage: keras-pyconv train RECIPE [OPTION ...]
 
-Train by a recipe; keras-pyconv train RECIPE --help lists its options.
+Train a model with a recipe. Run keras-pyconv train RECIPE --help for its
+options.
 
 {recipes}
 
@@ -26,10 +27,9 @@ Train by a recipe; keras-pyconv train RECIPE --help lists its options.
 _EVALUATE = """usage: keras-pyconv evaluate RUN [OPTION ...]
        keras-pyconv evaluate RECIPE [OPTION ...]
 
-Measure the model of a run's folder on the data of the run, by the test of its
-task; options are those of the recipe, of which RUN fills in the network, the
-weights and the data. Or any weights, by naming the recipe:
-
+Evaluate a trained model. RUN is a training run's folder; it sets the network,
+the weights and the data, and other options are those of the recipe below that
+fits its task. To evaluate other weights, name the RECIPE:
 {recipes}
 
   keras-pyconv evaluate runs/pets --per-class
@@ -183,7 +183,7 @@ def _test_of(folder):
     made = constants_of(folder)
     task = task_of(made)
     if task is None:
-        raise ValueError(f"no recipe judges the run in {folder}")
+        raise ValueError(f"no recipe can evaluate the run in {folder}")
     recipe, options = _TESTS[task]
     return recipe, {flag: made.get(place) for flag, place in options.items()}
 
@@ -213,10 +213,10 @@ def _tables(parser, words):
 def _networks(parser, words):
     add = parser.add_argument
     parser.usage, parser.epilog = "%(prog)s [OPTION ...]", _NETWORKS
-    add("--task", choices=TASKS, help="what they are for")
-    most = "at most so many millions"
+    add("--task", choices=TASKS, help="list only networks for this task")
+    most = "list only networks with at most M million parameters"
     add("--max-parameters", type=float, metavar="M", help=most)
-    published = "only those whose weights the authors publish"
+    published = "list only networks with published weights"
     add("--has-weights", action="store_true", help=published)
     found = parser.parse_args(words)
     found.run = _print_networks

@@ -1,4 +1,4 @@
-"""`keras-pyconv export`: a trained model as files of other runtimes."""
+"""`keras-pyconv export`: writes a model as SavedModel, LiteRT or ONNX."""
 
 import pathlib
 
@@ -6,9 +6,9 @@ from keras_pyconv.commands import add_model_options, open_model_of
 
 _ENDINGS = {".tflite": "LiteRT", ".onnx": "ONNX"}
 _EXAMPLES = """
-TARGET ends in .tflite or .onnx; OpenVINO reads the latter. Any other is the
-folder of a SavedModel for TF Serving, which gets a version of it. Each holds
-the names of the classes and how images are prepared.
+A TARGET that ends in .tflite or .onnx is a file (OpenVINO reads .onnx too).
+Any other TARGET is a folder that gets a new SavedModel version for TF Serving.
+All formats include the class names and the preprocessing.
 
   keras-pyconv export runs/pets saved_models/pets
   keras-pyconv export PyConvResNet50 resnet.tflite --precision float16
@@ -20,10 +20,10 @@ def options(name, parser, words):
     add = parser.add_argument
     parser.usage = "%(prog)s MODEL TARGET [OPTION ...]"
     parser.epilog = _EXAMPLES
-    add("model", metavar="MODEL", help="as `keras-pyconv predict --model`")
-    add("target", metavar="TARGET", help="file, or folder of a SavedModel")
+    add("model", metavar="MODEL", help="as in `keras-pyconv predict --model`")
+    add("target", metavar="TARGET", help="file or folder to write")
     add_model_options(add)
-    precision = "of a LiteRT file: float32 or float16 (%(default)s)"
+    precision = "weights of a LiteRT file (%(default)s)"
     choices = ("float32", "float16")
     add("--precision", choices=choices, default="float32", help=precision)
     found = parser.parse_args(words)
@@ -35,11 +35,14 @@ def run(options):
     """Writes the export and says where."""
     opened = open_model_of(options)
     if opened.model is None:
-        raise ValueError(f"{options.model} is an export already")
+        raise ValueError(
+            f"{options.model} is already an export; export the weights or "
+            "the run's folder"
+        )
     if opened.task == "video" and None in opened.model.input_shape[1:]:
         raise ValueError(
-            "an export takes clips of one size: name --side, such as that of "
-            "the training"
+            "an export needs a fixed clip size: add --side, such as the one "
+            "used for training"
         )
     target = pathlib.Path(options.target)
     write = _saved_model

@@ -1,4 +1,4 @@
-"""`keras-pyconv predict`: what a model says of images or videos."""
+"""`keras-pyconv predict`: runs a model on images or videos."""
 
 import contextlib
 import csv
@@ -11,8 +11,8 @@ from keras_pyconv.commands import add_model_options, open_model_of
 
 _FORMATS = ("csv", "json", "jsonl")
 _EXAMPLES = """
---model is a network with published weights (PyConvResNet50), a file of
-weights, a .keras, .tflite or .onnx file, a SavedModel, or a run's folder.
+MODEL is a training run's folder, a SavedModel, a .keras, .tflite, .onnx or
+weights file, or the name of a network with published weights.
 
   keras-pyconv predict --model PyConvResNet50 photos/ --output answers --report
   keras-pyconv predict --model runs/pets 'photos/*.jpg' --format jsonl
@@ -24,22 +24,26 @@ def options(name, parser, words):
     add = parser.add_argument
     parser.usage = "%(prog)s --model MODEL [OPTION ...] SOURCE [SOURCE ...]"
     parser.epilog = _EXAMPLES
-    source = "files, folders, patterns, a CSV with a column `path`, videos"
+    source = "images, videos, folders, patterns, or a CSV with a `path` column"
     add("source", nargs="+", metavar="SOURCE", help=source)
-    add("--model", required=True, help="what answers, see below")
+    add("--model", required=True, help="model to run, see below")
     add_model_options(add)
-    add("--output", type=pathlib.Path, metavar="FOLDER", help="to write to")
-    add("--format", choices=_FORMATS, default="csv", help="(%(default)s)")
-    add("--draw", action="store_true", help="write each answer as an image")
-    report = "write report.html with thumbnails and a filter by class"
+    output = "output folder; default: print to the terminal"
+    add("--output", type=pathlib.Path, metavar="FOLDER", help=output)
+    form = "output format (%(default)s)"
+    add("--format", choices=_FORMATS, default="csv", help=form)
+    draw = "also write images with the predictions drawn on them"
+    add("--draw", action="store_true", help=draw)
+    report = "also write report.html, filterable by class"
     add("--report", action="store_true", help=report)
-    add("--top", type=int, default=5, metavar="N", help="classes (%(default)s)")
-    batch = "images at once (%(default)s)"
+    top = "classes to report per image (%(default)s)"
+    add("--top", type=int, default=5, metavar="N", help=top)
+    batch = "images per batch (%(default)s)"
     add("--batch-size", type=int, default=16, metavar="N", help=batch)
     found = parser.parse_args(words)
     for flag in ("draw", "report"):
         if getattr(found, flag) and not found.output:
-            parser.error(f"--{flag} writes files: name their --output FOLDER")
+            parser.error(f"--{flag} writes files: add --output FOLDER")
     for flag in ("top", "batch_size"):
         if getattr(found, flag) < 1:
             parser.error(f"--{flag.replace('_', '-')} must be at least 1")
@@ -54,7 +58,8 @@ def run(options):
     opened = open_model_of(options)
     paths = find_files(options.source, opened.task)
     if not paths:
-        raise ValueError(f"nothing to look at in {' '.join(options.source)}")
+        kind = "videos" if opened.task == "video" else "images"
+        raise ValueError(f"no {kind} found in {' '.join(options.source)}")
     found = answers(opened, paths, options.batch_size, options.top)
     broken = 0
     with _writers(options, opened, paths) as writers:
@@ -62,7 +67,7 @@ def run(options):
             broken += bool(reason)
             for write in writers:
                 write(path, result, reason)
-    told = f"{len(paths) - broken} of {len(paths)} answered"
+    told = f"predicted {len(paths) - broken} of {len(paths)} files"
     told += f" into {options.output}" if options.output else ""
     print(told, file=sys.stderr)
     return int(broken == len(paths))

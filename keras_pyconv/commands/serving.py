@@ -6,7 +6,7 @@
 import json
 import pathlib
 
-_VERSION = "folder of one version: .../net/1"
+_VERSION = "folder of one version, such as saved_models/pets/1"
 _EXAMPLES = {
     "check": """
   keras-pyconv check saved_models/pets/1
@@ -44,17 +44,19 @@ def _of_bench(parser):
     add, numbers = parser.add_argument, {"nargs": "+", "type": int}
     numbers["metavar"] = "N"
     add("path", help=_VERSION)
-    add("--signature", default="serving_default")
-    add("--batch-sizes", default=(1, 4, 16), **numbers)
-    each = "a process each (default: one, and all that there are)"
+    signature = "signature to time (default: %(default)s)"
+    add("--signature", default="serving_default", help=signature)
+    sizes = "batch sizes to time (default: 1 4 16)"
+    add("--batch-sizes", default=(1, 4, 16), help=sizes, **numbers)
+    each = "thread counts to time (default: 1, and all cores)"
     add("--threads", help=each, **numbers)
-    each = "for each batch size (default: %(default)s)"
+    each = "time for each batch size (default: %(default)s)"
     add("--seconds", type=float, default=2.0, help=each)
-    side = "pixels, where any size is taken"
+    side = "image size, if the model accepts any (default: %(default)s)"
     add("--size", type=int, default=64, help=side)
-    switch = "sets TF_ENABLE_ONEDNN_OPTS (default: as it is)"
+    switch = "set TF_ENABLE_ONEDNN_OPTS (default: leave it unchanged)"
     add("--onednn", choices=("on", "off"), help=switch)
-    add("--json", type=pathlib.Path, help="file to write the figures to")
+    add("--json", type=pathlib.Path, help="also write the figures to this file")
 
 
 def _of_folder(parser):
@@ -63,13 +65,13 @@ def _of_folder(parser):
         nargs="?",
         type=pathlib.Path,
         default=pathlib.Path("saved_models"),
-        help="folder of the models (default: %(default)s)",
+        help="folder of exported models (default: %(default)s)",
     )
 
 
 def _of_list(parser):
     _of_folder(parser)
-    verify = "read every file and compare it with its checksum"
+    verify = "also compare every file with its checksum"
     parser.add_argument("--verify", action="store_true", help=verify)
 
 
@@ -123,7 +125,7 @@ def _serve(options):
     found = {file.parents[1] for file in folder.glob("*/*/saved_model.pb")}
     if not found:
         raise ValueError(
-            f"{folder} holds no model: export one into it, such as "
+            f"{folder} contains no exported model; write one with "
             f"keras-pyconv export MODEL {folder / 'pets'}"
         )
     names = sorted(path.name for path in found)

@@ -16,41 +16,41 @@ def main(argv=None):
     """Prints the table that the command line asks for."""
     parser = argparse.ArgumentParser(
         prog="python -m keras_pyconv.complexity",
-        description="Parameters and operations of networks of any kind. "
-        "`python -m keras_pyconv.tables` prints them as the paper's tables do.",
+        description="Print the parameters and operations of networks. "
+        "`python -m keras_pyconv.tables` prints them as in the paper's tables.",
         epilog=COUNTING_RULE,
     )
     parser.add_argument(
         "names",
         nargs="*",
         metavar="NAME",
-        help="of records (default: the residual networks for classification)",
+        help="network names (default: the residual classifiers)",
     )
     parser.add_argument(
         "--input-size",
         type=int,
         metavar="PX",
-        help="height and width (default: those at which the paper counts)",
+        help="height and width (default: as in the paper)",
     )
     parser.add_argument("--format", choices=STYLES, default="text")
     parser.add_argument(
         "--levels",
         action="store_true",
-        help="each network by part and by level of its pyramids",
+        help="break each network down by part and by pyramid level",
     )
     parser.add_argument(
         "--devices",
         type=int,
         metavar="N",
-        help="what crosses between so many, if `level_devices` divides each "
-        "network among them",
+        help="bytes that N devices exchange if `level_devices` divides the "
+        "levels among them",
     )
     parser.add_argument(
         "--batch-size",
         type=int,
         default=1,
         metavar="N",
-        help="examples a step, for --devices (default: %(default)s)",
+        help="batch size, for --devices (default: %(default)s)",
     )
     options = parser.parse_args(argv)
     try:

@@ -27,11 +27,11 @@ from keras_pyconv.complexity.counter import (
 from keras_pyconv.complexity.grid import grid
 
 COUNTING_RULE = (
-    "Parameters: trainable scalars, without the moving statistics of batch "
-    "normalization. Multiply-adds: convolutions and dense layers, a product "
-    "and its addition as one. Paper's convention: operations as thop counted "
-    "them in mid-2019, normalization, activation and pooling included. "
-    "Printed: by the source, in the paper's convention."
+    "Parameters: trainable parameters, without the moving statistics of batch "
+    "normalization. Multiply-adds: of convolutions and dense layers. Paper's "
+    "convention: operations as thop counted them in mid-2019, including "
+    "normalization, activation and pooling. Printed: the figures of the "
+    "source, in the paper's convention."
 )
 FIGURES = {
     "Parameters": "parameters",

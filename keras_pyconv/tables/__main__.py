@@ -20,10 +20,10 @@ def _positive(kind):
 
 
 def parser(prog="python -m keras_pyconv.tables"):
-    """Of this program, by its name."""
+    """The parser of this program, which `prog` names."""
     parser = argparse.ArgumentParser(
         prog=prog,
-        description="The paper's tables, counted anew beside its figures.",
+        description="Print the paper's tables beside our own counts.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"""{textwrap.fill(LEGEND, 78)}
 
@@ -34,21 +34,27 @@ def parser(prog="python -m keras_pyconv.tables"):
         "--table",
         choices=list(TABLES),
         action="append",
-        help="one table, s for the supplement's; may be given several times",
+        help="print only this table (s: supplement); may be repeated",
     )
-    parser.add_argument("--format", choices=FORMATS, default="text")
+    parser.add_argument(
+        "--format", choices=FORMATS, default="text", help="(%(default)s)"
+    )
     parser.add_argument(
         "--measure",
         action="store_true",
-        help="run the networks that have a builder, and add their speed and "
-        "peak memory at inference on this machine",
+        help="also run the networks here; add inference speed and memory",
     )
-    parser.add_argument("--batch", type=_positive(int), default=8)
+    parser.add_argument(
+        "--batch",
+        type=_positive(int),
+        default=8,
+        help="batch size of --measure (%(default)s)",
+    )
     parser.add_argument(
         "--seconds",
         type=_positive(float),
         default=5.0,
-        help="how long each network runs with --measure",
+        help="time per network of --measure (%(default)s)",
     )
     return parser
 

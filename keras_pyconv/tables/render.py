@@ -15,14 +15,13 @@ from keras_pyconv.tables.records import Table, count
 
 FORMATS = ("text", "markdown", "csv")
 LEGEND = (
-    "Params: trainable scalars, without the moving statistics of batch "
-    "normalization. MACs: convolutions and dense layers, a product "
-    "and its addition as one. Ops: by the paper's convention, as thop "
-    "counted them in mid-2019. Diff: ours, rounded, less the printed "
-    "figure. Target: not printed for this row, which is ours, but for the one "
-    "that it stands for. (paper): as printed there. (authors' code): as "
-    "published with it. (here): measured with this package; empty where "
-    "nothing was."
+    "Params: trainable parameters, without the moving statistics of batch "
+    "normalization. MACs: multiply-adds of convolutions and dense layers. "
+    "Ops: operations by the paper's convention (thop in mid-2019). Diff: our "
+    "rounded figure minus the printed one. Target: the printed figure of the "
+    "row that ours stands for. (paper): printed in the paper. (authors' "
+    "code): published with the code. (here): measured with this package; "
+    "empty if not measured."
 )
 MEASURED = ("images/s (here)", "Peak MiB (here)", "Device (here)")
 
@@ -30,10 +29,10 @@ MEASURED = ("images/s (here)", "Peak MiB (here)", "Device (here)")
 def cells(
     table: Table, measured: Mapping[tuple[str, int], tuple] | None = None
 ) -> list[dict[str, str]]:
-    """One dictionary a row, from the title of a column to its text.
+    """One dictionary per row, from column title to text.
 
-    `measured` are images per second, peak memory in MiB and the device, by
-    network and size; None leaves their columns out.
+    `measured` maps network and size to images per second, peak memory in MiB
+    and the device; None leaves these columns out.
     """
     instance("table", table, Table)
     if measured is not None:

@@ -22,20 +22,20 @@ SEED = 2021
 def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m keras_pyconv.weights",
-        description="Finds out which network a checkpoint in the authors' "
-        "names is of, checks it, writes its arrays as .npz, and compares the "
-        "network here with PyTorch's where PyTorch is installed. No code in "
-        "the file is run.",
+        description="Identify the network of a checkpoint with the authors' "
+        "layer names, verify it, convert it to .npz, and, if PyTorch is "
+        "installed, compare the outputs with PyTorch's. Code in the file is "
+        "never executed.",
     )
     add, is_set = parser.add_argument, {"action": "store_true"}
     add("file", help="checkpoint: .pth, .pt, .pth.tar, .npz or .safetensors")
-    add("--variant", help="the network it must be of, such as PyConvResNet50")
-    kept = "keep it in the cache, where weights=SET finds it"
+    add("--variant", help="expected network, such as PyConvResNet50")
+    kept = "put it into the cache, where weights=SET finds it"
     add("--set", choices=SETS, help=kept)
-    output = "file to write, .npz or .weights.h5 (default without --set: "
-    output += "beside FILE, as .npz)"
+    output = "output file, .npz or .weights.h5 (default without --set: an "
+    output += ".npz beside FILE)"
     add("--output", type=pathlib.Path, help=output)
-    add("--overwrite", help="replace files that are there already", **is_set)
+    add("--overwrite", help="replace existing files", **is_set)
     add("--no-report", help="do not compare with PyTorch", **is_set)
     return parser
 

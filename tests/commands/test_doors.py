@@ -39,7 +39,7 @@ def test_models_are_listed_checked_and_served(saved, capsys):
 
 def test_a_folder_without_models_is_not_served(tmp_path, capsys):
     assert commands.main(["serve", str(tmp_path)]) == 2
-    assert "holds no model" in capsys.readouterr().err
+    assert "contains no exported model" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

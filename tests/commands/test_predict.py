@@ -245,7 +245,7 @@ def test_nothing_readable_is_a_failure(saved, photos, tmp_path, capsys):
         saved["classification"], photos / "g_empty.png", into=tmp_path
     )
     assert status == 1
-    assert "0 of 1 answered" in capsys.readouterr().err
+    assert "predicted 0 of 1 files" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
