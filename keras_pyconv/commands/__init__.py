@@ -1,6 +1,7 @@
-"""The command `keras-pyconv`: a file a subcommand, and no framework for help.
+"""The command `keras-pyconv`. Its help loads no framework.
 
-Each file has `add(parser)`, which fills its parser and names what runs.
+Each file has `options(name, parser, words)`, which fills the parser of a
+subcommand and sets `run`.
 """
 
 import argparse
