@@ -58,16 +58,3 @@ def test_every_file_that_a_page_points_to_exists(page):
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
     missing = [link for link in links if not (page.parent / link).exists()]
     assert not missing
-
-
-@pytest.mark.ci
-@pytest.mark.parametrize("page", [README, DOCS / "layers.md"])
-def test_the_python_examples_of_a_page_run(page, tmp_path, monkeypatch):
-    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
-    monkeypatch.chdir(tmp_path)
-    assert len(blocks) >= 3
-    names = {}
-    for block in blocks:
-        if "level_devices" in block:
-            continue  # tests/layers/divided.py has two devices for it
-        exec(compile(block, page.name, "exec"), names)

@@ -3,9 +3,7 @@
 import pathlib
 import re
 
-import pytest
-
-from keras_pyconv.export import check, saved_model
+from keras_pyconv.export import saved_model
 from keras_pyconv.export.serving import server_files, warmup
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "serving.md"
@@ -13,16 +11,6 @@ PAGE = pathlib.Path(__file__).parents[2] / "docs" / "serving.md"
 
 def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(), re.S)
-
-
-@pytest.mark.slow
-def test_its_examples_run_and_pass_the_check(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for block in blocks("python"):
-        exec(compile(block, PAGE.name, "exec"), {})
-    for name in ("pets", "twice"):
-        report = check(tmp_path / "saved_models" / name / "1")
-        assert report.passed, str(report)
 
 
 def test_it_shows_the_files_that_an_export_writes(small, tmp_path):

@@ -5,7 +5,6 @@ makes two of its processor and prints, as JSON, what failed of each `proves_`.
 """
 
 import json
-import re
 import tempfile
 import traceback
 import warnings
@@ -266,16 +265,6 @@ def training_step(layer, optimizer):
         return tf.sin(slope)
 
     return step
-
-
-def proves_the_example_of_the_page():
-    page = Path(__file__).parents[2] / "docs" / "layers.md"
-    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
-    (example,) = [block for block in blocks if "level_devices" in block]
-    names = {"keras_pyconv": keras_pyconv}
-    exec(example.replace("GPU", "CPU"), names)
-    layer = names["model"].get_layer("conv2_block1_2_pyconv")
-    assert layer.devices == ("CPU:0", "CPU:1", "CPU:1", "CPU:0")
 
 
 def raised(error, words, call):

@@ -2,7 +2,6 @@
 
 import math
 import pathlib
-import re
 
 import keras
 import numpy as np
@@ -119,13 +118,3 @@ def test_the_page_holds_the_present_table():
 def test_the_command_prints_the_table(capsys):
     compare.main([])
     assert capsys.readouterr().out.strip() == compare.table()
-
-
-@pytest.mark.slow
-def test_the_pages_example_runs_as_printed(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)
-    exec(compile(example, str(PAGE), "exec"), {})
-    window, share = capsys.readouterr().out.split()
-    assert window == "35" and 0 < float(share) < 1
-    assert (tmp_path / "pyramid.png").exists()

@@ -15,13 +15,6 @@ from tests.recipes.settings_of import settings_of
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def test_the_example_of_own_settings_runs(capsys):
-    page = (ROOT / "docs" / "recipes.md").read_text()
-    (example,) = re.findall(r"```python\n(.*?)```", page, re.S)
-    exec(compile(example, "recipes.md", "exec"), {"__name__": "example"})
-    assert capsys.readouterr().out == "8 16 1\n"
-
-
 def test_every_recipe_is_on_the_page():
     page = (ROOT / "docs" / "recipes.md").read_text()
     for path in (ROOT / "recipes").glob("*.py"):

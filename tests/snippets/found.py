@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import doctest
 import pathlib
 import re
 
@@ -58,18 +59,20 @@ def lines_of(text):
 
 @dataclasses.dataclass(frozen=True)
 class Docstring:
-    """One with an example."""
+    """One with examples, in fences and after prompts."""
 
     module: str
     name: str
     text: str
     line: int
 
-    def __str__(self):
-        return f"{self.module}.{self.name}".rstrip(".")
+    @property
+    def lines(self):
+        """The examples after prompts, as `doctest` has them."""
+        return doctest.DocTestParser().get_examples(self.text)
 
 
-def docstrings():
+def _docstrings():
     """Those of the sources that hold an example."""
     kinds = ast.Module, ast.ClassDef, ast.FunctionDef
     for file in FILES:
@@ -79,4 +82,10 @@ def docstrings():
             text = ast.get_docstring(node) or ""
             if ">>> " in text or blocks(text):
                 name = getattr(node, "name", "")
-                yield Docstring(module, name, text, getattr(node, "lineno", 1))
+                line = getattr(node, "lineno", 1)
+                whole = f"{module}.{name}".rstrip(".")
+                yield whole, Docstring(module, whole, text, line)
+
+
+BLOCKS = {name_of(page): blocks(page.read_text("utf-8")) for page in PAGES}
+DOCSTRINGS = dict(_docstrings())

@@ -7,12 +7,8 @@ import pytest
 from tests.snippets import found, shell
 
 SHELL = {
-    found.name_of(page): [
-        block.text
-        for block in found.blocks(page.read_text("utf-8"))
-        if block.language == "bash"
-    ]
-    for page in found.PAGES
+    page: [block.text for block in blocks if block.language == "bash"]
+    for page, blocks in found.BLOCKS.items()
 }
 HEADERS = {
     found.name_of(file): lines

@@ -98,8 +98,7 @@ def segment(
 
     >>> parsed = keras_pyconv.segment(model, "street.jpg")
     >>> parsed.save("street_parsed.png")
-    >>> parsed.shares
-    {"building": 0.41, "sky": 0.22, ...}
+    >>> parsed.shares  # such as {"building": 0.41, "sky": 0.22}
     """
     classes = number_of_classes(model)
     names = names_of_classes(classes, class_names)

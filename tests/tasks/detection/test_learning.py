@@ -1,7 +1,4 @@
-"""A small detector learns eight pictures by heart, and the page's code runs."""
-
-import pathlib
-import re
+"""A small detector learns eight pictures by heart."""
 
 import keras
 import pytest
@@ -10,7 +7,6 @@ import keras_pyconv
 from keras_pyconv import datasets, training
 from keras_pyconv.tasks import detection
 
-PAGE = pathlib.Path(__file__).parents[3] / "docs" / "detection.md"
 STEPS = 160
 
 
@@ -48,12 +44,3 @@ def test_eight_pictures_are_learnt_to_an_ap_of_one(tmp_path):
     found = detection.collect_detections(model, batches)
     numbers = detection.coco_numbers(scenes.truth(), found)
     assert numbers["AP"] == pytest.approx(1.0)
-
-
-@pytest.mark.slow
-def test_the_python_examples_of_the_page_run(tmp_path, monkeypatch):
-    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)
-    monkeypatch.chdir(tmp_path)
-    assert len(blocks) >= 5
-    for block in blocks:
-        exec(compile(block, PAGE.name, "exec"), {})

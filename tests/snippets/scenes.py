@@ -1,0 +1,289 @@
+"""How each snippet is run that needs more than to be run as it stands.
+
+A page or docstring that is not named here runs in the default tests, in an
+empty folder.
+"""
+
+import dataclasses
+
+import pytest
+
+import keras_pyconv
+from tests.snippets import files, found
+
+ci, slow = pytest.mark.ci, pytest.mark.slow
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """What stands around a snippet.
+
+    Attributes:
+        mark: of the test that runs it.
+        files: what it reads, by path, with the function that makes it.
+        before: code that a reader has run already.
+        instead: texts that cannot run here, and what runs in their place.
+        really: how the commands begin that are really run.
+        alone: whether it runs in a process of its own.
+        needs: a package that no extra for tests brings.
+        wrote: files that it must leave.
+        prints: what it must print, as a regular expression.
+    """
+
+    mark: pytest.MarkDecorator | None = None
+    files: dict = dataclasses.field(default_factory=dict)
+    before: str = ""
+    instead: dict = dataclasses.field(default_factory=dict)
+    really: str | None = None
+    alone: bool = False
+    needs: str | None = None
+    wrote: tuple = ()
+    prints: str = ""
+
+
+def set_up(scene, folder, monkeypatch):
+    """Makes the folder the current one, with the files of the scene."""
+    if scene.needs:
+        pytest.importorskip(scene.needs, reason="it is not in our extras")
+    for path, make in scene.files.items():
+        make(folder / path)
+    monkeypatch.setenv("KERAS_HOME", str(folder / "keras"))
+    monkeypatch.setenv("PYTHONPATH", str(found.ROOT))
+    constants = pytest.importorskip("tensorflow_datasets").core.constants
+    monkeypatch.setattr(constants, "DATA_DIR", str(folder / "tfds"))
+    monkeypatch.chdir(folder)
+
+
+def check_files(scene, folder):
+    """Whether a snippet left what it must leave."""
+    missing = [path for path in scene.wrote if not (folder / path).exists()]
+    assert not missing
+
+
+def mini():
+    return keras_pyconv.build_classifier(
+        "PyConvResNetMini", classes=4, input_shape=(64, 64, 3)
+    )
+
+
+def segmenter():
+    return keras_pyconv.PyConvSegNet("ResNetMini", classes=2, head_width=64)
+
+
+TWO_DEVICES = """
+import tensorflow as tf
+(cpu,) = tf.config.list_physical_devices("CPU")
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, two)
+"""
+PAGES = {
+    "README.md": Scene(mark=ci, wrote=("saved_models/pets/1/saved_model.pb",)),
+    "docs/command.md": Scene(
+        mark=ci,
+        files={"pets": files.class_folder, "photos": files.image_folder},
+        really="keras-pyconv",
+        wrote=(
+            *("doctor.html", "answers/report.html", "by_litert/answers.csv"),
+            *("saved_models/pets/1/saved_model.pb", "pets.tflite"),
+        ),
+    ),
+    "docs/comparison.md": Scene(
+        mark=slow,
+        wrote=("pyramid.png", "explained.png"),
+        prints=r"35 0\.\d+\n(.|\n)*9x9",
+    ),
+    "docs/detection.md": Scene(
+        mark=slow,
+        wrote=("found.png", "found.json", "saved_models/pets/1/saved_model.pb"),
+    ),
+    "docs/finetuning.md": Scene(
+        mark=slow,
+        files={
+            "runs/few/PyConvResNetMini.weights.h5": files.weights_of(mini),
+            "picture.png": files.image,
+        },
+        wrote=("pictures/few/train/9", "pictures/first/test/0"),
+        prints=r"\[\[\('(\d)', '\1', 0\.\d+\)\]\]",
+    ),
+    "docs/formats.md": Scene(
+        mark=slow,
+        wrote=("pets.tflite", "pets16.tflite", "pets8.tflite", "pets.onnx"),
+    ),
+    "docs/imagenet.md": Scene(files={"pets": files.split_folder(64)}),
+    "docs/layers.md": Scene(
+        mark=ci,
+        before=TWO_DEVICES,
+        instead={"GPU:": "CPU:"},  # two of one processor
+        alone=True,
+        prints=r"\('CPU:0', 'CPU:1', 'CPU:1', 'CPU:0'\)",
+    ),
+    "docs/neighbours.md": Scene(
+        mark=ci, wrote=("served/retinanet/1/saved_model.pb",)
+    ),
+    "docs/recipes.md": Scene(prints="^8 16 1$"),
+    "docs/segmentation.md": Scene(
+        mark=slow,
+        files={
+            **files.published("PyConvSegNetPyConvResNet50:ade20k"),
+            "train_epoch_100.pth": files.checkpoint(
+                "PyConvSegNetPyConvResNet50"
+            ),
+            "data/pets": files.two_classes,
+            "runs/pets/pyconvsegnetresnetminiwidth64.weights.h5": (
+                files.weights_of(segmenter)
+            ),
+            "street.jpg": files.image,
+            "cat.jpg": files.image,
+        },
+        instead={'"/data/': '"data/'},  # the root of a disk
+        wrote=(
+            *("street_parsed.png", "cat_parsed.png"),
+            "saved_models/segnet/1/saved_model.pb",
+        ),
+    ),
+    "docs/serving.md": Scene(
+        mark=slow,
+        really="python -m keras_pyconv.export",
+        wrote=("saved_models/twice/1/saved_model.pb",),
+        prints="^saved_models/pets/1$",
+    ),
+    "docs/training.md": Scene(
+        before=TWO_DEVICES, alone=True, wrote=("runs/example/log.csv",)
+    ),
+    "docs/video.md": Scene(
+        mark=slow,
+        files={"videos": files.videos, "clip.mp4": files.film},
+        wrote=("strip.png", "saved_models/actions/1/saved_model.pb"),
+        prints="^45426192$",
+    ),
+    "docs/weights.md": Scene(
+        mark=slow,
+        files={
+            **files.published(
+                "PyConvResNet50:imagenet",
+                "PyConvResNet50:imagenet_cutmix",
+                "PyConvSegNetPyConvResNet50:ade20k",
+            ),
+            "dog.jpg": files.image,
+        },
+        prints=r"\('n\d{8}', ",
+    ),
+}
+
+
+MODEL = """
+model = keras_pyconv.build_classifier(
+    "PyConvResNetMini", classes=10, input_shape=(64, 64, 3)
+)
+"""
+EXPORTED = MODEL + """
+keras_pyconv.export.saved_model(model, "saved_models/digits")
+images = np.zeros((2, 64, 64, 3), "float32")
+"""
+DETECTOR = """
+COCO_NAMES = ["cat", "dog"]
+model = keras_pyconv.PyConvSSD(
+    "PyConvResNetMini", input_shape=(64, 64, 3), classes=3
+)
+"""
+SEGMENTER = """
+model = keras_pyconv.PyConvSegNet("ResNetMini", classes=2, head_width=64)
+"""
+VIDEO = """
+names = ["jump", "run"]
+model = keras_pyconv.build_video_classifier(
+    "PyConvResNet3DMini", classes=2, input_shape=(8, 64, 64, 3)
+)
+"""
+RETINANET = """
+import keras_cv
+backbone = keras_pyconv.keras_cv_backbone(
+    "PyConvResNetMini", input_shape=(64, 64, 3)
+)
+model = keras_cv.models.RetinaNet(
+    backbone, num_classes=2, bounding_box_format="xywh"
+)
+"""
+
+
+def _saved(builder, *args, **options):
+    def build():
+        return getattr(keras_pyconv, builder)(*args, **options)
+
+    return files.weights_of(build)
+
+
+# By the name of the module and of what it documents.
+_DOCSTRINGS = {
+    "datasets.digits.load_digits_in_photos": Scene(mark=slow),
+    "datasets.digits_in_photos.DigitsInPhotos": Scene(
+        mark=slow, before="keras_pyconv.datasets.prepare_digits_in_photos()"
+    ),
+    "datasets.kinetics.Kinetics": Scene(files={"videos": files.videos}),
+    "export.proof.check.check": Scene(mark=slow, before=EXPORTED),
+    "export.proof.clean_process.answer_in_clean_process": Scene(
+        mark=slow, before=EXPORTED
+    ),
+    "export.runtimes.litert.litert": Scene(mark=slow, before=MODEL),
+    "export.runtimes.onnx.onnx": Scene(mark=slow, before=MODEL),
+    "export.serving.saved_model.saved_model": Scene(mark=slow, before=MODEL),
+    "export.signatures.classifier.video_signatures": Scene(
+        mark=slow, before=VIDEO
+    ),
+    "export.signatures.detection.detection_signatures": Scene(
+        mark=slow, before=DETECTOR
+    ),
+    "export.signatures.segmentation.segmentation_signatures": Scene(
+        mark=slow, before=SEGMENTER
+    ),
+    "models.inflation.inflate": Scene(
+        mark=slow, files={"imagenet.npz": files.of_authors("PyConvResNet50")}
+    ),
+    "neighbours.backbones.keras_cv_backbone": Scene(mark=slow),
+    "neighbours.serving.retinanet_signatures": Scene(
+        mark=slow, before=RETINANET
+    ),
+    "parity.modules.torch_module": Scene(
+        needs="torch",
+        before="from keras_pyconv import networks\n"
+        "record = keras_pyconv.ARCHITECTURES['PyConvResNetMini']",
+    ),
+    "placement.level_devices": Scene(mark=ci, before=TWO_DEVICES, alone=True),
+    "tasks.classification.classify": Scene(
+        mark=slow,
+        files={
+            **files.published("PyConvResNet50:imagenet"),
+            "cat.jpg": files.image,
+        },
+    ),
+    "tasks.classification.preprocess_input": Scene(
+        before="model = keras_pyconv.build_classifier('PyConvResNetMini')"
+    ),
+    "tasks.detection.predict.detect": Scene(
+        mark=slow,
+        files={
+            "detector.weights.h5": _saved("PyConvSSD"),
+            "street.jpg": files.image,
+        },
+    ),
+    "tasks.explanation.explain": Scene(
+        before=MODEL, files={"cat.jpg": files.image}
+    ),
+    "tasks.pyramid.show_pyramid": Scene(mark=slow, wrote=("pyramid.png",)),
+    "tasks.receptive_field.effective_receptive_field": Scene(mark=slow),
+    "tasks.segmentation.predict.segment": Scene(
+        before=SEGMENTER, files={"street.jpg": files.image}
+    ),
+    "tasks.video.predict.recognize": Scene(
+        mark=slow,
+        files={
+            "kinetics.weights.h5": _saved("PyConvResNet3D50"),
+            "clip.mp4": files.film,
+        },
+    ),
+    "training.run.Run": Scene(files={"photos": files.split_folder(4)}),
+    "weights.loading.load": Scene(
+        mark=slow, files=files.published("PyConvResNet50:imagenet")
+    ),
+}
+DOCSTRINGS = {f"keras_pyconv.{n}": scene for n, scene in _DOCSTRINGS.items()}
