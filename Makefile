@@ -2,9 +2,9 @@
 PYTHON := .venv/bin/python
 # Two processes, each with whole files, so that what a file prepares is shared.
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile
-SOURCES := keras_pyconv recipes tests benchmarks
+SOURCES := keras_pyconv recipes tests benchmarks docs
 
-.PHONY: quickstart test test-ci test-slow benchmark format lint tables
+.PHONY: quickstart test test-ci test-slow benchmark format lint tables docs
 
 quickstart: .venv/.recipes
 	$(PYTHON) -m recipes.quickstart
@@ -37,6 +37,12 @@ tables: .venv/.tests
 	$(PYTHON) -m keras_pyconv.tables.pages README.md docs/networks.md \
 		docs/weights.md docs/segmentation.md
 	$(PYTHON) -m recipes.compare_convolutions --write docs/comparison.md
+
+# The site, in build/docs/html; nothing is fetched for it.
+docs: .venv/.docs
+	$(PYTHON) docs/pictures.py
+	TF_CPP_MIN_LOG_LEVEL=3 $(PYTHON) -m sphinx -q -W --keep-going \
+		-d build/docs/doctrees docs build/docs/html
 
 # A folder without pip is what a failed attempt leaves: start it afresh.
 .venv/.%: setup.cfg setup.py pyproject.toml
