@@ -42,6 +42,13 @@ from .settings import Natural, Part, Positive, option
 
 
 @dataclasses.dataclass(frozen=True)
+class Views(groups.Scenes):
+    """Images with boxes."""
+
+    flip: bool = option(True, "mirror half of the images; not for text")
+
+
+@dataclasses.dataclass(frozen=True)
 class Settings:
     """What is trained, on what, and how."""
 
@@ -58,7 +65,7 @@ class Settings:
         10, "epochs between evaluations", decides=False
     )
     network: groups.Detector = groups.Detector("PyConvSSD", side=300)
-    data: groups.Scenes = groups.Scenes("coco/2017")
+    data: Views = Views("coco/2017")
     optimizer: groups.Optimizer = groups.Optimizer(
         rate=0.02,
         rate_batch=256,
@@ -93,6 +100,7 @@ def load_data(settings, strategy):
         train,
         tasks.default_boxes(networks.detector(settings), shape),
         shape,
+        flip=settings.data.flip,
         broken=broken,
         **sources.batching(settings, strategy, train),
     )

@@ -6,8 +6,10 @@ from .lazy import datasets, tf
 
 def load(settings, *features):
     """Arrays by split, one a feature: `image` (N, 64, 64, 3), `label` (N,)."""
-    count = settings.examples
-    numbers = {"train_examples": count, "test_examples": count} if count else {}
+    test = settings.examples
+    train = getattr(settings, "train_examples", None) or test
+    numbers = {"train_examples": train, "test_examples": test}
+    numbers = {name: count for name, count in numbers.items() if count}
     splits = datasets.load_digits_in_photos(
         "classification", data_dir=settings.run.data_dir, **numbers
     )

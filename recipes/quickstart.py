@@ -35,6 +35,9 @@ class Settings:
         "networks to compare; the first is exported",
     )
     examples: Positive | None = option(None, "images per split; default: all")
+    train_examples: Positive | None = option(
+        None, "training images, if not as many as `examples`"
+    )
     batch_size: Positive = option(32, "batch size")
     epochs: Positive = option(4, "number of epochs")
     warmup_epochs: Natural = option(1, "epochs of linear warm-up")
@@ -112,6 +115,8 @@ def main(argv=None):
         scores = models[name].predict(data["test"][0], verbose=0)
         predictions[name] = scores.argmax(axis=-1)
         rows.append(tour.row(name, predictions[name], data["test"], seconds))
+        path = settings.run.workdir / name / f"{name}.weights.h5"
+        keras_pyconv.weights.save_keras_weights(models[name], path)
     result = tour.show(rows, predictions, histories, data["test"], settings)
     results.write_record(
         settings.run.workdir / "results.json",

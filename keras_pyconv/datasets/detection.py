@@ -140,7 +140,14 @@ def usable_objects(example):
 
 
 def augmented(
-    encoded, boxes, labels, seed, shape, preprocessing, orientation=None
+    encoded,
+    boxes,
+    labels,
+    seed,
+    shape,
+    preprocessing,
+    orientation=None,
+    flip=True,
 ):
     """A random view of an image, and boxes and labels of what is left in it."""
     window = random_window(boxes, apart(seed, _CROP))
@@ -152,7 +159,8 @@ def augmented(
     boxes, labels = crop_boxes(boxes, labels, window)
     picture = tf.image.resize(picture, shape, antialias=True)
     picture = colour_jitter(picture, apart(seed, _COLOUR))
-    picture, boxes = random_flip(picture, boxes, apart(seed, _FLIP))
+    if flip:
+        picture, boxes = random_flip(picture, boxes, apart(seed, _FLIP))
     picture = tf.ensure_shape(picture, (*shape, 3))
     return normalize(picture, preprocessing), boxes, labels
 
@@ -166,6 +174,7 @@ def training_scenes(
     batch_size,
     seed,
     augment=True,
+    flip=True,
     broken=None,
     shuffle_buffer=4096,
     shard=(0, 1),
@@ -185,6 +194,8 @@ def training_scenes(
             by default ImageNet's.
         batch_size, seed, shard: as in `training_stream`.
         augment: whether to crop, flip and change colours.
+        flip: whether that mirrors half of the images; not where those show
+            other objects, as of text.
         broken: a `BrokenPictures`; None makes one for this set.
         shuffle_buffer: how many encoded images of TFDS to shuffle among;
             files are shuffled all.
@@ -197,6 +208,7 @@ def training_scenes(
     preprocessing = preprocessing or Preprocessing()
     arguments.examples("scenes", scenes)
     arguments.flag("augment", augment)
+    arguments.flag("flip", flip)
     check_boxes(default_boxes=default_boxes)
     shape = arguments.integers("shape", shape, 2)
     broken = broken or BrokenPictures.among(scenes)
@@ -208,6 +220,7 @@ def training_scenes(
                 scenes.encoded(example),
                 *(boxes, labels, seed, shape, preprocessing),
                 example.get("orientation"),
+                flip,
             )
         else:
             picture = stretch(scenes.decoded(example), *shape, preprocessing)

@@ -40,6 +40,24 @@ def prepare_digits_in_photos(
     return builder
 
 
+def prepare_by_name(name, data_dir=None):
+    """The same by the name that changes give a config.
+
+    Such as "detection-image_size_96-train_examples_6000".
+    """
+    config, *parts = name.split("-")
+    pairs = (part.rpartition("_")[::2] for part in parts)
+    try:
+        changes = {
+            field: float(number) if "." in number else int(number)
+            for field, number in pairs
+        }
+    except ValueError:
+        rule = "a config and its changes, as detection-train_examples_6000"
+        arguments.refuse("name", name, rule)
+    return prepare_digits_in_photos(config, data_dir=data_dir, **changes)
+
+
 def load_digits_in_photos(
     config="classification",
     split=None,

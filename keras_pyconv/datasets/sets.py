@@ -222,10 +222,13 @@ def tfds_builder(name, data_dir):
     """The prepared builder of TFDS; asked for once for all splits."""
     import tensorflow_datasets as tfds
 
-    if name.partition("/")[0] == "digits_in_photos":
-        from keras_pyconv.datasets.digits import builder_module
+    own, _, config = name.partition("/")
+    if own == "digits_in_photos":
+        from keras_pyconv.datasets import digits
 
-        builder_module()
+        if "-" in config:
+            return digits.prepare_by_name(config, data_dir)
+        digits.builder_module()
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:

@@ -161,6 +161,20 @@ def test_a_batch_follows_from_its_step(opened, defaults):
     assert not np.array_equal(images[0], whole[1][0][0])
 
 
+def test_without_flips_an_image_is_cropped_and_never_mirrored(
+    opened, defaults, monkeypatch
+):
+    mirrored = []
+    monkeypatch.setattr(
+        augmentation,
+        "random_flip",
+        lambda *given: mirrored.append(given) or given[:2],
+    )
+    for flip in (False, True):
+        next(iter(_batches(opened, defaults, flip=flip)(0)))
+        assert bool(mirrored) == flip
+
+
 def test_without_augmentation_targets_are_the_files(opened, defaults):
     images, targets = next(iter(_batches(opened, defaults, augment=False)(0)))
     for picture, offsets, classes in zip(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from keras_pyconv import datasets
+from keras_pyconv.datasets.sets import tfds_builder
 
 tfds = pytest.importorskip("tensorflow_datasets")
 pytest.importorskip("sklearn")
@@ -260,6 +261,17 @@ def test_tfds_finds_the_builder_by_name(monkeypatch, tmp_path):
     assert (len(train), len(test)) == (6, 2)
     default = tfds.builder("digits_in_photos", data_dir=tmp_path)
     assert default.builder_config.name == "classification"
+
+
+def test_sets_are_named_with_what_is_changed(tmp_path):
+    few = {"train_examples": 3, "test_examples": 2, "smallest": 0.25}
+    made = datasets.prepare_digits_in_photos(**few, data_dir=tmp_path)
+    named = tfds_builder(
+        f"digits_in_photos/{made.builder_config.name}", tmp_path
+    )
+    assert named.data_path == made.data_path
+    with pytest.raises(ValueError, match="as detection-train_examples_6000"):
+        tfds_builder("digits_in_photos/detection-many", tmp_path)
 
 
 def test_examples_can_be_shown_as_a_figure(builders):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import keras_pyconv
 from recipes import digits, quickstart, tour
 from tests.recipes.settings_of import settings_of
 
@@ -48,6 +49,25 @@ def test_the_pictures_and_the_record_are_written(run):
     assert record["versions"]["keras"]
     assert record["constants"]["run.smoke"] is True
     assert record["constants"]["batch_size"] == 32
+
+
+def test_weights_go_into_the_plain_network(run):
+    folder, _, _, models = run
+    for name, trained in zip(quickstart.SETTINGS.networks, models):
+        path = folder / "work" / name / f"{name}.weights.h5"
+        model = keras_pyconv.build_classifier(
+            name, weights=path, classes=10, input_shape=(64, 64, 3)
+        )
+        pixels = np.random.default_rng(1).uniform(0, 255, (2, 64, 64, 3))
+        np.testing.assert_allclose(
+            model(pixels / 127.5 - 1), trained(pixels), atol=1e-5
+        )
+
+
+def test_more_images_to_train_on_leave_the_test_as_it_is(run):
+    words = ["--smoke", f"--data-dir={run[0] / 'data'}", "--train-examples=70"]
+    data = digits.load(settings_of(quickstart, *words), "label")
+    assert [len(data[split][0]) for split in ("train", "test")] == [70, 64]
 
 
 def test_the_export_is_the_first_version(run):
