@@ -21,7 +21,7 @@ def test_it_shows_the_files_that_an_export_writes(small, tmp_path):
         *("ledger.json", ".ledger.lock", "models.config", "batching.config"),
         *("monitoring.config", "pets"),
     }
-    (tree,) = re.findall(r"```\nsaved_models/\n(.*?)```", text, re.S)
+    (tree,) = re.findall(r"```text\nsaved_models/\n(.*?)```", text, re.S)
     assert set(re.findall(r"^  ([\w.]+)", tree, re.M)) == set(written)
     assert (path / warmup.FILE).exists() and warmup.FILE in text
 

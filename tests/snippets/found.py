@@ -16,7 +16,7 @@ PAGES = [
 FILES = sorted(file for name in SOURCES for file in (ROOT / name).rglob("*.py"))
 FENCE = re.compile(r"^( *)```([^\n]*)\n(.*?)^ *```", re.S | re.M)
 # What is not run: what a program prints, trees of files, and Sphinx's own.
-PLAIN = ("", "text")
+PLAIN = ("text", "{toctree}", "{include}")
 # A command in a sentence, and one on a line of its own in a source.
 _PROGRAM = r"(?:keras-pyconv|python -m [a-z_]+(?:\.\w+)+)"
 _INLINE = re.compile(rf"`((?:{_PROGRAM}|make|pip install)(?:\s[^`]*)?)`")
@@ -35,10 +35,8 @@ class Block:
 
 def blocks(text):
     """The fenced blocks that somebody may run, in order."""
-    found = [Block(m[2].strip(), m[3]) for m in FENCE.finditer(text)]
-    return [
-        b for b in found if b.language not in PLAIN and b.language[0] != "{"
-    ]
+    found = [Block(m[2].partition(" ")[0], m[3]) for m in FENCE.finditer(text)]
+    return [block for block in found if block.language not in PLAIN]
 
 
 def name_of(path):

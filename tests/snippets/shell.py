@@ -119,6 +119,8 @@ def _python(words):
     room, _, name = module.partition(".")
     if module in ("keras_pyconv", "keras_pyconv.export"):
         _keras_pyconv(rest)
+    elif module == "keras_pyconv.check_videos":  # an old name
+        _keras_pyconv(["doctor", *rest, "--task=video"])
     elif room == "recipes":
         _recipe(name, rest)
     else:
