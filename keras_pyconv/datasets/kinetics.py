@@ -5,6 +5,8 @@ named in `skipped_videos.csv` beside the data set.
 """
 
 import csv
+import importlib.util
+import io
 
 import tensorflow_datasets as tfds
 
@@ -43,7 +45,9 @@ class Kinetics(tfds.core.GeneratorBasedBuilder):
 
     Features are `video`, uint8 `(frames, height, width, 3)`, `label`, and
     `name`, the path below the folder. `processes` decode; by default one a
-    processor.
+    processor. Where Apache Beam is installed it prepares, on the runner that
+    the `DownloadConfig` names, unless `beam` is False: Beam's local runner
+    holds the whole set in memory.
 
     Example:
 
@@ -58,9 +62,11 @@ class Kinetics(tfds.core.GeneratorBasedBuilder):
     RELEASE_NOTES = {"1.0.0": "The first version."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = _MANUAL
 
-    def __init__(self, *, processes=None, **options):
-        self._processes = processes
-        self._skipped = []
+    def __init__(self, *, processes=None, beam=None, **options):
+        if beam is None:
+            beam = importlib.util.find_spec("apache_beam") is not None
+        self._processes, self._beam = processes, beam
+        self._notes = []
         super().__init__(**options)
 
     def _info(self):
@@ -94,27 +100,50 @@ class Kinetics(tfds.core.GeneratorBasedBuilder):
         }
 
     def _generate_examples(self, videos, root):
+        rows = list(zip(videos.paths, videos.labels))
+        if not self._beam:
+            return self._decoded_here(rows, root)
+        from keras_pyconv.datasets.kinetics_beam import Videos
+
+        report = self.data_path / REPORT
+        return Videos(rows, root, self._processes, self._notes, report)
+
+    def _decoded_here(self, rows, root):
         decoders = Decoders(self._processes)
-
-        def read(row):
-            options = {"short_side": SHORT_SIDE, "most": MOST_FRAMES}
-            try:
-                return *row, *decoders("jpeg_frames", row[0], **options)
-            except UnreadableVideo as error:
-                return *row, None, [str(error)]
-
-        rows = zip(videos.paths, videos.labels)
-        for path, label, frames, notes in ahead(read, rows, decoders.processes):
-            for note in notes:
-                what = "skipped" if frames is None else "shortened"
-                self._skipped.append((str(path), what, note))
-            if frames is not None:
-                name = str(path).removeprefix(f"{root}/")
-                yield name, {"video": frames, "label": label, "name": name}
+        for name, example, notes in decoded(rows, root, decoders):
+            self._notes += notes
+            if example is not None:
+                yield name, example
         decoders.close()
-        with open(self.data_path / REPORT, "w", newline="") as file:
-            rows = [("video", "what", "reason"), *self._skipped]
-            csv.writer(file).writerows(rows)
+        write_report(self._notes, self.data_path / REPORT)
+
+
+def decoded(rows, root, decoders):
+    """Yields name, example or None, and notes for the report of each video.
+
+    `rows` are of a path and a label.
+    """
+
+    def read(row):
+        options = {"short_side": SHORT_SIDE, "most": MOST_FRAMES}
+        try:
+            return *row, *decoders("jpeg_frames", row[0], **options)
+        except UnreadableVideo as error:
+            return *row, None, [str(error)]
+
+    for path, label, frames, notes in ahead(read, rows, decoders.processes):
+        what = "skipped" if frames is None else "shortened"
+        name = str(path).removeprefix(f"{root}/")
+        example = {"video": frames, "label": label, "name": name}
+        notes = [(str(path), what, note) for note in notes]
+        yield name, None if frames is None else example, notes
+
+
+def write_report(notes, path):
+    """Writes the table of what was left out."""
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows([("video", "what", "reason"), *notes])
+    path.write_text(file.getvalue())
 
 
 def _opened(root, names):

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 
-@pytest.fixture(scope="module")
-def builder(film_folder, tmp_path_factory):
+@pytest.fixture(scope="module", params=[False, True], ids=["here", "beam"])
+def builder(film_folder, tmp_path_factory, request):
+    if request.param:
+        reason = "the extra `beam` is not installed: make test-beam"
+        pytest.importorskip("apache_beam", reason=reason)
     tfds = pytest.importorskip("tensorflow_datasets")
     from keras_pyconv.datasets.kinetics import Kinetics
 
@@ -17,7 +20,8 @@ def builder(film_folder, tmp_path_factory):
             place = root / split / ("run" if number < 2 else "jump")
             place.mkdir(parents=True, exist_ok=True)
             shutil.copy(film_folder / name, place / name)
-    builder = Kinetics(data_dir=tmp_path_factory.mktemp("data"), processes=2)
+    data = tmp_path_factory.mktemp("data")
+    builder = Kinetics(data_dir=data, processes=2, beam=request.param)
     builder.download_and_prepare(
         download_config=tfds.download.DownloadConfig(manual_dir=root)
     )
