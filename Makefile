@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile
 SOURCES := keras_pyconv recipes tests benchmarks docs
 
-.PHONY: quickstart test test-ci test-slow benchmark format lint tables docs
+.PHONY: quickstart test test-ci test-beam test-slow benchmark format lint tables docs
 
 quickstart: .venv/.recipes
 	$(PYTHON) -m recipes.quickstart
@@ -15,6 +15,10 @@ test: .venv/.tests
 # Other kernels than the processor's choice, and what takes longer.
 test-ci: .venv/.tests
 	.ci/test-ci
+
+# In an environment of its own, .venv-beam, that this makes.
+test-beam:
+	.ci/test-beam
 
 test-slow: .venv/.tests
 	$(PYTEST) -m slow

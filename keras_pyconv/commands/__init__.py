@@ -5,6 +5,7 @@ subcommand and sets `run`.
 """
 
 import argparse
+import contextlib
 import importlib
 import logging
 import sys
@@ -25,6 +26,7 @@ COMMANDS = {
     "networks": ("doors", "list networks, their size and weights"),
     "tables": ("doors", "print the paper's tables beside our counts"),
 }
+MODEL_OPTIONS = ("weights", "network", "classes", "side")
 TASKS = ("classification", "detection", "segmentation", "video")
 
 
@@ -87,6 +89,17 @@ def open_model_of(options):
 
     named = (options.network, options.weights, options.classes, options.side)
     return open_model(options.model, *named)
+
+
+@contextlib.contextmanager
+def quiet():
+    """Keeps what libraries warn of out of the log of a block."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _mistake(text):

@@ -4,11 +4,11 @@ Images are read in threads, some ahead of the network, so that memory does not
 grow with their number.
 """
 
+import contextlib
 import csv
 import glob
 import itertools
 import os
-import pathlib
 
 import numpy as np
 
@@ -33,7 +33,7 @@ from keras_pyconv.tasks.preprocessing import Preprocessing, prepare_picture
 from keras_pyconv.tasks.results import best, probabilities, traced
 from keras_pyconv.tasks.segmentation import Protocol, Segmentation, palette
 
-_WILD = "*?["
+WILD = "*?["
 
 
 def find_files(words, task) -> list[str]:
@@ -52,8 +52,8 @@ def find_files(words, task) -> list[str]:
         if os.path.isdir(word):
             found += _of_folder(word, task)
         elif word.lower().endswith(".csv"):
-            found += _of_csv(pathlib.Path(word))
-        elif set(_WILD) & set(word) and not os.path.exists(word):
+            found += listed(read_text(word), os.path.dirname(word))
+        elif set(WILD) & set(word) and not os.path.exists(word):
             found += sorted(glob.glob(word, recursive=True)) or [word]
         else:
             found.append(word)
@@ -69,26 +69,32 @@ def _of_folder(folder, task):
     return files
 
 
-def _of_csv(path):
-    rows = csv.DictReader(read_text(path).splitlines())
+def listed(text, folder):
+    """Paths of a CSV's text, which begin at the folder."""
+    rows = csv.DictReader(text.splitlines())
     columns = rows.fieldnames or [""]
     column = "path" if "path" in columns else columns[0]
-    return [str(path.parent / row[column].strip()) for row in rows]
+    paths = [row[column].strip() for row in rows]
+    return [p if "://" in p else os.path.join(folder, p) for p in paths]
 
 
-def answers(opened: Opened, paths, batch_size=16, top=5):
+def answers(
+    opened: Opened, paths, batch_size=16, top=5, local=contextlib.nullcontext
+):
     """Yields `(path, Result or None, reason)` of each file, in their order.
 
     The reason says in one line why a file could not be answered, else "".
+    `local` gives, for a block, the path on this machine of what is at a path.
     """
     if opened.task == "video":
-        yield from _of_videos(opened, paths, batch_size, top)
+        yield from _of_videos(opened, paths, batch_size, top, local)
         return
     prepare, answer = _TASKS[opened.task](opened, top)
 
     def read(path):
         try:
-            pixels = read_image(path, *_reading(opened, prepare))
+            with local(path) as place:
+                pixels = read_image(place, *_reading(opened, prepare))
             return path, pixels, prepare(pixels), ""
         except (OSError, ValueError) as error:
             return path, None, None, reason_of(error)
@@ -211,13 +217,13 @@ _TASKS = {
 }
 
 
-def _of_videos(opened, paths, batch_size, top):
-    names = opened.class_names
+def _of_videos(opened, paths, batch_size, top, local):
+    options = {"top": top, "batch_size": batch_size}
     for path in paths:
+        place = path
         try:
-            found = recognize(
-                opened.model, path, names, top=top, batch_size=batch_size
-            )
-            yield path, found, ""
+            with local(path) as place:
+                names = opened.class_names
+                yield path, recognize(opened.model, place, names, **options), ""
         except (OSError, ValueError) as error:
-            yield path, None, one_line(error)
+            yield path, None, one_line(error).replace(str(place), str(path))

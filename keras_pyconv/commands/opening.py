@@ -5,6 +5,7 @@ Files of other runtimes become layers of a Keras model, so that `classify`,
 """
 
 import dataclasses
+import os
 import pathlib
 from collections.abc import Callable
 
@@ -229,15 +230,24 @@ def _of_file(path, network, names, side):
 def _of_folder(path, names, side):
     if is_run(path):
         return _of_run(path, None, names, side)
-    versions = [one for one in path.glob("*/saved_model.pb")]
-    if versions and not (path / "saved_model.pb").is_file():
-        numbered = [v.parent for v in versions if v.parent.name.isdigit()]
-        path = max(numbered, key=lambda one: int(one.name), default=path)
+    if not (path / "saved_model.pb").is_file():
+        versions = [one.parent for one in path.glob("*/saved_model.pb")]
+        path = pathlib.Path(newest(versions) or path)
     if not (path / "saved_model.pb").is_file():
         raise ValueError(
             f"{path} is neither the folder of a run nor a SavedModel"
         )
     return _of_saved_model(path)
+
+
+def newest(versions):
+    """Of folders the one whose name is the largest number; None without."""
+    numbered = {
+        int(name): folder
+        for folder in versions
+        if (name := os.path.basename(folder)).isdigit()
+    }
+    return numbered[max(numbered)] if numbered else None
 
 
 def _of_run(folder, file, names, side):

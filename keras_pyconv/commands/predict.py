@@ -1,15 +1,24 @@
 """`keras-pyconv predict`: runs a model on images or videos."""
 
+import argparse
 import contextlib
 import csv
 import json
+import logging
 import os
 import pathlib
 import sys
 
-from keras_pyconv.commands import add_model_options, open_model_of
+from keras_pyconv.commands import (
+    MODEL_OPTIONS,
+    add_model_options,
+    open_model_of,
+    quiet,
+)
 
 _FORMATS = ("csv", "json", "jsonl")
+SHARDED = ("csv", "jsonl")
+_TO_BEAM = ("output", "format", "shards", "top", "batch_size")
 _EXAMPLES = """
 MODEL is a training run's folder, a SavedModel, a .keras, .tflite, .onnx or
 weights file, or the name of a network with published weights.
@@ -29,7 +38,7 @@ def options(name, parser, words):
     add("--model", required=True, help="model to run, see below")
     add_model_options(add)
     output = "output folder; default: print to the terminal"
-    add("--output", type=pathlib.Path, metavar="FOLDER", help=output)
+    add("--output", metavar="FOLDER", help=output)
     form = "output format (%(default)s)"
     add("--format", choices=_FORMATS, default="csv", help=form)
     draw = "also write images with the predictions drawn on them"
@@ -40,7 +49,12 @@ def options(name, parser, words):
     add("--top", type=int, default=5, metavar="N", help=top)
     batch = "images per batch (%(default)s)"
     add("--batch-size", type=int, default=16, metavar="N", help=batch)
+    shards = "number of output files, with --beam"
+    add("--shards", type=int, metavar="N", help=shards)
+    on_beam = "run on Apache Beam; options after it are Beam's"
+    add("--beam", nargs=argparse.REMAINDER, help=on_beam)
     found = parser.parse_args(words)
+    _check_beam(parser, found)
     for flag in ("draw", "report"):
         if getattr(found, flag) and not found.output:
             parser.error(f"--{flag} writes files: add --output FOLDER")
@@ -51,8 +65,25 @@ def options(name, parser, words):
     return found
 
 
+def _check_beam(parser, found):
+    """Refuses what goes with `--beam` alone, or not with it."""
+    if found.beam is None:
+        if found.shards is not None:
+            parser.error("--shards goes with --beam")
+        return
+    if not found.output:
+        parser.error("--beam writes files: add --output FOLDER")
+    if found.format not in SHARDED:
+        parser.error(f"--beam writes --format {' or '.join(SHARDED)}")
+    for flag in ("draw", "report", *MODEL_OPTIONS):
+        if getattr(found, flag):
+            parser.error(f"--{flag} does not go with --beam")
+
+
 def run(options):
     """Answers; 1 where nothing could be read."""
+    if options.beam is not None:
+        return _run_on_beam(options)
     from keras_pyconv.commands.answering import answers, find_files
 
     opened = open_model_of(options)
@@ -73,6 +104,24 @@ def run(options):
     return int(broken == len(paths))
 
 
+def _run_on_beam(options):
+    try:
+        with quiet():
+            from keras_pyconv.commands.beam import predict
+    except ImportError as error:
+        raise ImportError(
+            f"--beam needs Apache Beam, which cannot be imported ({error}): "
+            "pip install '.[beam]' in an environment of its own"
+        ) from error
+    # Beam's words when a part of it that is not needed cannot be imported.
+    noise = "Resource module is not available"
+    logging.root.addFilter(lambda said: noise not in str(said.msg))
+    named = {name: getattr(options, name) for name in _TO_BEAM}
+    done = predict(options.model, options.source, options=options.beam, **named)
+    print(f"{done} in {options.output}", file=sys.stderr)
+    return int(0 < done.files == done.broken)
+
+
 @contextlib.contextmanager
 def _writers(options, opened, paths):
     """Functions of a path, its result and the reason why there is none."""
@@ -83,12 +132,13 @@ def _writers(options, opened, paths):
     with contextlib.ExitStack() as stack:
         file, folder = sys.stdout, options.output
         if folder:
+            folder = pathlib.Path(folder)
             beside = stack.enter_context(
                 replacing(folder / f"answers.{options.format}")
             )
             file = open(beside, "w", newline="", encoding="utf-8")
             stack.enter_context(file)
-        table = _TABLES[options.format](file, opened.task)
+        table = TABLES[options.format](file, opened.task)
         writers = [table.write]
         if options.draw:
             place = _place(paths)
@@ -180,6 +230,14 @@ class _Csv:
         pass
 
 
+def row(path, result, reason):
+    """What is said of a file, as JSON can hold it."""
+    about = {"reason": reason}
+    if result is not None:
+        about = {**_sizes(result), **result.to_dict()}
+    return {"file": path, **about}
+
+
 class _Lines:
     """A JSON object a line."""
 
@@ -189,10 +247,7 @@ class _Lines:
         self._file, self._begun = file, False
 
     def write(self, path, result, reason):
-        about = {"reason": reason}
-        if result is not None:
-            about = {**_sizes(result), **result.to_dict()}
-        text = json.dumps({"file": path, **about})
+        text = json.dumps(row(path, result, reason))
         self._file.write((self.between if self._begun else self.before) + text)
         self._begun = True
 
@@ -206,4 +261,4 @@ class _Json(_Lines):
     before, between, after = "[\n", ",\n", "\n]\n"
 
 
-_TABLES = {"csv": _Csv, "jsonl": _Lines, "json": _Json}
+TABLES = {"csv": _Csv, "jsonl": _Lines, "json": _Json}

@@ -82,6 +82,13 @@ def test_every_subcommand_has_a_file(told):
         (["fly"], "unknown command 'fly'"),
         (["predict", "a.png"], "--model"),
         (["predict", "--model", "x", "a.png", "--draw"], "--output FOLDER"),
+        (["predict", "--model", "x", "a.png", "--beam"], "--output FOLDER"),
+        (["predict", "--model", "x", "a.png", "--shards", "2"], "--beam"),
+        (
+            ["predict", "--model", "x", "a.png", "--output", "y"]
+            + ["--side", "32", "--beam", "--runner", "FlinkRunner"],
+            "--side does not go with --beam",
+        ),
         (["train", "nothing"], "unknown recipe 'nothing'"),
         (["networks", "--task", "x"], "--task"),
     ],

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import tensorflow as tf
 
 import keras_pyconv
 from keras_pyconv import commands, export
-from keras_pyconv.commands.answering import answers
+from keras_pyconv.commands.answering import answers, find_files
 from keras_pyconv.commands.opening import open_model
 from keras_pyconv.models import classifiers
 from keras_pyconv.tasks.segmentation import Protocol
@@ -238,6 +239,22 @@ def test_names_that_do_not_fit_published_weights_are_refused(
     words = ["predict", "--model", "PyConvResNet50", "--classes", "a,b"]
     assert commands.main([*words, str(photos / "a.png")]) == 2
     assert "has 1000 classes" in capsys.readouterr().err
+
+
+def test_a_list_may_name_files_of_another_file_system(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("path\ngs://bucket/x.png\ny.png\n")
+    found = find_files([str(path)], "classification")
+    assert found == ["gs://bucket/x.png", str(tmp_path / "y.png")]
+
+
+def test_a_beam_that_is_missing_is_told_with_its_extra(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "keras_pyconv.commands.beam", False)
+    monkeypatch.setitem(sys.modules, "apache_beam", None)
+    words = ["predict", "--model", "x", "a.png", "--output", "y", "--beam"]
+    assert commands.main(words) == 2
+    told = capsys.readouterr().err.strip()
+    assert "pip install '.[beam]'" in told and "\n" not in told
 
 
 def test_nothing_readable_is_a_failure(saved, photos, tmp_path, capsys):

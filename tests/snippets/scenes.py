@@ -44,7 +44,7 @@ class Scene:
 def set_up(scene, folder, monkeypatch):
     """Makes the folder the current one, with the files of the scene."""
     if scene.needs:
-        pytest.importorskip(scene.needs, reason="it is not in our extras")
+        pytest.importorskip(scene.needs, reason="no extra for tests brings it")
     for path, make in scene.files.items():
         make(folder / path)
     monkeypatch.setenv("KERAS_HOME", str(folder / "keras"))
@@ -76,8 +76,24 @@ import tensorflow as tf
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, two)
 """
+PETS = """
+import keras_pyconv
+model = keras_pyconv.build_classifier(
+    "PyConvResNetMini", classes=4, input_shape=(64, 64, 3)
+)
+keras_pyconv.export.saved_model(model, "saved_models/pets")
+"""
+ON_BEAM = Scene(
+    mark=ci,
+    needs="apache_beam",
+    files={"photos": files.image_folder},
+    before=PETS,
+)
 PAGES = {
     "README.md": Scene(mark=ci, wrote=("saved_models/pets/1/saved_model.pb",)),
+    "docs/beam.md": dataclasses.replace(
+        ON_BEAM, prints=r"'file': 'photos/0.jpg'(.|\n)*'file': 'photos/1.jpg'"
+    ),
     "docs/command.md": Scene(
         mark=ci,
         files={"pets": files.class_folder, "photos": files.image_folder},
@@ -215,6 +231,10 @@ def _saved(builder, *args, **options):
 
 # By the name of the module and of what it documents.
 _DOCSTRINGS = {
+    "commands.beam.SavedModelHandler": ON_BEAM,
+    "commands.beam.predict": dataclasses.replace(
+        ON_BEAM, wrote=("answers/answers-00002-of-00003.jsonl",)
+    ),
     "datasets.digits.load_digits_in_photos": Scene(mark=slow),
     "datasets.digits_in_photos.DigitsInPhotos": Scene(
         mark=slow, before="keras_pyconv.datasets.prepare_digits_in_photos()"

@@ -41,8 +41,17 @@ def _imported(tree):
             continue
         if node.names:
             line = ast.Module([node], [])
-            exec(compile(line, "imports", "exec"), names)
+            _run(compile(line, "imports", "exec"), names)
     return names
+
+
+def _run(code, names):
+    try:
+        exec(code, names)
+    except ModuleNotFoundError as error:
+        if _is_ours(error.name):
+            raise
+        pytest.skip(f"{error.name} is not installed")
 
 
 def _resolved(node, names):
