@@ -26,6 +26,9 @@ html_css_files = ["site.css"]
 html_copy_source = html_show_copyright = html_show_sphinx = False
 pygments_style, pygments_dark_style = "friendly", "github-dark"
 
+# A block without a language is what a program prints, or a tree of files.
+highlight_language = "none"
+
 # Links to headings, as GitHub makes them.
 myst_heading_anchors = 4
 

@@ -4,6 +4,7 @@ Pages link as they do in the repository, docstrings are written in Markdown,
 and what both call by a public name leads to its entry.
 """
 
+import collections
 import importlib
 import inspect
 import os
@@ -166,21 +167,37 @@ class Entries(SphinxDirective):
 
 
 class LinkedNames(SphinxPostTransform):
-    """`classify` or `training.Run(...)` in a text leads to its entry."""
+    """`classify` or `training.Run(...)` in a text leads to its entry.
+
+    So does `Preprocessing`, as no other entry of ours ends in that.
+    """
 
     default_priority = 5
 
     def run(self):
-        known = self.env.domains.python_domain.objects
+        entries = self.env.domains.python_domain.objects
+        known = {
+            name: entry
+            for name, entry in entries.items()
+            if entry.objtype != "module" and not entry.aliased
+        }
+        ends = collections.Counter(name.rpartition(".")[2] for name in known)
+        for name, entry in list(known.items()):
+            end = name.rpartition(".")[2]
+            if end[0].isupper() and ends[end] == 1:
+                known[f"{PACKAGE}.{end}"] = entry
         for node in list(self.document.findall(nodes.literal)):
             name = node.astext().partition("(")[0].removeprefix(f"{PACKAGE}.")
+            node["classes"] += ["short"] * (len(node.astext()) < 20)
             entry = known.get(f"{PACKAGE}.{name}")
-            taken = isinstance(node.parent, (nodes.reference, nodes.title))
-            if taken or not entry or entry.objtype == "module":
-                continue
-            where = self.env.docname, entry.docname, entry.node_id
-            here = self.app.builder
-            node.replace_self(make_refnode(here, *where, node.deepcopy(), name))
+            if entry and not isinstance(
+                node.parent, (nodes.reference, nodes.title)
+            ):
+                node.replace_self(self.link(entry, node))
+
+    def link(self, entry, node):
+        where = self.env.docname, entry.docname, entry.node_id
+        return make_refnode(self.app.builder, *where, node.deepcopy())
 
 
 def setup(app):
