@@ -366,8 +366,8 @@ def normalization(mean, deviation):
     """Refuses what is no number for each channel, of as many channels."""
     if len(mean) not in (1, 3) or len(deviation) != len(mean):
         raise ValueError(
-            "`mean` and `deviation` must have one number for each of 1 "
-            f"or 3 channels. Received: mean={mean} and deviation={deviation}"
+            "`mean` and `deviation` must both have 1 or 3 numbers, one per "
+            f"channel. Received: mean={mean} and deviation={deviation}"
         )
     check("deviation", deviation, min(deviation) > 0, "positive")
 

@@ -141,8 +141,9 @@ class Listing:
                 entries = sorted(entries, key=lambda entry: entry.name)
         except PermissionError:
             raise PermissionError(
-                f"This user may not list the folder {_printable(place)}; give "
-                "it permission to read, or move the folder out of the set."
+                "You have no permission to list the folder "
+                f"{_printable(place)}; change its permissions, or move it out "
+                "of the data set."
             ) from None
         files, folders = [], []
         for entry in entries:

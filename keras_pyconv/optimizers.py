@@ -78,8 +78,8 @@ class SGD(keras.optimizers.SGD):
     ):
         if kwargs.pop("weight_decay", None):
             raise ValueError(
-                "Keras's `weight_decay` does not go through the momentum. "
-                "Give `l2` instead."
+                "Keras's `weight_decay` bypasses the momentum. Use `l2` "
+                "instead."
             )
         if not callable(learning_rate):
             arguments.number("learning_rate", learning_rate, 0)

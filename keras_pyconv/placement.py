@@ -79,8 +79,8 @@ def check_free():
         where = "a function that XLA compiles, which has one device"
     if where:
         raise RuntimeError(
-            "Levels that `level_devices` divides cannot be used in "
-            f"{where}: it decides itself where a layer is."
+            f"Layers that `level_devices` divides cannot be used in {where}, "
+            "which places layers itself."
         )
 
 

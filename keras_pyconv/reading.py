@@ -77,7 +77,9 @@ def check_file(path) -> str:
     if not os.path.isfile(path):
         raise OSError(f"{path!r} is a device or a pipe; a file is needed.")
     if not os.access(path, os.R_OK):
-        raise PermissionError(f"This user may not read the file {path!r}.")
+        raise PermissionError(
+            f"You have no permission to read the file {path!r}."
+        )
     return path
 
 
@@ -122,7 +124,7 @@ def decoded(content: bytes, name) -> str:
         place = min(error.start, len(content) - 1)
         line = content[:place].count(b"\n") + 1
         raise ValueError(
-            f"{name} is no text in UTF-8: line {line} holds the byte "
+            f"{name} is not UTF-8 text: line {line} contains the byte "
             f"{content[place]:#04x}. Save it as UTF-8."
         ) from error
 
@@ -140,6 +142,6 @@ def read_json(path):
     except ValueError:
         said = "a number in it has thousands of digits"
     raise ValueError(
-        f"{path} is no whole JSON file: {said}. It may have been cut short; "
+        f"{path} is not a complete JSON file: {said}. It may be truncated; "
         "copy or export it again."
     )

@@ -73,7 +73,7 @@ def test_a_pattern_that_matches_nothing_is_refused():
 
 
 def test_keras_weight_decay_is_refused():
-    with pytest.raises(ValueError, match="Give `l2`"):
+    with pytest.raises(ValueError, match="Use `l2`"):
         SGD(0.1, weight_decay=1e-4)
 
 

@@ -36,10 +36,12 @@ def test_a_byte_order_mark_says_how_to_read(tmp_path, mark, encoding):
 def test_what_is_no_text_is_named_with_its_line(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes("one\ntwo é\n".encode("latin-1"))
-    with pytest.raises(ValueError, match="a.txt is no text .*line 2 .*0xe9"):
+    with pytest.raises(
+        ValueError, match="a.txt is not UTF-8 text.*line 2 .*0xe9"
+    ):
         read_text(path)
     path.write_bytes(codecs.BOM_UTF16_LE + b"a")
-    with pytest.raises(ValueError, match="a.txt is no text"):
+    with pytest.raises(ValueError, match="a.txt is not UTF-8 text"):
         read_text(path)
 
 
@@ -55,7 +57,9 @@ JSON = {
 def test_what_is_no_json_is_named(tmp_path, text, said):
     path = tmp_path / "a.json"
     path.write_text(text)
-    with pytest.raises(ValueError, match=f"a.json is no whole JSON.*{said}"):
+    with pytest.raises(
+        ValueError, match=f"a.json is not a complete JSON.*{said}"
+    ):
         read_json(path)
 
 

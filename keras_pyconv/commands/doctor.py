@@ -50,7 +50,7 @@ def run(options):
     from keras_pyconv.commands.examining import examine, task_of
 
     if not options.data.exists():
-        raise FileNotFoundError(f"There is no {options.data}")
+        raise FileNotFoundError(f"{options.data} does not exist")
     task = options.task or task_of(options.data)
     counts, findings = examine(task, options)
     title = f"{options.data}: {task}"

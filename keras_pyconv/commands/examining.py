@@ -292,7 +292,7 @@ def _videos(options):
     if not splits:
         splits = {"all": ((), [("videos", path) for path in videos_of(data)])}
     if not any(found for _, found in splits.values()):
-        raise ValueError(f"{data} holds no videos")
+        raise ValueError(f"{data} contains no videos")
     return splits, []
 
 

@@ -99,8 +99,9 @@ def open_model(
         opened = _of_network(name, weights_of, names, side)
     elif not path.exists():
         raise FileNotFoundError(
-            f"There is no {name}: --model takes a network's name (keras-pyconv "
-            "networks lists them), a file, the folder of a run or a SavedModel"
+            f"{name} does not exist: --model takes the name of a network "
+            "(keras-pyconv networks lists them), a file, a run's folder or a "
+            "SavedModel"
         )
     elif path.is_dir():
         opened = _of_folder(path, names, side)
@@ -129,8 +130,9 @@ def _of_network(name, weights_of, names, side):
     sets = weights.published_sets(_FULL.get(name, name))
     if weights_of is None and not sets:
         raise ValueError(
-            f"{name} has no published weights: name a file by --weights. "
-            "keras-pyconv networks --has-weights lists those that have"
+            f"{name} has no published weights: pass a weights file with "
+            "--weights. keras-pyconv networks --has-weights lists the "
+            "networks with published weights"
         )
     # Published weights know their own classes, whose number names must fit.
     known = weights_of is None or weights_of in weights.SETS
@@ -143,7 +145,8 @@ def _built(network, source, names, side=None, **options):
     record = RECORDS.get(_FULL.get(network, network), network)
     if type(record) not in _BUILDERS:
         raise ValueError(
-            f"Unknown network {network!r}: see keras-pyconv networks"
+            f"Unknown network {network!r}; keras-pyconv networks lists the "
+            "known ones"
         )
     count = len(names) if isinstance(names, tuple) else names
     if count is not None:
@@ -168,8 +171,8 @@ def of_keras(model, name, names=None, preprocessing=None) -> Opened:
         task = {2: "classification", 4: "segmentation"}[len(shapes[0])]
     else:
         raise ValueError(
-            f"{name} answers no task of the package: it takes "
-            f"{model.input_shape} and gives {shapes}"
+            f"{name} does not fit any task: its input shape is "
+            f"{model.input_shape}, its output shapes are {shapes}"
         )
     return Opened(name, task, model, names, preprocessing)
 
@@ -210,7 +213,7 @@ def _of_file(path, network, names, side):
         # Archives, HDF5 and Keras have many errors.
         except Exception as error:
             raise ValueError(
-                f"{path} is no model that Keras loads: {one_line(error)}"
+                f"Keras cannot load {path}: {one_line(error)}"
             ) from error
     if ending in (".tflite", ".onnx"):
         return _of_runtime(path, names)
@@ -221,8 +224,8 @@ def _of_file(path, network, names, side):
         return _of_run(path.parent, path, names, side)
     if network is None:
         raise ValueError(
-            f"{path} holds weights and does not say of which network: name "
-            "--network, and --classes where they are not the published ones"
+            f"{path} contains weights but not the name of their network: add "
+            "--network, and --classes if they differ from the published ones"
         )
     return _built(network, path, names, side)
 
@@ -263,8 +266,8 @@ def _of_run(folder, file, names, side):
         return _built(made["variant"], file, names, side)
     if task is None:
         raise ValueError(
-            f"The run in {folder} was made by no recipe that is known here: "
-            "name its file of weights, and --network"
+            f"The run in {folder} was not made by a known recipe: pass its "
+            "weights file, and --network"
         )
     head, backbone = made["network.head"], made["network.backbone"]
     if task == "detection":
@@ -333,8 +336,8 @@ def _of_saved_model(path):
     task = next((t for name, t in tasks.items() if name in outputs), None)
     if task is None or "serve_bytes" not in signatures:
         raise ValueError(
-            f"{path} is no export of this package's for one of its tasks: it "
-            f"has the outputs {', '.join(sorted(outputs))}"
+            f"{path} was not exported by this package for one of its tasks: "
+            f"its outputs are {', '.join(sorted(outputs))}"
         )
 
     def of_files(files):
@@ -359,7 +362,7 @@ def _of_runtime(path, names):
     if {"offsets", "logits"} <= set(example):
         if boxes is None:
             raise ValueError(
-                f"{path} does not hold its default boxes: write it by "
+                f"{path} lacks the default boxes of a detector: write it with "
                 "keras-pyconv export"
             )
         decode, rule = DecodeDetections(**boxes), record.preprocessing
@@ -393,7 +396,7 @@ def _opened_runtime(path):
     else:
         runtime, ask = open_litert(path)
     if len(ask.inputs) != 1:
-        raise ValueError(f"{path} takes several inputs: {sorted(ask.inputs)}")
+        raise ValueError(f"{path} has several inputs: {sorted(ask.inputs)}")
     ((name, shape),) = ask.inputs.items()
     known = [n if isinstance(n, int) and n > 0 else None for n in shape]
     return ask, name, known

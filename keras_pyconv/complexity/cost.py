@@ -46,7 +46,10 @@ class Cost:
 def output_size(size: int, kernel: int, stride: int, padding: str) -> int:
     """Positions along one axis after a convolution or a pooling."""
     if padding not in ("same", "valid"):
-        raise ValueError(f"`padding` is 'same' or 'valid'; got {padding!r}")
+        raise ValueError(
+            "`padding` must be 'same' or 'valid'. Received: "
+            f"padding={padding!r}"
+        )
     reach = kernel - 1 if padding == "valid" else 0
     if size <= reach:
         raise ValueError(

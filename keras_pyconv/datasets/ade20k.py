@@ -121,13 +121,13 @@ def _root(manual_dir):
     path = manual_dir / ARCHIVE
     if not path.is_file():
         raise FileNotFoundError(
-            f"{manual_dir} holds neither {ARCHIVE} nor the folder {ROOT}. "
+            f"{manual_dir} contains neither {ARCHIVE} nor the folder {ROOT}. "
             f"{Ade20k.MANUAL_DOWNLOAD_INSTRUCTIONS}"
         )
     try:
         return zipfile.Path(path, f"{ROOT}/")
     except zipfile.BadZipFile as error:
         raise ValueError(
-            f"{path} is no whole ZIP archive: {error}. It may have been "
-            "cut short; download it again."
+            f"{path} is not a complete ZIP archive: {error}. It may be "
+            "truncated; download it again."
         ) from error

@@ -40,9 +40,8 @@ class _Broken:
         names = list(self.reasons)
         if len(names) > self.limit:
             raise RuntimeError(
-                f"{len(names)} {self.what} cannot be read, and at most "
-                f"{self.limit} may be. The last ones: "
-                f"{'; '.join(names[-NAMED:])}"
+                f"{len(names)} {self.what} cannot be read; the limit is "
+                f"{self.limit}. The last ones: {'; '.join(names[-NAMED:])}"
             )
 
     def _note(self, reasons, name, reason):

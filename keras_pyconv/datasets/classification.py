@@ -250,7 +250,7 @@ def _neighbours(batch):
     number = batch.shape[0]
     if number % 2:
         raise ValueError(
-            "CutMix swaps boxes between neighbours, so the part of a batch "
-            f"of each worker must be even. Received: {number} pictures"
+            "CutMix swaps boxes between pairs of images, so each worker needs "
+            f"an even number of images per batch. Received: {number} images"
         )
     return tf.gather(batch, [place ^ 1 for place in range(number)])

@@ -175,7 +175,7 @@ def coco_files(
         owners = places.repeat(np.diff(rows.ends))
         places = np.unique(owners[~rows.objects.crowds])
     if not len(places):
-        raise ValueError(f"{annotations} has no picture to use.")
+        raise ValueError(f"{annotations} has no usable image.")
     turns, doubtful = orientations_for(
         rows.file,
         [short(image.file_name) for image in rows.images],

@@ -172,8 +172,8 @@ def _names(classes, rule):
     names = tuple(names)
     if rule == "binary" and len(names) != len(BINARY):
         raise ValueError(
-            "Under the rule 'binary' there are two classes, the background "
-            f"and the object. Received: {len(names)}"
+            "The rule 'binary' has two classes, the background and the "
+            f"object. Received: {len(names)}"
         )
     return names
 
@@ -223,7 +223,7 @@ def _folder_set(root, split, classes, rule):
 def _by_stem(folder):
     """Paths of the images of a `Listing` by their names without an ending."""
     if not os.path.isdir(folder.root):
-        raise ValueError(f"There is no folder {folder.root}.")
+        raise ValueError(f"The folder {folder.root} does not exist.")
     found, twins = {}, []
     for path in folder.files():
         (name,) = below(folder.root, [path])
@@ -256,7 +256,7 @@ def _check_pairs(root, images, masks):
     refuse(root, sorted({*images} - {*masks}), "images have no mask", advice)
     refuse(root, sorted({*masks} - {*images}), "masks have no image", advice)
     if not images:
-        raise ValueError(f"{root} holds no image of this split.")
+        raise ValueError(f"{root} contains no image of this split.")
 
 
 def _written_names(root):
@@ -274,10 +274,9 @@ def _written_names(root):
     ]
     if not names or wrong:
         raise ValueError(
-            f"{path} must have a name of a class on each line, every one "
-            f"once and without controls. Received: {len(names)} names, of "
-            f"which {len(wrong)} are repeated or no text: "
-            f"{'; '.join(wrong[:3])}"
+            f"{path} must have one class name per line, without repetitions "
+            f"and control characters. Received: {len(names)} names, of which "
+            f"{len(wrong)} are repeated or invalid: {'; '.join(wrong[:3])}"
         )
     return names
 
@@ -299,8 +298,8 @@ def _builder(name, data_dir):
     base = name.partition("/")[0].partition(":")[0]
     if base == "scene_parse150":
         raise ValueError(
-            "'scene_parse150' of TFDS holds masks of instances, not of the "
-            "150 classes; take 'ade20k', or the extracted folder."
+            "'scene_parse150' of TFDS has masks of instances, not of the 150 "
+            "classes; use 'ade20k', or the extracted folder."
         )
     if base == "ade20k":
         from keras_pyconv.datasets import ade20k  # noqa: F401
@@ -313,8 +312,8 @@ def _tfds_set(builder, split, classes, rule):
     name, features = builder.info.full_name, builder.info.features
     if FEATURE not in features or "image" not in features:
         raise ValueError(
-            f"{name!r} is no segmentation set: it has no feature {FEATURE!r} "
-            f"beside 'image', but {sorted(features)}."
+            f"{name!r} is not a segmentation data set: it has no feature "
+            f"{FEATURE!r} besides 'image'. Its features: {sorted(features)}."
         )
     feature = features[FEATURE]
     if classes is None and isinstance(feature, tfds.features.LabeledImage):

@@ -76,7 +76,7 @@ def _folder_set(root, split):
     listing.say()
     if not names:
         raise ValueError(
-            f"The class folders of {listing.root} hold no image. Known "
+            f"The class folders of {listing.root} contain no image. Known "
             f"endings: {', '.join(IMAGES.endings)}"
         )
     title = f"{root}, {os.path.basename(listing.root)}"
@@ -108,8 +108,8 @@ def split_class_folder(root, share: float = 0.2):
     by_class = {name: images for name, images in by_class.items() if images}
     if len(by_class) < 2:
         raise ValueError(
-            f"{listing.root} must have a folder with images for each of at "
-            f"least two classes. Found: {sorted(by_class)}"
+            f"{listing.root} must have at least two class folders with images. "
+            f"Found: {sorted(by_class)}"
         )
     listing.say()
     parts = {"training": [], "validation": []}

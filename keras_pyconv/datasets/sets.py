@@ -72,8 +72,8 @@ def joined(first, *others):
         arguments.instance(name, one, ExampleSet)
         if _beside_examples(one) != _beside_examples(first):
             raise ValueError(
-                "Sets that are joined must be of one kind and have the same "
-                f"classes. Received: {first.name!r} and {one.name!r}"
+                "Joined data sets must have the same type and classes. "
+                f"Received: {first.name!r} and {one.name!r}"
             )
     places = np.repeat(np.arange(len(sets)), [one.count for one in sets])
 
@@ -144,7 +144,7 @@ def opened(
     if of_csv and str(name).lower().endswith(".csv"):
         return of_csv(pathlib.Path(name), split)
     if os.path.isabs(name):
-        raise ValueError(f"There is no folder {os.fspath(name)!r}.")
+        raise ValueError(f"The folder {os.fspath(name)!r} does not exist.")
     builder = (builder_of or tfds_builder)(str(name), data_dir)
     return of_builder(builder, split)
 

@@ -22,8 +22,8 @@ def class_folders(root, split, *kinds):
     known = Listing(root).folders()
     if not known:
         raise ValueError(
-            f"{root} has no folders. It should have one for each split, train "
-            "and val, and in each of these one for each class."
+            f"{root} has no folders. It needs one for each split, train and "
+            "val, and in each of these one for each class."
         )
     folders = [
         pathlib.Path(root, split_named(name, known, root))
@@ -35,15 +35,15 @@ def class_folders(root, split, *kinds):
         if not names:
             loose = len(Listing(one.root, *kinds).files())
             raise ValueError(
-                f"{one.root} has no folders, one for each class; {loose} files "
-                "lie in it directly. ImageNet's validation images come so: "
-                "move each into a folder named by its class."
+                f"{one.root} has no folders, one for each class, but {loose} "
+                "files. ImageNet's validation images come like that: move "
+                "each into a folder named after its class."
             )
     unknown = set(found) - set(classes)
     if unknown:
         raise ValueError(
-            f"{listing.root} has {len(unknown)} classes that {training.root} "
-            f"has not, such as {min(unknown)!r}; labels count the training "
-            "classes."
+            f"{listing.root} has {len(unknown)} classes that are not in "
+            f"{training.root}, such as {min(unknown)!r}; labels are those of "
+            "the training classes."
         )
     return listing, classes

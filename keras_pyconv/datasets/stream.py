@@ -137,7 +137,7 @@ def _checked_shard(count, batch_size, seed, shard):
     arguments.integer("seed", seed, 0, _MOST)
     if batch_size > count:
         raise ValueError(
-            f"An epoch of {count} examples holds no batch of {batch_size}; "
+            f"An epoch of {count} examples has no full batch of {batch_size}; "
             f"the largest possible `batch_size` is {count}."
         )
     worker, workers = arguments.shard(shard)

@@ -159,7 +159,7 @@ def _csv_rows(path):
     has_paths = {"path", "label"} <= known or {"label", *_KINETICS} <= known
     if not has_paths or len(known) < len(columns):
         raise ValueError(
-            f"{path} must begin with a line that names its columns, each "
+            f"{path} must start with a header line that names each column "
             "once: path and label, or those of Kinetics (label, youtube_id, "
             f"time_start, time_end). Received: {short(sorted(columns))}"
         )

@@ -201,9 +201,9 @@ def _check_equal(seen, form):
         allowed = TOLERANCE if pair[0].dtype.kind in "fV" else FLIPPED
         if not error <= allowed:
             raise ValueError(
-                f"The form of {seen.name!r} that is served moves its "
-                f"output {index} by {error:.1e} of the largest value, or of "
-                f"all integers, and allowed are {allowed:.0e}. Export with "
+                f"Output {index} of the serving form of {seen.name!r} differs "
+                f"from the model by {error:.1e} of the largest value, or of "
+                f"all integers; the tolerance is {allowed:.0e}. Export with "
                 "fold=False."
             )
 

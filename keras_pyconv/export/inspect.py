@@ -155,16 +155,16 @@ def _check(model):
     """Refuses what is not a built functional or sequential model."""
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
-            "A SavedModel is written with Keras on the TensorFlow backend. "
-            f"This process runs {keras.backend.backend()!r}: save the "
-            "weights, and export in a process with KERAS_BACKEND=tensorflow."
+            "Exporting a SavedModel needs Keras on the TensorFlow backend. "
+            f"This process runs {keras.backend.backend()!r}: save the weights, "
+            "and export in a process with KERAS_BACKEND=tensorflow."
         )
     instance("model", model, keras.Model)
     if isinstance(model, keras.Sequential) and not model.built:
         raise ValueError(
             f"The model {model.name!r} is not built: its input shape is not "
-            "known. Begin it with keras.Input, or call model.build. "
-            f"Received: model={shown(model)}"
+            "known. Start it with keras.Input, or call model.build. Received: "
+            f"model={shown(model)}"
         )
     if not is_graph(model):
         raise ValueError(

@@ -190,9 +190,9 @@ def resolve_levels(channels, kernels, filters, groups):
         size *= channels // level.groups
         if size > MOST_NUMBERS:
             raise ValueError(
-                f"The kernel of level {number} would hold {size:,} numbers, "
-                f"more than the {MOST_NUMBERS:,} that a tensor may. Received: "
-                f"`kernel_size`, `filters` and `groups` {tuple(level)} for "
-                f"{channels} input channels."
+                f"The kernel of level {number} would have {size:,} elements; a "
+                f"tensor can have {MOST_NUMBERS:,}. Received: `kernel_size`, "
+                f"`filters` and `groups` {tuple(level)} for {channels} input "
+                "channels."
             )
     return found

@@ -73,9 +73,9 @@ def built(operation, change=lambda config: config):
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
         raise ValueError(
-            f"The layer {operation.name!r} ({type(operation).__name__}) "
-            "cannot be copied. Its `get_config` must hold all that its class "
-            f"is made with. Keras says: {reason}"
+            f"The layer {operation.name!r} ({type(operation).__name__}) cannot "
+            "be copied. Its `get_config` must return all arguments of its "
+            f"constructor. Keras says: {reason}"
         ) from error
 
 

@@ -62,9 +62,8 @@ def features(model: keras.Model) -> list[Feature]:
     if not stages:
         raise ValueError(
             f"`model` {model.name!r} has no layer named `conv2_block1_out` or "
-            "alike: `features` needs a residual network of "
-            "keras_pyconv.models. Others have their maps by name: "
-            "`model.get_layer(name).output`."
+            "alike: `features` needs a residual network of keras_pyconv. For "
+            "other models, use `model.get_layer(name).output`."
         )
     stem = model.get_layer("conv1_conv")
     axis = -1 if stem.data_format == "channels_last" else 1

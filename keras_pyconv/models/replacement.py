@@ -282,8 +282,8 @@ def _check_arguments(model, levels, min_kernel):
         if not is_one_of(plain(count), known):
             raise ValueError(
                 "`levels` must be None, the number of levels, or a dictionary "
-                "of such by the layer's name. Received: "
-                f"{shown(count)}; known: {', '.join(map(str, known))}."
+                f"from layer names to numbers. Received: {shown(count)}; "
+                f"known: {', '.join(map(str, known))}."
             )
     integer("min_kernel", min_kernel, at_least=3)
 
@@ -293,9 +293,9 @@ def _check_names(levels, paths):
         if name not in paths:
             near = difflib.get_close_matches(str(name), paths, n=3, cutoff=0)
             raise ValueError(
-                "`levels` names a layer that is no convolution of the model: "
-                f"levels={shown(levels)}. "
-                f"Received: {name!r}; nearest: {', '.join(near)}."
+                "`levels` names a layer that is not a convolution of the "
+                f"model: levels={shown(levels)}. Received: {name!r}; nearest: "
+                f"{', '.join(near)}."
             )
 
 
@@ -304,8 +304,8 @@ def _check_named(path, count, result):
     if count not in (None, 1) and not isinstance(result, Plan):
         raise ValueError(
             "`levels` names a convolution that cannot be replaced. Received: "
-            f"{{{path!r}: {count}}}; why it is left: {result}; nearest: 1, "
-            "which leaves it."
+            f"{{{path!r}: {count}}}; reason: {result}; nearest: 1, which keeps "
+            "it."
         )
 
 

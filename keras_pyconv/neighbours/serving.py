@@ -42,9 +42,9 @@ def retinanet_signatures(model):
     shape = next(iter(shape.values())) if isinstance(shape, dict) else shape
     if None in shape[1:]:
         raise ValueError(
-            "A served RetinaNet needs images of one size, on which its anchors "
-            "depend: build the backbone with an `input_shape`. Received: "
-            f"{tuple(shape)}"
+            "A served RetinaNet needs a fixed image size, on which its "
+            "anchors depend: build the backbone with an `input_shape`. "
+            f"Received: {tuple(shape)}"
         )
 
     def detect(served, tensors):

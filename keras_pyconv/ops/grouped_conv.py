@@ -86,9 +86,9 @@ def _check_groups(channels, kernel, groups):
             )
     if channels != depth * groups:
         raise ValueError(
-            "The kernel must see the input channels divided by `groups`, "
-            f"{channels} / {groups} = {channels // groups}. "
-            f"Received: a kernel of shape {tuple(kernel.shape)}"
+            f"The kernel must have {channels} / {groups} = "
+            f"{channels // groups} input channels, those of the input divided "
+            f"by `groups`. Received: a kernel of shape {tuple(kernel.shape)}"
         )
 
 

@@ -144,9 +144,9 @@ def _read(file, path):
     record = json.loads(str(archive[RECORD]))
     if (number := record.pop("format")) != FORMAT:
         raise OtherFormat(
-            f"{path} has format {number!r}, and this version of keras_pyconv "
-            f"reads format {FORMAT}. Go on with the version that wrote it, or "
-            "give another folder to begin anew."
+            f"{path} has format {number!r}, but this version of keras_pyconv "
+            f"reads format {FORMAT}. Resume with the version that wrote it, or "
+            "use another folder to start a new run."
         )
     if record["step"] != _step_of(path):
         raise DamagedCheckpoint(f"its record says step {record['step']!r}")
@@ -172,7 +172,7 @@ def latest(folder, say=print, tidy=False):
     if paths:
         raise DamagedCheckpoint(
             f"None of the {len(paths)} checkpoints in {folder} can be read. "
-            "Remove the folder to begin anew."
+            "Remove the folder to start again."
         )
     return None
 

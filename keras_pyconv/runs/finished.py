@@ -33,8 +33,8 @@ def weights_of_run(folder):
     files = sorted(pathlib.Path(folder).glob("*.weights.h5"))
     if not files:
         raise ValueError(
-            f"{folder} holds no weights yet: its training has not ended; the "
-            "same command goes on"
+            f"{folder} has no weights yet, because its training has not "
+            "finished; run the same command again to resume it"
         )
     best = [file for file in files if file.name.endswith(".best.weights.h5")]
     return (best or files)[0]

@@ -71,8 +71,8 @@ def _check_scope(model):
     for variable in itertools.chain(*_groups(model).values()):
         if not isinstance(variable.value, tf.distribute.DistributedValues):
             raise ValueError(
-                f"The variable {variable.path} was made outside of "
-                "strategy.scope(). Make the layers, the optimizer and the "
+                f"The variable {variable.path} was created outside of "
+                "strategy.scope(). Create the layers, the optimizer and the "
                 "metrics of a model within it."
             )
 
@@ -130,9 +130,10 @@ class State:
         loss = float(self._model.get_metrics_result().get("loss", 0.0))
         if not math.isfinite(loss):
             raise FloatingPointError(
-                f"The loss is {loss} at step {step}. Nothing is saved, and the "
-                "same command goes on from the last checkpoint. A lower rate, "
-                "a longer warm-up or another precision may help."
+                f"The loss is {loss} at step {step}. Nothing is saved; the "
+                "same command resumes from the last checkpoint. A lower "
+                "learning rate, a longer warm-up or another precision may "
+                "help."
             )
 
     def check_finite(self, state, step):
@@ -148,10 +149,10 @@ class State:
             raise FloatingPointError(
                 f"NaN or infinity at step {step} in {len(wrong)} of "
                 f"{len(pairs)} variables: {', '.join(wrong[:SHOWN])}{more}. "
-                "Nothing is saved, and the same command goes on from the last "
-                "checkpoint. Look for NaN in the data of the steps since then; "
-                "else a lower rate, a longer warm-up, clipped gradients or "
-                "another precision may help."
+                "Nothing is saved; the same command resumes from the last "
+                "checkpoint. Look for NaN in the data of the steps since "
+                "then. Otherwise, a lower learning rate, a longer warm-up, "
+                "clipped gradients or another precision may help."
             )
 
     def differences(self, state):

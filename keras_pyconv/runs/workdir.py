@@ -123,9 +123,9 @@ class Workdir:
         """Raises where something is different."""
         if different:
             raise ValueError(
-                f"{self.path} holds a run that is not this one: "
-                f"{'; '.join(different)}. Give another folder, or start with "
-                "what is there."
+                f"{self.path} contains a different run: "
+                f"{'; '.join(different)}. Use another folder, or the settings "
+                "of that run."
             )
 
     def begin(self, size_bytes):

@@ -159,7 +159,7 @@ def preprocessing_for(model, given=None):
     _, height, width, channels = shape
     if height != width:
         raise ValueError(
-            "A classifier must take square images, or such of any size. "
+            "A classifier must take square images, or images of any size. "
             f"Received: {model.name!r}, which takes {height} x {width} pixels"
         )
     if given is not None:
@@ -168,8 +168,8 @@ def preprocessing_for(model, given=None):
         return imagenet_preprocessing(height or 224)
     if given is None or given.channels != channels:
         raise ValueError(
-            f"The model takes images of {channels} channels; give a "
-            f"`preprocessing` of as many. Received: {given}"
+            f"The model takes images of {channels} channels; pass a "
+            f"`preprocessing` with as many. Received: {given}"
         )
     if height not in (None, given.size):
         raise ValueError(

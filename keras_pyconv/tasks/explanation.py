@@ -249,7 +249,8 @@ def _answer(model, prepared, layer, label):
     if gradient is None:
         raise ValueError(
             f"`layer` {layer.name!r} of {model.name!r} must be computed once "
-            f"and lead to the answer. It was computed {len(maps)} times"
+            f"and contribute to the prediction. It was computed {len(maps)} "
+            "times"
         )
     probable = tf.sigmoid if activation == "sigmoid" else tf.nn.softmax
     said = tf.cast(maps[0], tf.float32) * tf.cast(gradient, tf.float32)

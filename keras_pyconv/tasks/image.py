@@ -275,7 +275,7 @@ def _of_array(source, channels):
         small = array.dtype.kind == "f" and 0 < high <= 1
         if small or not (0 <= low and high <= 255):
             raise ValueError(
-                "The pixels of an image go from 0 to 255, as in a file. "
+                "The pixels of an image must be in [0, 255], as in a file. "
                 f"Received: image={arguments.shown(source)} from {low} to "
                 f"{high}"
             )

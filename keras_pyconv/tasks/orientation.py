@@ -65,8 +65,8 @@ def headers(paths) -> list[Header | None]:
     """The headers of image files, None where Pillow cannot read one."""
     if importlib.util.find_spec("PIL") is None:
         raise ImportError(
-            "The headers of image files are read by Pillow, which is not "
-            "installed: pip install pillow"
+            "Reading image headers needs Pillow, which is not installed: pip "
+            "install pillow"
         )
     with warnings.catch_warnings():
         # Of sizes that decoders refuse later, of EXIF that is damaged.

@@ -46,9 +46,9 @@ def _pyramid(model, layer):
     known = _pyramids(arguments.model("model", model))
     if not known:
         raise ValueError(
-            f"`model` {model.name!r} has no PyConv layer of two levels or "
-            "more; layers inside of a nested model are reached by "
-            "`model.get_layer(...)`, the nested model."
+            f"`model` {model.name!r} has no PyConv layer with two or more "
+            "levels; if it contains another model, pass that one: "
+            "`model.get_layer(...)`."
         )
     if not arguments.is_one_of(layer, (None, *known)):
         raise ValueError(
@@ -151,8 +151,8 @@ def show_pyramid(
         from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ImportError as error:
         raise ImportError(
-            "`show_pyramid` draws with matplotlib, which is not installed: "
-            "pip install matplotlib"
+            "`show_pyramid` needs matplotlib, which is not installed: pip "
+            "install matplotlib"
         ) from error
     name = _pyramid(model, layer).name
     levels = level_responses(model, image, name)

@@ -50,8 +50,8 @@ def _target(model, stage):
     output = model.get_layer(stage).output
     if len(getattr(output, "shape", ())) != 4:
         raise ValueError(
-            f"Layer {stage!r} of {model.name!r} gives no single feature map "
-            "of four axes, so that no unit of it stands in the middle."
+            f"Layer {stage!r} of {model.name!r} does not return a single "
+            "feature map with four axes, so it has no central unit."
         )
     return output, None
 
@@ -122,9 +122,9 @@ def check_images(model: keras.Model, images, rank: int) -> np.ndarray:
     if images.ndim != rank or any(n not in (None, size) for n, size in sizes):
         what = "an image" if rank == 3 else "a batch of images"
         raise ValueError(
-            f"{model.name!r} needs {what} of shape {wanted}, None standing "
-            f"for any size. Received: {name}={arguments.shown(given)}, "
-            f"shape {images.shape}."
+            f"{model.name!r} needs {what} of shape {wanted}, where None is any "
+            f"size. Received: {name}={arguments.shown(given)}, shape "
+            f"{images.shape}."
         )
     return images
 
@@ -133,7 +133,7 @@ def check_gradients(name):
     """Refuses a backend whose gradients the function of a name cannot take."""
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
-            f"`{name}` takes gradients with TensorFlow. Received: the backend "
+            f"`{name}` needs TensorFlow. Received: the backend "
             f"{keras.backend.backend()!r}; set KERAS_BACKEND=tensorflow."
         )
 

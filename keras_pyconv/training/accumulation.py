@@ -58,8 +58,8 @@ def accumulate_gradients(model, parts):
         return
     if type(model).train_step is not keras.Model.train_step:
         raise ValueError(
-            f"{type(model).__name__} has a train_step of its own, which "
-            "accumulation of gradients would pass over. Give parts=1."
+            f"{type(model).__name__} has its own train_step, which gradient "
+            "accumulation would bypass. Pass parts=1."
         )
     if own := model.optimizer.gradient_accumulation_steps:
         raise ValueError(

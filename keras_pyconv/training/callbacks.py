@@ -74,8 +74,8 @@ class Callbacks(keras.callbacks.CallbackList):
         backup = keras.callbacks.BackupAndRestore
         if any(isinstance(callback, backup) for callback in callbacks):
             raise ValueError(
-                "Leave out BackupAndRestore: the run's own checkpoints restore "
-                "the same."
+                "Remove BackupAndRestore: the run's own checkpoints restore "
+                "the same state."
             )
         if verbose == "auto":
             verbose = 1 if sys.stdout.isatty() else 2
@@ -110,9 +110,9 @@ class Callbacks(keras.callbacks.CallbackList):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch != len(self._run.history):
             raise ValueError(
-                "Training begins with the wrong epoch: give "
-                f"model.fit(**run.fit_arguments, ...). Received: {epoch}, "
-                f"where {len(self._run.history)} are done."
+                "Training starts at the wrong epoch: call "
+                "model.fit(**run.fit_arguments, ...). Received: epoch "
+                f"{epoch}, after {len(self._run.history)} finished ones."
             )
         super().on_epoch_begin(epoch, logs)
         # The epoch had begun before, and Keras has just reset its metrics.

@@ -11,9 +11,9 @@ def from_step(batches, step, last):
     known = int(dataset.cardinality())
     if 0 <= known < last - step:
         raise ValueError(
-            f"batches({step}) ends after {known} batches, where {last - step} "
-            "are needed. It must be endless and begin with the batch of the "
-            "step that is asked for, counted from the beginning of the run."
+            f"batches({step}) ends after {known} batches, but {last - step} "
+            "are needed. It must be endless and start with the batch of that "
+            "step, counted from the start of the run."
         )
     return dataset.prefetch(2)
 
@@ -30,7 +30,7 @@ def refuse_uneven(batch, parts, said):
         below = size - size % parts
         legal = f"{below} or {below + parts}" if below else f"{parts}"
         raise ValueError(
-            f"A batch of {size} cannot be cut into {parts} equal parts "
+            f"A batch of {size} cannot be split into {parts} equal parts "
             f"({said}). The nearest sizes that can: {legal}."
         )
 

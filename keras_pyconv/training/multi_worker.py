@@ -18,8 +18,8 @@ def _check_agreement(strategy, step):
     mean = float(strategy.reduce("MEAN", mine, axis=None))
     if mean != step:
         raise ValueError(
-            f"This machine begins with step {step}, others with another one. "
-            "All machines need the same folder, one that all of them see."
+            f"This machine starts at step {step}, others at another step. All "
+            "machines need the same shared folder."
         )
 
 

@@ -28,8 +28,9 @@ def _check_model(model, steps_per_epoch):
     together = model.steps_per_execution
     if steps_per_epoch % together:
         raise ValueError(
-            "An epoch must be whole executions. Received: steps_per_epoch="
-            f"{steps_per_epoch}, steps_per_execution={together}"
+            "An epoch must be a whole number of executions. Received: "
+            f"steps_per_epoch={steps_per_epoch}, "
+            f"steps_per_execution={together}"
         )
     replicas = model.distribute_strategy.num_replicas_in_sync
     inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
@@ -281,8 +282,9 @@ class Run:
         """Refuses an epoch that had too few batches."""
         if self.within != self.steps_per_epoch and not self.model.stop_training:
             raise ValueError(
-                f"The batches ended after {self.within} steps of an epoch of "
-                f"{self.steps_per_epoch}. Give endless ones."
+                f"The batches ended after {self.within} of the "
+                f"{self.steps_per_epoch} steps of an epoch. They must be "
+                "endless."
             )
 
     def end_epoch(self, logs):

@@ -23,8 +23,8 @@ def _early(devices):
         yield
     except RuntimeError as error:
         raise RuntimeError(
-            f"Training on {devices} must be asked for before TensorFlow "
-            "computes anything: call make_strategy first."
+            f"To train on {devices}, call make_strategy before TensorFlow "
+            "computes anything."
         ) from error
 
 

@@ -53,7 +53,9 @@ def _segmenter_classes(arrays):
     for name in ("cls.4.bias", "cls.1.bias"):
         if name in arrays and arrays[name].ndim == 1:
             return len(arrays[name])
-    raise ValueError("'cls.1.bias', which tells the classes, is missing.")
+    raise ValueError(
+        "'cls.1.bias', which gives the number of classes, is missing."
+    )
 
 
 def _model(variant, arrays):
@@ -132,11 +134,11 @@ def _check_free(paths, options):
     check_file(options.file)
     for path in paths:
         if os.path.exists(path) and os.path.samefile(options.file, path):
-            raise ValueError(f"{path!r} is the file given; name another one.")
+            raise ValueError(f"{path!r} is the input file; choose another one.")
         if os.path.lexists(path) and not options.overwrite:
             raise FileExistsError(
-                f"{path!r} is there already, and nothing was written. Name "
-                "another file by --output, or add --overwrite."
+                f"{path!r} exists already, so nothing was written. Choose "
+                "another file with --output, or add --overwrite."
             )
 
 

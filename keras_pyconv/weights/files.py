@@ -113,8 +113,8 @@ def _download(published, path):
         import gdown
     except ImportError:
         raise ImportError(
-            f"Fetching {what} needs gdown, which is not installed: pip install "
-            f"gdown. {_by_hand(published)}"
+            f"Downloading {what} needs gdown, which is not installed: pip "
+            f"install gdown. {_by_hand(published)}"
         ) from None
     try:
         gdown.download(
@@ -128,7 +128,7 @@ def _download(published, path):
     # what to do.
     except Exception as error:
         raise ConnectionError(
-            f"Could not fetch {what} from {published.address}: "
+            f"Could not download {what} from {published.address}: "
             f"{one_line(error)}. {_by_hand(published)}"
         ) from error
 

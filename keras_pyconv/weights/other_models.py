@@ -108,8 +108,8 @@ def from_model(model, source, part="all", rule="center"):
     wrong += _left_over(layers, source, names)
     if wrong or not pairs:
         raise ValueError(
-            f"{source.name!r} has not the weights of {model.name!r}; nothing "
-            "was changed. Missing, left over or of other shapes: "
+            f"{source.name!r} does not have the weights of {model.name!r}; "
+            "nothing was changed. Missing, left over or of another shape: "
             f"{', '.join(wrong[:8]) or 'all'}, {len(wrong)} in all."
         )
     for variable, value in pairs:

@@ -51,8 +51,8 @@ def named_variables(model, part="all"):
         )
     if has_no_names(layer_names):
         raise ValueError(
-            f"Model {model.name!r} has the head of DeepLabv3, of which the "
-            "authors' code has no network, so that its weights have no names."
+            f"Model {model.name!r} has the head of DeepLabv3, which the "
+            "authors' code does not have, so its weights have no names there."
         )
     modules = module_names(layer_names)
     return [

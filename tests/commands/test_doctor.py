@@ -80,7 +80,7 @@ def test_one_class_would_stop_training(tmp_path):
     image(tmp_path / "pets" / "cat" / "a.png")
     status, found = doctor(tmp_path / "pets", into=tmp_path)
     assert status == 1
-    assert "at least two classes" in found["refused"][0]["said"]
+    assert "at least two class folders" in found["refused"][0]["said"]
 
 
 def test_a_sound_folder_is_told_so(tmp_path, capsys):

@@ -98,4 +98,4 @@ def test_a_run_that_goes_on_is_not_measured(tmp_path, capsys):
     (tmp_path / "constants.json").write_text('{"constants": {}}')
     with pytest.raises(SystemExit):
         commands.main(["evaluate", str(tmp_path)])
-    assert "holds no weights yet" in capsys.readouterr().err
+    assert "has no weights yet" in capsys.readouterr().err

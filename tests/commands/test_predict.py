@@ -268,8 +268,8 @@ def test_nothing_readable_is_a_failure(saved, photos, tmp_path, capsys):
 @pytest.mark.parametrize(
     "model, said",
     [
-        ("nowhere", "There is no nowhere"),
-        ("ResNet18x", "There is no ResNet18x"),
+        ("nowhere", "nowhere does not exist"),
+        ("ResNet18x", "ResNet18x does not exist"),
         ("PyConvResNet18", "PyConvResNet18 has no published weights"),
     ],
 )
@@ -283,7 +283,7 @@ def test_a_file_of_weights_alone_asks_for_its_network(models, tmp_path, capsys):
     path = tmp_path / "net.weights.h5"
     keras_pyconv.weights.save_keras_weights(models["classification"], path)
     assert commands.main(["predict", "--model", str(path), "a.png"]) == 2
-    assert "name --network" in capsys.readouterr().err
+    assert "add --network" in capsys.readouterr().err
 
 
 @pytest.mark.ci

@@ -77,7 +77,9 @@ def test_what_is_hidden_or_linked_back_is_in_neither_part(tmp_path, caplog):
 
 @pytest.mark.parametrize("counts", [{}, {"a": 4}, {"a": 4, "b": 0}])
 def test_less_than_two_classes_are_refused(tmp_path, counts):
-    with pytest.raises(ValueError, match="at least two classes. Found"):
+    with pytest.raises(
+        ValueError, match="at least two class folders with images. Found"
+    ):
         split_class_folder(fill(tmp_path, counts))
 
 

@@ -229,7 +229,7 @@ def test_the_classes_are_the_lines_of_a_file_in_the_folder(folder):
     [
         (b"cat\ndog\n\ncat\n", "line 4, 'cat'"),
         (b"cat\nd\x1b[2Jog\n", r"line 2, 'd\\x1b"),
-        (b"cat\nd\xe9\n", "is no text in UTF-8: line 2"),
+        (b"cat\nd\xe9\n", "is not UTF-8 text: line 2"),
         (b"\n\n", "0 names"),
     ],
     ids=["twice", "control", "latin", "empty"],
@@ -264,7 +264,7 @@ def test_a_picture_without_mask_is_named(folder):
     [
         (lambda f: mask_set(f, "test"), "no split 'test'. Known: .'training"),
         (lambda f: mask_set(f / "images"), "none of the folders images"),
-        (lambda f: mask_set("/no/such"), "no folder '/no/such'"),
+        (lambda f: mask_set("/no/such"), "The folder '/no/such'"),
         (lambda f: mask_set("scene_parse150"), "instances"),
         (lambda f: mask_set(f, rule="from_two"), "'from_two'"),
     ],
@@ -329,7 +329,9 @@ def test_the_builder_names_an_archive_that_was_cut_short(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("ADEChallengeData2016/a.txt", "a" * 1000)
     cut(path)
-    with pytest.raises(ValueError, match="2016.zip is no whole ZIP .*again"):
+    with pytest.raises(
+        ValueError, match="2016.zip is not a complete ZIP .*again"
+    ):
         builder(tmp_path, tmp_path / "data")
 
 
@@ -385,5 +387,5 @@ def test_splits_are_joined_and_mixed(folder):
 
 def test_sets_of_other_classes_are_not_joined(folder):
     others = mask_set(folder, classes=151, rule="from_zero")
-    with pytest.raises(ValueError, match="the same classes.*training"):
+    with pytest.raises(ValueError, match="the same type and classes.*training"):
         joined(mask_set(folder), others)

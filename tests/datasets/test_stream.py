@@ -213,7 +213,7 @@ def test_fewer_examples_than_promised_are_an_error():
 @pytest.mark.parametrize(
     "changes, said",
     [
-        pytest.param({"batch_size": 0}, "batch_size=0", id="no batch"),
+        pytest.param({"batch_size": 0}, "batch_size=0", id="no full batch"),
         pytest.param({"batch_size": 24}, "largest possible .* 23", id="large"),
         pytest.param({"shard": (0, 3)}, "nearest below is 3", id="uneven"),
         pytest.param({"shard": (2, 2)}, r"shard=\(2, 2\)", id="no worker"),

@@ -92,7 +92,7 @@ def test_too_many_broken_videos_end_the_run_with_their_names(
         broken=BrokenVideos(limit=2),
     )
     # The fourth may be noted before the error of the third is raised.
-    said = "[34] videos cannot be read.*at most 2"
+    said = "[34] videos cannot be read.*limit is 2"
     with pytest.raises(Exception, match=said):
         first(batches, 1)
 

@@ -33,7 +33,9 @@ def test_labels_of_the_validation_split_are_those_of_training(folders):
     videos = video_set(folders, "validation")
     assert videos.labels == (1,) and videos.classes == ("jump", "run")
     (folders / "val" / "swim").mkdir()
-    with pytest.raises(ValueError, match="'swim'; labels count the training"):
+    with pytest.raises(
+        ValueError, match="'swim'; labels are those of the training"
+    ):
         video_set(folders, "validation")
 
 
@@ -96,12 +98,15 @@ def test_a_list_of_kinetics_says_where_its_videos_lie(tmp_path):
 
 KINETICS = "label,youtube_id,time_start,time_end,split"
 WRONG_LISTS = {
-    "columns": (["file,label", "1.mp4,a"], "must begin with a line .*'file'"),
+    "columns": (
+        ["file,label", "1.mp4,a"],
+        "must start with a header line .*'file'",
+    ),
     "no rows": (["path,label"], "has no videos"),
-    "empty": ([""], r"must begin with a line .*Received: \[\]"),
+    "empty": ([""], r"must start with a header line .*Received: \[\]"),
     "split": (["path,label,split", "1.mp4,a,test"], "no split 'train'.*'test'"),
-    "column twice": (["path,label,label", "1.mp4,a,b"], "each once.*'label'"),
-    "semicolons": (["path;label", "1.mp4;a"], "each once.*'path;label'"),
+    "column twice": (["path,label,label", "1.mp4,a,b"], "column once.*'label'"),
+    "semicolons": (["path;label", "1.mp4;a"], "column once.*'path;label'"),
     "short row": (["path,label", "1.mp4"], "2 columns.*: line 2 has 1"),
     "comma in a path": (
         ["path,label", "a.mp4,x", "1,2.mp4,a"],
@@ -138,9 +143,7 @@ def test_a_list_that_cannot_be_read_is_refused(tmp_path, lines, message):
 def test_a_list_that_is_no_text_or_no_file_is_refused(tmp_path):
     path = tmp_path / "list.csv"
     path.write_bytes("path,label\n1.mp4,é\n".encode("latin-1"))
-    with pytest.raises(
-        ValueError, match="list.csv is no text in UTF-8: line 2"
-    ):
+    with pytest.raises(ValueError, match="list.csv is not UTF-8 text: line 2"):
         video_set(path)
     with pytest.raises(
         FileNotFoundError, match="There is no file .*absent.csv"
@@ -162,5 +165,5 @@ def test_a_folder_without_videos_is_refused(tmp_path):
     (tmp_path / "train" / "run").mkdir(parents=True)
     with pytest.raises(ValueError, match="has no videos. Known .*mp4"):
         video_set(tmp_path)
-    with pytest.raises(ValueError, match="There is no folder"):
+    with pytest.raises(ValueError, match="does not exist"):
         video_set("/nowhere/at/all")

@@ -97,7 +97,9 @@ def test_checkpoints_of_pytorch_are_refused_before_building(tmp_path, name):
 
 def test_weights_of_another_network_are_refused():
     other = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
-    with pytest.raises(ValueError, match="has not the weights of .*: all"):
+    with pytest.raises(
+        ValueError, match="does not have the weights of .*: all"
+    ):
         load(other, other)
 
 

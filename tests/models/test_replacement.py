@@ -271,9 +271,9 @@ def test_a_convolution_of_every_frame_is_named():
         (
             residual,
             {"levels": {"depthwise": 4}},
-            "Received: {'depthwise': 4}; why it is left: depthwise; nearest: 1",
+            "Received: {'depthwise': 4}; reason: depthwise; nearest: 1",
         ),
-        (residual, {"levels": {"point": 2}}, "why it is left: 1x1"),
+        (residual, {"levels": {"point": 2}}, "reason: 1x1"),
         (residual, {"levels": {"stem": 4}, "min_kernel": 5}, "3x3 is below"),
         (residual, {"min_kernel": 1}, "at least 3. Received: min_kernel=1"),
     ],

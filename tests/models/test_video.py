@@ -217,7 +217,9 @@ def test_a_classifier_of_other_classes_keeps_its_start():
 def test_another_network_of_images_is_refused_and_changes_nothing():
     video = mini()
     before = np.asarray(video.get_layer("conv1_conv").kernels[0])
-    with pytest.raises(ValueError, match="has not the weights .*block1_2_pyc"):
+    with pytest.raises(
+        ValueError, match="does not have the weights .*block1_2_pyc"
+    ):
         inflate(build_classifier("ResNetMini"), video)
     with pytest.raises(ValueError, match="one of .*'center'.*='middle'"):
         inflate(build_classifier("PyConvResNetMini"), video, rule="middle")

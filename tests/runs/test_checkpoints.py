@@ -124,7 +124,7 @@ def test_a_record_that_cannot_be_one_is_damage(record, tmp_path):
 def test_another_format_is_refused_and_is_no_damage(number, tmp_path):
     path = checkpoints.path_of(tmp_path, 1)
     _sealed(path, record=np.array(json.dumps({"format": number, "step": 1})))
-    with pytest.raises(ValueError, match=f"has format {number}, and this"):
+    with pytest.raises(ValueError, match=f"has format {number}, but this"):
         checkpoints.latest(tmp_path, tidy=True)
     assert path.exists()
 
@@ -210,7 +210,7 @@ def test_a_run_goes_on_from_the_one_before_a_damaged_one(
 def test_none_but_damaged_ones_is_an_error(tmp_path):
     (path,) = _saved(tmp_path, 1)
     path.write_bytes(b"PK")
-    with pytest.raises(checkpoints.DamagedCheckpoint, match="begin anew"):
+    with pytest.raises(checkpoints.DamagedCheckpoint, match="start again"):
         checkpoints.latest(tmp_path)
     assert path.exists()
 

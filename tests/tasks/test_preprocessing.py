@@ -72,7 +72,7 @@ def test_the_margin_keeps_its_share_at_other_sizes():
     "arguments, message",
     [
         ({"size": 10, "resize": 9}, "at most `resize`. Received: size=10"),
-        ({"mean": (0.5,)}, "one number for each of 1 or 3 channels"),
+        ({"mean": (0.5,)}, "1 or 3 numbers, one per channel"),
         (
             {"deviation": (1.0, 0.0, 1.0)},
             "positive. Received: deviation=.1.0, 0.0",

@@ -55,7 +55,9 @@ def test_an_unknown_layer_lists_the_pyramids(model):
 
 def test_a_model_without_pyramids_is_refused():
     plain = build_classifier("ResNetMini", include_top=False)
-    with pytest.raises(ValueError, match="no PyConv layer of two levels"):
+    with pytest.raises(
+        ValueError, match="no PyConv layer with two or more levels"
+    ):
         level_responses(plain, IMAGE)
 
 

@@ -129,7 +129,9 @@ def test_any_layer_of_any_model_has_a_field():
     assert np.ptp(rows) == np.ptp(columns) == 3
     with pytest.raises(ValueError, match="'firts'.*Known: first"):
         effective_receptive_field(other, "firts", pixels)
-    with pytest.raises(ValueError, match="'top' of 'other' gives no single"):
+    with pytest.raises(
+        ValueError, match="'top' of 'other' does not return a single"
+    ):
         effective_receptive_field(other, "top", pixels)
 
 

@@ -162,7 +162,7 @@ def test_a_network_for_gray_images_is_told_how_they_are_prepared():
     inputs = keras.Input((16, 16, 1))
     outputs = keras.layers.Dense(3, "softmax")(keras.layers.Flatten()(inputs))
     model = keras.Model(inputs, outputs)
-    with pytest.raises(ValueError, match="1 channels; give a `preprocessing`"):
+    with pytest.raises(ValueError, match="1 channels; pass a `preprocessing`"):
         keras_pyconv.classify(model, PIXELS)
     gray = pixels_as_they_are(16, 1)
     found = keras_pyconv.classify(model, PIXELS, preprocessing=gray)
@@ -176,7 +176,7 @@ def test_a_network_for_gray_images_is_told_how_they_are_prepared():
         ({"class_names": "abc"}, ValueError, "a list of texts .*, not one"),
         ({"top": 0}, ValueError, "`top` must be a positive integer"),
         ({"top": 1.5}, ValueError, "`top` must be a positive integer"),
-        ({"image": PIXELS / 255}, ValueError, "go from 0 to 255"),
+        ({"image": PIXELS / 255}, ValueError, r"in \[0, 255\]"),
         ({"image": "nowhere.jpg"}, FileNotFoundError, "nowhere.jpg"),
         ({"preprocessing": Preprocessing(64, 64)}, ValueError, "size 64"),
         ({"model": 3}, TypeError, "a `keras.Model`. Received: model=3"),

@@ -15,7 +15,7 @@ def test_accumulation_would_pass_over_a_step_of_the_models_own():
     inputs = keras.Input((6, 6, 3))
     own = Own(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(inputs)))
     own.compile("sgd", "sparse_categorical_crossentropy")
-    with pytest.raises(ValueError, match="Own has a train_step of its own"):
+    with pytest.raises(ValueError, match="Own has its own train_step"):
         training.accumulate_gradients(own, 2)
 
 

@@ -305,7 +305,7 @@ def test_callbacks_count_the_batches_of_a_broken_epoch_on(tmp_path):
 
 def test_backups_beside_a_runs_own_are_refused(tmp_path):
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
-    with pytest.raises(ValueError, match="Leave out BackupAndRestore"):
+    with pytest.raises(ValueError, match="Remove BackupAndRestore"):
         small.run(tmp_path, callbacks=[backup])
 
 
@@ -331,7 +331,7 @@ def test_a_run_that_saves_nothing_says_so(tmp_path):
 def test_an_epoch_that_is_done_is_not_begun_again(tmp_path):
     small.run(tmp_path, stop_after_steps=6)
     trained = small.model()
-    with pytest.raises(ValueError, match=r"Received: 0, where 1 are done"):
+    with pytest.raises(ValueError, match=r"epoch 0, after 1 finished"):
         with training.Run(tmp_path, trained, small.batches, **small.RUN) as run:
             arguments = {**run.fit_arguments, "initial_epoch": 0}
             trained.fit(**arguments, callbacks=run.callbacks())

@@ -146,9 +146,15 @@ def test_figures_are_of_all_examples_on_any_devices(results):
             "batch",
             "2 equal parts (2 devices). The nearest sizes that can: 6 or 8.",
         ),
-        ("metric", "variable top1_error/total was made outside of strategy."),
-        ("optimizer", "variable SGD/iteration was made outside of strategy."),
-        ("late", "call make_strategy first"),
+        (
+            "metric",
+            "variable top1_error/total was created outside of strategy.",
+        ),
+        (
+            "optimizer",
+            "variable SGD/iteration was created outside of strategy.",
+        ),
+        ("late", "call make_strategy before"),
         ("same", "True"),
     ],
 )

@@ -129,7 +129,7 @@ def test_what_is_there_is_not_written_over(file, tmp_path, name, capsys):
     before = content(tmp_path)
     assert run(file, "--no-report") == 2
     error = capsys.readouterr().err
-    assert f"{name}' is there already, and nothing was written" in error
+    assert f"{name}' exists already, so nothing was written" in error
     assert "--overwrite" in error and error.count("\n") == 1
     assert content(tmp_path) == before
     assert run(file, "--no-report", "--overwrite") == 0
@@ -172,7 +172,7 @@ def test_what_is_kept_is_not_replaced_unless_told_so(
     other = {**arrays, "fc.bias": arrays["fc.bias"] + 1}
     path = files.write_arrays(tmp_path / "other.npz", other)
     assert run(path, *words) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert content(cache) == kept
     assert run(path, *words, "--overwrite") == 0
     assert content(cache) != kept

@@ -51,8 +51,8 @@ def request_arrays(path, signature, batch, size):
     arrays = example_rows(signature, spec, read_warmup(path), size, batch)
     if arrays is None:
         raise ValueError(
-            f"The signature {signature!r} takes what cannot be guessed, such "
-            f"as text, and {path} has no warm-up requests to take it from."
+            f"The inputs of the signature {signature!r} cannot be generated, "
+            f"such as text, and {path} has no warm-up requests to use instead."
         )
     return arrays
 

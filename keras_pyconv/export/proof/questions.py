@@ -36,9 +36,9 @@ def fitting(warmup, specs):
         are_batches = all(map(np.ndim, arrays.values()))
         if sorted(arrays) != sorted(known) or not are_batches:
             raise ValueError(
-                f"A warm-up request is to {name!r} with {', '.join(arrays)}, "
-                f"and it must be to one of {', '.join(specs)} with that "
-                "one's inputs, each of a batch."
+                f"A warm-up request calls {name!r} with {', '.join(arrays)}; "
+                f"it must call one of {', '.join(specs)} with its inputs, each "
+                "with a batch axis."
             )
     return warmup
 

@@ -70,8 +70,8 @@ def open_litert(path, threads=None):
         module, name = getattr(tf, "lite", None), "TF Lite"
         if not hasattr(module, "Interpreter"):
             raise ImportError(
-                "A LiteRT file is opened with ai-edge-litert: "
-                "pip install ai-edge-litert"
+                "LiteRT needs ai-edge-litert, which is not installed: pip "
+                "install ai-edge-litert"
             ) from None
     interpreter = module.Interpreter(str(path), num_threads=threads)
     runner = interpreter.get_signature_runner(SIGNATURE)
@@ -103,7 +103,7 @@ def _examples(calibration, specs):
         if count >= MOST_CALIBRATION:
             break
     if not count:
-        raise ValueError("`calibration` holds no example.")
+        raise ValueError("`calibration` contains no example.")
     joined = [np.concatenate(arrays) for arrays in zip(*batches)]
     return [
         array[:MOST_CALIBRATION].astype(spec.dtype.as_numpy_dtype)
@@ -183,13 +183,13 @@ def _check_options(form, precision, calibration, batch, size):
     arguments.one_of("precision", precision, ALLOWED)
     if precision == "int8" and calibration is None:
         raise ValueError(
-            "int8 needs `calibration`: a few hundred examples of what "
-            "model.predict takes, from which the ranges are read."
+            "int8 needs `calibration`: a few hundred inputs of model.predict, "
+            "to measure the ranges of activations."
         )
     if form.is_open and size is None:
         raise ValueError(
-            f"The model {form.name!r} takes any size and a LiteRT file takes "
-            "one: give `size`, in pixels."
+            f"The model {form.name!r} accepts any size, but a LiteRT file "
+            "accepts one: pass `size`, in pixels."
         )
     arguments.integer("size", size, optional=True)
     arguments.integer("batch", batch, optional=True)

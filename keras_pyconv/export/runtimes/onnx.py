@@ -65,8 +65,8 @@ def _check_packages():
     missing = [p for p in PACKAGES if importlib.util.find_spec(p) is None]
     if missing:
         raise ImportError(
-            "An ONNX file is written by tf2onnx and proved in ONNX Runtime: "
-            f"pip install {' '.join(missing)}"
+            "Exporting to ONNX needs tf2onnx and ONNX Runtime: pip install "
+            f"{' '.join(missing)}"
         )
 
 
@@ -75,9 +75,9 @@ def _check_graph(form, concrete):
     library = concrete.graph.as_graph_def().library
     if any(function.attr[MUST_COMPILE].b for function in library.function):
         raise ValueError(
-            f"The model {form.name!r} holds a function that XLA must compile, "
-            "which ONNX cannot express: replace a Keras convolution with "
-            "groups by keras_pyconv.PyConv with one level."
+            f"The model {form.name!r} contains a function that XLA must "
+            "compile, which ONNX does not support: replace a Keras "
+            "convolution with groups by a keras_pyconv.PyConv with one level."
         )
 
 

@@ -97,13 +97,13 @@ def _meta_graph(path):
     file = pathlib.Path(path, "saved_model.pb")
     if not file.is_file():
         raise ValueError(
-            f"There is no SavedModel at {path}: {file.name} is missing. "
-            "Give the folder of one version, such as saved_models/net/1."
+            f"There is no SavedModel at {path}: {file.name} is missing. Pass "
+            "the folder of one version, such as saved_models/net/1."
         )
     with explained(f"{file} is damaged"):
         message = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     if not message.meta_graphs:
-        raise ValueError(f"{file} holds no graph.")
+        raise ValueError(f"{file} contains no graph.")
     graphs = {"serve" in g.meta_info_def.tags: g for g in message.meta_graphs}
     return graphs.get(True, message.meta_graphs[0])
 

@@ -108,8 +108,8 @@ def _versions_below(folder):
     ):
         if any(folder.glob(pattern)):
             raise ValueError(
-                f"{folder} is {what}. Give the folder in which the models "
-                f"stand: {os.path.normpath(folder / above)}"
+                f"{folder} is {what}. Pass the folder that contains the "
+                f"models: {os.path.normpath(folder / above)}"
             )
     raise ValueError(f"There is no model in {folder}, and no {FILE}.")
 

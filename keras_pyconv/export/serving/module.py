@@ -18,9 +18,9 @@ def check_size(name, parameters, freeze):
     size = 4 * parameters + GRAPH_BYTES
     if freeze and size > FILE_BYTES:
         raise ValueError(
-            f"With freeze=True the weights of {name!r} stand in one file, "
-            f"which can hold {FILE_BYTES / 1e9:.1f} GB. They need "
-            f"{size / 1e9:.1f} GB: export with freeze=False."
+            f"With freeze=True the weights of {name!r} must fit into one file "
+            f"of {FILE_BYTES / 1e9:.1f} GB. They need {size / 1e9:.1f} GB: "
+            "export with freeze=False."
         )
     return size
 

@@ -113,22 +113,22 @@ def check_server_files(root, wanted=True):
     folder = root.parent
     if (root / LEDGER).exists() or (root / MODELS).exists():
         raise ValueError(
-            f"{root} is a folder of models. Give one in it, which is named "
-            f"as the model is in the server, such as {root / 'digits'}."
+            f"{root} is a folder of models. Pass a folder in it, named as the "
+            f"model is on the server, such as {root / 'digits'}."
         )
     if not wanted:
         return
     if not re.fullmatch(r"[\w.-]+", root.name):
         raise ValueError(
-            "The folder's name is the model's, which may hold letters, "
-            f"digits, '_', '.' and '-'. Received: {root.name!r}"
+            "The folder's name is the model's name, which may contain "
+            f"letters, digits, '_', '.' and '-'. Received: {root.name!r}"
         )
     read_ledger(folder)
     with_model(_models_text(folder), root.name)
     if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(
-            f"The ledger and the server's files go to {folder}, which cannot "
-            "be written. With server_files=False nothing is written there."
+            f"The ledger and the server's files go to {folder}, which is not "
+            "writable. Pass server_files=False to write nothing there."
         )
 
 

@@ -30,8 +30,8 @@ def next_version(root):
     version = max(taken_versions(root), default=0) + 1
     if version > LARGEST_VERSION:
         raise ValueError(
-            f"Version {LARGEST_VERSION} exists in {root}, and no server can "
-            "hold a larger one. Give `version` a number that is free."
+            f"Version {LARGEST_VERSION} exists in {root}, and servers accept "
+            "no larger one. Pass a free number as `version`."
         )
     return version
 
@@ -42,12 +42,12 @@ def check_destination(root, version=None, size_bytes=0):
     existing = next(p for p in (root, *root.absolute().parents) if p.exists())
     if not existing.is_dir():
         raise NotADirectoryError(
-            f"Versions are written below a folder, and {existing} is a file."
+            f"Versions are written below a folder, but {existing} is a file."
         )
     if (root / "saved_model.pb").exists():
         raise ValueError(
-            f"{root} is itself a SavedModel. Give the folder above it, in "
-            "which the versions are numbered."
+            f"{root} is itself a SavedModel. Pass its parent folder, which "
+            "contains the numbered versions."
         )
     if version is None:
         next_version(root)
@@ -57,7 +57,7 @@ def check_destination(root, version=None, size_bytes=0):
             f"The next free version is {next_version(root)}."
         )
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise PermissionError(f"The folder {existing} cannot be written.")
+        raise PermissionError(f"The folder {existing} is not writable.")
     free = shutil.disk_usage(existing).free
     if free < size_bytes:
         raise OSError(

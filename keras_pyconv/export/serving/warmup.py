@@ -60,7 +60,7 @@ def decode_log(data):
         log = message("PredictionLog").FromString(data)
         kinds = [field.name for field, _ in log.ListFields()]
         if len(kinds) != 1:
-            raise ValueError("it is of another kind than predict and classify")
+            raise ValueError("it is neither a predict nor a classify request")
         request = getattr(log, kinds[0]).request
         arrays = _arrays(request, kinds == ["predict"])
     return request.model_spec.signature_name or "serving_default", arrays
@@ -93,7 +93,7 @@ def write_warmup(folder, model_name, signatures, batch_sizes, size):
     if len(wanted) > MOST_RECORDS:
         raise ValueError(
             f"The server reads at most {MOST_RECORDS} warm-up requests. "
-            f"Received {len(wanted)}: fewer `batch_sizes` are needed."
+            f"Received {len(wanted)}: pass fewer `batch_sizes`."
         )
     file = pathlib.Path(folder, FILE)
     file.parent.mkdir(exist_ok=True)
@@ -114,7 +114,7 @@ def read_warmup(path):
         return []
     try:
         if not file.is_file():
-            raise ValueError("it is no regular file")
+            raise ValueError("it is not a regular file")
         data = [one.numpy() for one in tf.data.TFRecordDataset(str(file))]
         # TensorFlow takes what is too short for a record for the end.
         read = sum(len(one) + RECORD_BYTES for one in data)

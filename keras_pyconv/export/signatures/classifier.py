@@ -38,8 +38,8 @@ def checked_labels(labels, classes):
     labels = arguments.texts("labels", labels)
     if len(labels) != classes:
         raise ValueError(
-            f"The model tells {classes} classes apart. Received "
-            f"{len(labels)} labels: {arguments.shown(labels)}"
+            f"The model has {classes} classes. Received {len(labels)} labels: "
+            f"{arguments.shown(labels)}"
         )
     return labels
 
@@ -191,7 +191,7 @@ def model_signatures(seen, labels, top_k, task, preprocessing):
         labels = checked_labels(labels, seen.classes)
     elif labels is not None:
         raise ValueError(
-            "`labels` name the classes of a classifier, and this model is "
+            "`labels` name the classes of a classifier, but this model is "
             "exported with its raw outputs."
         )
     rule = choose_preprocessing(seen, preprocessing)

@@ -64,12 +64,12 @@ def _side(seen):
         )
     if shapes[0][-1] > MOST_CLASSES:
         raise ValueError(
-            f"A mask's PNG holds {MOST_CLASSES} classes. The model "
+            f"A PNG mask can hold {MOST_CLASSES} classes. The model "
             f"{seen.name!r} has {shapes[0][-1]}."
         )
     if len(shape) != 3 or shape[-1] != 3 or shape[0] != shape[1]:
         raise ValueError(
-            "The model must take colour images, square or of any size. "
+            "The model must take color images, square or of any size. "
             f"{seen.name!r} takes {shape}."
         )
     return shape[0] or SIDE

@@ -69,8 +69,8 @@ class Signature:
     def __post_init__(self):
         if not re.fullmatch(r"[A-Za-z][\w.-]*", self.name):
             raise ValueError(
-                "A signature's name begins with a letter and holds letters, "
-                f"digits, '_', '.' and '-'. Received: {self.name!r}"
+                "A signature's name must start with a letter and contain "
+                f"letters, digits, '_', '.' and '-'. Received: {self.name!r}"
             )
         if self.method not in METHODS:
             raise ValueError(
@@ -80,8 +80,8 @@ class Signature:
         for name, spec in self.inputs.items():
             if not spec.shape.rank or spec.shape[0] is not None:
                 raise ValueError(
-                    "The first axis of an input is the batch, of any size. "
-                    f"Received: {name!r} of shape {spec.shape} in the "
+                    "The first axis of an input must be the batch, of any "
+                    f"size. Received: {name!r} of shape {spec.shape} in the "
                     f"signature {self.name!r}"
                 )
 
@@ -124,8 +124,9 @@ def check_signatures(signatures):
         dtypes = {spec.dtype.name for spec in one.inputs.values()}
         if "string" in dtypes and one.examples is None:
             raise ValueError(
-                f"The signature {one.name!r} takes strings and needs "
-                "`examples`: a function of their number that makes some."
+                f"The signature {one.name!r} has string inputs and needs "
+                "`examples`: a function that takes a number and returns that "
+                "many."
             )
     names = [one.name for one in signatures]
     if len(set(names)) < len(names):
@@ -139,8 +140,8 @@ def given_signatures(signatures, labels, task, top_k):
     """The signatures of the caller, and what is recorded of them."""
     if labels is not None or task is not None:
         raise ValueError(
-            "`labels` and `task` belong to the signatures that are made "
-            "here; `signatures` are written as they are given. Received: "
+            "`labels` and `task` apply to generated signatures; do not "
+            "combine them with your own `signatures`. Received: "
             f"signatures={arguments.shown(signatures)}"
         )
     check_signatures(signatures)

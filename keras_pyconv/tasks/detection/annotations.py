@@ -93,8 +93,7 @@ def known_id(value):
     if arguments.is_integer(value, -(2**63), 2**63 - 1):
         return int(value)
     raise ValueError(
-        "An id must be a whole number of 64 bits or a text. Received: "
-        f"{short(value)}"
+        f"An id must be a 64-bit integer or text. Received: {short(value)}"
     )
 
 
@@ -148,8 +147,8 @@ class _Part:
         self.faults, self.problems, self.first = {}, collections.Counter(), {}
         if not isinstance(self.rows, list):
             raise ValueError(
-                f"{file} is no file of COCO's boxes: {name!r} must be a list. "
-                f"Received: {short(self.rows)}"
+                f"{file} is not a COCO annotation file: {name!r} must be a "
+                f"list. Received: {short(self.rows)}"
             )
         for number, row in enumerate(self.rows):
             if not isinstance(row, dict):
@@ -225,9 +224,9 @@ class _Part:
                 for number in sorted(self.faults)[:SHOWN]
             ]
             raise ValueError(
-                f"{self.file}: {len(self.faults)} of the rows of "
-                f"{self.name!r} cannot be used: {'; '.join(first)}. Correct "
-                "them in the file, or remove them and what refers to them."
+                f"{self.file}: {len(self.faults)} of the rows of {self.name!r} "
+                f"are invalid: {'; '.join(first)}. Correct them in the file, "
+                "or remove them and the rows that refer to them."
             )
         for reason, count in self.problems.items():
             log.warning(
@@ -249,7 +248,8 @@ def _content(file):
             return content
         said, content = f"it lacks {lacking}", sorted(content)
     raise ValueError(
-        f"{file} is no file of COCO's boxes: {said}. Received: {short(content)}"
+        f"{file} is not a COCO annotation file: {said}. Received: "
+        f"{short(content)}"
     )
 
 
@@ -331,9 +331,9 @@ def _objects(file, content, images, categories):
     part.end()
     if part.rows and not rows:
         raise ValueError(
-            f"{file}: none of its {len(part.rows)} annotations has a box that "
-            f"can be used: {dict(part.problems)}. 'bbox' must be x, y, width "
-            "and height in pixels."
+            f"{file}: none of its {len(part.rows)} annotations has a usable "
+            f"box: {dict(part.problems)}. 'bbox' must be x, y, width and "
+            "height in pixels."
         )
     owners, boxes, categories, crowds, areas = list(zip(*rows)) or [()] * 5
     objects = Objects(

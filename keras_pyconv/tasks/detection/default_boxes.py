@@ -71,8 +71,8 @@ def box_layer(model: keras.Model, name: str | None = None) -> JoinBoxMaps:
             if isinstance(layer, JoinBoxMaps) and name in (None, layer.name):
                 return layer
     raise ValueError(
-        f"`model` {model.name!r} is no detector: it has no layer "
-        "`JoinBoxMaps`, with which keras_pyconv.PyConvSSD and SSD end."
+        f"`model` {model.name!r} is not a detector: it has no layer "
+        "`JoinBoxMaps`, the last layer of keras_pyconv.PyConvSSD and SSD."
     )
 
 
@@ -84,8 +84,8 @@ def box_settings(model: keras.Model) -> dict:
     image_shape = tuple(model.input_shape[axis : axis + 2])
     if None in image_shape:
         raise ValueError(
-            f"The default boxes of {model.name!r} depend on the image, whose "
-            "size is open: build it with the sizes in `input_shape`."
+            f"The default boxes of {model.name!r} depend on the image size, "
+            "which is not fixed: build it with the sizes in `input_shape`."
         )
     return {
         "box_maps": [list(row) for row in layer.box_maps],

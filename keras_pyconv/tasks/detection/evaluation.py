@@ -249,7 +249,7 @@ class GroundTruth:
         if self._coco is not None:
             return self._coco
         if twice := _repeated(row["id"] for row in self._images):
-            raise ValueError(f"Two pictures have the id {twice[0]!r}.")
+            raise ValueError(f"Two images have the id {twice[0]!r}.")
         images, categories = self._ids()
         rows = sorted(self._images, key=lambda row: _order(row["id"]))
         coco = COCO()
@@ -322,7 +322,7 @@ class DetectionResults:
         """
         image_id = _id("image_id", image_id)
         if image_id in self._by_image:
-            raise ValueError(f"The picture {image_id!r} is there already.")
+            raise ValueError(f"The image {image_id!r} was already added.")
         columns = {"labels": labels, "scores": scores}
         boxes, columns = _checked(image_id, boxes, 0, **columns)
         rows = (x.tolist() for x in (boxes, *columns.values()))

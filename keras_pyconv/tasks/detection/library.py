@@ -11,15 +11,15 @@ def keras_cv():
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise RuntimeError(
-            "Default boxes, matching and suppression are TensorFlow's. "
+            "Default boxes, matching and suppression need TensorFlow. "
             f"Received: the backend {backend!r}; set KERAS_BACKEND=tensorflow."
         )
     legacy = os.environ.get("TF_USE_LEGACY_KERAS", "")
     if legacy.lower() in ("1", "true"):
         raise RuntimeError(
             "TF_USE_LEGACY_KERAS makes keras-cv use Keras 2, whose layers do "
-            "not fit to Keras 3. Unset it. "
-            f"Received: TF_USE_LEGACY_KERAS={legacy!r}"
+            "not work with Keras 3. Unset it. Received: "
+            f"TF_USE_LEGACY_KERAS={legacy!r}"
         )
     try:
         import keras_cv as package

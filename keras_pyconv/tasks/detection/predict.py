@@ -67,8 +67,8 @@ class Detections(Result):
 
         if self.image is None:
             raise ValueError(
-                "These detections do not know their image: give `image=`, or "
-                "take those that `detect` returns."
+                "These detections have no image: pass `image=`, or use the "
+                "result of `detect`."
             )
         drawing = Image.fromarray(np.ascontiguousarray(self.image))
         pen = ImageDraw.Draw(drawing)
@@ -191,8 +191,8 @@ def _decoding(model, options):
         )
     if options:
         raise ValueError(
-            f"{model.name!r} decodes by the settings that it was made with. "
-            f"Received: {', '.join(options)}"
+            f"{model.name!r} decodes with its own settings and takes no "
+            f"others. Received: {', '.join(options)}"
         )
     return lambda found: found
 

@@ -97,8 +97,8 @@ def color_labels(labels, colors=None, ignored=IGNORED) -> np.ndarray:
     colors = arguments.array("colors", colors, 2, last=3)
     if highest >= len(colors):
         raise ValueError(
-            f"Label {highest} of `labels` has no colour among `colors`. "
-            f"Received: colors={arguments.shown(colors)}"
+            f"Label {highest} of `labels` has no color in `colors`. Received: "
+            f"colors={arguments.shown(colors)}"
         )
     picture = colors[np.where(known, labels, 0)].astype("uint8")
     picture[~known] = 0
@@ -132,8 +132,8 @@ def number_of_classes(model) -> int:
     if len(shape) != 4:
         name = arguments.shown(getattr(model, "name", model))
         raise ValueError(
-            f"`model` {name} is no segmentation network. Wanted: a model to "
-            "logits (batch, height, width, classes), such as PyConvSegNet. "
+            f"`model` {name} is not a segmentation network. It must return "
+            "logits (batch, height, width, classes), like PyConvSegNet. "
             f"Received: an output of shape {shape}"
         )
     return shape[-1]

@@ -109,7 +109,7 @@ def segment(
     colors = arguments.array("colors", colors, 2, last=3)
     if len(colors) != classes:
         raise ValueError(
-            f"`colors` must be {classes}, one a class. Received: "
+            f"`colors` must have {classes} entries, one per class. Received: "
             f"{len(colors)}, colors={arguments.shown(colors)}"
         )
     pixels = read_image(image, exif=exif)

@@ -99,8 +99,8 @@ class SlidingWindows:
         shape = tuple(model.input_shape)
         if any(size not in (None, side) for size in shape[1:3]):
             raise ValueError(
-                f"Model {model.name!r} takes images of shape {shape[1:]}, and "
-                f"the protocol shows windows of {side} pixels: give a "
+                f"Model {model.name!r} takes images of shape {shape[1:]}, but "
+                f"the protocol uses windows of {side} pixels: pass a "
                 "`Protocol(window=...)` of the model's size."
             )
         self.model, self.protocol = model, protocol

@@ -199,7 +199,7 @@ def open_video(path):
     if not os.path.exists(path):
         raise UnreadableVideo("there is no such file")
     if not os.path.isfile(path):
-        raise UnreadableVideo("it is a device or a pipe, no file")
+        raise UnreadableVideo("it is a device or a pipe, not a file")
     if not os.path.getsize(path):
         raise UnreadableVideo("the file is empty (0 bytes)")
     try:

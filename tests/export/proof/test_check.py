@@ -298,7 +298,7 @@ def test_damaged_warm_up_requests_fail(reports):
 
 def test_warm_up_requests_to_other_signatures_fail(reports):
     faults = failed(reports["other warm-up"])
-    assert "request is to 'gone' with images" in faults
+    assert "request calls 'gone' with images" in faults
     assert "one of classify, serve_bytes, serving_default" in faults
 
 

@@ -133,7 +133,7 @@ def test_wrong_arguments_are_named(images, tmp_path, options, message):
 def test_an_open_size_must_be_given(tmp_path):
     inputs = keras.Input((None, None, 1))
     model = keras.Model(inputs, keras.layers.Conv2D(1, 3)(inputs))
-    with pytest.raises(ValueError, match="give `size`, in pixels"):
+    with pytest.raises(ValueError, match="pass `size`, in pixels"):
         litert(model, tmp_path / "net.tflite")
 
 

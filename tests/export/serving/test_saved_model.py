@@ -80,14 +80,16 @@ def test_a_root_that_is_a_version_is_refused(small, tmp_path):
 
 def test_the_folder_of_models_is_refused(small, tmp_path):
     saved_model(small, tmp_path / "net")
-    with pytest.raises(ValueError, match="is a folder of models. Give one in"):
+    with pytest.raises(
+        ValueError, match="is a folder of models. Pass a folder in"
+    ):
         saved_model(small, tmp_path)
     assert not (tmp_path / "1").exists()
 
 
 def test_a_folder_without_permission_is_refused(small, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(PermissionError, match="cannot be written"):
+    with pytest.raises(PermissionError, match="not writable"):
         saved_model(small, tmp_path / "net")
     assert not files(tmp_path)
 
@@ -169,7 +171,7 @@ def test_frozen_weights_that_no_file_holds_are_refused(
     small, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(module, "FILE_BYTES", 8_000_000)
-    with pytest.raises(ValueError, match="can hold 0.0 GB.*freeze=False"):
+    with pytest.raises(ValueError, match="one file of 0.0 GB.*freeze=False"):
         saved_model(small, tmp_path / "net", freeze=True)
     assert not files(tmp_path)
 

@@ -104,7 +104,7 @@ def test_a_version_without_requests_has_none(tmp_path):
 
 def test_an_unknown_log_is_refused():
     with pytest.raises(
-        ValueError, match="of another kind than predict and classify"
+        ValueError, match="neither a predict nor a classify request"
     ):
         decode_log(bytes([5 << 3 | 2, 0]))
 
@@ -152,7 +152,7 @@ def test_damaged_requests_are_named(tmp_path, content):
 
 def test_what_is_no_file_is_named(tmp_path):
     (tmp_path / warmup.FILE).mkdir(parents=True)
-    with pytest.raises(ValueError, match="damaged: it is no regular file"):
+    with pytest.raises(ValueError, match="damaged: it is not a regular file"):
         read_warmup(tmp_path)
 
 

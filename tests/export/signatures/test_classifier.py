@@ -136,7 +136,7 @@ def test_several_inputs_keep_their_names():
 @pytest.mark.parametrize(
     "labels, message",
     [
-        (("a", "b"), "3 classes apart. Received 2 labels"),
+        (("a", "b"), "3 classes. Received 2 labels"),
         (("a", "b", 3), "must be a list of texts"),
     ],
     ids=["too few", "no text"],
@@ -147,7 +147,7 @@ def test_labels_that_do_not_fit_are_refused(labels, message):
 
 
 def test_a_single_sigmoid_takes_two_labels():
-    with pytest.raises(ValueError, match="2 classes apart. Received 1 labels"):
+    with pytest.raises(ValueError, match="2 classes. Received 1 labels"):
         choose_task(head(layers.Dense(1, "sigmoid")), labels=["yes"])
 
 

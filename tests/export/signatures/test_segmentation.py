@@ -98,7 +98,7 @@ def test_an_export_records_how_its_images_are_prepared(exported):
 
 
 def test_a_label_too_few_is_refused(model):
-    with pytest.raises(ValueError, match="5 classes apart. Received 4 labels"):
+    with pytest.raises(ValueError, match="5 classes. Received 4 labels"):
         segmentation_signatures(model, labels=LABELS[:4])
 
 

@@ -61,7 +61,7 @@ def test_outputs_that_the_server_refuses_are_refused(small, outputs, message):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"name": "1 serve"}, "begins with a letter.*'1 serve'"),
+        ({"name": "1 serve"}, "start with a letter.*'1 serve'"),
         ({"method": "guess"}, "Unknown method 'guess'.*Known: predict"),
         ({"inputs": {"x": tf.TensorSpec((2, 3))}}, "first axis .*shape .2, 3"),
     ],
@@ -85,14 +85,14 @@ def test_names_are_given_once_and_to_records():
 
 def test_labels_are_of_signatures_that_are_made_here(small, tmp_path):
     signatures = [Signature("serve", FEATURES, double)]
-    with pytest.raises(ValueError, match="written as they are given"):
+    with pytest.raises(ValueError, match="generated signatures"):
         saved_model(small, tmp_path, signatures=signatures, labels=list("abc"))
 
 
 def test_strings_need_examples(small, tmp_path):
     inputs = {"text": tf.TensorSpec((None,), tf.string)}
     signatures = [Signature("serve", inputs, double)]
-    with pytest.raises(ValueError, match="'serve' takes strings and needs"):
+    with pytest.raises(ValueError, match="'serve' has string inputs and needs"):
         saved_model(small, tmp_path / "net", signatures=signatures)
     assert not (tmp_path / "net").exists()
 

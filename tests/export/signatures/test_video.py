@@ -105,7 +105,7 @@ def test_a_model_that_is_no_classifier_is_refused(model):
     maps = keras.layers.Conv3D(4, 1)(clips)
     with pytest.raises(ValueError, match="A classifier has one output"):
         video_signatures(keras.Model(clips, maps))
-    with pytest.raises(ValueError, match="3 classes apart. Received 2 labels"):
+    with pytest.raises(ValueError, match="3 classes. Received 2 labels"):
         video_signatures(model, LABELS[:2])
 
 

@@ -115,7 +115,7 @@ def test_a_row_that_cannot_be_used_is_named_with_its_value(
     content, said, tmp_path
 ):
     row = r"(images|annotations|categories)\[1\].*"
-    wanted = rf"boxes.json: 1 of the rows of .* cannot be used: {row}{said}"
+    wanted = rf"boxes.json: 1 of the rows of .* are invalid: {row}{said}"
     with pytest.raises(ValueError, match=wanted) as refused:
         read_annotations(_written(tmp_path, content))
     assert str(refused.value).isprintable()
@@ -151,7 +151,9 @@ def test_many_wrong_rows_are_counted_and_three_of_them_named(tmp_path):
     ids=["list", "results", "null", "part", "dictionary", "no list"],
 )
 def test_a_file_of_another_form_is_named(content, said, tmp_path):
-    with pytest.raises(ValueError, match=f"is no file of COCO's boxes.*{said}"):
+    with pytest.raises(
+        ValueError, match=f"is not a COCO annotation file.*{said}"
+    ):
         read_annotations(_written(tmp_path, content))
 
 
@@ -227,7 +229,9 @@ def test_ids_of_annotations_mean_nothing_but_are_counted_where_they_repeat(
 def test_a_file_without_any_box_is_refused(tmp_path):
     rows = [{"image_id": 4, "category_id": 3, "caption": "a dog"}] * 2
     path = _written(tmp_path, {**CONTENT, "annotations": rows})
-    with pytest.raises(ValueError, match="none of its 2 annotations has a box"):
+    with pytest.raises(
+        ValueError, match="none of its 2 annotations has a usable box"
+    ):
         read_annotations(path)
     empty = _written(tmp_path, {**CONTENT, "annotations": []})
     assert len(read_annotations(empty).objects.boxes) == 0

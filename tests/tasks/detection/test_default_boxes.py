@@ -95,10 +95,10 @@ def test_what_has_no_boxes_is_refused():
     with pytest.raises(ValueError, match="Known: SSDResNet50"):
         default_boxes("YOLO")
     classifier = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-    with pytest.raises(ValueError, match="is no detector"):
+    with pytest.raises(ValueError, match="is not a detector"):
         default_boxes(classifier)
     model = build_detector(DETECTOR, input_shape=(None, None, 3), classes=3)
-    with pytest.raises(ValueError, match="whose size is open"):
+    with pytest.raises(ValueError, match="which is not fixed"):
         default_boxes(model)
 
 

@@ -119,7 +119,7 @@ def test_a_picture_twice_or_unknown_is_refused():
     found = answers({7: RIGHT[1]})
     with pytest.raises(ValueError, match="such as 7"):
         coco_numbers(scene(), found)
-    with pytest.raises(ValueError, match="7 is there already"):
+    with pytest.raises(ValueError, match="7 was already added"):
         found.add(7, [], [], [])
 
 

@@ -116,10 +116,10 @@ def test_a_gray_picture_has_three_equal_channels(model):
     "options, message",
     [
         ({"image": np.zeros((4, 4, 2))}, r"shape \(4, 4, 2\)"),
-        ({"image": np.full((4, 4, 3), 0.5)}, "from 0 to 255.*float64"),
+        ({"image": np.full((4, 4, 3), 0.5)}, r"in \[0, 255\].*float64"),
         ({"image": np.full((4, 4, 3), -3)}, "from -3 to -3"),
         ({"class_names": ["a"]}, "4 classes. Received 1 names"),
-        ({"colors": palette(3)}, "must be 4.*Received: 3"),
+        ({"colors": palette(3)}, "must have 4 .*Received: 3"),
     ],
 )
 def test_what_cannot_be_parsed_is_refused(model, options, message):
@@ -155,12 +155,12 @@ def test_a_classifier_is_refused_by_name():
     images = keras.Input((31, 31, 3))
     pooled = keras.layers.GlobalAveragePooling2D()(images)
     classifier = keras.Model(images, pooled, name="classifier")
-    message = r"'classifier' is no segmentation network.*\(None, 3\)"
+    message = r"'classifier' is not a segmentation network.*\(None, 3\)"
     with pytest.raises(ValueError, match=message):
         keras_pyconv.segment(classifier, picture(20, 20))
     with pytest.raises(ValueError, match=message):
         evaluate_segmentation(classifier, [])
-    with pytest.raises(ValueError, match="no segmentation network"):
+    with pytest.raises(ValueError, match="not a segmentation network"):
         keras_pyconv.segment(keras_pyconv.PyConvSegNet, picture(20, 20))
 
 
@@ -187,7 +187,7 @@ def test_an_overlay_leaves_what_is_ignored_bare():
     np.testing.assert_array_equal(mixed[0, 0], palette(1)[0])
     np.testing.assert_array_equal(mixed[1, 0], image[1, 0])
     assert (color_labels(labels)[1, 0] == 0).all()
-    with pytest.raises(ValueError, match="Label 1 of .* no colour"):
+    with pytest.raises(ValueError, match="Label 1 of .* no color"):
         color_labels(labels, palette(1))
 
 
