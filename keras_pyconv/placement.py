@@ -85,21 +85,21 @@ def check_free():
 
 
 def level_devices(devices):
-    """A scope in which each PyConv that is made has its levels on devices.
+    """A scope that divides the levels of each new PyConv among devices.
 
     Reference: [Pyramidal Convolution](https://arxiv.org/abs/2006.11538),
     section 3, "Efficiency".
 
-    Each level, its kernel and all gradients are computed on one of the
-    devices: the most costly level, in multiply-adds, is given away first, and
-    each goes to the device that has the least to do in this layer. All other
-    layers and the concatenation stay where they are, which should be the
-    first device; so does a pyramid of one level. `layer.devices` names the
-    device of each level of a built layer.
+    Each level is computed on one device, with its kernel and its gradients.
+    The level with the most multiply-adds is assigned first, and each level
+    goes to the device with the least work in this layer so far. All other
+    layers, the concatenation and pyramids of one level stay on their device,
+    which should be the first. `layer.devices` names the device of each level
+    of a built layer.
 
-    Devices are no part of a layer's configuration: a file of a model loads on
-    any machine, and a copy or a loaded model is divided if it is made in such
-    a scope. XLA, which knows one device, is off for the model.
+    Devices are not part of a layer's configuration: a saved model loads on any
+    machine, and a copied or loaded model is divided if you create it within
+    such a scope. XLA knows one device only, so it is off for the model.
 
     Args:
         devices: List of names of `tf.config.list_logical_devices()`, such as
@@ -109,9 +109,9 @@ def level_devices(devices):
         A context manager.
 
     Raises:
-        ValueError: If a device is not there, or given twice, or the only one.
-        RuntimeError: In the scope of a `tf.distribute` strategy, which puts
-            whole layers on devices; or if Keras has another backend.
+        ValueError: A device does not exist, is given twice, or is the only one.
+        RuntimeError: The scope of a `tf.distribute` strategy is active, which
+            puts whole layers on devices; or the backend is not TensorFlow.
 
     Example:
 

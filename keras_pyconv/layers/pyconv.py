@@ -1,10 +1,9 @@
 """Pyramidal convolution (section 3 of the paper) in one, two and three axes.
 
-All levels see the whole input: each convolves it with a kernel of its own size
-in its own number of channel groups, and the outputs are concatenated in the
-order given, smallest kernel first in the paper's networks. Padding "same" is
-symmetric, `kernel // 2 * dilation` on both sides: at stride 2 Keras pads
-otherwise.
+Every level convolves the whole input with its own kernel size and number of
+channel groups. The outputs are concatenated in the given order; the paper's
+networks put the smallest kernel first. Padding "same" is symmetric,
+`kernel // 2 * dilation` on both sides, unlike Keras's at stride 2.
 """
 
 import math
@@ -258,7 +257,7 @@ class PyConvND(CheckedCall, Targeted, keras.layers.Layer):
 class PyConv1D(PyConvND):
     """Pyramidal convolution over one axis, such as time.
 
-    As `PyConv` in everything else; a level's kernel is one odd integer.
+    It works like `PyConv`; the kernel size of a level is one odd integer.
 
     Input shape:
         `(batch, steps, channels)`, or `(batch, channels, steps)` with
@@ -312,29 +311,29 @@ class PyConv(PyConvND):
     section 3.
 
     Args:
-        filters: Integer, the channels of the output, split evenly over the
-            levels; or one integer per level.
-        kernel_size: One kernel per level, smallest first: an odd integer, or
-            one per axis. `(3, 5)` are two levels and `((3, 5),)` is one. An
-            integer is one level.
-        groups: Groups of channels that are convolved apart: one integer per
-            level, an integer for every level, or `"auto"`, the common divisor
-            of the input channels and of the level's filters that is closest
-            to its number of kernel positions over the smallest kernel's. For
-            kernels of 3, 5, 7, 9 that is 1, 2, 4, 8 where they divide; the
-            paper's networks have 1, 4, 8, 16.
+        filters: Integer, the number of output channels, split evenly among
+            the levels; or one integer per level.
+        kernel_size: One kernel size per level, smallest first: an odd integer,
+            or a tuple with one per axis. `(3, 5)` is two levels, `((3, 5),)`
+            is one. A single integer is one level.
+        groups: Channel groups: one integer per level, one integer for all
+            levels, or `"auto"`. The latter takes, for each level, the common
+            divisor of input channels and filters that is closest to the ratio
+            of its kernel's area to the smallest kernel's. For kernels of 3, 5,
+            7, 9 that is 1, 2, 4, 8 if these divide the channels; the paper's
+            networks use 1, 4, 8, 16.
         strides: Integer, or one per axis.
         padding: `"same"` pads `kernel // 2 * dilation_rate` zeros on both
-            sides, at any stride. `"valid"` pads nothing: the outputs are those
-            where the largest kernel fits into the input, and smaller kernels
-            have the same centres.
-        data_format: `"channels_last"`, `"channels_first"`, or `None` for the
-            one of `keras.config.image_data_format()`.
+            sides, at any stride. `"valid"` pads nothing: the outputs are the
+            positions where the largest kernel fits into the input; smaller
+            kernels are centered on the same positions.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` for
+            `keras.config.image_data_format()`.
         dilation_rate: Integer, or one per axis; combines with any stride.
         activation: Activation after the bias.
         use_bias: Whether to add one bias to the concatenated levels.
-        kernel_initializer: Initializer of every level's kernel, drawn anew
-            for each. Fans are read from a kernel's own shape,
+        kernel_initializer: Initializer of each level's kernel, with different
+            values for each level. Fans are those of the kernel's shape,
             `(*kernel_size, channels // groups, filters)`.
         bias_initializer: Initializer of the bias.
         kernel_regularizer: Regularizer of every level's kernel.
@@ -342,8 +341,8 @@ class PyConv(PyConvND):
         activity_regularizer: Regularizer of the output.
         kernel_constraint: Constraint of every level's kernel.
         bias_constraint: Constraint of the bias.
-        way: One of the names of `keras_pyconv.ops.WAYS` to compute grouped
-            levels by, or `None` for the fastest.
+        way: Algorithm for grouped levels, a name in `keras_pyconv.ops.WAYS`;
+            `None` selects the fastest.
 
     Input shape:
         `(batch, height, width, channels)`, or
@@ -354,11 +353,11 @@ class PyConv(PyConvND):
         `(batch, new_height, new_width, filters)`, or channels first.
 
     Attributes:
-        levels: `(kernel_size, filters, groups)` of every level, once built.
-        kernels: The kernel of every level, once built.
+        levels: `(kernel_size, filters, groups)` of each level, once built.
+        kernels: The kernel of each level, once built.
         bias: The bias, or `None`.
-        devices: The device of every level, once built, of a layer that was
-            made in a `keras_pyconv.level_devices` scope; or `None`.
+        devices: The device of each level, once built, if the layer was created
+            in a `keras_pyconv.level_devices` scope; else `None`.
 
     Example:
 

@@ -103,13 +103,13 @@ def build_classifier(
         include_top: Whether to end with global average pooling, dropout and
             the linear classifier.
         weights: None for the authors' random initialization; `"imagenet"`
-            or `"imagenet_cutmix"` for the authors' weights, where they
-            publish them (`keras_pyconv.weights.published_sets`); or the
-            path of a file: of Keras (`.weights.h5`, `.keras`), or of the
-            authors' framework (`.npz`, `.safetensors`, `.pth`, `.pt`), which
-            goes through `keras_pyconv.weights.from_torch`. Published weights
-            go with any `classes`, whose classifier is new then, and with any
-            number of channels (`keras_pyconv.weights.adapt_stem`).
+            or `"imagenet_cutmix"` for published weights, if there are any
+            (`keras_pyconv.weights.published_sets`); or the path of a file:
+            Keras (`.weights.h5`, `.keras`), or PyTorch and arrays with the
+            authors' names (`.pth`, `.pt`, `.npz`, `.safetensors`).
+            Published weights work with any `classes`, with a new
+            classifier, and with any number of channels
+            (`keras_pyconv.weights.adapt_stem`).
         input_tensor: Keras tensor to use as the input.
         input_shape: Shape of an image without the batch: any number of
             channels; any size, None for sizes that vary. The default is
@@ -121,11 +121,10 @@ def build_classifier(
         classifier_activation: Activation of the classifier; None returns
             logits.
         name: Name of the model; by default the record's, in lower case.
-        output_stride: Input size over the size of the last feature map: 32,
-            or 16 or 8 for dense prediction, where the last stages dilate
-            instead of striding (authors' rule for segmentation). The
-            default is the record's `total_stride`: 32 in every row of
-            `ARCHITECTURES`.
+        output_stride: Ratio of input size to output size: 32, or 16 or 8
+            for dense prediction, for which the last stages dilate instead
+            of striding (the authors' rule for segmentation). The default is
+            the record's `total_stride`: 32 in every row of `ARCHITECTURES`.
         dropout: Rate of the dropout before the classifier.
 
     Returns:
@@ -134,7 +133,7 @@ def build_classifier(
         Under a mixed precision policy these stay float32.
 
     Raises:
-        ValueError: if an argument is none of the above.
+        ValueError: if an argument is not valid.
     """
     row = get_architecture(architecture)
     ending = include_top, pooling, classes, classifier_activation, dropout
@@ -178,9 +177,9 @@ def build_video_classifier(
         architecture: A `VideoArchitecture`, or the name of a row of
             `VIDEO_ARCHITECTURES`.
         weights: None for the authors' random initialization, or the path of
-            a file: of Keras (`.weights.h5`, `.keras`), or of PyTorch
-            (`.npz`, `.safetensors`, `.pth`, `.pt`), whose parameters are
-            named as in the authors' networks of images.
+            a file: Keras (`.weights.h5`, `.keras`), or PyTorch and arrays
+            (`.pth`, `.pt`, `.npz`, `.safetensors`) with the names of the
+            authors' image networks.
         input_shape: Shape of a clip without the batch: any number of
             channels; any number of frames and size, None for what varies.
             The default is `(16, 224, 224, 3)`, and `(None, None, None, 3)`
@@ -195,7 +194,7 @@ def build_video_classifier(
         Under a mixed precision policy these stay float32.
 
     Raises:
-        ValueError: if an argument is none of the above.
+        ValueError: if an argument is not valid.
     """
     row = get_video_architecture(architecture)
     dropout = row.dropout if dropout is None else dropout
@@ -225,10 +224,9 @@ def build_inception(
     Args:
         architecture: An `Inception` record, or the name of a row of
             `INCEPTIONS`.
-        weights: None for random initialization, or the path of a file of
-            Keras (`.weights.h5`, `.keras`) and no other. For the weights that
-            `keras.applications` publishes for InceptionResNetV2 see
-            `keras_pyconv.weights.load`.
+        weights: None for random initialization, or the path of a Keras file
+            (`.weights.h5`, `.keras`). For the InceptionResNetV2 weights of
+            `keras.applications`, see `keras_pyconv.weights.load`.
         input_shape: Shape of an image without the batch: any number of
             channels; sizes from 75 pixels, None for sizes that vary. The
             default is `(299, 299, 3)`, and `(None, None, 3)` without the
@@ -240,7 +238,7 @@ def build_inception(
         [-1, 1]. Under a mixed precision policy probabilities stay float32.
 
     Raises:
-        ValueError: if an argument is none of the above.
+        ValueError: if an argument is not valid.
     """
     row = find("architecture", architecture, Inception, INCEPTIONS)
     ending = include_top, pooling, classes, classifier_activation, dropout

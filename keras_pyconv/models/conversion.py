@@ -130,7 +130,7 @@ def take_state(model, copier):
 
 
 def replacement_report(model, levels=None, min_kernel=3):
-    """What `replace_convolutions` would do, layer by layer; builds nothing.
+    """Reports what `replace_convolutions` would do; builds nothing.
 
     Args:
         model: As for `replace_convolutions`.
@@ -138,11 +138,11 @@ def replacement_report(model, levels=None, min_kernel=3):
         min_kernel: As for `replace_convolutions`.
 
     Returns:
-        A `ReplacementReport`, whose rows are `replaced` and `left`, and the
-        totals `before` and `after`. Printed, it is a table of every
-        convolution: its kernel, the levels in its place as
-        kernel:groups:filters or why it is left, and its cost before and after.
-        Unknown sizes count as 224 pixels.
+        A `ReplacementReport` with the rows `replaced` and `left`, and the
+        totals `before` and `after`. Printed, it is a table of all
+        convolutions: kernel, new levels as kernel:groups:filters or the reason
+        for keeping it, and cost before and after. Unknown sizes count as 224
+        pixels.
 
     Raises:
         ValueError: as `replace_convolutions`.
@@ -160,57 +160,57 @@ def replacement_report(model, levels=None, min_kernel=3):
 def replace_convolutions(
     model, levels=None, min_kernel=3, keep_weights=True, verbose=False
 ):
-    """Copies a model with PyConvs where its dense k x k convolutions are.
+    """Copies a model with PyConvs in place of its dense k x k convolutions.
 
-    Replaced is every `keras.layers.Conv2D` with a square odd kernel of at
-    least `min_kernel` and one group, by a `PyConv` of the same name, output
-    shape, options, dtype and trainability, with no more parameters and
-    multiply-adds. Where its kernels would not have the centres of the old
-    ones (Keras's "same" is uneven at stride 2 on even sizes; "valid" has no
-    room for larger kernels), a `ZeroPadding2D` named `<layer>_pad` stands
-    before it.
+    It replaces every `keras.layers.Conv2D` with one group and a square odd
+    kernel of at least `min_kernel` by a `PyConv` with the same name, output
+    shape, options, dtype and trainability, and with no more parameters and
+    multiply-adds. If the new kernels would be centered elsewhere (Keras's
+    "same" is asymmetric at stride 2 on even sizes; "valid" has no room for
+    larger kernels), it inserts a `ZeroPadding2D` named `<layer>_pad`.
 
-    Left, and named in the report with the reason: convolutions that are
-    1 x 1, grouped, depthwise, transposed or not 2-D; even and oblong
-    kernels; subclasses of `Conv2D`; those inside other layers; the stem,
-    which reads at most 4 channels; a strided "same" convolution whose
-    input's size is unknown; where the levels' rule gives one level, or none
-    fit the channels.
+    It keeps, and lists in the report with the reason: 1 x 1, grouped,
+    depthwise, transposed and non-2-D convolutions; even and oblong kernels;
+    subclasses of `Conv2D`; convolutions inside other layers; the stem, which
+    reads at most 4 channels; strided "same" convolutions with unknown input
+    size; and layers for which the rule gives one level, or whose channels no
+    levels fit.
 
     Reference: [Pyramidal Convolution](https://arxiv.org/abs/2006.11538),
     section 3 and Table 1.
 
     Args:
-        model: A functional `keras.Model`, or a built `Sequential`. Models
-            nested in it are converted too. It is not changed.
-        levels: `None` for the paper's rule: 4 levels on maps of a quarter of
-            the input's side or more, 3 at an eighth, 2 at a sixteenth and
-            none below, and no kernel larger than the map. An integer from 1
-            to 4 for every layer, 1 leaving it; or a dictionary of such by the
-            layer's name (`"backbone/conv2"` in a nested model), the rule
-            holding for the others. A number by its name makes a pyramid of
-            the stem too. Fewer are taken where the channels do not divide
-            into the groups that keep the cost. Groups are 1, 4, 8, 16 and
-            filters in the paper's shares, or the closest that divide.
+        model: A functional `keras.Model`, or a built `Sequential`; it stays
+            unchanged. Nested models are converted too.
+        levels: `None` for the paper's rule: 4 levels on feature maps of at
+            least a quarter of the input's side, 3 at an eighth, 2 at a
+            sixteenth, none below, and no kernel larger than the map. Or an
+            integer from 1 to 4 for every layer, where 1 keeps it. Or a
+            dictionary of such integers by layer name (`"backbone/conv2"` in a
+            nested model), with the rule for the others; the stem becomes a
+            pyramid only if you name it. There are fewer levels if the
+            channels do not divide into groups that keep the cost. Groups are
+            1, 4, 8, 16 and filters in the paper's proportions, or the closest
+            that divide.
         min_kernel: The smallest kernel to replace. A kernel of 5 gets levels
             of 5, 7, 9, 11.
-        keep_weights: Whether the dense level, whose kernel is as large as the
-            old one, starts from the first of the old filters, as many as it
-            has, and their biases; the report says how many. The other levels
-            are new, drawn by the layer's initializers. Layers that are not
-            replaced keep their weights in any case.
+        keep_weights: Whether the dense level, whose kernel has the old size,
+            starts from the first old filters and their biases; the report
+            says how many. The other levels start from the layer's
+            initializers. Layers that are not replaced always keep their
+            weights.
         verbose: Whether to print the report.
 
     Returns:
-        A new model on new variables, with the names, inputs and outputs of
-        `model`; Sequential if `model` is, and plain functional if `model` is
-        of a class with a constructor of its own. It computes something else
-        and is to be fine-tuned. If `model` is compiled, it is too, with a new
-        optimizer; a warning tells where that cannot be.
+        A new model with new variables and the names, inputs and outputs of
+        `model`; Sequential if `model` is, and plain functional if `model` has
+        a class with its own constructor. Its outputs differ, so fine-tune it.
+        If `model` is compiled, so is the new model, with a new optimizer; a
+        warning says if that is not possible.
 
     Raises:
-        ValueError: the model is subclassed or not built, an argument has no
-            meaning, or `levels` names a layer that must stay as it is.
+        ValueError: the model is subclassed or not built, an argument is not
+            valid, or `levels` names a layer that cannot be replaced.
 
     Example:
 

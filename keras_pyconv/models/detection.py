@@ -40,15 +40,15 @@ def build_detector(
     Args:
         detector: A `Detector`, or the name of a row of `DETECTORS`.
         weights: None for the reference's random initialization, or the path
-            of a file of Keras for the whole detector.
-        backbone_weights: None; or a classifier of the backbone's row, the
-            path of its file (of Keras, or of the authors' framework), or the
-            name of a published set, such as `"imagenet"`.
+            of a Keras file for the whole detector.
+        backbone_weights: None; or a classifier with this backbone, the path
+            of its weights file (Keras or PyTorch), or the name of published
+            weights, such as `"imagenet"`.
         input_tensor: Keras tensor to use as the images.
         input_shape: Shape of an image without the batch; the default is the
-            record's size and three channels. Other sizes have other numbers
-            of boxes, None leaves the size open.
-        classes: Classes told apart, the background included: 81 for COCO.
+            record's size and three channels. The number of boxes depends on
+            the size; None leaves the size open.
+        classes: Number of classes, including the background: 81 for COCO.
         name: Name of the model; by default the record's, in lower case.
 
     Returns:
@@ -60,7 +60,7 @@ def build_detector(
         into detections is in `keras_pyconv.tasks`.
 
     Raises:
-        ValueError: if an argument is none of the above.
+        ValueError: if an argument is not valid.
     """
     detector = find("detector", detector, Detector, DETECTORS)
     # One of them is the background.
@@ -103,8 +103,8 @@ Args:
 
 PyConvSSD = _named(
     "PyConvSSD",
-    "PyConvSSD: pyramids in the backbone and in the extra layers (paper, "
-    "supplement,\nsection 1).",
+    "PyConvSSD: SSD with pyramids in the backbone and in the extra layers\n"
+    "(paper, supplement, section 1).",
 )
 SSD = _named(
     "SSD",

@@ -30,16 +30,16 @@ def _stride(model, pattern):
 
 
 def features(model: keras.Model) -> list[Feature]:
-    """The outputs of the stem and of every stage, shallowest first.
+    """Returns the outputs of the stem and of each stage, shallowest first.
 
     Args:
-        model: A network of `keras_pyconv.models`, also a loaded one.
+        model: A network of `keras_pyconv`, built or loaded.
 
     Returns:
-        A list of `Feature(name, stride, channels, output)`, named `"stem"`,
-        `"stage1"` to `"stage4"`, the stem's before its max pooling. Strides
-        count from the network's image; of a video network they are those in
-        space.
+        A list of `Feature(name, stride, channels, output)` with the names
+        `"stem"` (before its max pooling) and `"stage1"` to `"stage4"`. The
+        stride is relative to the input image; for a video network it is the
+        spatial one.
 
     Raises:
         ValueError: if the model has no layers of such names.

@@ -27,23 +27,23 @@ def _build_like(source):
 
 
 def inflate(source: keras.Model, model: keras.Model = None, rule="center"):
-    """Starts a video network from the weights of a network of images.
+    """Initializes a video network from the weights of an image network.
 
-    Kernels are inflated by `rule`, everything else is copied. The classifier
-    is copied where both have one of as many classes; else the video network
-    keeps its own.
+    It inflates kernels by `rule` and copies everything else. It copies the
+    classifier if both have one with the same number of classes; otherwise the
+    video network keeps its own.
 
     Args:
-        source: Network of images, such as `PyConvResNet50`, with the weights
-            to start from.
+        source: Image network, such as `PyConvResNet50`, with the weights to
+            start from.
         model: The video network to fill, such as `PyConvResNet3D50`. By
-            default one is made: the record's of the same name, with the
+            default, the video network of the same name is built, with the
             classes of the source, for 16 frames of 224 x 224.
-        rule: `"center"` puts an image's kernel at the middle of the frames
-            that a kernel spans, and zeros elsewhere: a still clip gives the
-            image's features in every frame, exactly. `"mean"` (I3D) spreads
-            it evenly; the features of a still clip differ, since beyond the
-            clip's ends there are zeros.
+        rule: `"center"` puts the image kernel at the central frame and zeros
+            elsewhere: a still clip gives the image's features in every frame,
+            exactly. `"mean"` (I3D) spreads it evenly over the frames; the
+            features of a still clip then differ, because there are zeros
+            beyond its ends.
 
     Returns:
         The video network.

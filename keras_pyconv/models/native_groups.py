@@ -9,24 +9,24 @@ from keras_pyconv.models.nesting import check_readable
 
 
 def native_groups(model):
-    """Copies a model with its grouped convolutions computed by this package.
+    """Copies a model; this package computes its grouped convolutions.
 
-    On TensorFlow, Keras hands every `Conv1D`, `Conv2D` and `Conv3D` with
-    `groups` above 1 to XLA: each is compiled at its first call, slow on a CPU,
-    and TensorFlow Serving refuses the export. In the copy they are layers of
-    the same name, weights and configuration that need no compiler. Of
-    `keras.applications` this concerns the ConvNeXts. `DepthwiseConv` and
-    `SeparableConv` layers need none, and stay.
+    On TensorFlow, Keras compiles every `Conv1D`, `Conv2D` and `Conv3D` with
+    `groups` above 1 with XLA, at its first call. That is slow on a CPU, and
+    TensorFlow Serving rejects the export. In the copy, these layers have the
+    same name, weights and configuration, and need no compiler. Of
+    `keras.applications`, this concerns the ConvNeXts. `DepthwiseConv` and
+    `SeparableConv` layers do not use XLA and are kept.
 
     Args:
-        model: A functional `keras.Model`, or a built `Sequential`, also with
-            models and blocks nested in it. It is not changed.
+        model: A functional `keras.Model`, or a built `Sequential`, which may
+            contain nested models and blocks. It stays unchanged.
 
     Returns:
-        A new model on new variables with the same weights and names, trainable
-        and compiled as `model`; it answers alike but for rounding, and files
-        of weights fit both. Plain functional if `model` is of a class with a
-        constructor of its own. Where a layer of one's own makes such
+        A new model with new variables and the same weights, names,
+        trainability and compilation as `model`. Its outputs are equal up to
+        rounding, and weights files fit both. It is plain functional if `model`
+        has a class with its own constructor. If a custom layer creates grouped
         convolutions, call this again after loading a `.keras` file.
 
     Raises:

@@ -60,7 +60,7 @@ def PyConvSegNet(
     head_width=None,
     backbone_weights=None,
 ):
-    """Builds PyConvSegNet, or a rival of the same backbone.
+    """Builds PyConvSegNet, or another segmentation network on its backbone.
 
     Reference: [Pyramidal Convolution](https://arxiv.org/abs/2006.11538),
     section 5 and Table 4; supplement, Table 6.
@@ -68,26 +68,26 @@ def PyConvSegNet(
     Args:
         backbone: Name of a row of `ARCHITECTURES`, such as `"ResNet50"`, or
             an `Architecture`.
-        weights: None for random ones; `"ade20k"` for those that the authors
-            publish, where they do; or the path of a file of Keras
-            (`.weights.h5`, `.keras`) or of the authors' framework (`.npz`,
-            `.safetensors`, `.pth`, `.pt`).
+        weights: None for random weights; `"ade20k"` for published weights,
+            if there are any; or the path of a file: Keras (`.weights.h5`,
+            `.keras`), or PyTorch and arrays with the authors' names (`.pth`,
+            `.pt`, `.npz`, `.safetensors`).
         classes: Number of classes.
         input_shape: Shape of an image without the batch; the default is
             `(None, None, 3)`, any size. The authors train at 473 x 473.
-        output_stride: Image size over the size of the last map: 8 or 16.
-        head: `"pyconv"`, `"ppm"` of PSPNet, `"aspp"` of DeepLabv3, `"conv"`
-            of the baseline, or a record of `keras_pyconv.architectures`.
-        auxiliary: Whether there is an auxiliary head, for training.
-        dropout: Rate, of whole channels, before the classifiers.
+        output_stride: Ratio of image size to backbone output size: 8 or 16.
+        head: `"pyconv"`, `"ppm"` (PSPNet), `"aspp"` (DeepLabv3), `"conv"`
+            (baseline), or a record of `keras_pyconv.architectures`.
+        auxiliary: Whether to add an auxiliary head, for training.
+        dropout: Rate of the channel dropout before the classifiers.
         input_tensor: Keras tensor to use as the images.
         name: Name of the model; by default made of the head's and the
             backbone's.
         head_width: Filters of a narrower head, for small backbones, as the
             recipe's `--head-width`; a multiple of 64 for `"pyconv"`. The
             default is the paper's, 512, or 256 for `"aspp"`.
-        backbone_weights: None; or a classifier of the backbone's row, the
-            path of its file, or the name of a published set, such as
+        backbone_weights: None; or a classifier with this backbone, the path
+            of its weights file, or the name of published weights, such as
             `"imagenet"`.
 
     Returns:
@@ -99,7 +99,7 @@ def PyConvSegNet(
         `{"logits": ..., "aux_logits": ...}`.
 
     Raises:
-        ValueError: if an argument is none of the above.
+        ValueError: if an argument is not valid.
 
     Example:
 

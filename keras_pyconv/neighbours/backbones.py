@@ -40,33 +40,33 @@ def keras_cv_backbone(
     include_rescaling=False,
     name=None,
 ):
-    """One of our classifiers as a backbone of keras-cv.
+    """Builds one of our classifiers as a keras-cv backbone.
 
-    For its `ImageClassifier`, `DeepLabV3Plus` and `RetinaNet`, and whatever
-    else takes a `keras_cv.models.Backbone`.
+    Use it in keras-cv's `ImageClassifier`, `DeepLabV3Plus`, `RetinaNet` and
+    any other model that takes a `keras_cv.models.Backbone`.
 
     Args:
         architecture: The name of a row of `ARCHITECTURES`, such as
             `"PyConvResNet50"`.
-        weights: None, the name of a published set, or the path of a file, as
+        weights: None, the name of published weights, or the path of a file, as
             for `build_classifier`.
-        input_shape: Of an image without the batch; sizes may be None.
+        input_shape: Shape of an image without the batch; sizes may be None.
         include_rescaling: Whether the backbone takes pixels from 0 to 255, as
-            keras-cv's data come, and does what our networks expect with them:
-            division by 255, ImageNet's mean and standard deviation.
-        name: Of the model; by default the architecture's in lower case, with
-            `_backbone`.
+            keras-cv does, and normalizes them itself: division by 255,
+            ImageNet's mean and standard deviation.
+        name: Name of the model; by default the architecture's in lower case,
+            with `_backbone`.
 
     Returns:
-        A `keras_cv.models.Backbone` whose output is the last stage's feature
-        map. `pyramid_level_inputs` has P1, of the stem, to P5, of stage 4;
-        map Pn has 1 / 2^n of the image's height and width. They are those of
-        `keras_pyconv.features` on the same weights.
+        A `keras_cv.models.Backbone` that returns the feature map of the last
+        stage. `pyramid_level_inputs` has P1 (stem) to P5 (stage 4); map Pn has
+        1 / 2^n of the image's height and width. They equal the outputs of
+        `keras_pyconv.features` with the same weights.
 
     Raises:
         ImportError: if keras-cv is not installed.
         RuntimeError: on another backend than TensorFlow.
-        ValueError: if an argument is none of the above.
+        ValueError: if an argument is not valid.
 
     Example:
 

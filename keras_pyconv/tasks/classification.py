@@ -205,25 +205,25 @@ def classify(
     *,
     top: int = 5,
 ) -> Classification:
-    """Names what an image shows.
+    """Classifies one image.
 
     Args:
         model: a trained classifier, from images to probabilities or logits
             `(batch, classes)`.
         image: the path of a file, its bytes, a Pillow image, or an array
             `(height, width, 3)` in [0, 255]; of any size.
-        class_names: of the classes in the order of the labels; by default
-            ImageNet's where there are 1,000, else their numbers.
-        preprocessing: the `Preprocessing` that the model was trained with; by
-            default ImageNet's, at the model's size.
-        top: how many classes to name, at most.
+        class_names: names of the classes, in label order. The default is
+            ImageNet's names for 1,000 classes, else the class numbers.
+        preprocessing: the `Preprocessing` that the model was trained with. The
+            default is ImageNet's, at the model's input size.
+        top: maximum number of classes to return.
 
     Returns:
         A `Classification`, with `label`, `score`, `draw` and `save`.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the image, the model or the names cannot be used.
+        FileNotFoundError: the file does not exist.
+        ValueError: the image, the model or the names are not valid.
 
     Example:
 

@@ -128,26 +128,29 @@ class Explanation(Ranking):
 def explain(
     model, image, layer=None, label=None, class_names=None, preprocessing=None
 ) -> Explanation:
-    """Shows what of an image spoke for a class, by the levels of a pyramid.
+    """Shows where an image supports a class, for each level of a pyramid.
+
+    This is Grad-CAM, split by kernel size.
 
     Args:
-        model: a trained classifier, as `classify` takes it: of
-            `keras_pyconv`, or your own around one, functional or sequential,
-            however deep it is nested. No other thread may use it meanwhile.
+        model: a trained classifier, as for `classify`: one of `keras_pyconv`,
+            or your own that contains one, functional or sequential, nested to
+            any depth. No other thread may use it at the same time.
         image: as for `classify`.
-        layer: name of a layer that gives a feature map, also of a nested
-            model; levels are those of a PyConv. By default the last PyConv of
-            those with most levels, else the last layer that gives a map.
-        label: the class, by its number or name; by default the best.
+        layer: name of a layer that returns a feature map, also within a nested
+            model; a PyConv is split by its levels. The default is the last
+            PyConv with the most levels, else the last layer with a feature
+            map.
+        label: number or name of the class; the default is the predicted one.
         class_names, preprocessing: as for `classify`.
 
     Returns:
         An `Explanation`.
 
     Raises:
-        RuntimeError: on another backend than TensorFlow.
-        FileNotFoundError, ValueError: as of `classify`, and where the layer or
-            the class is unknown. The model must be a classifier of images.
+        RuntimeError: the backend is not TensorFlow.
+        FileNotFoundError, ValueError: as for `classify`; or the layer or the
+            class is unknown, or the model is not an image classifier.
 
     Example:
 

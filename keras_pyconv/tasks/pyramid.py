@@ -106,27 +106,27 @@ def show_pyramid(
     stage: str | None = None,
     images: np.ndarray | None = None,
 ) -> Any:
-    """Draws a layer's levels and, of residual networks, how far a stage sees.
+    """Draws the levels of a layer and the receptive field of a stage.
 
-    Above, the image, and of each level some kernels and the root mean square
-    of its responses over its filters. Below, the effective receptive field of
-    a stage, beside that of another network, with the square that can reach
-    the other's unit (else its own), and the share of the gradient within
-    growing squares. Without stages, as in a network that
-    `replace_convolutions` made, the fields are left out.
-    Needs matplotlib; the fields need the TensorFlow backend.
+    Top: the image, and for each level some kernels and the root mean square
+    of its responses over its filters. Bottom, for residual networks: the
+    effective receptive field of a stage, beside that of another network, with
+    the square that can reach the other's unit (else its own), and the share of
+    the gradient within growing squares. Networks without stages, such as those
+    of `replace_convolutions`, get the top only.
+    Needs matplotlib; the receptive fields need the TensorFlow backend.
 
     Args:
         model: A network with PyConv layers.
-        image: (height, width, channels) as the models take it.
+        image: (height, width, channels), preprocessed for the models.
         path: File to write, such as a PNG; None writes nothing.
-        beside: The plain network to compare with, taking the same images;
-            both must then be residual networks of `keras_pyconv.models`.
+        beside: Plain network for comparison, with the same inputs; both must
+            then be residual networks of `keras_pyconv`.
         layer: Name of a PyConv layer; by default the first.
-        stage: `"stem"`, or `"stage1"` to `"stage4"`, of the fields; by
-            default `"stage1"` if the model has stages.
-        images: (N, height, width, channels) to average the fields over; by
-            default the image alone.
+        stage: `"stem"`, or `"stage1"` to `"stage4"`, for the receptive field;
+            by default `"stage1"` if the model has stages.
+        images: (N, height, width, channels) to average the receptive fields
+            over; by default the image alone.
 
     Returns:
         A `matplotlib.figure.Figure`, which notebooks show.

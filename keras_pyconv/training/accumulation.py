@@ -42,15 +42,15 @@ def _train_step(model, parts, data):
 
 
 def accumulate_gradients(model, parts):
-    """Gives a compiled model a `train_step` that takes a batch in parts.
+    """Gives a compiled model a `train_step` that accumulates gradients.
 
     It needs the memory of one part; the graph of a step grows with `parts`.
-    Batch normalization sees one part.
+    Batch normalization uses the statistics of one part.
 
     Args:
-        model: compiled; it has Keras's own `train_step`.
-        parts: int, into how many small batches each device's part of a batch
-            is cut, whose gradients make one update. 1 changes nothing.
+        model: a compiled model with Keras's own `train_step`.
+        parts: int, number of parts into which each device's batch is split;
+            their gradients are summed for one update. 1 changes nothing.
     """
     arguments.compiled("model", model)
     arguments.integer("parts", parts)

@@ -24,11 +24,11 @@ def _exchange(average, weight):
 
 
 class WeightAverage(keras.callbacks.Callback):
-    """Averages of all floating-point weights of a model, moved after steps.
+    """Exponential moving average of all floating-point weights of a model.
 
-    The model has them from the evaluation of an epoch, or its end, to the
-    beginning of the next epoch, and in the end; so `ModelCheckpoint` and
-    `EarlyStopping` keep what was evaluated.
+    The model has the average from the validation of an epoch (or the end of
+    the epoch) to the start of the next one, and at the end of training; so
+    `ModelCheckpoint` and `EarlyStopping` keep the weights that were evaluated.
 
     Args:
         decay: float between 0 and 1, such as 0.9999.

@@ -71,20 +71,20 @@ def _brought(dataset, strategy, ahead):
 
 
 def validation_data(batches, batch_size, strategy):
-    """What `fit` takes as `validation_data`, on any devices and machines.
+    """Returns `validation_data` for `fit`, on any devices and machines.
 
-    Examples of weight 0, which fill up a batch or could not be read, are taken
-    off, since Keras would count them in the mean of the loss; but no device is
-    left without one, nor several machines with unequal parts. Keras's metrics
-    count weights where they are `weighted_metrics`.
+    Examples of weight 0 (fillers, and unreadable ones) are removed, because
+    Keras would count them in the mean loss. Some stay, so that no device is
+    without examples and all machines have equal parts. Therefore pass metrics
+    as `weighted_metrics`.
 
     Args:
-        batches: function of `batch_size` and `shard` to a `tf.data.Dataset`
-            of (inputs, targets) or (inputs, targets, weights), with as many
-            batches for every shard, as `datasets.evaluation_pictures` and
-            `datasets.central_crops` make it.
-        batch_size: examples in a batch of all machines together.
-        strategy: the model's.
+        batches: function that takes `batch_size` and `shard` and returns a
+            `tf.data.Dataset` of (inputs, targets) or (inputs, targets,
+            weights), with the same number of batches for every shard, such as
+            `datasets.evaluation_pictures` and `datasets.central_crops`.
+        batch_size: global batch size, over all machines.
+        strategy: the strategy of the model.
     """
     arguments.function("batches", batches)
     arguments.integer("batch_size", batch_size)

@@ -48,38 +48,37 @@ def _check_model(model, steps_per_epoch):
 
 
 class Run:
-    """A run in a folder: what `fit` needs to go on where the last one ended.
+    """A training run in a folder, which `fit` can resume exactly.
 
-    The same lines in a new process take over the newest checkpoint in the
-    folder that can be read. On CPU the run then ends with the weights of an
-    unbroken one, to the bit. Ctrl-C and SIGTERM save after the step that is
-    running and end the process.
+    The same code in a new process resumes from the newest readable checkpoint
+    in the folder. On CPU, the run then ends with exactly the weights of an
+    uninterrupted run. Ctrl-C and SIGTERM save after the current step and end
+    the process.
 
     Args:
-        folder: the run's folder; one folder for all machines.
-        model: compiled, in the scope of its strategy.
-        batches: function of a step, counted from 0 over the whole run, to an
-            endless `tf.data.Dataset` that begins with its batch; on several
-            machines with this machine's part. `datasets.training_stream` makes
-            one of any examples. Its attribute `fingerprint`, if it has one, is
-            among the constants.
+        folder: the run's folder, shared by all machines.
+        model: a model that was compiled in the scope of its strategy.
+        batches: function that takes a step, counted from 0 over the whole run,
+            and returns an endless `tf.data.Dataset` that starts with the batch
+            of that step; on several machines, with this machine's part.
+            `datasets.training_stream` makes one from any examples. If it has
+            an attribute `fingerprint`, this is one of the constants.
         epochs: int.
         steps_per_epoch: int; default: the attribute of `batches`.
-        constants: dictionary of what decides the result, as JSON can hold it.
-            A folder whose run has others is refused.
-        seed: int, for Python's, NumPy's and TensorFlow's generators.
-        save_every_steps: int, steps from one checkpoint to the next; default:
-            an epoch.
-        stop_after_steps: int; after so many steps of this process it saves
-            and leaves `fit` and the `with` block.
-        keep: int, how many checkpoints stay.
+        constants: dictionary of what determines the result, as JSON values.
+            A folder whose run has other constants is an error.
+        seed: int, random seed of Python, NumPy and TensorFlow.
+        save_every_steps: int, steps between checkpoints; default: one epoch.
+        stop_after_steps: int; after that many steps of this process, the run
+            saves and leaves `fit` and the `with` block.
+        keep: int, number of checkpoints to keep.
 
     Attributes:
-        fit_arguments: what `fit` takes: data, epochs, steps.
-        step: steps done in all.
-        history: a dictionary for every epoch: `epoch`, `step`,
-            `learning_rate` (that of the step that follows), the logs.
-        finished: whether the training came to its end.
+        fit_arguments: arguments for `fit`: data, epochs, steps.
+        step: total number of finished steps.
+        history: one dictionary per epoch: `epoch`, `step`, `learning_rate`
+            (that of the next step), and the logs.
+        finished: whether the training has finished.
 
     Raises:
         OSError: the folder or a checkpoint cannot be written.

@@ -55,41 +55,39 @@ def _published(model, set_name, part):
 
 
 def load(model: keras.Model, source, part="all") -> keras.Model:
-    """Fills a model, or its backbone, with weights from any source.
+    """Loads weights from any source into a model or its backbone.
 
-    What does not fit is refused with a list of what is wrong, and nothing is
-    changed then.
+    If they do not fit, the error lists the differences and nothing changes.
 
     Args:
-        model: made by a builder of `keras_pyconv`. From files of Keras and
-            from other models any that is made of layers will do.
+        model: a model of a `keras_pyconv` builder. For Keras files and other
+            models as source, any model that consists of layers.
         source: one of
 
-            - the name of a published set, such as `"imagenet"`, downloaded
-              once. A classifier of other classes keeps its own weights, and
-              a stem of other channels is adapted (`adapt_stem`), which is
-              logged.
-            - the path of a file: of Keras (`.weights.h5`, `.keras`, `.h5`),
-              or of the authors' framework (`.npz`, `.safetensors`, `.pth`,
-              `.pt`). Where a `.sha256` stands beside it, it must be the
-              file's. Nothing in a file is run.
+            - the name of published weights, such as `"imagenet"`, downloaded
+              once. A classifier with other classes keeps its own weights,
+              and a stem with other channels is adapted (`adapt_stem`); both
+              are logged.
+            - the path of a file: Keras (`.weights.h5`, `.keras`, `.h5`), or
+              PyTorch and arrays with the authors' names (`.pth`, `.pt`,
+              `.npz`, `.safetensors`). If there is a `.sha256` beside it, it
+              must match. Code in a file is never executed.
             - a mapping from the authors' parameter names to arrays.
-            - a `keras.Model` with layers of the same names; an
+            - a `keras.Model` with the same layer names; an
               `InceptionResNetV2` of `keras.applications`, whose published
-              weights expect RGB pixels in [-1, 1]; or, for a network of
-              clips, one of images (see `keras_pyconv.inflate`).
-        part: `"all"`; or `"backbone"` for the stem and stages alone, from a
-            classifier of the same row with any number of classes, while the
-            heads keep their weights.
+              weights expect RGB pixels in [-1, 1]; or, for a video network,
+              an image network (see `keras_pyconv.inflate`).
+        part: `"all"`; or `"backbone"` for the stem and stages only, from a
+            classifier of the same network with any number of classes; heads
+            keep their weights.
 
     Returns:
         The model.
 
     Raises:
-        FileNotFoundError, OSError: there is no such file, or none that can be
-            read.
-        ConnectionError: published weights cannot be downloaded; the message
-            says how to get them by hand.
+        FileNotFoundError, OSError: the file does not exist or is not readable.
+        ConnectionError: the download failed; the message says how to get the
+            file by hand.
         ImportError: the source needs a package that is not installed.
         ValueError: the source is damaged or unsafe, or does not fit.
 

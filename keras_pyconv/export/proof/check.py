@@ -184,22 +184,21 @@ def check_all(candidates):
 
 
 def check(path, model=None, signatures=None):
-    """Proves that a SavedModel answers as stock TF Serving would run it.
+    """Checks that a SavedModel works in TF Serving.
 
-    Every signature is asked for two examples, for each of them alone, for
-    zeros and large numbers or for odd and broken pictures, and for an empty
-    batch, in two fresh processes: with oneDNN and without. The export's own
-    warm-up requests are replayed. Takes about ten seconds for a small model.
-    Where the export does not say which sizes it takes, open ones are 64, or
-    as many as it takes to answer. A graph that reads or writes files is not
-    run at all.
+    Each signature is called with two examples, with each of them alone, with
+    zeros and large numbers or unusual and broken images, and with an empty
+    batch, in two fresh processes: with oneDNN and without. The warm-up
+    requests of the export are replayed. This takes about ten seconds for a
+    small model. If the export does not record its sizes, open ones are 64, or
+    larger if the model needs it. A graph that reads or writes files is not
+    run.
 
     Args:
         path: folder of one version, such as `saved_models/digits/1`.
-        model: the `keras.Model` that was exported, to compare the answers
-            with, or None.
-        signatures: the `Signature` records of the export, where it was given
-            some; they are compared with `model` too.
+        model: the exported `keras.Model`, to compare the outputs with, or None.
+        signatures: the `Signature` records of the export, if you passed some;
+            they are compared with `model` too.
 
     Returns:
         `Report` with `passed`, and `rows` of `claim`, `passed` and `detail`;
@@ -207,7 +206,7 @@ def check(path, model=None, signatures=None):
 
     Raises:
         ValueError: there is no readable SavedModel at `path`.
-        RuntimeError: a process died or was not done within ten minutes.
+        RuntimeError: a process died or took more than ten minutes.
 
     Example:
 

@@ -209,35 +209,34 @@ def litert(
     size=None,
     fold=True,
 ):
-    """Writes a model as a LiteRT file and proves that it runs.
+    """Writes a model as a LiteRT file and checks that it runs.
 
-    The signature `serving_default` takes and gives what the model does, by
-    name and in float32 whatever the precision within. Batch normalization is
-    folded, grouped convolutions stay native, and convolutions of three axes
-    become ones of two, which every interpreter has.
+    The signature `serving_default` has the names of the model's inputs and
+    outputs, in float32 for every precision. Batch normalization is folded,
+    grouped convolutions stay native, and 3-D convolutions become 2-D ones,
+    which every interpreter has.
 
     Args:
-        model: built functional or sequential `keras.Model`; not changed.
-        path: of the file, usually `*.tflite`; one that exists is replaced.
+        model: built functional or sequential `keras.Model`; it stays unchanged.
+        path: path of the file, usually `*.tflite`; an existing one is replaced.
         precision: "float32"; "float16", half the size; or "int8", a quarter,
             with ranges from `calibration`.
-        calibration: for int8, an array of examples as `model.predict` takes
-            them, or an iterable of batches; the first 512 examples count.
+        calibration: for int8, an array of inputs of `model.predict`, or an
+            iterable of batches; the first 512 examples are used.
         evaluation: pair of inputs and true classes, on which int8 is
-            compared with float32; None for the calibration's examples.
-        batch: rows that the file takes at once, or None for any number,
-            which is slower where memory must be planned anew.
-        size: pixels of every axis that the model leaves open.
-        fold: whether batch normalization is folded into the kernels.
+            compared with float32; None for the calibration examples.
+        batch: batch size of the file, or None for any, which is slower when
+            the runtime must plan its memory again.
+        size: size in pixels of every axis that the model leaves open.
+        fold: whether to fold batch normalization into the kernels.
 
     Returns:
         `Exported` with `path`, `size_bytes`, `comparisons` and, for int8,
         `accuracy`.
 
     Raises:
-        TypeError, ValueError: the model or an argument is not as it should
-            be, LiteRT has not what the model needs, or the file answers
-            otherwise than the model.
+        TypeError, ValueError: the model or an argument is not valid, LiteRT
+            lacks an operation, or the file's outputs differ from the model's.
         ImportError: no interpreter is installed.
 
     Example:

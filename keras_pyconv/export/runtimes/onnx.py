@@ -96,25 +96,25 @@ def _convert(form, specs, opset, file):
 
 
 def onnx(model, path, *, opset=OPSET, fold=True):
-    """Writes a model as an ONNX file and proves that it runs.
+    """Writes a model as an ONNX file and checks that it runs.
 
     Inputs and outputs have the names and types of the default signature of
     `saved_model` with `task="raw"`; the batch is any size, and so is every
     axis that the model leaves open. Images stay channels last.
 
     Args:
-        model: built functional or sequential `keras.Model`; not changed.
-        path: of the file, usually `*.onnx`; one that exists is replaced.
-        opset: version of the operators.
-        fold: whether batch normalization is folded into the kernels.
+        model: built functional or sequential `keras.Model`; it stays unchanged.
+        path: path of the file, usually `*.onnx`; an existing one is replaced.
+        opset: version of ONNX's operator set.
+        fold: whether to fold batch normalization into the kernels.
 
     Returns:
-        `Exported`, with a comparison with Keras for each runtime, ONNX
-        Runtime and, where it is installed, OpenVINO, at batches of 1 and 2.
+        `Exported`, with a comparison with Keras for each runtime: ONNX Runtime
+        and, if it is installed, OpenVINO, at batch sizes 1 and 2.
 
     Raises:
-        TypeError, ValueError: the model is not as it should be, holds what
-            ONNX cannot express, or the file answers otherwise than it.
+        TypeError, ValueError: the model or an argument is not valid, ONNX lacks
+            an operation, or the file's outputs differ from the model's.
         ImportError: tf2onnx or onnxruntime is not installed.
 
     Example:

@@ -46,69 +46,69 @@ def saved_model(
     """Writes a model as `<root>/<version>/` for TF Serving.
 
     The version appears complete or not at all, and an existing one is never
-    overwritten. The graph needs no flag of the server: it holds no function
-    that XLA must compile, no Python function and no device.
+    overwritten. The server needs no flag: the graph has no function that XLA
+    must compile, no Python function and no device.
 
-    The signature `serving_default` takes what `model.predict` takes: one
-    float input of rank 4 is called `images`, of rank 5 `clips`, others as in
-    the model. The batch and every axis that the model leaves open are of any
-    size. A classifier gives, best class first, `scores` (float32), `classes`
-    (int64) and `labels` (string) of shape `(batch, k)`, and `probabilities`,
-    float32 `(batch, classes)`: its output, or the softmax of it where the
-    last layer is linear. One unit with a sigmoid is the probability of the
-    second of two classes. Every other model gives its own outputs under their
-    names, as float32.
+    The signature `serving_default` takes the input of `model.predict`. A
+    single float input of rank 4 is called `images`, of rank 5 `clips`; others
+    keep their names. The batch, and every axis that the model leaves open,
+    may have any size. A classifier returns, best class first, `scores`
+    (float32), `classes` (int64) and `labels` (string) of shape `(batch, k)`,
+    and `probabilities`, float32 `(batch, classes)`: its output, or the softmax
+    of it if the last layer is linear. A single sigmoid unit is the probability
+    of the second of two classes. Any other model returns its own outputs under
+    their names, as float32.
 
-    A classifier of images also has `serve_bytes`, which takes `image_bytes`
-    of shape `(batch,)`, JPEG or PNG files, prepares them as the evaluation
-    does, and gives `scores`, `classes` and `labels`; and `classify`, the
-    same for tf.Example with the file as `image/encoded`. A file that cannot
-    be read gets class -1, an empty label and score 0.
+    An image classifier also has `serve_bytes`, which takes `image_bytes` of
+    shape `(batch,)`, JPEG or PNG files, preprocesses them like the evaluation,
+    and returns `scores`, `classes` and `labels`; and `classify`, the same for
+    tf.Example with the file in `image/encoded`. An unreadable file gets class
+    -1, an empty label and score 0.
 
-    Beside the graph stand requests that warm each signature up for each of
-    `batch_sizes`, and in `root` a README of the signatures.
+    The version includes warm-up requests for each signature and each of
+    `batch_sizes`; `root` gets a README of the signatures.
 
     Args:
-        model: built functional or sequential `keras.Model`; it is not
-            changed. A mixed-precision model is written as float32.
-        root: the model's folder, such as `saved_models/digits`; made where
-            it is missing. Its name is the model's in the server.
+        model: built functional or sequential `keras.Model`; it stays
+            unchanged. A mixed-precision model is written as float32.
+        root: the model's folder, such as `saved_models/digits`, created if it
+            is missing. Its name is the model's name on the server.
         version: positive integer, or None for one more than the largest.
-        labels: sequence of class names, two for one unit with a sigmoid, or
-            None for the indices as text.
-        top_k: how many of the best classes are given; at most all.
+        labels: sequence of class names, two for a single sigmoid unit; None
+            uses the class numbers as text.
+        top_k: number of best classes to return, at most all.
         task: "classification", "raw" for the model's own outputs, or None to
-            decide from the model: a classifier ends in softmax, sigmoid, or
-            a Dense layer without an activation, of at least two units, or of
-            one with a sigmoid.
-        fold: whether batch normalization is folded into the kernels. The
-            folded model is compared with the given one first.
-        freeze: whether the weights are written as constants, at most 2 GiB.
-            On a CPU with oneDNN a batch of 1 is then about 1.3 times as fast
-            in float32 and twice in bfloat16, larger batches are not; a model
-            of 25 million parameters takes three times the memory, more for
-            every further signature, and seconds at the first request.
-        preprocessing: `keras_pyconv.tasks.preprocessing.Preprocessing`, how
-            an image becomes the model's input; None for no signatures of
-            files; "auto" to decide: a model that begins by rescaling or
-            normalizing gets the whole central square in [0, 255], every
-            other the ImageNet evaluation. The README says which.
-        signatures: sequence of `keras_pyconv.export.Signature` that are
-            written in place of all of the above, or None.
-        batch_sizes: positive integers; the server's batching file allows
-            them, where it is written here.
+            infer it: a classifier ends in softmax, sigmoid, or a Dense layer
+            without an activation, with at least two units, or with one
+            sigmoid unit.
+        fold: whether to fold batch normalization into the kernels. The folded
+            model is first compared with the given one.
+        freeze: whether to write the weights as constants, at most 2 GiB. On a
+            CPU with oneDNN, this makes a batch of 1 about 1.3 times as fast in
+            float32 and twice in bfloat16, but not larger batches. A model of
+            25 million parameters takes three times the memory, more for every
+            further signature, and seconds at the first request.
+        preprocessing: `keras_pyconv.tasks.preprocessing.Preprocessing`, from
+            an image to the model's input; None for no signatures that take
+            files; "auto" to infer it: a model that starts with rescaling or
+            normalization gets the central square in [0, 255], any other
+            ImageNet's evaluation. The README says which.
+        signatures: sequence of `keras_pyconv.export.Signature` to write
+            instead of the above, or None.
+        batch_sizes: positive integers; a new batching file for the server
+            allows these.
         source: the run or file that the weights came from, for the ledger.
-        server_files: whether the folder above `root` gets the ledger, and
-            the files that a server is started with where they are missing.
+        server_files: whether to write the ledger, and missing configuration
+            files of the server, to the parent folder of `root`.
 
     Returns:
         `pathlib.Path` of the version's folder.
 
     Raises:
-        ValueError: the model is not built, holds NaN or infinity, or has a
-            graph that the server would refuse; an argument is wrong.
+        ValueError: the model is not built, contains NaN or infinity, or has a
+            graph that the server would reject; or an argument is not valid.
         FileExistsError: the version exists.
-        OSError: `root` is a file, or cannot be written, or the disk is full.
+        OSError: `root` is a file or not writable, or the disk is full.
 
     Example:
 

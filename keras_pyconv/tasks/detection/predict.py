@@ -123,29 +123,29 @@ def stretch(picture, height: int, width: int, preprocessing=None):
 def detect(
     model, image, class_names=None, preprocessing=None, **options
 ) -> Detections:
-    """Finds the objects in one image.
+    """Detects the objects in one image.
 
     Args:
-        model: a trained `PyConvSSD` or `SSD` of a fixed image size, or what
-            `detection_model` made of one.
+        model: a trained `PyConvSSD` or `SSD` with a fixed image size, or the
+            `detection_model` of one.
         image: the path of a file, its bytes, a Pillow image, or an array
             `(rows, columns, 3)` in [0, 255]; of any size.
-        class_names: of the labels, such as
+        class_names: names of the classes without the background, such as
             `keras_pyconv.datasets.COCO_NAMES`.
-        preprocessing: a `Preprocessing` whose mean, deviation and `exif` are
-            taken; by default ImageNet's.
+        preprocessing: a `Preprocessing`, of which `mean`, `deviation` and
+            `exif` apply; the default is ImageNet's.
         **options: `score_threshold` (0.05), `iou_threshold` (0.5) and
-            `max_detections` (200) of `DecodeDetections`; not for a
-            `detection_model`, which has them.
+            `max_detections` (200) of `DecodeDetections`. A `detection_model`
+            has its own and takes none.
 
     Returns:
         `Detections` in pixels of the image, with `draw` and `save`.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: if the model is no detector of a fixed size, the image is
-            none, `class_names` are not as many as the classes without the
-            background, or an option is out of range.
+        FileNotFoundError: the file does not exist.
+        ValueError: the model is not a detector with a fixed image size, the
+            image is not valid, the number of `class_names` is wrong, or an
+            option is out of range.
 
     Example:
 

@@ -72,27 +72,26 @@ def segment(
     colors=None,
     exif: bool = True,
 ) -> Segmentation:
-    """Parses an image of any size into labelled regions.
+    """Segments an image of any size: one class for every pixel.
 
     Args:
-        model: A network of `PyConvSegNet`, or any other to logits at the
-            image's size.
+        model: A network of `PyConvSegNet`, or any model that returns logits
+            at the size of the image.
         image: Path of a file, its bytes, a Pillow image, or an array
             `(height, width, 3)` of pixels in [0, 255].
-        protocol: How the image is shown to the network;
-            `MULTI_SCALE` is slower and better.
-        class_names: A name for each class; by default ADE20K's where there
-            are 150, else the numbers.
+        protocol: Windows and scales of the prediction; `MULTI_SCALE` is
+            slower and more accurate.
+        class_names: A name for each class. The default is ADE20K's names for
+            150 classes, else the class numbers.
         colors: uint8 `(classes, 3)`, or None for `palette`.
-        exif: Whether an image that was stored turned is turned as viewers
-            show it.
+        exif: Whether to rotate the image as its EXIF data say.
 
     Returns:
         A `Segmentation`, with `labels`, `shares`, `draw` and `save`.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the image, the model or the names cannot be used.
+        FileNotFoundError: the file does not exist.
+        ValueError: the image, the model or the names are not valid.
 
     Example:
 

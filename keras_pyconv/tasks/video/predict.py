@@ -99,31 +99,31 @@ def recognize(
     batch_size=8,
     decoders=None,
 ) -> Recognition:
-    """Names the action in a video file.
+    """Recognizes the action in a video file.
 
-    At most ten clips that lie evenly over the video, three squares of each,
-    their softmax averaged: the paper's test (supplement, section 2).
+    It averages the softmax of at most ten evenly spaced clips, with three
+    square crops each, like the paper's test (supplement, section 2).
 
     Args:
-        model: a video network of `keras_pyconv`, trained.
-        path: of a video file, or of a folder of frames.
-        class_names: of the classes in the order of the labels.
-        clips: a `Clips`; by default one for the model's input.
-        top: how many classes to name.
-        most_clips: at most so many clips; 1 is the middle one.
-        crops: squares of each clip; 1 is the central one.
-        batch_size: views that go through the network at a time.
-        decoders: the `Decoders`; by default one process that all calls share.
+        model: a trained video network of `keras_pyconv`.
+        path: path of a video file, or of a folder of frames.
+        class_names: names of the classes, in label order.
+        clips: a `Clips`; the default fits the model's input.
+        top: number of classes to return.
+        most_clips: maximum number of clips; 1 takes the middle one.
+        crops: square crops per clip; 1 takes the central one.
+        batch_size: number of views per batch.
+        decoders: the `Decoders`; the default is one process for all calls.
 
     Returns:
         A `Recognition`, with `label`, `score`, `draw` and `save`.
 
     Raises:
-        UnreadableVideo: if the file holds no video; the message names it and
-            says why.
-        ValueError: if the model takes no clips, `class_names` are not as
-            many as its classes, or a number is out of range.
-        ImportError: if PyAV is not installed.
+        UnreadableVideo: the file contains no readable video; the message names
+            it and the reason.
+        ValueError: the model does not take clips, the number of `class_names`
+            is wrong, or another number is out of range.
+        ImportError: PyAV is not installed.
 
     Example:
 
