@@ -1,23 +1,26 @@
-"""A trained network on your own classes: a folder of pictures is all it takes.
+"""Fine-tune a trained network on your own classes.
 
-What: takes published weights or a file of yours, makes a new classifier for
-the classes of a folder, keeps the first stages as they are, and trains the
-rest at a low rate, the new classifier at ten times that. `--data` is a folder
-with a folder of pictures for each class, of which a fifth is held back; or one
-with `train` and `val` that have these; or a set of TFDS. Frozen stages compute
-as in inference, batch normalization included: its statistics stay.
-
-Paper's number: none, the paper trains its networks from nothing.
-Ours: 34.5 % top-1 error on four digits after 120 pictures, from weights of six
-others, where training from nothing stays at chance (docs/finetuning.md). The
-published weights could not be had, so what they give was not measured.
-Device: a GPU for PyConvResNet50 and some thousand pictures; a CPU does for
-some hundred.
 Command: python -m recipes.finetune_folder --data pets --weights imagenet
-The same command goes on after an interruption.
+The same command resumes an interrupted run. Guide: docs/finetuning.md.
 
-Deviations from the paper: momentum and L2 are its own; the rate is low, with a
-cosine, crops are larger, and everything else is not in it.
+`--data` is a folder with one folder of images per class, of which a fifth is
+held back for validation; or a folder with `train` and `val`, which contain
+such folders; or the name of a TFDS data set.
+
+The recipe loads published weights or your file, adds a new classifier for your
+classes, freezes the first stages, and trains the rest at a low learning rate
+and the classifier at ten times that. The batch normalization of frozen stages
+keeps its statistics.
+
+Paper's result: none; the paper trains its networks from random weights.
+Our result: 34.5 % top-1 error on four digits after 120 images, from weights of
+six other digits; training from random weights stays at chance
+(docs/finetuning.md). We had no published weights, so we did not measure them.
+Device: a GPU for PyConvResNet50 and some thousand images; a CPU for some
+hundred.
+
+Deviations from the paper: momentum and L2 are the paper's. The low learning
+rate with a cosine schedule, the larger crops and everything else are ours.
 """
 
 import dataclasses
