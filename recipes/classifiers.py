@@ -23,7 +23,7 @@ def of_file(path):
     # Archives, HDF5 and Keras have many errors.
     except Exception as error:
         raise ValueError(
-            f"{path} is no model that Keras loads: {one_line(error)}."
+            f"Keras cannot load {path}: {one_line(error)}."
         ) from error
 
 
@@ -34,7 +34,7 @@ def of_export(path):
     if not (path / "saved_model.pb").is_file():
         versions = sorted(one.parent.name for one in path.glob("*/*.pb"))
         raise ValueError(
-            f"{path} holds no SavedModel. "
+            f"{path} contains no SavedModel. "
             f"Versions in it: {', '.join(versions) or 'none'}"
         )
     loaded = tf.saved_model.load(str(path))
@@ -43,8 +43,8 @@ def of_export(path):
     ((name, spec),) = inputs.items()
     if "probabilities" not in signature.structured_outputs:
         raise ValueError(
-            f"{path} is no export of a classifier: it has the outputs "
-            f"{sorted(signature.structured_outputs)}, and no probabilities."
+            f"{path} is not an exported classifier: its outputs "
+            f"{sorted(signature.structured_outputs)} lack probabilities."
         )
 
     def scores(batch):
@@ -69,7 +69,7 @@ def load(settings, classes):
     """The model as a function of a batch, its side or None, and its name."""
     path, labels = settings.model, None
     if path is not None and not path.exists():
-        raise FileNotFoundError(f"There is no {path}.")
+        raise FileNotFoundError(f"{path} does not exist.")
     if path is not None and path.is_dir():
         scores, side, units = of_export(path)
         name, about = str(path), recorded.read(path)
@@ -86,7 +86,7 @@ def load(settings, classes):
 
     if units != len(classes):
         raise ValueError(
-            f"{name} tells {units} classes apart, and the images are of "
+            f"{name} has {units} classes, but the images have "
             f"{len(classes)}."
         )
     if labels and list(labels) != list(classes):

@@ -114,7 +114,7 @@ def main(argv=None):
     with command_line.before_the_work():
         if not (settings.weights or settings.model or settings.run.smoke):
             raise ValueError(
-                "name --weights or --model; without them nothing is known"
+                "add --weights or --model: random weights are at chance"
             )
         from . import classifiers
 

@@ -70,7 +70,7 @@ def _answers(where, files, columns):
         *(TypeError, ValueError),
     ) as error:
         raise ServerError(
-            f"What answers at {where} is no TensorFlow Serving with a "
+            f"The server at {where} is not TensorFlow Serving with a "
             f"classifier of keras_pyconv.export: {type(error).__name__}, "
             f"{str(error)[:MOST_SAID]!r}."
         ) from error
@@ -231,7 +231,7 @@ def find_images(paths):
         elif path.is_file():
             found.append(path)
         elif path.exists():
-            raise ServerError(f"{path} is a device or a pipe, no file.")
+            raise ServerError(f"{path} is a device or a pipe, not a file.")
         else:
             raise ServerError(f"There is no file {path}.")
     if not found:
@@ -262,7 +262,7 @@ def ask_again(client, files):
             wait *= 2
     raise ServerError(
         f"No answer from {client.where} after {client.options.retries + 1} "
-        f"attempts: {problem}. Does TensorFlow Serving run there?"
+        f"attempts: {problem}. Is TensorFlow Serving running there?"
     )
 
 

@@ -84,7 +84,7 @@ def unlabelled(folder, classes=None):
 
     files = Listing(folder, IMAGES).files()
     if not files:
-        raise ValueError(f"--unlabelled: there is no image in {folder}")
+        raise ValueError(f"--unlabelled: {folder} contains no image")
     classes = tuple(classes or tasks.segmentation.ADE20K_CLASSES)
     known, read = ExampleSet(str(folder), classes, len(files)), tasks.image
     # As they are stored, as a server has them.

@@ -112,7 +112,7 @@ def test_a_server_that_is_down_is_named(ask, pictures, monkeypatch, protocol):
     assert status == 2
     assert waits == [0.5, 1.0]
     assert f"localhost:{port} after 3 attempts" in complaint
-    assert "Does TensorFlow Serving run there?" in complaint
+    assert "Is TensorFlow Serving running there?" in complaint
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -178,7 +178,7 @@ def test_a_reply_that_is_no_servers_is_named(ask, pictures, monkeypatch, reply):
     )
     status, lines, complaint = ask(pictures / "0.jpg")
     assert status == 2 and not lines
-    assert "is no TensorFlow Serving with a classifier" in complaint
+    assert "is not TensorFlow Serving with a classifier" in complaint
     assert len(complaint) < 600
 
 

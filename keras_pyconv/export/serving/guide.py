@@ -1,4 +1,4 @@
-"""The README of an exported model: its signatures, and how to ask them."""
+"""The README of an exported model: its signatures, and example requests."""
 
 import json
 import math
@@ -17,8 +17,8 @@ from keras_pyconv.writing import write_atomically
 FILE = "README.md"
 MOST_NUMBERS = 64  # in an example of a request
 BROKEN = """\
-A file that cannot be read gives class -1, an empty label and score 0; the
-others of its batch get their answers.
+An unreadable file gets class -1, an empty label and score 0; the other files
+of the batch are not affected.
 """
 MARK = "<!-- written by keras_pyconv.export; without this line it is kept -->"
 
@@ -52,9 +52,9 @@ def _section(signature, spec):
 
 {signature.meaning} Method: {signature.method}.
 
-{_table("takes", spec.inputs, {})}
+{_table("input", spec.inputs, {})}
 
-{_table("gives", spec.outputs, signature.outputs)}
+{_table("output", spec.outputs, signature.outputs)}
 """
 
 
@@ -150,13 +150,14 @@ def _pictures(record):
     # Signatures with steps of their own say themselves what is broken.
     broken = "" if record.steps else BROKEN
     return f"""
-## Pictures
+## Preprocessing
 
-A file is decoded (JPEG or PNG),
+A file (JPEG or PNG) is decoded,
 {steps},
-and each channel made `(pixel / 255 - mean) / deviation` with the mean {mean}
-and the deviation {deviation}. Turns noted by cameras (EXIF) are {turns}applied.
-{broken}`serving_default` takes what comes out of these steps, as float32.
+and each channel is normalized: `(pixel / 255 - mean) / deviation` with the
+mean {mean} and the deviation {deviation}.
+Rotations stored by the camera (EXIF) are {turns}applied.
+{broken}`serving_default` takes the result of these steps, as float32.
 """
 
 
@@ -170,19 +171,19 @@ def _page(entry, signatures, specs, record):
 
 {MARK}
 
-{entry.network}, {entry.parameters:,} parameters; this page is about version
+{entry.network}, {entry.parameters:,} parameters; this page describes version
 {version} (SHA-256 {entry.checksum[:12]}).{source}
 
-Start the server in the folder above this one:
+Start the server in the parent folder:
 
 ```bash
 {START}
 ```
 
-On processors without AVX512-VNNI or AMX add `-e TF_ENABLE_ONEDNN_OPTS=1` after
-`run`.
+On processors without AVX512-VNNI or AMX, add `-e TF_ENABLE_ONEDNN_OPTS=1` after
+`run` to make the model faster.
 
-## Ask it
+## Send requests
 
 {_examples(name, signatures, specs)}
 State and signatures: `curl localhost:8501/v1/models/{name}` and

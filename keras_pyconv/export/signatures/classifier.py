@@ -25,8 +25,8 @@ from keras_pyconv.tasks.preprocessing import (
 
 BEST = {
     "scores": "probabilities of the best classes, best first",
-    "classes": "their numbers",
-    "labels": "their names",
+    "classes": "numbers of these classes",
+    "labels": "names of these classes",
 }
 OUTPUTS = {**BEST, "probabilities": "of every class"}
 
@@ -81,7 +81,7 @@ def best_classes(seen, labels, top_k, output):
 
 
 def default_signature(
-    seen, decode, outputs, meaning="What `model.predict` takes.", **about
+    seen, decode, outputs, meaning="The input of `model.predict`.", **about
 ):
     """`serving_default`: the inputs of the model, its output after `decode`."""
 
@@ -138,7 +138,7 @@ def classifier_signatures(seen, labels=None, top_k=5, rule=None):
             best,
             *as_evaluated(rule),
             files,
-            meaning="The files of pictures, JPEG or PNG.",
+            meaning="JPEG or PNG files.",
             outputs=BEST,
         ),
         file_signature(
@@ -148,7 +148,7 @@ def classifier_signatures(seen, labels=None, top_k=5, rule=None):
             name="classify",
             spec=tf.TensorSpec((None,), tf.string, "inputs"),
             method="classify",
-            meaning="tf.Example with a picture's file as `image/encoded`.",
+            meaning="tf.Example with an image file in `image/encoded`.",
             outputs={"classes": BEST["labels"], "scores": BEST["scores"]},
         ),
     ]
@@ -265,8 +265,8 @@ def video_signatures(model, labels=None, top_k=5, preprocessing=None):
             lambda served, clips: decode(served(clips)),
             *as_evaluated(rule),
             files,
-            meaning="The frames of clips in their order, JPEG or PNG files. A "
-            "clip of which one cannot be read has class -1.",
+            meaning="JPEG or PNG files of the frames of clips, in order. A "
+            "clip with an unreadable frame gets class -1.",
             outputs=BEST,
             name="serve_frames",
             spec=tf.TensorSpec((None, frames), tf.string, "frame_bytes"),

@@ -21,9 +21,9 @@ from keras_pyconv.tasks.preprocessing import Preprocessing
 OUTPUTS = {"offsets", "logits"}
 _MEANINGS = {
     "scores": "from 0 to 1, descending",
-    "classes": "labels from 0, -1 behind the last detection",
-    "labels": "their names",
-    "num_detections": "how many rows are detections",
+    "classes": "class numbers from 0; -1 after the last detection",
+    "labels": "names of these classes",
+    "num_detections": "number of detections",
 }
 
 
@@ -103,16 +103,16 @@ def detection_signatures(model, labels=None, preprocessing=None, **options):
             seen,
             answer,
             {"boxes": f"{corners} as fractions", **_MEANINGS},
-            "Prepared images: what the network itself takes, see Pictures.",
+            "Preprocessed images, see Preprocessing.",
         ),
         file_signature(
             of_files,
             prepare,
             [(*shape, 3), (2,)],
             lambda count: example_images(count, 2 * height, 2 * width + 16),
-            meaning="Files of pictures, JPEG or PNG, of any size. One that "
-            "cannot be read has -1 detections.",
-            outputs={"boxes": f"{corners} in pixels of it", **_MEANINGS},
+            meaning="JPEG or PNG files of any size. An unreadable file gets -1 "
+            "detections.",
+            outputs={"boxes": f"{corners} in pixels of the file", **_MEANINGS},
             recorded=record,
         ),
     ]

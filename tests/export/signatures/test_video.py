@@ -91,7 +91,7 @@ def test_an_export_records_how_its_frames_are_prepared(exported):
     assert (note.labels, note.top_k) == (LABELS, 2)
     page = (exported.parent / "README.md").read_text()
     assert "short side resized to 37 pixels" in page
-    assert "clip of which one cannot be read has class -1" in page
+    assert "clip with an unreadable frame gets class -1" in page
 
 
 @pytest.mark.slow
