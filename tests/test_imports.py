@@ -22,6 +22,7 @@ ORDER = [
     "listing",
     "reading",
     "writing",
+    "page",
     "arguments",
     "placement",
     "provenance",

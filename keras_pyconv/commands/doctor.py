@@ -96,7 +96,7 @@ def _write_table(path, findings):
 
 
 def _write_page(path, title, text, findings):
-    from keras_pyconv.commands.page import page
+    from keras_pyconv.page import page
     from keras_pyconv.tasks.image import read_image
 
     with page(path, title, text) as shown:

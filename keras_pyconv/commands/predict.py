@@ -125,7 +125,7 @@ def _run_on_beam(options):
 @contextlib.contextmanager
 def _writers(options, opened, paths):
     """Functions of a path, its result and the reason why there is none."""
-    from keras_pyconv.commands.page import page
+    from keras_pyconv.page import page
     from keras_pyconv.progress import Bar
     from keras_pyconv.writing import replacing
 
