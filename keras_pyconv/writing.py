@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import math
 import os
 import pathlib
 import secrets
@@ -43,6 +44,17 @@ def write_atomically(path, content):
         content = content.encode()
     with replacing(path) as beside:
         beside.write_bytes(content)
+
+
+def without_nan(value):
+    """The same with None for what JSON has no number for."""
+    if isinstance(value, dict):
+        return {key: without_nan(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 @contextlib.contextmanager

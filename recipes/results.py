@@ -1,7 +1,6 @@
 """What recipes leave behind: weights, exports, records."""
 
 import json
-import math
 
 from . import fitting
 from .lazy import export, keras_pyconv, tasks
@@ -62,17 +61,8 @@ def write_record(path, **values):
     """Writes `values` and the provenance of the run as JSON."""
     known = keras_pyconv.provenance
     packages = (*known.PACKAGES, "tensorflow-datasets")
-    record = _without_nan({**known.provenance(packages), **values})
+    record = keras_pyconv.writing.without_nan(
+        {**known.provenance(packages), **values}
+    )
     text = json.dumps(record, indent=2, default=str) + "\n"
     keras_pyconv.writing.write_atomically(path, text)
-
-
-def _without_nan(value):
-    """The same with None for what JSON has no number for."""
-    if isinstance(value, dict):
-        return {key: _without_nan(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

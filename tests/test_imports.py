@@ -39,6 +39,7 @@ ORDER = [
     "models",
     "tables",
     "tasks",
+    "reports",
     "datasets",
     "runs",
     "training",

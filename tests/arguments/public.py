@@ -12,7 +12,7 @@ ROOMS = (
         f"keras_pyconv.{room}"
         for room in (
             *("architectures", "complexity", "datasets", "export", "layers"),
-            *("models", "ops", "tables", "tasks", "tasks.detection"),
+            *("models", "ops", "reports", "tables", "tasks", "tasks.detection"),
             *("tasks.segmentation", "tasks.video", "training", "weights"),
         )
     ),

@@ -627,9 +627,11 @@ _ONE_IMAGE = _array(
     20, 24, 3, high=255.0, wrong=(np.zeros((0, 4, 3)), np.zeros((4, 4, 7)))
 )
 for _name in ("strips", "probabilities", "labels"):
+    _watched = {"on_strip": kind(optional=True, accepts=callable)}
     row(
         f"tasks.segmentation.SlidingWindows.{_name}",
         image=_ONE_IMAGE,
+        **(_watched if _name == "labels" else {}),
         options={
             "owner": things.made(_windows.make).make,
             "works": _name == "strips",
@@ -726,6 +728,7 @@ row(
         things.in_folder("submission"), optional=True, accepts=is_path
     ),
     on_picture=kind(optional=True, accepts=callable),
+    on_scores=kind(optional=True, accepts=callable),
     verbose=choice(0),
     needs=("protocol", "verbose"),
     options={"works": False},
@@ -872,7 +875,90 @@ row(
     clips=_CLIPS,
     count=or_none(COUNT),
     batch_size=_BATCH,
+    on_video=kind(optional=True, accepts=callable),
 )
+
+# Reports ----------------------------------------------------------------------
+
+_TITLE = kind("pets", accepts=is_text)
+_IMAGES = kind(optional=True, accepts=callable)
+
+
+def _texts(count):
+    return lambda v: (
+        isinstance(v, (list, tuple))
+        and len(v) == count
+        and all(map(is_text, v))
+    )
+
+
+_SCORES_OF_TWO = Value(
+    "scores", lambda: np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+)
+row(
+    "reports.classification_report",
+    labels=kind(
+        np.array([0, 1, 1]),
+        [0, 1, 0],
+        accepts=lambda v: isinstance(v, (list, tuple, np.ndarray))
+        and np.shape(v) == (3,)
+        and all(is_whole(x) and 0 <= x < 2 for x in v),
+        wrong=([0, 1], [0, 1, 2], [0, 1, -1], [0.0, 1.0, 1.0]),
+    ),
+    scores=kind(
+        _SCORES_OF_TWO,
+        wrong=(np.array([[1.5, 0]] * 3), np.full((3, 2), np.nan)),
+    ),
+    class_names=kind(["a", "b"], optional=True, accepts=_texts(2)),
+    names=kind(["x", "y", "z"], optional=True, accepts=_texts(3)),
+    sizes=kind(
+        [8, 9.5, 20],
+        optional=True,
+        accepts=lambda v: isinstance(v, (list, tuple, np.ndarray, range))
+        and np.shape(v) == (3,)
+        and all(map(is_real, v)),
+        wrong=([1, 2], [1, 2, np.inf]),
+    ),
+    images=_IMAGES,
+    title=_TITLE,
+)
+row(
+    "reports.detection_report",
+    truth=_TRUTH,
+    results=_RESULTS,
+    class_names=kind(optional=True),
+    score=kind(0.5, 0, 1, accepts=lambda v: is_real(v) and 0 <= v <= 1),
+    images=_IMAGES,
+    title=_TITLE,
+)
+row(
+    "reports.Regions",
+    class_names=kind(
+        ["a", "b"],
+        accepts=lambda v: isinstance(v, (list, tuple))
+        and len(v) > 0
+        and all(map(is_text, v)),
+    ),
+)
+leave_out(
+    "called by `evaluate_segmentation`, with what it checked",
+    "reports.Regions.add",
+    "reports.Regions.add_scores",
+)
+row(
+    "reports.Regions.report",
+    title=_TITLE,
+    options={"owner": lambda: _regions(), "works": False},
+)
+
+
+def _regions():
+    regions = keras_pyconv.reports.Regions(["a", "b"])
+    image = np.zeros((2, 2, 3), "uint8")
+    labels = np.eye(2, dtype=int)
+    regions.add({"image": image, "labels": labels}, 1 - labels)
+    return regions
+
 
 # Training ---------------------------------------------------------------------
 

@@ -376,7 +376,20 @@ def collect_detections(model, batches, **options) -> DetectionResults:
 # What pycocotools says -------------------------------------------------------
 
 
-def _evaluated(truth, results, **settings):
+def own_ids(truth):
+    """`{id of coco(): own}` of the images, and `{id of coco(): label}`."""
+    images, categories = truth._ids()
+    known = truth.categories
+    labels = {one: one for one in categories}
+    if known is not None:
+        labels = {one: label for label, one in enumerate(known)}
+    return (
+        {number: one for one, number in images.items()},
+        {categories[one]: label for one, label in labels.items()},
+    )
+
+
+def evaluated(truth, results, **settings):
     """The `COCOeval` of some settings, up to its sums."""
     arguments.instance("truth", truth, GroundTruth)
     arguments.instance("results", results, DetectionResults)
@@ -422,7 +435,7 @@ def coco_numbers(truth, results, image_ids=None) -> dict[str, float]:
         if not chosen:
             arguments.refuse("image_ids", image_ids, "ids, one at least")
         settings["imgIds"] = truth.numbers_of(chosen)
-    evaluation = _evaluated(truth, results, **settings)
+    evaluation = evaluated(truth, results, **settings)
     _silently(evaluation.summarize)
     return dict(zip(NUMBERS, evaluation.stats.tolist()))
 
@@ -442,7 +455,7 @@ def ap_by_area(truth, results, edges) -> list[float]:
     bounds = [0.0, *map(float, edges), 1e10]
     ranges = list(map(list, zip(bounds, bounds[1:])))
     names = [str(number) for number in range(len(ranges))]
-    evaluation = _evaluated(truth, results, areaRng=ranges, areaRngLbl=names)
+    evaluation = evaluated(truth, results, areaRng=ranges, areaRngLbl=names)
     # Overlaps, recalls, categories, areas, numbers of detections.
     precision = np.moveaxis(evaluation.eval["precision"][..., -1], -1, 0)
     known = [values[values > -1] for values in precision]

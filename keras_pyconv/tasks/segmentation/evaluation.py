@@ -1,6 +1,7 @@
 """The whole set under the paper's protocol: one confusion matrix, one table."""
 
 import dataclasses
+import functools
 import pathlib
 import re
 
@@ -118,6 +119,7 @@ def evaluate_segmentation(
     total=None,
     submission=None,
     on_picture=None,
+    on_scores=None,
     verbose=1,
 ) -> Evaluation:
     """Evaluates a network on images of any sizes (paper, section 5).
@@ -133,6 +135,8 @@ def evaluate_segmentation(
         submission: Folder for the test server's files, or None.
         on_picture: Function (example, predicted labels), called after each
             image, such as one that draws.
+        on_scores: Function (example, first row, probabilities `(rows, width,
+            classes)`), called for each strip of an image.
         verbose: 0 for silence, 1 for a progress bar.
 
     Returns:
@@ -147,6 +151,7 @@ def evaluate_segmentation(
     names = names_of_classes(classes, class_names)
     arguments.one_of("verbose", verbose, (0, 1))
     arguments.function("on_picture", on_picture, optional=True)
+    arguments.function("on_scores", on_scores, optional=True)
     arguments.integer("total", total, optional=True)
     if submission is not None:
         arguments.new_folder("submission", submission)
@@ -164,7 +169,8 @@ def evaluate_segmentation(
     number = 0
     for number, example in enumerate(examples, 1):
         image, name = read_image(example["image"]), example.get("name", number)
-        found = windows.labels(image)
+        watch = on_scores and functools.partial(on_scores, example)
+        found = windows.labels(image, watch)
         if example.get("labels") is not None:
             counts.update_state(_checked(example["labels"], image, name), found)
         if submission is not None:

@@ -191,10 +191,15 @@ class SlidingWindows:
         """Averaged probabilities at the image's size; for small images."""
         return np.concatenate([part.numpy() for _, part in self.strips(image)])
 
-    def labels(self, image) -> np.ndarray:
-        """The likeliest class of each pixel, int32 `(height, width)`."""
-        parts = [
-            tf.argmax(part, axis=-1, output_type=tf.int32)
-            for _, part in self.strips(image)
-        ]
+    def labels(self, image, on_strip=None) -> np.ndarray:
+        """The likeliest class of each pixel, int32 `(height, width)`.
+
+        `on_strip` is called with each pair of `strips`.
+        """
+        arguments.function("on_strip", on_strip, optional=True)
+        parts = []
+        for first, part in self.strips(image):
+            if on_strip is not None:
+                on_strip(first, part)
+            parts.append(tf.argmax(part, axis=-1, output_type=tf.int32))
         return np.concatenate(parts)

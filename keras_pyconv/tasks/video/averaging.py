@@ -134,7 +134,9 @@ class ViewScores:
         return total / len(views)
 
 
-def video_errors(model, views, clips, *, count=None, batch_size=8):
+def video_errors(
+    model, views, clips, *, count=None, batch_size=8, on_video=None
+):
     """Top-1 and top-5 error over videos, each the mean of its views.
 
     Args:
@@ -143,6 +145,8 @@ def video_errors(model, views, clips, *, count=None, batch_size=8):
             `keras_pyconv.datasets.video_views` yields them.
         count: how many videos there will be, for the progress bar; None
             shows none.
+        on_video: function (name, views, label, scores), called for each
+            video that was read; scores are float64 `(classes,)`.
 
     Returns:
         The `VideoErrors`.
@@ -152,16 +156,19 @@ def video_errors(model, views, clips, *, count=None, batch_size=8):
     """
     arguments.iterable("views", views)
     arguments.integer("count", count, optional=True)
+    arguments.function("on_video", on_video, optional=True)
     scores_of = ViewScores(model, clips, batch_size)
     bar = Bar(count) if count else None
     scores, labels, skipped, number = [], [], 0, 0
-    for _, pixels, label in views:
+    for name, pixels, label in views:
         if pixels is None:
             skipped += 1
         else:
             scores.append(scores_of(pixels))
             labels.append(label)
             number += len(pixels)
+            if on_video is not None:
+                on_video(name, pixels, label, scores[-1])
         if bar:
             bar.add(1)
     if not labels:

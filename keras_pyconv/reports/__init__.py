@@ -1,0 +1,5 @@
+"""What an evaluation leaves behind: tables, figures, and a page of both."""
+
+from keras_pyconv.reports.boxes import detection_report
+from keras_pyconv.reports.classes import classification_report
+from keras_pyconv.reports.regions import Regions
