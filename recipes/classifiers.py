@@ -1,12 +1,16 @@
 """Classifiers to be judged, wherever they come from, and tables of errors."""
 
+import sys
+
 import keras
 import numpy as np
+import tensorflow as tf
 
 import keras_pyconv
 from keras_pyconv.complexity.grid import grid
 from keras_pyconv.export.signatures import recorded
 from keras_pyconv.reading import check_file, one_line
+from keras_pyconv.tasks import error_rates
 from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
 from keras_pyconv.weights.sources import verify
 
@@ -29,8 +33,6 @@ def of_file(path):
 
 def of_export(path):
     """The export's entry point: scores, the side it takes or None, classes."""
-    import tensorflow as tf
-
     if not (path / "saved_model.pb").is_file():
         versions = sorted(one.parent.name for one in path.glob("*/*.pb"))
         raise ValueError(
@@ -95,6 +97,32 @@ def load(settings, classes):
             f"the images are of {', '.join(classes[:3])}, ..."
         )
     return scores, side, name
+
+
+def answers(scores, batches, classes, kept=None):
+    """What the model says of every image, as `error_rates.Answers`.
+
+    Of a `reporting.Scores` that is given, all scores are kept in it.
+    """
+
+    @tf.function(autograph=False)
+    def answer(images, labels):
+        found = scores(images)
+        hits = error_rates.hits(found, labels)
+        return found, tf.argmax(found, axis=-1), hits
+
+    columns = [], [], []
+    verbose = 1 if sys.stdout.isatty() else 2
+    progress = keras.utils.Progbar(int(batches.cardinality()), verbose=verbose)
+    for images, labels, weights in batches:
+        real = weights.numpy() > 0
+        found, *said = answer(images, labels)
+        for column, values in zip(columns, (labels, *said)):
+            column.append(values.numpy()[real])
+        if kept is not None:
+            kept.add(found.numpy(), real)
+        progress.add(1)
+    return error_rates.Answers(*map(np.concatenate, columns), classes)
 
 
 # Tables -----------------------------------------------------------------------

@@ -22,10 +22,9 @@ so it is nearly always an error.
 
 import dataclasses
 import pathlib
-import sys
 
-from . import command_line, groups, pictures, results, sources
-from .lazy import datasets, keras, np, tasks, tf
+from . import command_line, groups, pictures, reporting, results, sources
+from .lazy import datasets, tasks
 from .settings import Part, Positive, option
 
 
@@ -59,6 +58,7 @@ class Settings:
     )
     per_class: bool = option(False, "list the worst classes")
     confusion: bool = option(False, "draw the confusion matrix")
+    report: groups.Report = groups.Report()
     data: Images = Images("imagenet2012")
     run: groups.Place = groups.Place(pathlib.Path("runs/evaluate"))
 
@@ -69,31 +69,13 @@ SMOKE = groups.smoke(
 )
 
 
-def answers(scores, batches, classes):
-    """What the model says of every image, as `error_rates.Answers`."""
-    from keras_pyconv.tasks import error_rates
-
-    @tf.function(autograph=False)
-    def answer(images, labels):
-        found = scores(images)
-        return tf.argmax(found, axis=-1), error_rates.hits(found, labels)
-
-    columns = [], [], []
-    verbose = 1 if sys.stdout.isatty() else 2
-    progress = keras.utils.Progbar(int(batches.cardinality()), verbose=verbose)
-    for images, labels, weights in batches:
-        real = weights.numpy() > 0
-        for column, values in zip(columns, (labels, *answer(images, labels))):
-            column.append(values.numpy()[real])
-        progress.add(1)
-    return error_rates.Answers(*map(np.concatenate, columns), classes)
-
-
 def measure(settings, validation, scores, sides):
-    """`{side: Answers}`."""
+    """`{side: Answers}`; writes the report of each side where it is wanted."""
     prepare = tasks.preprocessing.imagenet_preprocessing
     if settings.data.pixels:
         prepare = tasks.preprocessing.pixels_as_they_are
+    from . import classifiers
+
     found, broken = {}, datasets.BrokenPictures.among(validation)
     for side in sides:
         batches = datasets.evaluation_pictures(
@@ -102,7 +84,15 @@ def measure(settings, validation, scores, sides):
             batch_size=settings.data.batch_size,
             broken=broken,
         )
-        found[side] = answers(scores, batches, len(validation.classes))
+        kept = reporting.Scores() if settings.report.wanted else None
+        found[side] = classifiers.answers(
+            scores, batches, len(validation.classes), kept
+        )
+        if kept is not None:
+            title = f"{validation.name}: crops of {side} pixels"
+            made = kept.report(found[side].labels, validation, title)
+            part = str(side) if len(sides) > 1 else ""
+            reporting.write(made, settings, part)
     for name, reason in broken.reasons.items():
         print(f"Counted by its label, and not seen: {name} ({reason})")
     return found
@@ -118,8 +108,7 @@ def main(argv=None):
             )
         from . import classifiers
 
-        if settings.confusion:
-            command_line.require("matplotlib", extra="recipes")
+        reporting.require(settings, also=settings.confusion)
         validation = sources.open_split(settings, settings.data.split)
         classes, sides = validation.classes, settings.data.sides
         scores, only, name = classifiers.load(settings, classes)

@@ -24,7 +24,7 @@ import dataclasses
 import json
 import pathlib
 
-from . import command_line, groups, networks, results, sources
+from . import command_line, groups, networks, reporting, results, sources
 from .lazy import datasets, keras_pyconv, tasks
 from .settings import Natural, Positive, Share, option
 
@@ -42,6 +42,7 @@ class Settings:
         8, "number of images to draw", flag=("images", "pictures")
     )
     score: Share = option(0.4, "minimum score of drawn boxes")
+    report: groups.Report = groups.Report()
     network: groups.Detector = groups.Detector("PyConvSSD", side=300)
     data: groups.Scenes = groups.Scenes("coco/2017")
     run: groups.Place = groups.Place(pathlib.Path("runs/evaluate_detection"))
@@ -98,6 +99,7 @@ def main(argv=None):
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
     workdir, side = settings.run.workdir, settings.network.side
     with command_line.before_the_work():
+        reporting.require(settings)
         scenes = sources.open_scenes(settings, settings.split)
         truth = scenes.truth()
         truth.coco()
@@ -120,6 +122,9 @@ def main(argv=None):
     keras_pyconv.writing.write_atomically(
         workdir / "detections.json", json.dumps(found.rows(truth))
     )
+    if settings.report.wanted:
+        made = reporting.of_boxes(truth, found, scenes, settings.score)
+        reporting.write(made, settings)
     written = draw(model, scenes, settings)
     print("\nImages:", *written, sep="\n  ")
     return numbers

@@ -25,8 +25,16 @@ Deviations: none known. TensorFlow resizes as OpenCV does, in float32.
 import dataclasses
 import pathlib
 
-from . import command_line, groups, networks, pictures, results, sources
-from .lazy import datasets, keras_pyconv, tasks
+from . import (
+    command_line,
+    groups,
+    networks,
+    pictures,
+    reporting,
+    results,
+    sources,
+)
+from .lazy import keras_pyconv, tasks
 from .settings import Natural, Positive, option
 
 
@@ -61,6 +69,7 @@ class Settings:
         "predict instead of --data; needs --submission",
         metavar="FOLDER",
     )
+    report: groups.Report = groups.Report()
     network: groups.Segmenter = groups.Segmenter()
     data: groups.Masks = groups.Masks("ade20k")
     protocol: Windows = Windows()
@@ -86,30 +95,23 @@ def make_protocol(wanted):
     )
 
 
-def open_images(settings):
-    """The set, and its images: those to judge by, or those to label."""
-    if settings.unlabelled is None:
-        (masks,) = sources.open_masks(settings, (settings.split,))
-        return masks, datasets.whole_pictures(masks)
-    if settings.submission is None:
-        raise ValueError("--unlabelled needs --submission")
-    return sources.unlabelled(settings.unlabelled, settings.data.classes)
-
-
 def main(argv=None):
     """Evaluates; returns the `Evaluation`."""
     settings = command_line.parse(__doc__, SETTINGS, argv, (SMOKE,))
     with command_line.before_the_work():
-        command_line.require("matplotlib", extra="recipes")
-        masks, images = open_images(settings)
+        reporting.require(settings, also=True)
+        masks, images = sources.open_whole(settings)
         model = keras_pyconv.build_segmenter(
             networks.segmenter(settings.network),
             weights=settings.weights,
             classes=len(masks.classes),
         )
     shown, protocol = [], make_protocol(settings.protocol)
+    regions = reporting.regions(settings, masks.classes)
 
     def show(example, labels):
+        if regions:
+            regions.add(example, labels)
         if len(shown) < settings.images:
             image, truth = example["image"], example.get("labels")
             known = {} if truth is None else {"truth": truth}
@@ -125,9 +127,12 @@ def main(argv=None):
         total=masks.count,
         submission=settings.submission,
         on_picture=show,
+        on_scores=regions and regions.add_scores,
     )
     figures = found if found.matrix.any() else "labelled"
     print(f"\n{masks.name}: {found.pictures} images\n{figures}")
+    if regions:
+        reporting.write(regions.report(masks.name), settings)
     workdir = settings.run.workdir
     if shown:
         path = workdir / "pictures.png"

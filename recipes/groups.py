@@ -57,6 +57,26 @@ class Run(Place):
 
 
 @dataclasses.dataclass(frozen=True)
+class Report:
+    """Report of what is right and wrong."""
+
+    wanted: bool = _where(
+        False,
+        "write tables, figures and report.html: per class, confusion, curves, "
+        "calibration, size, worst mistakes",
+        flag="report",
+        recorded=False,
+    )
+    folder: pathlib.Path | None = _where(
+        None,
+        "folder of the report; default: report, in --workdir",
+        flag="output",
+        metavar="FOLDER",
+        recorded=False,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class Training:
     """Training."""
 

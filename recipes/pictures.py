@@ -3,7 +3,7 @@
 import itertools
 import pathlib
 
-from .lazy import np, tasks
+from .lazy import keras_pyconv, np, tasks
 
 MAX_COLUMNS = 4  # of panels in one image
 OF_COCO = ("val_AP", "val_AR")
@@ -113,21 +113,10 @@ def prediction_grid(images, labels, predictions, path, columns=8):
     return _save(figure, path)
 
 
-def confusion(counts, classes, path, named=40):
-    """Who is taken for whom: rows are the truth, shares of a row in colour."""
-    shares = counts / counts.sum(axis=1, keepdims=True).clip(1)
-    figure, axes = _figure(1, 1, 7, 6)
-    axis = axes[0, 0]
-    # The root shows the rare mistakes beside the frequent right answers.
-    drawn = axis.imshow(shares**0.5, vmin=0, vmax=1, cmap="magma_r")
-    bar = figure.colorbar(drawn, ax=axis, ticks=[0, 0.1**0.5, 0.5**0.5, 1])
-    bar.ax.set_yticklabels(["0", "10 %", "50 %", "100 %"])
-    if len(classes) <= named:
-        axis.set_xticks(range(len(classes)), classes, rotation=90)
-        axis.set_yticks(range(len(classes)), classes)
-    axis.set_xlabel("the network's answer")
-    axis.set_ylabel("the truth")
-    return _save(figure, path)
+def confusion(counts, classes, path):
+    """Who is taken for whom, to a PNG: the darker, the more of a row."""
+    drawn = keras_pyconv.reports.figures.confusion(counts, classes)
+    return _save(drawn, path)
 
 
 def label_maps(rows, class_names, path):

@@ -34,7 +34,7 @@ Deviations, where the paper leaves something open:
 import dataclasses
 import pathlib
 
-from . import command_line, fitting, groups, videos
+from . import command_line, fitting, groups, reporting, videos
 from .lazy import keras_pyconv, tasks
 from .settings import Part, option
 
@@ -55,6 +55,7 @@ class Settings:
         "kinetics", frames=16, stride=4, side=224, short_sides=(256, 320)
     )
     test: videos.Test = videos.Test(side=256, clips=10, crops=3)
+    report: groups.Report = groups.Report()
     optimizer: groups.Optimizer = groups.Optimizer(
         rate=0.1, rate_batch=64, momentum=0.9, weight_decay=1e-4
     )
@@ -99,6 +100,7 @@ def make_model(settings, classes, steps_per_epoch):
 def only_test(settings):
     """Tests the weights of a file; returns no figures, and the errors."""
     with command_line.before_the_work():
+        reporting.require(settings)
         fitting.start(settings)
         _, validation = videos.open_videos(settings)
         classes = len(validation.classes)

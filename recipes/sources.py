@@ -77,6 +77,16 @@ def open_masks(settings, splits=("train", "validation")):
     )
 
 
+def open_whole(settings):
+    """The set, and its images: those to judge by, or those to label."""
+    if settings.unlabelled is None:
+        (masks,) = open_masks(settings, (settings.split,))
+        return masks, datasets.whole_pictures(masks)
+    if settings.submission is None:
+        raise ValueError("--unlabelled needs --submission")
+    return unlabelled(settings.unlabelled, settings.data.classes)
+
+
 def unlabelled(folder, classes=None):
     """What is known of a folder of images without masks, and the images."""
     from keras_pyconv.datasets.sets import ExampleSet, below

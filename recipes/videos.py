@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 
-from . import groups, results, sources
+from . import groups, reporting, results, sources
 from .lazy import datasets, export, keras_pyconv, tasks
 from .settings import Positive, option
 
@@ -124,7 +124,17 @@ def test(model, videos, settings):
         decoders=tasks.Decoders(settings.data.decoders),
         broken=broken,
     )
-    errors = tasks.video_errors(model, views, clips, count=videos.count)
+    kept = reporting.Scores() if settings.report.wanted else None
+    errors = tasks.video_errors(
+        model,
+        views,
+        clips,
+        count=videos.count,
+        on_video=kept and kept.add_video,
+    )
+    if kept:
+        made = kept.report(kept.labels, videos, videos.name)
+        reporting.write(made, settings)
     print(errors, broken, sep="\n")
     results.write_record(
         settings.run.workdir / "test.json",

@@ -32,7 +32,7 @@ the weights and the data, and other options are those of the recipe below that
 fits its task. To evaluate other weights, name the RECIPE:
 {recipes}
 
-  keras-pyconv evaluate runs/pets --per-class
+  keras-pyconv evaluate runs/pets --report
   keras-pyconv evaluate evaluate --smoke
 """
 _NETWORKS = """
@@ -169,6 +169,7 @@ def words_of_run(parser, words):
         parser.error(str(error))
     given["only-test" if "frames" in given else "weights"] = file
     given.setdefault("data", _source(folder))
+    given["output"] = folder / "report"  # of --report
     options = [
         word
         for flag, value in given.items()

@@ -313,4 +313,6 @@ def tfds_labelled(kind, column, feature, what, builder, split):
             )
         found.append(key or good[0])
     columns, label = dict(zip((column, "label"), found)), features[found[1]]
+    if builder.name == "digits_in_photos":
+        columns["size"] = "size"  # in pixels, for accuracy by size
     return tfds_set(kind, builder, split, found[:1], columns, label.names)

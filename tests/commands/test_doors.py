@@ -86,6 +86,7 @@ def test_a_run_fills_in_what_its_test_needs(tmp_path, made, recipe, options):
     words = doors.words_of_run(None, [str(tmp_path), "--smoke"])
     flag = "only-test" if "frames" in options else "weights"
     options |= {flag: tmp_path / "net.weights.h5", "data": "pets"}
+    options["output"] = tmp_path / "report"
     assert words[0] == recipe and words[-1] == "--smoke"
     given = dict(zip(words[1:-1:2], words[2:-1:2]))
     assert given == {f"--{k}": str(v) for k, v in options.items()}

@@ -101,6 +101,7 @@ PAGES = {
         wrote=(
             *("doctor.html", "answers/report.html", "by_litert/answers.csv"),
             *("saved_models/pets/1/saved_model.pb", "pets.tflite"),
+            *("runs/pets/report/report.html", "report/report.html"),
         ),
     ),
     "docs/comparison.md": Scene(
@@ -269,6 +270,17 @@ _DOCSTRINGS = {
         "record = keras_pyconv.ARCHITECTURES['PyConvResNetMini']",
     ),
     "placement.level_devices": Scene(mark=ci, before=TWO_DEVICES, alone=True),
+    "reports.classes.classification_report": Scene(
+        wrote=("report/report.html", "report/per_class.csv")
+    ),
+    "reports.regions.Regions": Scene(
+        mark=ci,
+        before=f"""{SEGMENTER}
+image, labels = np.zeros((40, 40, 3), "uint8"), np.eye(40, dtype="uint8")
+examples = [{{"image": image, "labels": labels}}]
+""",
+        wrote=("report/report.html", "report/per_class.csv"),
+    ),
     "tasks.classification.classify": Scene(
         mark=slow,
         files={
