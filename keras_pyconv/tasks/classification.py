@@ -12,6 +12,7 @@ import numpy as np
 from keras_pyconv import arguments
 from keras_pyconv.layers.checked import checked_format
 from keras_pyconv.lazy import tf
+from keras_pyconv.tasks.drawing import enlarged
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.preprocessing import (
     LARGEST_PIXEL,
@@ -143,7 +144,8 @@ class Classification(Ranking):
 
     def _drawn(self):
         shape = (*self.image.shape[:2], 3)
-        return self._with_bars(np.broadcast_to(self.image, shape).copy())
+        pixels = np.broadcast_to(self.image, shape)
+        return self._with_bars(enlarged(pixels)[0])
 
 
 def preprocessing_for(model, given=None):

@@ -9,18 +9,17 @@ from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.nesting import Graph, head_layer
 from keras_pyconv.renamed import warn
+from keras_pyconv.tasks.drawing import with_bars
 from keras_pyconv.writing import replacing, write_atomically
 
 _BARS = 3  # classes under a drawing
-_BAR = 22  # pixels of a row of them
-_LONGEST_BAR = 200  # pixels
 
 
 class Result:
     """What a network says of one image or video."""
 
     def draw(self, path=None) -> np.ndarray:
-        """Draws the answer, uint8 `(height, width, 3)`.
+        """Draws the answer, uint8 `(height, width, 3)`; enlarges small images.
 
         Args:
             path: a file to write as well, of a kind that Pillow knows by its
@@ -110,24 +109,13 @@ class Ranking(Result):
     def to_dict(self):
         return {"classes": self._rows()}
 
-    def _with_bars(self, pixels):
-        """An image with a bar for each of the best classes under it."""
-        from PIL import Image, ImageDraw, ImageFont
-
-        rows = self._rows()[:_BARS]
-        height, width = pixels.shape[:2]
-        size = (max(width, 2 * _LONGEST_BAR), height + _BAR * len(rows) + 10)
-        drawing = Image.new("RGB", size, "white")
-        drawing.paste(Image.fromarray(pixels))
-        pen, font = ImageDraw.Draw(drawing), ImageFont.load_default(15)
-        for place, row in enumerate(rows):
-            top = height + 6 + place * _BAR
-            right = 6 + round(row["score"] * _LONGEST_BAR)
-            colour = "#b0b8b4" if place else "#2f6f4f"
-            pen.rectangle((6, top + 2, right, top + 16), fill=colour)
-            text = f"{row['score']:.1%}  {row['name']}"
-            pen.text((_LONGEST_BAR + 16, top), text, fill="black", font=font)
-        return np.asarray(drawing)
+    def _with_bars(self, image, title=""):
+        """An image of Pillow's with a bar for each of the best classes."""
+        rows = [
+            (f"{row['score']:.1%}  {row['name']}", row["score"])
+            for row in self._rows()[:_BARS]
+        ]
+        return np.asarray(with_bars(image, rows, title))
 
 
 def best(scores, top):

@@ -819,6 +819,7 @@ row(
     frames=_array(2, 4, 4, 3, dtype="uint8", high=255),
     views=COUNT,
     notes=kind((), ("a note",)),
+    file=kind("", "a.mp4"),
 )
 
 

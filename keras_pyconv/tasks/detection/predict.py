@@ -10,6 +10,7 @@ from keras_pyconv import arguments, renamed
 from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.detection.decoding import DecodeDetections
 from keras_pyconv.tasks.detection.default_boxes import box_layer, box_settings
+from keras_pyconv.tasks.drawing import enlarged, label
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.preprocessing import Preprocessing, normalize
 from keras_pyconv.tasks.results import Result, check_names, traced
@@ -63,30 +64,29 @@ class Detections(Result):
         }
 
     def _drawn(self):
-        from PIL import Image, ImageDraw, ImageFont
+        from PIL import ImageDraw
 
         if self.image is None:
             raise ValueError(
                 "These detections have no image: pass `image=`, or use the "
                 "result of `detect`."
             )
-        drawing = Image.fromarray(np.ascontiguousarray(self.image))
+        drawing, times = enlarged(self.image)
         pen = ImageDraw.Draw(drawing)
         line = max(2, round(min(drawing.size) / 200))
-        height = max(10, 5 * line)
-        font = ImageFont.load_default(height)
-        # The best are drawn last, over the others.
-        for row in reversed(self.to_dict()["objects"]):
-            ymin, xmin, ymax, xmax = row["box"]
+        # The best are drawn last, over the others; labels over all boxes.
+        rows = self.to_dict()["objects"][::-1]
+        for row in rows:
+            ymin, xmin, ymax, xmax = (times * side for side in row["box"])
             colour = _colour(row["label"])
             # A dark edge on both sides is seen on any ground.
             outer = (xmin - 1, ymin - 1, xmax + 1, ymax + 1)
             pen.rectangle(outer, outline="black", width=line + 2)
             pen.rectangle((xmin, ymin, xmax, ymax), outline=colour, width=line)
-            text = f"{row['name']} {row['score']:.2f}"
-            corner = (xmin + line, max(0, ymin - height - 1))
-            pen.rectangle(pen.textbbox(corner, text, font=font), fill=colour)
-            pen.text(corner, text, fill="black", font=font)
+        for row in rows:
+            ymin, xmin, _, _ = (times * side for side in row["box"])
+            text = f"{row['name']} {row['score']:.0%}"
+            label(drawing, (xmin, ymin), text, _colour(row["label"]))
         return np.asarray(drawing)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.tasks.drawing import enlarged, with_legend
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.results import Result, traced
 from keras_pyconv.tasks.segmentation.classes import (
@@ -16,6 +17,8 @@ from keras_pyconv.tasks.segmentation.windows import (
     Protocol,
     SlidingWindows,
 )
+
+_NAMED = 12  # regions in the legend
 
 
 class Segmentation(Result):
@@ -38,6 +41,7 @@ class Segmentation(Result):
         self.image, self.labels = image, labels
         self.class_names = class_names
         self.overlay = overlay(image, labels, colors)
+        self._colors = palette(len(class_names)) if colors is None else colors
         classes, counts = np.unique(labels, return_counts=True)
         order = np.argsort(-counts, kind="stable")
         self._counts = [(int(classes[i]), int(counts[i])) for i in order]
@@ -47,7 +51,17 @@ class Segmentation(Result):
         }
 
     def _drawn(self):
-        return self.overlay
+        image, _ = enlarged(self.overlay)
+        rows = [
+            (f"{self.name(one)}  {count / self.labels.size:.1%}", colour)
+            for one, count, colour in self._legend()
+        ]
+        return np.asarray(with_legend(image, rows))
+
+    def _legend(self):
+        """Class, pixels and colour of the largest regions."""
+        for one, count in self._counts[:_NAMED]:
+            yield one, count, tuple(map(int, self._colors[one]))
 
     def to_dict(self):
         height, width = self.labels.shape

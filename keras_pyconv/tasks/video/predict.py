@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_pyconv import arguments, renamed
+from keras_pyconv.tasks.drawing import strip
 from keras_pyconv.tasks.results import (
     Ranking,
     best,
@@ -32,11 +33,13 @@ class Recognition(Ranking):
         frames: uint8 `(frames, side, side, 3)`, those of the middle clip.
         views: how many were averaged.
         notes: why parts of the video were left out; none for a sound one.
+        file: name of the video's file, or empty.
     """
 
     frames: np.ndarray
     views: int
     notes: tuple[str, ...] = ()
+    file: str = ""
 
     def __post_init__(self):
         super().__post_init__()
@@ -45,6 +48,7 @@ class Recognition(Ranking):
         arguments.instance("notes", self.notes, tuple)
         if self.notes:
             arguments.texts("notes", self.notes)
+        arguments.instance("file", self.file, str)
 
     def to_dict(self):
         return {
@@ -55,15 +59,10 @@ class Recognition(Ranking):
 
     def _drawn(self):
         """A strip of frames with the best classes under it."""
-        from PIL import Image
-
         count = min(_SHOWN, len(self.frames))
         numbers = np.linspace(0, len(self.frames) - 1, count).round()
-        tiles = [
-            Image.fromarray(self.frames[n]).resize((_SIDE, _SIDE))
-            for n in numbers.astype(int)
-        ]
-        return self._with_bars(np.concatenate(tiles, axis=1))
+        frames = [self.frames[number] for number in numbers.astype(int)]
+        return self._with_bars(strip(frames, _SIDE), self.file)
 
 
 def _clips_for(model):
@@ -163,6 +162,7 @@ def recognize(
         views[len(views) // 2],
         len(views),
         tuple(notes),
+        os.path.basename(path),
     )
 
 

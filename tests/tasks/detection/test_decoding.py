@@ -19,6 +19,7 @@ from keras_pyconv.tasks.detection import (
     encode,
     stretch,
 )
+from keras_pyconv.tasks.drawing import enlarged
 from tests.conformance.cases import DETECTOR
 
 CLASSES = 4
@@ -231,14 +232,18 @@ def test_a_drawing_changes_the_pixels_of_the_box_alone(picture, tmp_path):
         draw_detections(picture, found)
     found = dataclasses.replace(found, image=picture)
     drawn = found.draw(tmp_path / "drawn.png")
-    changed = (drawn != picture).any(-1)
-    assert changed[20, 45] and changed[30, 30] and changed[40, 59]
-    assert not changed[30, 45] and not changed[45:].any()
+    image, times = enlarged(picture)
+    changed = (drawn != np.asarray(image)).any(-1)
+    assert changed[20 * times, 55 * times] and changed[40 * times, 59 * times]
+    assert (
+        changed[30 * times, 30 * times] and not changed[30 * times, 45 * times]
+    )
+    assert not changed[45 * times :].any()
     assert (tmp_path / "drawn.png").stat().st_size > 100
     assert str(found) == "b 0.90 at [20.0, 30.0, 40.0, 60.0]"
 
 
-@pytest.mark.parametrize("side, line", [(60, 2), (600, 3), (1200, 6)])
+@pytest.mark.parametrize("side, line", [(320, 2), (600, 3), (1200, 6)])
 def test_a_box_has_a_dark_edge_and_is_as_wide_as_the_picture_asks(side, line):
     pytest.importorskip("PIL", reason="needs Pillow")
     found = Detections(

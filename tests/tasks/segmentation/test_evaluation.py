@@ -103,7 +103,7 @@ def test_a_picture_is_parsed_in_one_call(model, tmp_path):
         np.testing.assert_array_equal(again.labels, parsed.labels)
     parsed.save(tmp_path / "b.png")
     saved = np.asarray(Image.open(tmp_path / "b.png"))
-    np.testing.assert_array_equal(saved, parsed.overlay)
+    np.testing.assert_array_equal(saved, parsed.draw())
 
 
 def test_a_gray_picture_has_three_equal_channels(model):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keras_pyconv
+from keras_pyconv.tasks.drawing import GAP
 from keras_pyconv.tasks.video import (
     Clips,
     UnreadableVideo,
@@ -98,7 +99,11 @@ def test_a_file_is_recognized_with_names(model, film_folder, tmp_path):
     assert found.views == 6 and found.score == found.scores.max()
     assert str(found).splitlines()[0].startswith(found.label)
     strip = found.draw(tmp_path / "strip.png")
-    assert strip.shape[1] == 4 * 160 and (tmp_path / "strip.png").exists()
+    assert found.file == "sound.mp4"
+    assert (
+        strip.shape[1] == 4 * 160 + 5 * GAP
+        and (tmp_path / "strip.png").exists()
+    )
 
 
 def test_a_model_of_a_fixed_size_says_what_it_wants(film_folder):
