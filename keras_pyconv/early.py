@@ -1,6 +1,7 @@
-"""Where the process is the command, its words are read before Keras loads.
+"""Where the process is ours, what comes before Keras and TensorFlow load.
 
-Loading takes seconds, of which `--help` and a mistake in the words need none.
+Of the command the words are read: loading takes seconds, of which `--help` and
+a mistake need none. Of the command and of a recipe logs are diverted.
 """
 
 import importlib
@@ -9,14 +10,24 @@ import pathlib
 import sys
 
 
+def _module():
+    """What `python -m` names, or the empty text."""
+    before = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv[1:])]
+    return before[-1] if before[-2:-1] == ["-m"] else ""
+
+
 def words_of_command():
     """The words of `keras-pyconv WORDS`, or None in any other process."""
     if pathlib.Path(sys.argv[0]).stem == "keras-pyconv":
         return sys.argv[1:]
-    before = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv[1:])]
     # What `-m` names is imported before `sys.argv` has its path.
-    is_ours = sys.argv[0] == "-m" and before[-2:] == ["-m", "keras_pyconv"]
+    is_ours = sys.argv[0] == "-m" and _module() == "keras_pyconv"
     return sys.argv[1:] if is_ours else None
+
+
+def is_recipe():
+    """Whether the process is `python -m recipes.NAME`."""
+    return _module().removeprefix("keras_pyconv.").startswith("recipes.")
 
 
 words = words_of_command() if sys.argv else None
@@ -26,3 +37,5 @@ if words is not None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     importlib.import_module("keras_pyconv.commands").parse(words)
+if sys.argv and (words is not None or is_recipe()):
+    importlib.import_module("keras_pyconv.diverted").divert()

@@ -72,6 +72,8 @@ def start(settings):
 @contextlib.contextmanager
 def open_run(folder, model, batches, settings, found=None, **options):
     """`training.Run` that holds to the settings, and to what was `found`."""
+    from keras_pyconv.diverted import keep_in
+
     options["constants"] = {**as_dict(settings, "decides"), **(found or {})}
     with contextlib.ExitStack() as stack:
         with command_line.before_the_work():
@@ -80,6 +82,7 @@ def open_run(folder, model, batches, settings, found=None, **options):
             stack.enter_context(run)
             if is_first(model):
                 write(settings, settings.run.workdir)
+                keep_in(folder)
         yield run
 
 

@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[1]
 # A room may import what stands before it. `__init__` is the package's own.
 ORDER = [
     "early",
+    "diverted",
+    "figures",
     "lazy",
     "renamed",
     "listing",

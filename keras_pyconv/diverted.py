@@ -1,0 +1,59 @@
+"""What libraries write beneath Python: into a file, away from what is ours.
+
+TensorFlow logs to file descriptor 2 and offers no other place. Python's
+own `sys.stderr`, with mistakes, tracebacks and progress, stays on the screen.
+"""
+
+import atexit
+import faulthandler
+import os
+import pathlib
+import sys
+import tempfile
+
+LOG = "tensorflow.log"  # in the folder of a run
+_files = []  # the one that descriptor 2 leads to
+
+
+def divert():
+    """Leads descriptor 2 into a file, which goes when the process ends well.
+
+    An error that is not the user's leaves the file, and names it.
+    """
+    try:
+        screen = os.dup(2)
+    except OSError:  # It has none.
+        return
+    number, path = tempfile.mkstemp(".log", "keras-pyconv-")
+    old = sys.stderr
+    old.flush()
+    sys.stderr = open(
+        screen, "w", buffering=1, encoding=old.encoding, errors=old.errors
+    )
+    faulthandler.enable(sys.stderr)
+    os.dup2(number, 2)
+    os.close(number)
+    _files.append(path)
+    atexit.register(_end)
+
+
+def keep_in(folder):
+    """Where it was diverted, goes on in the folder of a run, and says so."""
+    if not _files:
+        return
+    path, before = pathlib.Path(folder, LOG), pathlib.Path(_files.pop())
+    with open(path, "ab") as file:
+        file.write(before.read_bytes())
+        file.flush()
+        os.dup2(file.fileno(), 2)
+    before.unlink()
+    print(f"What TensorFlow logs is in {path}", flush=True)
+
+
+def _end():
+    for path in _files:
+        # The interpreter sets it where an error ends the process.
+        if getattr(sys, "last_value", None) is None:
+            os.unlink(path)
+        else:
+            print(f"What TensorFlow logged is in {path}", file=sys.stderr)
