@@ -117,7 +117,7 @@ def make_model(settings, classes, steps_per_epoch):
     model.compile(
         optimizer=fitting.make_optimizer(settings, rate, head=head),
         loss=tasks.Crossentropy(settings.training.label_smoothing),
-        weighted_metrics=[tasks.TopKError(1), tasks.TopKError(5)],
+        weighted_metrics=fitting.error_rates(classes),
     )
     return model
 

@@ -5,7 +5,7 @@ import dataclasses
 import importlib.util
 
 from . import command_line, pictures, sources
-from .lazy import keras, training
+from .lazy import keras, tasks, training
 from .settings import as_dict, nearest, write
 
 # What a classifier is measured by after an epoch; the first watches over
@@ -23,6 +23,7 @@ def prepare(settings, load_data, make_model):
     with command_line.before_the_work():
         strategy = start(settings)
         data = load_data(settings, strategy)
+        say_rate(settings)
         steps = wanted.steps_per_epoch or data.train.count // wanted.batch_size
         keras.utils.set_random_seed(wanted.seed)
         with strategy.scope():
@@ -97,6 +98,23 @@ def peak_rate(settings):
     return wanted.rate * settings.training.batch_size / wanted.rate_batch
 
 
+def say_rate(settings):
+    """Says the rate that is used, which follows the batch."""
+    wanted, batch = settings.optimizer, settings.training.batch_size
+    told = f"Learning rate: at most {peak_rate(settings):.4g}"
+    if wanted.scaled_rate and batch != wanted.rate_batch:
+        told += (
+            f", which is {wanted.rate:.4g} for {wanted.rate_batch} examples "
+            f"and batches of {batch}"
+        )
+    print(f"{told}.")
+
+
+def error_rates(classes):
+    """Top-1 error, and top-5 error where it tells more."""
+    return [tasks.TopKError(k) for k in (1, 5) if k < max(classes, 2)]
+
+
 def falling(settings, steps_per_epoch, warmup_epochs=0):
     """A rate that is divided by ten from the parts `falls` of the run on."""
     steps = settings.training.epochs * steps_per_epoch
@@ -145,6 +163,8 @@ def callbacks(settings, run, data, figures=CLASSIFIER_FIGURES):
     `--patience` watches the first of `figures` where no metric is named.
     """
     wanted, model, found = settings.training, run.model, [*data.callbacks]
+    if len(data.train.classes) <= 5:
+        figures = [name for name in figures if name != "val_top5_error"]
     with command_line.before_the_work():
         watched = best_of(wanted.keep_best or figures[0], figures)
     if wanted.ema:

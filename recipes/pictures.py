@@ -1,12 +1,11 @@
 """Pictures that the recipes write: curves, accuracy by size, predictions."""
 
-import itertools
 import pathlib
+import re
 
-from .lazy import keras_pyconv, np, tasks
+from .lazy import figures, keras_pyconv, np, tasks
 
 MAX_COLUMNS = 4  # of panels in one image
-OF_COCO = ("val_AP", "val_AR")
 
 
 def _figure(rows, columns, width, height):
@@ -24,51 +23,87 @@ def _save(figure, path):
     return path
 
 
+# Panels of curves: a title, and the figures that stand in it. What else a run
+# logs is in its log.csv.
+PANELS = {
+    "loss": r"loss",
+    "error, %": r"top\d+_error",
+    "accuracy, %": r"(\w+_)?(accuracy|iou)",
+    "AP, %": r"AP(50|75)?",
+    "AP by size of object, %": r"AP [SML]",
+    "learning rate": r"learning_rate.*",
+}
+
+
 def curves(histories, path):
     """Figures of runs by epoch, to a PNG, as in the paper's Figure 7.
 
-    Training is dashed, validation solid. `histories` are those of
-    `training.Run` by the name of the run, which may be empty.
+    Training is dashed, validation solid, of one figure in one colour.
+    `histories` are those of `training.Run` by the name of the run, which may
+    be empty.
     """
-    drawn = {name: _panels(rows) for name, rows in histories.items()}
-    titles = list(dict.fromkeys(itertools.chain(*drawn.values())))
-    columns = min(MAX_COLUMNS, len(titles))
-    rows = -(-len(titles) // columns)
-    figure, axes = _figure(rows, columns, 4.5 * columns, 3.6 * rows)
-    for axis in axes.flat[len(titles) :]:
+    drawn = {}
+    for run, history in histories.items():
+        for title, lines in _panels(history).items():
+            for name, points in lines.items():
+                drawn.setdefault(title, {})[run, name] = points
+    columns = min(MAX_COLUMNS, len(drawn))
+    rows = -(-len(drawn) // columns)
+    figure, axes = _figure(rows, columns, 4.5 * columns, 4 * rows)
+    for axis in axes.flat[len(drawn) :]:
         axis.set_axis_off()
-    for axis, title in zip(axes.flat, titles):
-        for number, (run, panels) in enumerate(drawn.items()):
-            for name, points in panels.get(title, {}).items():
-                line = "-" if name.startswith("val_") else "--"
-                marker = "." if len(points[0]) < 20 else None
-                color = f"C{number}" if run else None
-                label = f"{run} {name}".strip()
-                style = {"marker": marker, "color": color, "label": label}
-                axis.plot(*points, line, **style)
+    last = max(row["epoch"] for one in histories.values() for row in one)
+    for axis, (title, lines) in zip(axes.flat, drawn.items()):
+        _draw_lines(axis, lines)
+        axis.set_title(title, loc="left")
         axis.set_xlabel("epoch")
-        axis.xaxis.get_major_locator().set_params(integer=True)
-        axis.set_title(title)
+        axis.set_xlim(0.5, last + 0.5)
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axis.grid(alpha=0.3)
-        axis.legend(fontsize="small")
+        if title != "loss":
+            axis.set_ylim(bottom=0)
     return _save(figure, path)
 
 
+def _draw_lines(axis, lines):
+    """The lines of a panel, with a legend under it."""
+    known = {}
+    for (run, name), points in lines.items():
+        figure = name.removeprefix("val_")
+        colour = f"C{known.setdefault((run, figure), len(known))}"
+        is_judged = name.startswith("val_")
+        said = [run, figures.words_of(figure)]
+        if "learning_rate" not in name:
+            said.append("validation" if is_judged else "training")
+        axis.plot(
+            *points,
+            "-" if is_judged else "--",
+            marker="o" if len(points[0]) < 20 else None,
+            markersize=4,
+            markerfacecolor=colour if is_judged else "white",
+            color=colour,
+            label=", ".join(filter(None, said)),
+        )
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)}
+    axis.legend(fontsize="small", frameon=False, **place)
+
+
 def _panels(history):
-    """`loss` with `val_loss` and so on: by panel and name epochs and values."""
-    names = dict.fromkeys(name for row in history for name in row)
+    """`{title: {name: (epochs, values)}}`, shares in per cent."""
     found = {}
-    for name in names:
-        # pycocotools says -1 where nothing is of that size.
-        absent = (None, -1.0) if name.startswith(OF_COCO) else (None,)
-        points = [
-            (row["epoch"], row[name])
-            for row in history
-            if row.get(name) not in absent
-        ]
-        if points and name not in ("epoch", "step"):
-            panel = found.setdefault(name.removeprefix("val_"), {})
-            panel[name] = tuple(zip(*points))
+    names = dict.fromkeys(name for row in history for name in row)
+    for title, pattern in PANELS.items():
+        for name in names:
+            if not re.fullmatch(f"(val_)?{pattern}", name):
+                continue
+            times = 100 if figures.is_share(name) else 1
+            points = [
+                (row["epoch"], times * row[name])
+                for row in history
+                if figures.is_known(name, row.get(name))
+            ]
+            if points:
+                found.setdefault(title, {})[name] = tuple(zip(*points))
     return found
 
 

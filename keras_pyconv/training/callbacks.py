@@ -6,7 +6,7 @@ import time
 import keras
 import numpy as np
 
-from keras_pyconv import arguments
+from keras_pyconv import arguments, figures
 from keras_pyconv.runs.callback_states import CallbackStates
 
 REFRESH_SECONDS = 0.2
@@ -55,6 +55,32 @@ def _is_bar(callback):
     return isinstance(callback, keras.callbacks.ProgbarLogger)
 
 
+class _Lines(keras.callbacks.ProgbarLogger):
+    """Keras's bar with the loss, and a line for each epoch that is done."""
+
+    place = 3  # behind what adds to logs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch_start_time = time.monotonic()
+        self._reset_progbar()
+        self._maybe_init_progbar()
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = {"loss": logs["loss"]} if "loss" in (logs or {}) else {}
+        super().on_train_batch_end(batch, loss)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.verbose == 1:
+            # Its last line gives way to the one below.
+            print("\r\033[K", end="")
+        seconds = time.monotonic() - self._epoch_start_time
+        print(
+            f"Epoch {epoch + 1}/{self.epochs}: {figures.line(logs)}; "
+            f"{seconds:.0f} s",
+            flush=True,
+        )
+
+
 def _floats(logs):
     """Logs as numbers of Python, those in dictionaries by their own names."""
     found = {}
@@ -79,6 +105,8 @@ class Callbacks(keras.callbacks.CallbackList):
             )
         if verbose == "auto":
             verbose = 1 if sys.stdout.isatty() else 2
+        if verbose and not any(map(_is_bar, callbacks)):
+            callbacks.append(_Lines())
         # Given up as soon as it can be: it is as large as the model.
         self._run, self._restored = run, restored
         # Keras counts the batches of an epoch that is gone on with from 0.
@@ -88,7 +116,6 @@ class Callbacks(keras.callbacks.CallbackList):
             # What changes weights or logs comes before what reads them.
             sorted(callbacks, key=lambda one: getattr(one, "place", 2)),
             add_history=True,
-            add_progbar=verbose != 0,
             model=run.model,
             verbose=verbose,
             epochs=run.epochs,
