@@ -42,7 +42,9 @@ from .settings import Part, option
 class Settings:
     """What is trained, on what, and how."""
 
-    variant: str = option("PyConvResNet50", "name of a classifier")
+    variant: str = option(
+        "PyConvResNet50", "name of a classifier", flag="network", was="variant"
+    )
     falls: tuple[Part, ...] = option(
         (30 / 90, 60 / 90, 80 / 90),
         "fractions of the run at which the learning rate drops to a tenth",
@@ -70,7 +72,7 @@ def make_model(settings, classes, steps_per_epoch):
     model.compile(
         optimizer=fitting.make_optimizer(settings, rate),
         loss=tasks.Crossentropy(settings.training.label_smoothing),
-        weighted_metrics=[tasks.TopKError(1), tasks.TopKError(5)],
+        weighted_metrics=fitting.error_rates(classes),
     )
     return model
 

@@ -41,7 +41,9 @@ from .settings import Rate, Share, option
 class Settings:
     """What is trained, on what, and how."""
 
-    variant: str = option("PyConvResNet50", "name of a classifier")
+    variant: str = option(
+        "PyConvResNet50", "name of a classifier", flag="network", was="variant"
+    )
     warmup: Share = option(5 / 300, "fraction of the run with linear warm-up")
     cutmix_alpha: Rate = option(1.0, "alpha of CutMix's Beta distribution")
     cutmix_probability: Share = option(1.0, "probability of mixing a batch")
@@ -87,7 +89,7 @@ def make_model(settings, classes, steps_per_epoch):
     model.compile(
         optimizer=fitting.make_optimizer(settings, rate),
         loss=tasks.Crossentropy(settings.training.label_smoothing),
-        weighted_metrics=[tasks.TopKError(1), tasks.TopKError(5)],
+        weighted_metrics=fitting.error_rates(classes),
     )
     return model
 

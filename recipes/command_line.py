@@ -26,10 +26,15 @@ class Mistake(ValueError):
 
 
 def _parser(settings, doc):
-    """The parser; each group of settings has a heading of its own."""
+    """The parser; each group of settings has a heading of its own.
+
+    Help begins with what is done and the options; the science follows them.
+    """
+    purpose, _, science = doc.partition("\n")
     parser = argparse.ArgumentParser(
         usage="%(prog)s [--help] [OPTION ...]",
-        description=doc,
+        description=purpose,
+        epilog=science.strip(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
     )
@@ -92,6 +97,7 @@ def parse(doc, settings, argv=None, presets=()):
     ends the process with one line and exit status 2.
     """
     parser = _parser(settings, doc)
+    argv = _by_new_names(settings, sys.argv[1:] if argv is None else argv)
     named, unknown = parser.parse_known_args(argv)
     if unknown:
         flags = [flag for field in fields(settings) for flag in field.flags]
@@ -104,6 +110,23 @@ def parse(doc, settings, argv=None, presets=()):
         return _settle(settings, layers, presets)
     except (ValueError, ImportError, FileNotFoundError) as error:
         parser.error(" ".join(str(error).split()))
+
+
+def _by_new_names(settings, argv):
+    """The words with new names of options, and a line where one was old."""
+    renamed = {}
+    for field in fields(settings):
+        renamed |= field.renamed
+    words = []
+    for word in argv:
+        name, *value = word.split("=", 1)
+        if name in renamed:
+            new = renamed[name]
+            told = f"{name} is called {new} now, and goes with the next version"
+            print(told, file=sys.stderr)
+            word = "=".join([new, *value])
+        words.append(word)
+    return words
 
 
 def _settle(settings, layers, presets):

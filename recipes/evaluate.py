@@ -1,6 +1,6 @@
 """Compute the top-1 and top-5 error of a classifier.
 
-Command: python -m recipes.evaluate --variant PyConvResNet50 --weights imagenet
+Command: python -m recipes.evaluate --network PyConvResNet50 --weights imagenet
 Also: python -m recipes.evaluate --model saved_models/mine/1 --per-class
 
 The model is a network of `keras_pyconv.ARCHITECTURES` with published weights or
@@ -49,7 +49,9 @@ class Images:
 class Settings:
     """What is evaluated, and on what."""
 
-    variant: str = option("PyConvResNet50", "name of a classifier")
+    variant: str = option(
+        "PyConvResNet50", "name of a classifier", flag="network", was="variant"
+    )
     weights: str | None = option(
         None, "imagenet, imagenet_cutmix or a weights file"
     )

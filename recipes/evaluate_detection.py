@@ -38,9 +38,7 @@ class Settings:
     )
     split: str = option("validation", "split to evaluate")
     batch_size: Positive = option(32, "batch size")
-    images: Natural = option(
-        8, "number of images to draw", flag=("images", "pictures")
-    )
+    images: Natural = option(8, "number of images to draw", was="pictures")
     score: Share = option(0.4, "minimum score of drawn boxes")
     report: groups.Report = groups.Report()
     network: groups.Detector = groups.Detector("PyConvSSD", side=300)

@@ -57,9 +57,7 @@ class Settings:
 
     weights: str | None = option(None, "ade20k, or a weights file", needed=True)
     split: str = option("validation", "split to evaluate")
-    images: Natural = option(
-        6, "number of images to draw", flag=("images", "pictures")
-    )
+    images: Natural = option(6, "number of images to draw", was="pictures")
     submission: pathlib.Path | None = option(
         None, "folder for the test server's files", metavar="FOLDER"
     )

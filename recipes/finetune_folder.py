@@ -38,7 +38,9 @@ class Crops(groups.Images):
     """Images."""
 
     smallest_crop: Fraction = option(0.25, "of an image's area, in training")
-    flips: bool = option(True, "mirror half of the images; not of text")
+    flips: bool = option(
+        True, "mirror half of the images; not of text", flag="flip", was="flips"
+    )
     held_back: Part = option(0.2, "of each class, if none is yet")
 
 
@@ -46,10 +48,14 @@ class Crops(groups.Images):
 class Settings:
     """What is trained, on what, and how."""
 
-    variant: str = option("PyConvResNet50", "a classifier's name")
+    variant: str = option(
+        "PyConvResNet50", "a classifier's name", flag="network", was="variant"
+    )
     weights: str = option("imagenet", "a published set, a file, or none")
     freeze: Literal[0, 1, 2, 3, 4] = option(
-        1, "stages to keep as they are, and the stem; 4: all but the classifier"
+        1,
+        "stages to keep as they are, and the stem; 4: all but the classifier; "
+        "without weights 0",
     )
     head_factor: Rate = option(10.0, "the classifier's rate, times the rest's")
     warmup_epochs: Natural = option(1, "in which the rate grows")
@@ -64,11 +70,14 @@ class Settings:
 
 
 SETTINGS = Settings()
-PRESETS = groups.presets(
-    variant="PyConvResNetMini",
-    weights="none",
-    data={"side": 64},
-    training={"batch_size": 8},
+PRESETS = (
+    *groups.presets(
+        variant="PyConvResNetMini",
+        weights="none",
+        data={"side": 64},
+        training={"batch_size": 8},
+    ),
+    ("weights", "none", {"freeze": 0}),
 )
 
 
@@ -109,6 +118,8 @@ def make_model(settings, classes, steps_per_epoch):
     model = networks.make_classifier(settings, classes)
     if settings.weights != "none":
         keras_pyconv.weights.load(model, settings.weights, part="backbone")
+    elif settings.freeze and not settings.run.smoke:
+        print("Careful: frozen stages keep the random weights they begin with.")
     freeze(model, settings.freeze)
     print_trainable(model)
     rate = schedule(settings, steps_per_epoch)

@@ -142,7 +142,8 @@ class Optimizer:
     rate: Rate = option(
         0.1,
         "peak learning rate at the batch size --rate-batch",
-        flag=("learning-rate", "rate"),
+        flag="learning-rate",
+        was="rate",
     )
     rate_batch: Positive = option(256, "batch size that --learning-rate is for")
     scaled_rate: bool = option(

@@ -39,13 +39,14 @@ Fraction = Annotated[float, ("above", 0), ("at most", 1)]
 Part = Annotated[float, ("above", 0), ("below", 1)]
 
 
-def option(default, help, *, flag=None, metavar=None, **about):
+def option(default, help, *, flag=None, was=None, metavar=None, **about):
     """A field of a dataclass of settings.
 
     Args:
         default: its value where nobody names another.
         help: what it is, for `--help`.
         flag: name of the option, or several; None for the field's own.
+        was: what the option was called before; it goes with the next version.
         metavar: what stands for the value in `--help`.
         **about: `decides=False` where the value cannot change the result of a
             run; `recorded=False` where it says nothing about the run at all;
@@ -55,7 +56,7 @@ def option(default, help, *, flag=None, metavar=None, **about):
     about = {
         **{"decides": True, "recorded": True, "is_data": False},
         **{"needed": False, **about},
-        **{"help": help, "flag": flag, "metavar": metavar},
+        **{"help": help, "flag": flag, "was": was, "metavar": metavar},
     }
     return dataclasses.field(default=default, metadata=about)
 
@@ -134,6 +135,15 @@ class Field(typing.NamedTuple):
         names = self.about["flag"] or self.path.rpartition(".")[2]
         names = (names,) if isinstance(names, str) else names
         return ["--" + name.replace("_", "-") for name in names]
+
+    @property
+    def renamed(self):
+        """`{old: new}` of words of the shell."""
+        was, now = self.about["was"], self.flags[0]
+        names = {f"--{was}": now} if was else {}
+        if was and self.kind.of is bool:
+            names[f"--no-{was}"] = now.replace("--", "--no-", 1)
+        return names
 
 
 def fields(settings, path=""):

@@ -44,7 +44,7 @@ _TESTS = {
     "classification": (
         "evaluate",
         {
-            "variant": "variant",
+            "network": "variant",
             "sides": "data.side",
             "held-back": "data.held_back",
         },
@@ -69,7 +69,7 @@ _TESTS = {
     "video": (
         "recognize_kinetics",
         {
-            "variant": "variant",
+            "network": "variant",
             "side": "data.side",
             "frames": "data.frames",
         },

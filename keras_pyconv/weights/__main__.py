@@ -29,7 +29,8 @@ def _parser():
     )
     add, is_set = parser.add_argument, {"action": "store_true"}
     add("file", help="checkpoint: .pth, .pt, .pth.tar, .npz or .safetensors")
-    add("--variant", help="expected network, such as PyConvResNet50")
+    add("--network", help="expected network, such as PyConvResNet50")
+    add("--variant", help=argparse.SUPPRESS)  # its name before
     kept = "put it into the cache, where weights=SET finds it"
     add("--set", choices=SETS, help=kept)
     output = "output file, .npz or .weights.h5 (default without --set: an "
@@ -149,7 +150,7 @@ def _write(options):
         beside = files.written(output)
         is_npz = output.suffix == ".npz"
         _check_free(beside if is_npz else beside[:2], options)
-    variant, arrays = files.read_checked(options.file, options.variant)
+    variant, arrays = files.read_checked(options.file, options.network)
     if options.set:
         published = get_published(variant, options.set)
         path = files.cache_path(published)
@@ -173,6 +174,10 @@ def main(argv=None) -> int:
         argv: Words of the command line, or None for the process's own.
     """
     options = _parser().parse_args(argv)
+    if options.variant:
+        told = "--variant is called --network now, and goes with the next "
+        print(f"{told}version", file=sys.stderr)
+        options.network = options.variant
     try:
         variant, arrays = _write(options)
         good = options.no_report or _report(variant, arrays)

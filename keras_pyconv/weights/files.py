@@ -7,6 +7,7 @@ The cache is `models/keras_pyconv` in Keras's folder (`KERAS_HOME`, by default
 import json
 import os
 import pathlib
+import re
 import tempfile
 
 import numpy as np
@@ -23,6 +24,10 @@ from keras_pyconv.writing import locked, write_atomically
 # Of one answer of the server; a file may take as long as it needs.
 _TIMEOUT_SECONDS = 60
 _RETRIES = 3
+# Words of requests and gdown, which hold several addresses of objects.
+_UNREACHED = re.compile(
+    "NameResolution|NewConnection|ConnectTimeout|ProxyError"
+)
 
 
 def cache_folder() -> pathlib.Path:
@@ -127,9 +132,12 @@ def _download(published, path):
     # Requests, gdown and the system fail in their own ways; the user needs
     # what to do.
     except Exception as error:
+        why = one_line(error)
+        if _UNREACHED.search(str(error)):
+            why = "the server cannot be reached"
         raise ConnectionError(
-            f"Could not download {what} from {published.address}: "
-            f"{one_line(error)}. {_by_hand(published)}"
+            f"Could not download {what} from {published.address}: {why}. "
+            f"{_by_hand(published)}"
         ) from error
 
 

@@ -52,7 +52,7 @@ def test_a_folder_without_models_is_not_served(tmp_path, capsys):
                 "data.held_back": 0.3,
             },
             "evaluate",
-            {"variant": "PyConvResNet18", "sides": 96, "held-back": 0.3},
+            {"network": "PyConvResNet18", "sides": 96, "held-back": 0.3},
         ),
         (
             {
@@ -61,7 +61,7 @@ def test_a_folder_without_models_is_not_served(tmp_path, capsys):
                 "data.frames": 8,
             },
             "recognize_kinetics",
-            {"variant": "PyConvResNet3D50", "side": 112, "frames": 8},
+            {"network": "PyConvResNet3D50", "side": 112, "frames": 8},
         ),
         (
             {"network.head": "SSD", "network.side": 300},

@@ -224,4 +224,4 @@ def test_what_was_stopped_early_is_not_published(folder, capsys):
 
 def test_a_variant_is_looked_up_before_the_data():
     with pytest.raises(Mistake, match="Unknown architecture 'PyconvResnet50'"):
-        classify_imagenet.main(["--variant=PyconvResnet50"])
+        classify_imagenet.main(["--network=PyconvResnet50"])

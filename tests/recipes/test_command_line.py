@@ -27,12 +27,12 @@ class Optimizer:
 class Settings:
     """All that there is."""
 
-    variant: str = option("Large", "a name")
+    variant: str = option("Large", "a name", flag="network", was="variant")
     data: str | None = option(None, "a folder", is_data=True)
     depth: Literal[8, 16] = option(8, "of the network")
     scales: tuple[float, float] = option((0.5, 2.0), "from and to")
     names: tuple[str, ...] | None = option(None, "of classes")
-    flip: bool = option(True, "mirror 50 % of the images")
+    flip: bool = option(True, "mirror 50 % of the images", was="mirror")
     optimizer: Optimizer = Optimizer()
     run: groups.Run = groups.Run()
 
@@ -44,7 +44,8 @@ PRESETS = (
 
 
 def parse(*words):
-    return command_line.parse("What it does.", Settings(), words, PRESETS)
+    doc = "What it does.\n\nWhy: a paper.\n"
+    return command_line.parse(doc, Settings(), words, PRESETS)
 
 
 def refused(capsys, *words):
@@ -64,7 +65,7 @@ def test_without_options_the_settings_are_the_recipes():
 
 def test_every_field_is_an_option():
     found = parse(
-        *"--variant A --data d --depth 16 --scales 1 2 --names x y".split(),
+        *"--network A --data d --depth 16 --scales 1 2 --names x y".split(),
         *"--no-flip --optimizer sgd --learning-rate 3 --workdir w".split(),
     )
     assert found == Settings(
@@ -79,10 +80,19 @@ def test_every_field_is_an_option():
     )
 
 
+def test_options_are_taken_by_their_old_names_too(capsys):
+    found = parse("--variant=A", "--no-mirror")
+    assert (found.variant, found.flip) == ("A", False)
+    assert parse("--variant", "A", "--mirror") == parse("--network=A")
+    said = capsys.readouterr().err
+    assert "--variant is called --network now" in said
+    assert "--no-mirror is called --no-flip now" in said
+
+
 def test_values_that_go_with_another_stand_beneath_what_is_named():
     assert parse("--smoke").optimizer.rate == 0.5
     assert parse("--smoke").variant == "Small"
-    assert parse("--smoke", "--variant=Large").variant == "Large"
+    assert parse("--smoke", "--network=Large").variant == "Large"
     assert parse("--optimizer=adamw").optimizer.rate == 0.001
     named = parse("--optimizer=adamw", "--learning-rate=2")
     assert named.optimizer.rate == 2.0
@@ -93,10 +103,11 @@ def test_help_says_what_each_option_is_and_what_it_stands_at(capsys):
         parse("--help")
     assert not end.value.code
     said = " ".join(capsys.readouterr().out.split())
-    assert said.startswith("usage: ") and "What it does." in said
+    assert said.startswith("usage: ") and said.endswith("Why: a paper.")
+    assert said.index("What it does.") < said.index("options:")
     assert "The rate: It falls with time." in said
     for words in (
-        "--variant NAME a name (Large)",
+        "--network NAME a name (Large)",
         "--data NAME a folder --depth",
         "--depth {8,16} of the network (8)",
         "--scales X X from and to (0.5 2)",
@@ -212,7 +223,7 @@ class TestWithModelGarden:
         found = parse(*config, *words)
         assert (found.variant, found.optimizer.rate) == ("B", 2e-4)
         assert not found.flip and found.scales == (1.0, 2.0)
-        assert parse(*config, *words, "--variant=C").variant == "C"
+        assert parse(*config, *words, "--network=C").variant == "C"
 
     def test_the_names_of_model_garden_do_too(self, tmp_path):
         file = tmp_path / "mine.yaml"

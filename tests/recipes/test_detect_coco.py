@@ -66,7 +66,7 @@ def test_weights_are_judged_and_pictures_drawn(run, folder, capsys):
             f"--workdir={folder / 'judged'}",
             f"--data-dir={folder / 'data'}",
             f"--weights={weights}",
-            "--pictures=2",
+            "--images=2",
         ]
     )
     assert numbers["AP"] == pytest.approx(run[1][0]["val_AP"])
@@ -153,7 +153,7 @@ def test_results_of_a_folder_have_the_ids_of_its_file(tmp_path):
         for row in content[rows]:
             row[name] = f"street/{row[name]}"
     options = _write_folder(tmp_path, val=content)
-    sizes = ["--backbone=PyConvResNetMini", "--side=64", "--pictures=1"]
+    sizes = ["--backbone=PyConvResNetMini", "--side=64", "--images=1"]
     weights = tmp_path / "a.weights.h5"
     words = [*options, *sizes, f"--weights={weights}"]
     settings = settings_of(evaluate_detection, *words)

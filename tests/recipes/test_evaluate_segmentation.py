@@ -19,7 +19,7 @@ def test_a_smoke_run_leaves_a_table_pictures_and_files(tmp_path, capsys):
     found = evaluate_segmentation.main(
         [
             *("--smoke", "--workdir", str(tmp_path / "run")),
-            *("--data-dir", str(tmp_path / "data"), "--pictures", "2"),
+            *("--data-dir", str(tmp_path / "data"), "--images", "2"),
             *("--submission", str(tmp_path / "server"), "--no-flip"),
             *("--head", "conv"),
         ]
@@ -46,7 +46,7 @@ def test_the_classes_of_a_folder_are_named_and_null_is_no_number(
     write(tmp_path / "data", "validation", [(40, 60)])
     names = [f"class{number}" for number in range(151)]
     small = "--backbone=ResNetMini --head=conv --head-width=8 --no-flip"
-    shown = "--window=33 --base-size=33 --pictures=0 --label-rule=from_zero"
+    shown = "--window=33 --base-size=33 --images=0 --label-rule=from_zero"
     build_segmenter(
         make_segmenter("ResNetMini", "conv", head_width=8), classes=152
     ).save_weights(tmp_path / "mine.weights.h5")

@@ -32,7 +32,7 @@ def pets(tmp_path_factory):
 def run(pets):
     root, source = pets
     model, history = finetune_folder.main(
-        f"--data {root / 'pets'} --workdir {root / 'run'} --variant {ROW} "
+        f"--data {root / 'pets'} --workdir {root / 'run'} --network {ROW} "
         f"--weights {root / 'source.weights.h5'} --freeze 2 --side 32 "
         "--batch-size 6 --epochs 1 --strategy one".split()
     )

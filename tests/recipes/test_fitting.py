@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
 def options(folder, workdir, *more):
     return [
         *(f"--data={folder / 'pets'}", f"--workdir={folder / workdir}"),
-        *f"--variant={ROW} --weights=none --freeze=4 --side=32".split(),
+        *f"--network={ROW} --weights=none --freeze=4 --side=32".split(),
         *"--batch-size=5 --strategy=one".split(),
         *more,
     ]

@@ -24,7 +24,7 @@ SMALL = {
     "detect_coco": ("network.side", "--side=300", 300, 64),
     "evaluate": (
         "variant",
-        "--variant=PyConvResNet50",
+        "--network=PyConvResNet50",
         "PyConvResNet50",
         "PyConvResNetMini",
     ),

@@ -96,7 +96,7 @@ def test_without_pytorch_the_report_is_left_out(file, capsys, monkeypatch):
     "words, message",
     [
         (["lost.pth"], "There is no file 'lost.pth'"),
-        (["FILE", "--variant", "ResNetMini"], "ResNetMini"),
+        (["FILE", "--network", "ResNetMini"], "ResNetMini"),
         (["FILE", "--set", "imagenet_cutmix"], "'imagenet_cutmix' exists for"),
         (["FILE", "--output", "w.onnx"], "must end in .npz or .weights.h5"),
     ],
