@@ -5,7 +5,9 @@ own `sys.stderr`, with mistakes, tracebacks and progress, stays on the screen.
 """
 
 import atexit
+import contextlib
 import faulthandler
+import logging
 import os
 import pathlib
 import sys
@@ -48,6 +50,21 @@ def keep_in(folder):
         os.dup2(file.fileno(), 2)
     before.unlink()
     print(f"What TensorFlow logs is in {path}", flush=True)
+
+
+@contextlib.contextmanager
+def without_gradients():
+    """Leaves out a line a function, that a graph's gradients are not loaded."""
+
+    def tells_more(record):
+        return "unsaved custom gradients" not in str(record.msg)
+
+    log = logging.getLogger("absl")
+    log.addFilter(tells_more)
+    try:
+        yield
+    finally:
+        log.removeFilter(tells_more)
 
 
 def _end():

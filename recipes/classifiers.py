@@ -8,6 +8,7 @@ import tensorflow as tf
 
 import keras_pyconv
 from keras_pyconv.complexity.grid import grid
+from keras_pyconv.diverted import without_gradients
 from keras_pyconv.export.signatures import recorded
 from keras_pyconv.reading import check_file, one_line
 from keras_pyconv.tasks import error_rates
@@ -39,7 +40,8 @@ def of_export(path):
             f"{path} contains no SavedModel. "
             f"Versions in it: {', '.join(versions) or 'none'}"
         )
-    loaded = tf.saved_model.load(str(path))
+    with without_gradients():
+        loaded = tf.saved_model.load(str(path))
     signature = loaded.signatures["serving_default"]
     _, inputs = signature.structured_input_signature
     ((name, spec),) = inputs.items()

@@ -7,7 +7,6 @@ subcommand and sets `run`.
 import argparse
 import contextlib
 import importlib
-import logging
 import sys
 
 from keras_pyconv.reading import one_line
@@ -118,8 +117,6 @@ def main(words=None) -> int:
         run; it then prints the reason on one line.
     """
     options = parse(sys.argv[1:] if words is None else words)
-    # TensorFlow's words of a SavedModel's gradients, a line a function.
-    logging.getLogger("absl").setLevel(logging.ERROR)
     try:
         return options.run(options) or 0
     except (OSError, ValueError, ImportError, RuntimeError) as error:

@@ -23,6 +23,7 @@ from keras_pyconv.architectures import (
 )
 from keras_pyconv.architectures.detection import backbone_of
 from keras_pyconv.datasets.coco_labels import COCO_NAMES
+from keras_pyconv.diverted import without_gradients
 from keras_pyconv.export.runtimes import about
 from keras_pyconv.export.runtimes.litert import open_litert
 from keras_pyconv.export.runtimes.onnx import open_onnx_runtime
@@ -313,7 +314,8 @@ def _of_saved_model(path):
     for found in audit(path):
         if found.kind == FILES:
             raise ValueError(f"{path} is not opened: {found}")
-    loaded = tf.saved_model.load(str(path))
+    with without_gradients():
+        loaded = tf.saved_model.load(str(path))
     record, signatures = recorded.read(path), loaded.signatures
     record = record or recorded.Recorded()
     default = signatures.get("serving_default")

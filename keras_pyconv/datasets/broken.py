@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_pyconv import arguments
-from keras_pyconv.tasks.image import read_image
+from keras_pyconv.tasks.image import read_image, reason_of
 from keras_pyconv.writing import write_atomically
 
 log = logging.getLogger(__name__)
@@ -109,8 +109,7 @@ class BrokenPictures(_Broken):
             try:
                 return read_image(source, exif=exif)
             except (OSError, ValueError) as error:
-                reason = f"{type(error).__name__}: {error}"
-                self.count(name.decode(errors="replace"), reason)
+                self.count(name.decode(errors="replace"), reason_of(error))
                 return mean[np.newaxis, np.newaxis]
 
         pixels = tf.numpy_function(

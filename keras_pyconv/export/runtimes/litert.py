@@ -15,6 +15,7 @@ import warnings
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.diverted import without_gradients
 from keras_pyconv.export.runtimes import portable
 from keras_pyconv.lazy import tf
 from keras_pyconv.writing import replacing
@@ -125,7 +126,7 @@ def _converted(form, specs, precision, examples):
     module.model_variables = [v.value for v in form.model.variables]
     function = portable.exported_function(form, specs)
     signatures = {SIGNATURE: function.get_concrete_function()}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, without_gradients():
         tf.saved_model.save(module, folder, signatures=signatures)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if precision != "float32":
