@@ -17,13 +17,13 @@ from keras_pyconv.models.nesting import (
     as_functional,
     head_layer,
     is_graph,
+    scales_pixels,
 )
 
 INPUT_NAMES = {4: "images", 5: "clips"}  # by rank, for one float input
 # Pixels, where the model takes any size: the first at which it runs. Some
 # networks shrink a small image to nothing.
 UNKNOWN_SIZES = (64, 96, 128, 192, 299)
-SCALING = (keras.layers.Rescaling, keras.layers.Normalization)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -198,13 +198,6 @@ def _output_names(model):
     return tuple(names)
 
 
-def _scales_pixels(graph):
-    readers = graph.readers()
-    if len(readers) == 1 and is_graph(readers[0]):
-        return _scales_pixels(Graph(readers[0]))
-    return any(isinstance(layer, SCALING) for layer in readers)
-
-
 def inspect(model):
     """Reads a model, which is not changed.
 
@@ -221,5 +214,5 @@ def inspect(model):
         specs=tuple(_specs(model)),
         outputs=_output_names(model),
         head=head_layer(graphs[0])[1],
-        scales_pixels=_scales_pixels(graphs[0]),
+        scales_pixels=scales_pixels(graphs[0]),
     )

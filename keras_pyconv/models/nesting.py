@@ -6,6 +6,7 @@ import keras
 
 from keras_pyconv.arguments import shown
 
+_SCALING = (keras.layers.Rescaling, keras.layers.Normalization)
 _TRANSPARENT = (keras.layers.Dropout, keras.layers.Identity)
 
 
@@ -151,3 +152,11 @@ def head_layer(graph):
         if not (isinstance(layer, _TRANSPARENT) or silent and name == "linear"):
             break
     return None, None
+
+
+def scales_pixels(graph) -> bool:
+    """Whether the model of a `Graph` begins by scaling its images."""
+    readers = graph.readers()
+    if len(readers) == 1 and is_graph(readers[0]):
+        return scales_pixels(Graph(readers[0]))
+    return any(isinstance(layer, _SCALING) for layer in readers)

@@ -12,6 +12,7 @@ import numpy as np
 from keras_pyconv import arguments
 from keras_pyconv.layers.checked import checked_format
 from keras_pyconv.lazy import tf
+from keras_pyconv.models.nesting import Graph, scales_pixels
 from keras_pyconv.tasks.drawing import enlarged
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.preprocessing import (
@@ -19,6 +20,7 @@ from keras_pyconv.tasks.preprocessing import (
     Preprocessing,
     imagenet_preprocessing,
     prepare_picture,
+    usual_preprocessing,
 )
 from keras_pyconv.tasks.results import (
     Ranking,
@@ -166,8 +168,9 @@ def preprocessing_for(model, given=None):
         )
     if given is not None:
         arguments.instance("preprocessing", given, Preprocessing)
-    elif channels == 3:
-        return imagenet_preprocessing(height or 224)
+    else:
+        is_scaled = scales_pixels(Graph(model))
+        given = usual_preprocessing(height or 224, channels, is_scaled)
     if given is None or given.channels != channels:
         raise ValueError(
             f"The model takes images of {channels} channels; pass a "
@@ -217,7 +220,8 @@ def classify(
         class_names: names of the classes, in label order. The default is
             ImageNet's names for 1,000 classes, else the class numbers.
         preprocessing: the `Preprocessing` that the model was trained with. The
-            default is ImageNet's, at the model's input size.
+            default is ImageNet's, at the model's input size, or pixels in
+            [0, 255] for a model that begins by scaling them.
         top: maximum number of classes to return.
 
     Returns:

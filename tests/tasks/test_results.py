@@ -115,6 +115,17 @@ def test_an_image_is_classified_as_the_prepared_one(classifier, tmp_path):
     assert str(named).splitlines()[0].startswith(named.label)
 
 
+def test_a_model_that_scales_its_images_is_shown_pixels(classifier):
+    images = keras.Input((32, 32, 3))
+    scaled = keras.layers.Rescaling(1 / 255)(images)
+    model = keras.Model(images, classifier(scaled))
+    wanted = keras_pyconv.classify(
+        model, PIXELS, preprocessing=pixels_as_they_are(32)
+    )
+    found = keras_pyconv.classify(model, PIXELS)
+    np.testing.assert_array_equal(found.scores, wanted.scores)
+
+
 def test_a_network_of_imagenets_classes_knows_their_names():
     model = keras_pyconv.build_classifier("ResNetMini", input_shape=(32, 32, 3))
     found = keras_pyconv.classify(model, PIXELS, top=3)

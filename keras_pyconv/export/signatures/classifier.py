@@ -20,7 +20,7 @@ from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.preprocessing import (
     Preprocessing,
     imagenet_preprocessing,
-    pixels_as_they_are,
+    usual_preprocessing,
 )
 
 BEST = {
@@ -178,9 +178,7 @@ def choose_preprocessing(seen, preprocessing="auto"):
     if not is_image or None in shape or shape[0] != shape[1]:
         return None
     side, _, channels = shape
-    if seen.scales_pixels and channels in (1, 3):
-        return pixels_as_they_are(side, channels)
-    return imagenet_preprocessing(side) if channels == 3 else None
+    return usual_preprocessing(side, channels, seen.scales_pixels)
 
 
 def model_signatures(seen, labels, top_k, task, preprocessing):

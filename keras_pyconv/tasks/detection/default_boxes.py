@@ -76,6 +76,15 @@ def box_layer(model: keras.Model, name: str | None = None) -> JoinBoxMaps:
     )
 
 
+def is_detector(model) -> bool:
+    """Whether a model ends in the maps of boxes that `box_layer` finds."""
+    return any(
+        isinstance(layer, JoinBoxMaps)
+        for one in all_models(model)
+        for layer in one.layers
+    )
+
+
 def box_settings(model: keras.Model) -> dict:
     """The arguments of `boxes_of_maps` for a built model."""
     layer = box_layer(model)
