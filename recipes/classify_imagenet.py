@@ -4,7 +4,7 @@ Command: python -m recipes.classify_imagenet --workdir runs/pyconvresnet50
 The same command resumes an interrupted run. Guide: docs/imagenet.md.
 
 `--data` is a folder with `train` and `val`, each with one folder per class, or
-the name of a TFDS data set. `--variant` is any classifier of
+the name of a TFDS data set. `--network` is any classifier of
 `keras_pyconv.ARCHITECTURES`.
 
 Setting (paper, section 5, Tables 1 and 3): SGD with a learning rate of 0.1 for

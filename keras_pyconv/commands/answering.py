@@ -15,8 +15,6 @@ import numpy as np
 from keras_pyconv.commands.opening import Opened
 from keras_pyconv.datasets.ahead import ahead
 from keras_pyconv.datasets.video_sets import videos_of
-from keras_pyconv.export.inspect import inspect
-from keras_pyconv.export.signatures.classifier import choose_preprocessing
 from keras_pyconv.lazy import tf
 from keras_pyconv.listing import IMAGES, Listing
 from keras_pyconv.provenance import cores
@@ -29,7 +27,11 @@ from keras_pyconv.tasks.classification import (
 )
 from keras_pyconv.tasks.detection import Detections, stretch, to_pixels
 from keras_pyconv.tasks.image import read_image, reason_of
-from keras_pyconv.tasks.preprocessing import Preprocessing, prepare_picture
+from keras_pyconv.tasks.preprocessing import (
+    Preprocessing,
+    imagenet_preprocessing,
+    prepare_picture,
+)
 from keras_pyconv.tasks.results import best, probabilities, traced
 from keras_pyconv.tasks.segmentation import Protocol, Segmentation, palette
 
@@ -113,13 +115,33 @@ def _reading(opened, prepare):
     return (rule.channels, rule.exif) if rule else (3, True)
 
 
+def prepared_by(opened, side=None):
+    """Function of a path to what a network of images sees of it.
+
+    `side` is that of a segmentation network's images where it is open.
+    """
+    if opened.task == "video":
+        raise ValueError(
+            "int8 of a video network takes clips: give them to "
+            "keras_pyconv.export.litert as `calibration`"
+        )
+    prepare, _ = _TASKS[opened.task](opened, 1)
+    if opened.task == "segmentation":
+        side = opened.model.input_shape[1] or side
+        rule = opened.preprocessing or imagenet_preprocessing(side)
+
+        def prepare(pixels):
+            return prepare_picture(tf.constant(pixels), rule)
+
+    return lambda path: prepare(read_image(path, *_reading(opened, prepare)))
+
+
 # A task: how an image is prepared, and what is made of a batch ---------------
 
 
 def _classifying(opened, top):
-    model, rule = opened.model, opened.preprocessing
-    rule = rule or choose_preprocessing(inspect(model))
-    rule = preprocessing_for(model, rule)
+    model = opened.model
+    rule = preprocessing_for(model, opened.preprocessing)
     names = class_names_for(model, opened.class_names)
     scores_of = traced(
         model, "classify", lambda: probabilities(model, lambda batch: batch)

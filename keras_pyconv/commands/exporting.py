@@ -4,9 +4,10 @@ import pathlib
 
 from keras_pyconv.commands import add_model_options, open_model_of
 
-_ENDINGS = {".tflite": "LiteRT", ".onnx": "ONNX"}
+_ENDINGS = {".tflite": "LiteRT", ".onnx": "ONNX", ".xml": "OpenVINO"}
+_CALIBRATION = 256  # images, of which the first count
 _EXAMPLES = """
-A TARGET that ends in .tflite or .onnx is a file (OpenVINO reads .onnx too).
+A TARGET that ends in .tflite, .onnx or .xml (OpenVINO) is a file.
 Any other TARGET is a folder that gets a new SavedModel version for TF Serving.
 All formats include the class names and the preprocessing.
 
@@ -24,9 +25,16 @@ def options(name, parser, words):
     add("target", metavar="TARGET", help="file or folder to write")
     add_model_options(add)
     precision = "weights of a LiteRT file (%(default)s)"
-    choices = ("float32", "float16")
+    choices = ("float32", "float16", "int8")
     add("--precision", choices=choices, default="float32", help=precision)
+    images = "images or folders from which int8 takes its ranges"
+    add("--calibration", nargs="+", metavar="SOURCE", help=images)
     found = parser.parse_args(words)
+    is_litert = found.target.lower().endswith(".tflite")
+    if found.precision != "float32" and not is_litert:
+        parser.error("--precision is of a .tflite file")
+    if (found.precision == "int8") != bool(found.calibration):
+        parser.error("--precision int8 and --calibration need each other")
     found.run = run
     return found
 
@@ -66,18 +74,28 @@ def _saved_model(opened, target, options):
 def _runtime(opened, target, options):
     from keras_pyconv import export
     from keras_pyconv.export.inspect import inspect
-    from keras_pyconv.export.runtimes import about
-    from keras_pyconv.export.signatures.classifier import choose_preprocessing
-    from keras_pyconv.export.signatures.recorded import Recorded
-    from keras_pyconv.tasks.detection.default_boxes import box_settings
 
-    model, seen = opened.model, inspect(opened.model)
-    if target.suffix.lower() == ".onnx":
-        written = export.onnx(model, target)
-    else:
-        size = options.side if seen.is_open else None
-        written = export.litert(model, target, options.precision, size=size)
-    record = Recorded(choose_preprocessing(seen), opened.class_names)
-    is_detector = opened.task == "detection"
-    about.write(target, record, box_settings(model) if is_detector else None)
-    return written
+    model, ending = opened.model, target.suffix.lower()
+    about = {"labels": opened.class_names}
+    about["preprocessing"] = opened.preprocessing or "auto"
+    if ending != ".tflite":
+        write = {".onnx": export.onnx, ".xml": export.openvino}[ending]
+        return write(model, target, **about)
+    if inspect(model).is_open:
+        about["size"] = options.side
+    if options.precision == "int8":
+        about["calibration"] = _calibration(opened, options)
+    return export.litert(model, target, options.precision, **about)
+
+
+def _calibration(opened, options):
+    """What the network sees of images, from which int8 takes its ranges."""
+    import numpy as np
+
+    from keras_pyconv.commands.answering import find_files, prepared_by
+
+    paths = find_files(options.calibration, opened.task)[:_CALIBRATION]
+    if not paths:
+        raise ValueError("--calibration: there is no image in it")
+    prepare = prepared_by(opened, options.side)
+    return np.stack([np.asarray(prepare(path)) for path in paths])

@@ -27,6 +27,7 @@ from keras_pyconv.diverted import without_gradients
 from keras_pyconv.export.runtimes import about
 from keras_pyconv.export.runtimes.litert import open_litert
 from keras_pyconv.export.runtimes.onnx import open_onnx_runtime
+from keras_pyconv.export.runtimes.openvino import open_openvino
 from keras_pyconv.export.serving.audit import FILES, audit
 from keras_pyconv.export.signatures import recorded
 from keras_pyconv.lazy import tf
@@ -40,11 +41,16 @@ from keras_pyconv.runs.finished import (
     weights_of_run,
 )
 from keras_pyconv.tasks.detection import DecodeDetections, detection_model
-from keras_pyconv.tasks.detection.default_boxes import box_layer
+from keras_pyconv.tasks.detection.default_boxes import box_layer, is_detector
 from keras_pyconv.tasks.preprocessing import Preprocessing
 from keras_pyconv.weights.loading import is_torch_file
 from keras_pyconv.weights.sources import verify
 
+_RUNTIMES = {
+    ".tflite": open_litert,
+    ".onnx": open_onnx_runtime,
+    ".xml": open_openvino,
+}
 _BUILDERS = {
     **BUILDERS,
     Segmenter: models.build_segmenter,
@@ -164,7 +170,7 @@ def of_keras(model, name, names=None, preprocessing=None) -> Opened:
     model = inference_model(model)
     names = names if isinstance(names, tuple) else None
     shapes = [tuple(one.shape) for one in model.outputs]
-    if _is_detector(model):
+    if is_detector(model):
         return _of_detector(model, name, names, preprocessing)
     if len(model.input_shape) == 5:
         task = "video"
@@ -176,13 +182,6 @@ def of_keras(model, name, names=None, preprocessing=None) -> Opened:
             f"{model.input_shape}, its output shapes are {shapes}"
         )
     return Opened(name, task, model, names, preprocessing)
-
-
-def _is_detector(model):
-    try:
-        return box_layer(model) is not None
-    except ValueError:
-        return False
 
 
 def _of_detector(model, name, names, preprocessing):
@@ -216,7 +215,7 @@ def _of_file(path, network, names, side):
             raise ValueError(
                 f"Keras cannot load {path}: {one_line(error)}"
             ) from error
-    if ending in (".tflite", ".onnx"):
+    if ending in _RUNTIMES:
         return _of_runtime(path, names)
     if is_torch_file(path) and network is None:
         arrays = weights.read_arrays(path)
@@ -393,10 +392,7 @@ def _of_runtime(path, names):
 
 def _opened_runtime(path):
     """A function of named arrays, and the name and shape of its input."""
-    if path.suffix.lower() == ".onnx":
-        runtime, ask = open_onnx_runtime(path)
-    else:
-        runtime, ask = open_litert(path)
+    _, ask = _RUNTIMES[path.suffix.lower()](path)
     if len(ask.inputs) != 1:
         raise ValueError(f"{path} has several inputs: {sorted(ask.inputs)}")
     ((name, shape),) = ask.inputs.items()

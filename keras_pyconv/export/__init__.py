@@ -5,6 +5,7 @@ from keras_pyconv.export.proof.check import check
 from keras_pyconv.export.proof.clean_process import answer_in_clean_process
 from keras_pyconv.export.runtimes.litert import litert
 from keras_pyconv.export.runtimes.onnx import onnx
+from keras_pyconv.export.runtimes.openvino import openvino
 from keras_pyconv.export.serving.audit import audit
 from keras_pyconv.export.serving.saved_model import saved_model
 from keras_pyconv.export.signatures.classifier import video_signatures
@@ -20,6 +21,7 @@ __all__ = [
     "detection_signatures",
     "litert",
     "onnx",
+    "openvino",
     "saved_model",
     "segmentation_signatures",
     "serving_form",

@@ -1449,6 +1449,8 @@ row(
     batch=or_none(COUNT),
     size=kind(optional=True),
     fold=FLAG,
+    labels=_LABELS_OF,
+    preprocessing=kind("auto", optional=True),
     options={"works": False},
 )
 row(
@@ -1457,6 +1459,8 @@ row(
     path=_FILE,
     opset=kind(18, accepts=lambda v: is_whole(v) and 7 <= v <= 23),
     fold=FLAG,
+    labels=_LABELS_OF,
+    preprocessing=kind("auto", optional=True),
     options={"works": False},
 )
 row(

@@ -279,6 +279,27 @@ def test_a_model_that_is_none_is_told_in_one_line(capsys, model, said):
     assert said in told and "\n" not in told
 
 
+def test_eight_bits_are_written_by_the_command(
+    models, photos, tmp_path, capsys
+):
+    models["classification"].save(tmp_path / "net.keras")
+    words = [
+        "export",
+        str(tmp_path / "net.keras"),
+        str(tmp_path / "net.tflite"),
+    ]
+    words += ["--precision", "int8"]
+    with pytest.raises(SystemExit):
+        commands.main(words)
+    assert "--calibration need each other" in capsys.readouterr().err
+    images = [str(photos / name) for name in ("a.png", "d.webp")]
+    assert commands.main([*words, "--calibration", *images]) == 0
+    told = capsys.readouterr().out
+    assert "int8 against float32 on 2 examples" in told
+    _, rows = predict(tmp_path / "net.tflite", images[0], into=tmp_path)
+    assert len(rows[0]["classes"]) == 3
+
+
 def test_a_file_of_weights_alone_asks_for_its_network(models, tmp_path, capsys):
     path = tmp_path / "net.weights.h5"
     keras_pyconv.weights.save_keras_weights(models["classification"], path)

@@ -1,8 +1,8 @@
-"""What a LiteRT or ONNX file says of itself, inside the file.
+"""What a LiteRT, ONNX or OpenVINO file says of itself, inside the file.
 
-Class names, preprocessing, and a detector's default boxes: an ONNX file has
-room for them, and behind a LiteRT file stands a ZIP archive, as the format's
-own metadata does.
+Class names, preprocessing, and a detector's default boxes: ONNX and OpenVINO
+files have room for them, and behind a LiteRT file stands a ZIP archive, as the
+format's own metadata does.
 """
 
 import json
@@ -15,10 +15,14 @@ from keras_pyconv.writing import replacing
 NAME = "keras_pyconv.json"
 
 
+def as_text(record, boxes=None):
+    """A `Recorded` and the arguments of `boxes_of_maps` as JSON."""
+    return json.dumps({**json.loads(record.as_text()), "boxes": boxes})
+
+
 def write(path, record, boxes=None):
-    """Puts a `Recorded` and the arguments of `boxes_of_maps` into a file."""
-    row = {**json.loads(record.as_text()), "boxes": boxes}
-    text, path = json.dumps(row), pathlib.Path(path)
+    """Puts them into a LiteRT or ONNX file."""
+    text, path = as_text(record, boxes), pathlib.Path(path)
     with replacing(path) as beside:
         beside.write_bytes(path.read_bytes())
         if path.suffix.lower() == ".onnx":
@@ -47,6 +51,13 @@ def read(path):
 
 
 def _text(path):
+    if path.suffix.lower() == ".xml":
+        import openvino
+
+        model = openvino.Core().read_model(str(path))
+        return (
+            model.get_rt_info(NAME).value if model.has_rt_info(NAME) else None
+        )
     if path.suffix.lower() == ".onnx":
         import onnxruntime
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from keras_pyconv import arguments
 from keras_pyconv.diverted import without_gradients
-from keras_pyconv.export.runtimes import portable
+from keras_pyconv.export.inspect import inspect
+from keras_pyconv.export.runtimes import about, portable
 from keras_pyconv.lazy import tf
 from keras_pyconv.writing import replacing
 
@@ -209,6 +210,8 @@ def litert(
     batch=1,
     size=None,
     fold=True,
+    labels=None,
+    preprocessing="auto",
 ):
     """Writes a model as a LiteRT file and checks that it runs.
 
@@ -230,6 +233,9 @@ def litert(
             the runtime must plan its memory again.
         size: size in pixels of every axis that the model leaves open.
         fold: whether to fold batch normalization into the kernels.
+        labels: sequence of class names to store in the file, or None.
+        preprocessing: `Preprocessing` to store in the file; "auto" decides as
+            `saved_model` does.
 
     Returns:
         `Exported` with `path`, `size_bytes`, `comparisons` and, for int8,
@@ -246,7 +252,9 @@ def litert(
     """
     arguments.flag("fold", fold)
     arguments.new_file("path", path)
-    form = portable.portable_form(model, "portable", fold)
+    seen = inspect(model)
+    record, boxes = portable.recorded_of(seen, labels, preprocessing)
+    form = portable.portable_form(seen, "portable", fold)
     _check_options(form, precision, calibration, batch, size)
     specs = portable.sized_specs(form, batch, size)
     examples = None
@@ -267,5 +275,7 @@ def litert(
                 asked = _examples(evaluation[0], specs)
                 truth = np.asarray(evaluation[1])[: len(asked[0])]
             accuracy = _accuracy(form, specs, ask, asked, truth)
-    about = pathlib.Path(path), precision, len(data), rows, accuracy
-    return portable.Exported(*about)
+        about.write(file, record, boxes)
+        written = file.stat().st_size
+    path = pathlib.Path(path)
+    return portable.Exported(path, precision, written, rows, accuracy)

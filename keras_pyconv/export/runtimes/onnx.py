@@ -4,12 +4,13 @@ The converter ends well and leaves an invalid file where it meets a grouped
 convolution that XLA must compile, as Keras's own are.
 """
 
-import importlib.metadata
 import importlib.util
 import pathlib
 
 from keras_pyconv import arguments
-from keras_pyconv.export.runtimes import portable
+from keras_pyconv.export.inspect import inspect
+from keras_pyconv.export.runtimes import about, portable
+from keras_pyconv.export.runtimes.openvino import open_openvino
 from keras_pyconv.export.serving.audit import MUST_COMPILE
 from keras_pyconv.reading import explained
 from keras_pyconv.writing import replacing
@@ -40,25 +41,6 @@ def open_onnx_runtime(path, threads=None):
 
     ask.inputs = {one.name: one.shape for one in session.get_inputs()}
     return f"ONNX Runtime {onnxruntime.__version__}", ask
-
-
-def open_openvino(path, threads=None, precision="f32"):
-    """The same, in OpenVINO on CPU; `precision` is "f32" or "bf16"."""
-    import openvino
-
-    core = openvino.Core()
-    settings = {"INFERENCE_PRECISION_HINT": precision}
-    if threads is not None:
-        settings["INFERENCE_NUM_THREADS"] = threads
-    compiled = core.compile_model(core.read_model(str(path)), "CPU", settings)
-
-    def ask(inputs):
-        answer = compiled(inputs)
-        return {
-            output.get_any_name(): answer[output] for output in compiled.outputs
-        }
-
-    return f"OpenVINO {importlib.metadata.version('openvino')}", ask
 
 
 def _check_packages():
@@ -95,7 +77,15 @@ def _convert(form, specs, opset, file):
         raise portable.refusal(form, "as ONNX", error) from error
 
 
-def onnx(model, path, *, opset=OPSET, fold=True):
+def onnx(
+    model,
+    path,
+    *,
+    opset=OPSET,
+    fold=True,
+    labels=None,
+    preprocessing="auto",
+):
     """Writes a model as an ONNX file and checks that it runs.
 
     Inputs and outputs have the names and types of the default signature of
@@ -107,6 +97,9 @@ def onnx(model, path, *, opset=OPSET, fold=True):
         path: path of the file, usually `*.onnx`; an existing one is replaced.
         opset: version of ONNX's operator set.
         fold: whether to fold batch normalization into the kernels.
+        labels: sequence of class names to store in the file, or None.
+        preprocessing: `Preprocessing` to store in the file; "auto" decides as
+            `saved_model` does.
 
     Returns:
         `Exported`, with a comparison with Keras for each runtime: ONNX Runtime
@@ -125,12 +118,15 @@ def onnx(model, path, *, opset=OPSET, fold=True):
     arguments.new_file("path", path)
     arguments.integer("opset", opset, 7, 23)
     _check_packages()
-    form = portable.portable_form(model, "onnx", fold)
+    seen = inspect(model)
+    record, boxes = portable.recorded_of(seen, labels, preprocessing)
+    form = portable.portable_form(seen, "onnx", fold)
     specs = portable.sized_specs(form, None, None)
     with replacing(path) as file:
         _convert(form, specs, opset, file)
         opened = _open_all(form, file)
         rows = portable.compare(form, specs, dict(opened), ALLOWED, (1, 2))
+        about.write(file, record, boxes)
         size = file.stat().st_size
     return portable.Exported(pathlib.Path(path), "float32", size, rows)
 

@@ -12,10 +12,20 @@ import keras
 import numpy as np
 
 from keras_pyconv.export.form import NAMES_SHOWN, difference, formed
-from keras_pyconv.export.inspect import inspect, is_sound
-from keras_pyconv.export.signatures.classifier import raw_signature
+from keras_pyconv.export.inspect import is_sound
+from keras_pyconv.export.signatures.classifier import (
+    checked_labels,
+    choose_preprocessing,
+    raw_signature,
+)
+from keras_pyconv.export.signatures.recorded import Recorded
 from keras_pyconv.lazy import tf
 from keras_pyconv.reading import explained
+from keras_pyconv.tasks.detection.default_boxes import (
+    box_layer,
+    box_settings,
+    is_detector,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,13 +84,28 @@ class Exported:
         return "\n".join(lines)
 
 
-def portable_form(model, target="portable", fold=True):
-    """The form of a model that goes to other runtimes, inspected.
+def portable_form(seen, target="portable", fold=True):
+    """The form of an inspected model that goes to other runtimes, inspected.
 
     The `target` is "onnx", or "portable" for runtimes whose convolutions and
     pools cannot pad by themselves.
     """
-    return formed(inspect(model), fold, target)
+    return formed(seen, fold, target)
+
+
+def recorded_of(seen, labels, preprocessing):
+    """What a file says of itself: a `Recorded`, and a detector's boxes.
+
+    `labels` and `preprocessing` are those of the caller, who may be wrong.
+    """
+    boxes, classes = None, seen.classes
+    if is_detector(seen.model):
+        boxes = box_settings(seen.model)
+        classes = box_layer(seen.model, "logits").width - 1
+    elif not classes and len(seen.output_shapes) == 1:
+        classes = seen.output_shapes[0][-1]
+    rule = choose_preprocessing(seen, preprocessing)
+    return Recorded(rule, checked_labels(labels, classes)), boxes
 
 
 def refusal(form, how, why):

@@ -6,6 +6,8 @@ import pytest
 
 import keras_pyconv
 from keras_pyconv.export import litert
+from keras_pyconv.export.inspect import inspect
+from keras_pyconv.export.runtimes import about
 from keras_pyconv.export.runtimes.litert import ALLOWED, open_litert
 from keras_pyconv.export.runtimes.portable import (
     compare,
@@ -55,6 +57,15 @@ def test_a_file_answers_as_the_model_does(images, tmp_path, precision):
     np.testing.assert_allclose(answer, wanted, atol=comparison.allowed)
 
 
+def test_a_file_says_what_its_classes_are_called(images, tmp_path):
+    path = tmp_path / "net.tflite"
+    litert(images, path, labels=("ant", "bee", "cow"))
+    record, boxes = about.read(path)
+    assert record.labels == ("ant", "bee", "cow") and boxes is None
+    with pytest.raises(ValueError, match="3 classes apart. Received 2 labels"):
+        litert(images, path, labels=("ant", "bee"))
+
+
 def test_eight_bits_say_what_they_cost(images, tmp_path):
     pictures = examples(20, 16, 16, 4)
     truth = images.predict(pictures, verbose=0).argmax(-1)
@@ -76,7 +87,7 @@ def test_eight_bits_say_what_they_cost(images, tmp_path):
 
 
 def test_an_answer_without_numbers_is_wrong_in_eight_bits_too(images):
-    form = portable_form(images)
+    form = portable_form(inspect(images))
     specs = sized_specs(form, 1, None)
     runtimes = {"broken": lambda _: {"kinds": np.full((1, 3), np.nan)}}
     with pytest.raises(ValueError, match="is wrong. broken.* not of numbers"):

@@ -1,0 +1,116 @@
+"""`openvino`: a built Keras model in the format of OpenVINO, .xml and .bin."""
+
+import importlib.metadata
+import importlib.util
+import pathlib
+import tempfile
+
+from keras_pyconv import arguments
+from keras_pyconv.diverted import without_gradients
+from keras_pyconv.export.inspect import inspect
+from keras_pyconv.export.runtimes import about, portable
+from keras_pyconv.lazy import tf
+from keras_pyconv.writing import replacing
+
+ALLOWED = 1e-4  # largest difference, as a share of the largest output
+_SIGNATURE = "serving_default"
+
+
+def open_openvino(path, threads=None, precision="f32", weights=None):
+    """Name of the runtime, and a function from named arrays to named arrays.
+
+    Its `inputs` are their shapes by name. `path` is of an .onnx or .xml file,
+    `weights` of the latter's .bin where that has another name; `precision` is
+    "f32" or "bf16". On CPU.
+    """
+    import openvino
+
+    core = openvino.Core()
+    settings = {"INFERENCE_PRECISION_HINT": precision}
+    if threads is not None:
+        settings["INFERENCE_NUM_THREADS"] = threads
+    files = [str(file) for file in (path, weights) if file is not None]
+    compiled = core.compile_model(core.read_model(*files), "CPU", settings)
+
+    def ask(inputs):
+        answer = compiled(inputs)
+        return {
+            output.get_any_name(): answer[output] for output in compiled.outputs
+        }
+
+    ask.inputs = {
+        one.get_any_name(): [
+            side.get_length() if side.is_static else None
+            for side in one.get_partial_shape()
+        ]
+        for one in compiled.inputs
+    }
+    return f"OpenVINO {importlib.metadata.version('openvino')}", ask
+
+
+def _convert(form, specs):
+    """The model as OpenVINO has it in memory."""
+    import openvino as library
+
+    module = tf.Module()
+    module.model_variables = [v.value for v in form.model.variables]
+    function = portable.exported_function(form, specs)
+    signatures = {_SIGNATURE: function.get_concrete_function()}
+    with tempfile.TemporaryDirectory() as folder, without_gradients():
+        tf.saved_model.save(module, folder, signatures=signatures)
+        try:
+            # `convert_model` is this, and tells OpenVINO's makers.
+            return library.Core().read_model(folder)
+        except Exception as error:
+            raise portable.refusal(form, "for OpenVINO", error) from error
+
+
+def openvino(model, path, *, fold=True, labels=None, preprocessing="auto"):
+    """Writes a model in OpenVINO's own format and checks that it runs.
+
+    Inputs and outputs are those of `onnx`: any batch and, if the model leaves
+    it open, any size. The weights are in a .bin file beside the .xml.
+
+    Args:
+        model: built functional or sequential `keras.Model`; it stays unchanged.
+        path: path of the file, `*.xml`; an existing one is replaced.
+        fold: whether to fold batch normalization into the kernels.
+        labels: sequence of class names to store in the file, or None.
+        preprocessing: `Preprocessing` to store in the file; "auto" decides as
+            `saved_model` does.
+
+    Returns:
+        `Exported`, with a comparison with Keras at batch sizes 1 and 2.
+
+    Raises:
+        TypeError, ValueError: the model or an argument is not valid, OpenVINO
+            lacks an operation, or the file's outputs differ from the model's.
+        ImportError: openvino is not installed.
+
+    Example:
+
+    >>> print(keras_pyconv.export.openvino(model, "digits.xml"))
+    """
+    arguments.flag("fold", fold)
+    path = arguments.new_file("path", path)
+    good = path.suffix.lower() == ".xml"
+    arguments.check("path", path, good, "a path that ends in .xml")
+    if importlib.util.find_spec("openvino") is None:
+        told = "OpenVINO's format is written by openvino: pip install openvino"
+        raise ImportError(told)
+    import openvino as library
+
+    seen = inspect(model)
+    record, boxes = portable.recorded_of(seen, labels, preprocessing)
+    form = portable.portable_form(seen, "onnx", fold)
+    specs = portable.sized_specs(form, None, None)
+    made = _convert(form, specs)
+    made.set_rt_info(about.as_text(record, boxes), [about.NAME])
+    beside = path.with_suffix(".bin")
+    with replacing(path) as file, replacing(beside) as weights:
+        library.serialize(made, str(file), str(weights))
+        with portable.can_run("OpenVINO", form, RuntimeError):
+            runtime, ask = open_openvino(file, weights=weights)
+        rows = portable.compare(form, specs, {runtime: ask}, ALLOWED, (1, 2))
+        size = file.stat().st_size + weights.stat().st_size
+    return portable.Exported(pathlib.Path(path), "float32", size, rows)
