@@ -51,7 +51,9 @@ def find_files(words, task) -> list[str]:
     """
     found = []
     for word in words:
-        if os.path.isdir(word):
+        if _is_remote(word):
+            found += _of_remote(word, task)
+        elif os.path.isdir(word):
             found += _of_folder(word, task)
         elif word.lower().endswith(".csv"):
             found += listed(read_text(word), os.path.dirname(word))
@@ -71,6 +73,47 @@ def _of_folder(folder, task):
     return files
 
 
+def _is_remote(word):
+    return "://" in word
+
+
+def _of_remote(word, task):
+    """The files of a folder, a pattern or a path as of `gs://bucket`."""
+    if task == "video":
+        raise ValueError(f"videos are read from this machine: copy {word}")
+    with _refused(word):
+        if tf.io.gfile.isdir(word):
+            return sorted(
+                f"{folder.rstrip('/')}/{name}"
+                for folder, _, names in tf.io.gfile.walk(word)
+                for name in names
+                if name.lower().endswith(IMAGES.endings)
+            )
+        if set(WILD) & set(word):
+            return sorted(tf.io.gfile.glob(word)) or [word]
+    return [word]
+
+
+@contextlib.contextmanager
+def _refused(word):
+    """Turns TensorFlow's errors of files into the system's."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(f"{word} cannot be read: {one_line(error)}") from error
+
+
+@contextlib.contextmanager
+def _read(path):
+    """A path of this machine, or the bytes of an image elsewhere."""
+    if not _is_remote(path):
+        yield path
+        return
+    with _refused(path), tf.io.gfile.GFile(path, "rb") as file:
+        encoded = file.read()
+    yield encoded
+
+
 def listed(text, folder):
     """Paths of a CSV's text, which begin at the folder."""
     rows = csv.DictReader(text.splitlines())
@@ -80,13 +123,12 @@ def listed(text, folder):
     return [p if "://" in p else os.path.join(folder, p) for p in paths]
 
 
-def answers(
-    opened: Opened, paths, batch_size=16, top=5, local=contextlib.nullcontext
-):
+def answers(opened: Opened, paths, batch_size=16, top=5, local=_read):
     """Yields `(path, Result or None, reason)` of each file, in their order.
 
     The reason says in one line why a file could not be answered, else "".
-    `local` gives, for a block, the path on this machine of what is at a path.
+    `local` gives, for a block, the path on this machine of what is at a path,
+    or the bytes of an image.
     """
     if opened.task == "video":
         yield from _of_videos(opened, paths, batch_size, top, local)
@@ -133,7 +175,13 @@ def prepared_by(opened, side=None):
         def prepare(pixels):
             return prepare_picture(tf.constant(pixels), rule)
 
-    return lambda path: prepare(read_image(path, *_reading(opened, prepare)))
+    about = _reading(opened, prepare)
+
+    def prepared(path):
+        with _read(path) as place:
+            return prepare(read_image(place, *about))
+
+    return prepared
 
 
 # A task: how an image is prepared, and what is made of a batch ---------------

@@ -279,6 +279,27 @@ def test_a_model_that_is_none_is_told_in_one_line(capsys, model, said):
     assert said in told and "\n" not in told
 
 
+def test_images_elsewhere_are_read_by_tensorflows_file_systems(
+    saved, photos, tmp_path
+):
+    elsewhere = f"ram://{tmp_path.name}"
+    for name in ("a.png", "b.jpg", "d.webp"):
+        with tf.io.gfile.GFile(f"{elsewhere}/{name}", "wb") as file:
+            file.write((photos / name).read_bytes())
+    model = saved["classification"]
+    words = [elsewhere, f"{elsewhere}/*.png", f"{elsewhere}/gone.png"]
+    status, rows = predict(model, *words, into=tmp_path)
+    _, wanted = predict(model, photos, into=tmp_path)
+    wanted = {row["file"].rpartition("/")[2]: row for row in wanted}
+    assert status == 0
+    *found, gone = rows
+    names = [row["file"].removeprefix(f"{elsewhere}/") for row in found]
+    assert names == ["a.png", "b.jpg", "d.webp", "a.png"]
+    for name, row in zip(names, found):
+        assert row["classes"] == wanted[name]["classes"]
+    assert "ram://" in gone["reason"] and "NotFound" in gone["reason"]
+
+
 def test_eight_bits_are_written_by_the_command(
     models, photos, tmp_path, capsys
 ):
