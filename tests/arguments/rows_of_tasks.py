@@ -1464,6 +1464,15 @@ row(
     options={"works": False},
 )
 row(
+    "export.openvino",
+    model=_EXPORTED,
+    path=kind(things.in_folder("net.xml"), accepts=is_path),
+    fold=FLAG,
+    labels=_LABELS_OF,
+    preprocessing=kind("auto", optional=True),
+    options={"works": False},
+)
+row(
     "export.serving_form",
     model=_EXPORTED,
     fold=FLAG,
