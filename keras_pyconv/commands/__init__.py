@@ -7,6 +7,7 @@ subcommand and sets `run`.
 import argparse
 import contextlib
 import importlib
+import logging
 import sys
 
 from keras_pyconv.reading import one_line
@@ -16,7 +17,10 @@ COMMANDS = {
     "predict": ("predict", "run a model on images or videos"),
     "train": ("doors", "train a model with a recipe"),
     "evaluate": ("doors", "evaluate a trained model"),
-    "export": ("exporting", "export a model to SavedModel, LiteRT or ONNX"),
+    "export": (
+        "exporting",
+        "export a model to SavedModel, LiteRT, ONNX or OpenVINO",
+    ),
     "check": ("serving", "check that a SavedModel works in TF Serving"),
     "bench": ("serving", "time a SavedModel by batch size and threads"),
     "serve": ("serving", "print the command that starts TF Serving"),
