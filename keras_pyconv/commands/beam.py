@@ -30,6 +30,7 @@ from keras_pyconv.commands import quiet, storage
 from keras_pyconv.commands.answering import answers
 from keras_pyconv.commands.opening import open_model
 from keras_pyconv.commands.predict import SHARDED, TABLES, row
+from keras_pyconv.reading import explained
 
 # Runs in this process; Beam's own default fetches a program to do so.
 _RUNNER = "FnApiRunner"
@@ -172,7 +173,9 @@ def predict(
         A `Predicted`.
 
     Raises:
-        ValueError: nothing was found, or `output` was begun otherwise.
+        TypeError, ValueError: an argument is not as it should be, nothing was
+            found, or `output` was begun otherwise.
+        NotADirectoryError: `output` is a file.
         RuntimeError: the pipeline failed; what it had finished is kept.
 
     Example:
@@ -181,6 +184,9 @@ def predict(
     """
     arguments.one_of("format", format, SHARDED)
     arguments.integer("shards", shards, optional=True)
+    sources = list(arguments.iterable("sources", sources))
+    if not storage.is_remote(output):
+        arguments.new_folder("output", output)
     options = _pipeline_options(options)
     FileSystems.set_options(options)
     handler = _ShardHandler(format, model, top=top, batch_size=batch_size)
@@ -268,7 +274,8 @@ def _begin(output, known, parts):
         storage.write(storage.join(output, _FILES), text)
         storage.write(settings, json.dumps(known, indent=1) + "\n")
         return set()
-    begun = json.loads(storage.read(settings))
+    with explained(f"{settings} is damaged"):
+        begun = dict(json.loads(storage.read(settings)))
     others = [name for name in known if known[name] != begun.get(name)]
     if others:
         raise ValueError(

@@ -301,3 +301,20 @@ def test_nothing_found_and_no_saved_model_are_refused(saved, tmp_path):
     with pytest.raises(ValueError, match="keras-pyconv export writes"):
         ours.predict(tmp_path, ["a.png"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_no_list_no_folder_or_damaged_is_refused(
+    saved, photos, tmp_path
+):
+    def run(sources, folder):
+        return ours.predict(saved["classification"], sources, tmp_path / folder)
+
+    with pytest.raises(TypeError, match="`sources` must be"):
+        run(str(photos), "out")
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match="`output` must be"):
+        run([str(photos)], "file")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "shards.json").write_text("{")
+    with pytest.raises(ValueError, match="shards.json is damaged"):
+        run([str(photos)], "out")
