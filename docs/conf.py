@@ -41,7 +41,11 @@ napoleon_numpy_docstring = False
 napoleon_custom_sections = ["Input shape", "Output shape"]
 copybutton_exclude = ".linenos, .gp, .go"
 
-# A name of ours that leads nowhere is an error; names of other packages lead
-# to their sites, which an offline build does not have.
+# A name of ours that leads nowhere is an error. Names of other packages lead to
+# their sites, which an offline build does not have; types that stand in no
+# public module have no entry.
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", r"(?!keras_pyconv\b).*")]
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!keras_pyconv\b).*"),
+    ("py:class", r"keras_pyconv\.(\w+\.){2,}\w+|keras_pyconv\.typing\.\w+"),
+]
