@@ -1,7 +1,5 @@
 """Classifiers to be judged, wherever they come from, and tables of errors."""
 
-import sys
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -10,6 +8,7 @@ import keras_pyconv
 from keras_pyconv.complexity.grid import grid
 from keras_pyconv.diverted import without_gradients
 from keras_pyconv.export.signatures import recorded
+from keras_pyconv.progress import Bar
 from keras_pyconv.reading import check_file, one_line
 from keras_pyconv.tasks import error_rates
 from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
@@ -114,8 +113,7 @@ def answers(scores, batches, classes, kept=None):
         return found, tf.argmax(found, axis=-1), hits
 
     columns = [], [], []
-    verbose = 1 if sys.stdout.isatty() else 2
-    progress = keras.utils.Progbar(int(batches.cardinality()), verbose=verbose)
+    progress = Bar(int(batches.cardinality()))
     for images, labels, weights in batches:
         real = weights.numpy() > 0
         found, *said = answer(images, labels)
@@ -135,7 +133,14 @@ def table(name, found, classes, variant=None):
     lines = rows(name, found)
     if classes == 1000 and variant is not None:
         lines += published_rows(variant, found)
-    return grid(HEADER, lines, words=HEADER[:1])
+    shown = _shown(classes)
+    lines = [line[:shown] for line in lines]
+    return grid(HEADER[:shown], lines, words=HEADER[:1])
+
+
+def _shown(classes):
+    """How many columns tell something: of five classes all are the top 5."""
+    return len(HEADER) - (classes <= 5)
 
 
 def rows(name, found):
@@ -172,7 +177,9 @@ def worst_classes(result, classes, worst=20):
     for number in order[:worst]:
         row, count = confusion[number], (result.labels == number).sum()
         rates = [f"{100 * rate:.1f}" for rate in errors[number]]
+        rates = rates[: _shown(len(classes)) - 3]
         other = classes[row.argmax()] if row.any() else ""
         lines.append([classes[number], str(count), *rates, other])
-    header = ["class", "images", *HEADER[3:], "most often taken for"]
+    rates = HEADER[3 : _shown(len(classes))]
+    header = ["class", "images", *rates, "most often taken for"]
     return grid(header, lines, words=(header[0], header[-1]))

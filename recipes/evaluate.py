@@ -16,8 +16,7 @@ Our result: none here; we had no ImageNet.
 Device: one GPU; a CPU processes a few images per second and core.
 
 Deviations: the authors do not say how images are resized for 320; we use 366,
-the ratio of 256 to 224. An unreadable image is named and stays in the count,
-so it is nearly always an error.
+the ratio of 256 to 224. An unreadable image is named and left out of the count.
 """
 
 import dataclasses
@@ -96,8 +95,13 @@ def measure(settings, validation, scores, sides):
             part = str(side) if len(sides) > 1 else ""
             reporting.write(made, settings, part)
     for name, reason in broken.reasons.items():
-        print(f"Counted by its label, and not seen: {name} ({reason})")
+        print(f"Left out, as it cannot be read: {name} ({reason})")
     return found
+
+
+def _judged(found):
+    """How many images were counted."""
+    return len(next(iter(found.values())).labels)
 
 
 def main(argv=None):
@@ -120,7 +124,7 @@ def main(argv=None):
     found = measure(settings, validation, scores, sides)
     variant = settings.variant if settings.model is None else None
     print(
-        f"\n{validation.name}: {validation.count} images, one centre crop, "
+        f"\n{validation.name}: {_judged(found)} images, one centre crop, "
         "bilinear and antialiased resizing"
     )
     print(classifiers.table(name, found, len(classes), variant))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_pyconv.export.signatures import recorded
+from keras_pyconv.tasks.error_rates import Answers
 from recipes import (
     classifiers,
     classify_imagenet,
@@ -225,3 +226,13 @@ def test_what_was_stopped_early_is_not_published(folder, capsys):
 def test_a_variant_is_looked_up_before_the_data():
     with pytest.raises(Mistake, match="Unknown architecture 'PyconvResnet50'"):
         classify_imagenet.main(["--network=PyconvResnet50"])
+
+
+def test_three_classes_have_no_top_5_error():
+    hits = np.array([[1, 1], [1, 1], [0, 1]], bool)
+    found = Answers(np.arange(3), np.array([0, 1, 1]), hits, 3)
+    names = ("ant", "bee", "cow")
+    table = classifiers.table("net", {32: found}, 3)
+    for said in (table, classifiers.worst_classes(found, names)):
+        assert "top-1" in said and "top-5" not in said
+    assert "33.33" in table
