@@ -1,4 +1,4 @@
-"""What is wrong with a data set of each task, as `Finding`s.
+"""Finds the problems of a data set of each task, as `Finding`s.
 
 Every file is looked at once. What training refuses is found by opening the
 set as training does.
@@ -99,7 +99,7 @@ def _opened(open_set, *arguments, **options):
         return open_set(*arguments, **options), []
     except (ValueError, OSError, ImportError) as error:
         said = one_line(error, 1000)
-        return None, [Finding("refused", "", said, stops=True)]
+        return None, [Finding("error", "", said, stops=True)]
 
 
 def _left_out(opened):
@@ -113,7 +113,7 @@ def _duplicate(first, split, path, content, **about):
     other, one = first.setdefault(content, (split, path))
     if one != path:
         across = "" if other == split else " across splits"
-        yield Finding(f"duplicate{across}", path, f"as {one}", **about)
+        yield Finding(f"duplicate{across}", path, f"same as {one}", **about)
 
 
 # Images ----------------------------------------------------------------------
@@ -147,8 +147,8 @@ def _examine_images(files):
     found = headers([path for _, path in paths])
     for (_, path), header in zip(paths, found):
         if header and header.orientation != AS_STORED:
-            said = f"by EXIF, orientation {header.orientation}"
-            yield Finding("turned", path, said, is_readable=True)
+            said = f"orientation {header.orientation}"
+            yield Finding("EXIF rotation", path, said, is_readable=True)
 
 
 def _broken(files, broken):
@@ -192,8 +192,8 @@ def _detection(options):
         split = file.stem.removeprefix("instances_")
         folder = options.data / split
         if not folder.is_dir():
-            said = f"{file} has no folder {folder} of images"
-            findings.append(Finding("refused", str(file), said, stops=True))
+            said = f"{file} needs the image folder {folder}"
+            findings.append(Finding("error", str(file), said, stops=True))
             continue
         opened, refused = _opened(datasets.coco_files, file, folder)
         findings += [*refused, *_left_out(opened)]
@@ -205,7 +205,7 @@ def _detection(options):
             counts[split] = collections.Counter({n: used[i] for i, n in names})
     if not files and not findings:
         said = f"{options.data} has no annotations/instances_*.json"
-        findings.append(Finding("refused", "", said, stops=True))
+        findings.append(Finding("error", "", said, stops=True))
     return counts, findings + list(_examine_images(files))
 
 
@@ -243,11 +243,11 @@ def _examine_masks(opened):
             ).numpy()
         except (OSError, tf.errors.OpError, UnicodeDecodeError) as error:
             said = fault(error, name)
-            findings.append(Finding("impossible mask", path, said, stops=True))
+            findings.append(Finding("invalid mask", path, said, stops=True))
             continue
         pixels += np.bincount(labels.ravel(), minlength=256)
         if (labels == IGNORED).all():
-            said = "no pixel is of a class"
+            said = "no pixel has a class"
             findings.append(Finding("empty mask", path, said))
     return (
         collections.Counter(
@@ -310,10 +310,10 @@ def _examine_videos(paths, decoders, progress):
     for split, path, remarks, reason in ahead(look, paths, decoders.processes):
         progress(1)
         if reason:
-            yield Finding("useless", path, reason, stops=True)
+            yield Finding("unusable", path, reason, stops=True)
             continue
         if remarks:
-            yield Finding("remarkable", path, "; ".join(remarks))
+            yield Finding("unusual", path, "; ".join(remarks))
         if os.path.isfile(path):
             with open(path, "rb") as file:
                 content = hashlib.file_digest(file, "sha256").digest()

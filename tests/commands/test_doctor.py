@@ -53,8 +53,8 @@ def test_class_folders(classes, tmp_path, capsys):
     status, found = doctor(classes, "--page", str(page), into=tmp_path)
     assert status == 0  # one broken image of 28 is replaced
     assert set(found) == {
-        *("unreadable", "duplicate", "duplicate across splits", "turned"),
-        *("empty class", "imbalance"),
+        *("unreadable", "duplicate", "duplicate across splits"),
+        *("EXIF rotation", "empty class", "imbalance"),
     }
     assert found["unreadable"][0]["said"] == "it is empty (0 bytes)"
     (across,) = found["duplicate across splits"]
@@ -80,7 +80,7 @@ def test_one_class_would_stop_training(tmp_path):
     image(tmp_path / "pets" / "cat" / "a.png")
     status, found = doctor(tmp_path / "pets", into=tmp_path)
     assert status == 1
-    assert "at least two class folders" in found["refused"][0]["said"]
+    assert "at least two class folders" in found["error"][0]["said"]
 
 
 def test_a_sound_folder_is_told_so(tmp_path, capsys):
@@ -126,7 +126,7 @@ def test_annotations_of_other_images_would_stop_training(tmp_path):
     image(data / "train2017" / "a.jpg", size=(64, 64))
     status, found = doctor(data, into=tmp_path)
     assert status == 1
-    assert "another height x width" in found["refused"][0]["said"]
+    assert "another height x width" in found["error"][0]["said"]
 
 
 def test_masks(tmp_path):
@@ -140,14 +140,14 @@ def test_masks(tmp_path):
     (data / "classes.txt").write_text("wall\nsky\ntree\n")
     status, found = doctor(data, into=tmp_path)
     assert status == 1
-    (row,) = found["impossible mask"]
+    (row,) = found["invalid mask"]
     assert row["path"].endswith("2.png") and "holds the value 9" in row["said"]
     assert found["empty mask"][0]["path"].endswith("3.png")
     assert "tree has no example" in found["empty class"][0]["said"]
     (data / "annotations" / "train" / "0.png").unlink()
     status, found = doctor(data, into=tmp_path)
     assert status == 1
-    assert "images have no mask" in found["refused"][0]["said"]
+    assert "images have no mask" in found["error"][0]["said"]
 
 
 # Videos ----------------------------------------------------------------------
@@ -164,13 +164,13 @@ def test_useless_and_remarkable_videos_are_told_apart(
         kind: {row["path"].rpartition("/")[2]: row["said"] for row in rows}
         for kind, rows in found.items()
     }
-    assert set(names["useless"]) == {
+    assert set(names["unusable"]) == {
         *("cut.mp4", "empty.mp4", "one_frame.mp4", "only_sound.mp4"),
     }
-    assert names["useless"]["empty.mp4"] == "the file is empty (0 bytes)"
-    assert "ends early" in names["remarkable"]["cut.mkv"]
-    assert names["remarkable"]["turned.mp4"] == "is turned by its header"
-    assert "varying.mp4" in names["remarkable"]
+    assert names["unusable"]["empty.mp4"] == "the file is empty (0 bytes)"
+    assert "ends early" in names["unusual"]["cut.mkv"]
+    assert names["unusual"]["turned.mp4"] == "is turned by its header"
+    assert "varying.mp4" in names["unusual"]
 
 
 def test_a_list_of_videos_names_what_is_missing_and_what_is_twice(
@@ -182,7 +182,7 @@ def test_a_list_of_videos_names_what_is_missing_and_what_is_twice(
     table.write_text("path,label\na.mp4,run\nb.mp4,run\ngone.mp4,run\n")
     status, found = doctor(table, into=tmp_path)
     assert status == 1
-    assert found["useless"][0]["said"] == "there is no such file"
+    assert found["unusable"][0]["said"] == "there is no such file"
     assert found["duplicate"][0]["path"].endswith(".mp4")
 
 

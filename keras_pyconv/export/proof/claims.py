@@ -11,7 +11,7 @@ from keras_pyconv.export.proof.questions import PLAIN
 from keras_pyconv.export.serving.audit import FILES, audit
 from keras_pyconv.export.signatures.signature import unservable
 
-RUNS = "no operation on files, so that it may be run here"
+RUNS = "no operation reads or writes files"
 UNRANKED = ("scores", "probabilities")  # what `scores` do not sort
 
 
@@ -139,11 +139,11 @@ def _of_broken(answer):
     classes, counts = map(answer.outputs.get, ("classes", "num_detections"))
     if counts is not None:
         if np.any(counts[1:4] != -1) or counts[0] < 0:
-            return "num_detections does not tell which are broken"
+            return "num_detections does not show which images are broken"
     elif classes is not None and classes.ndim == 2:
         nothing = b"" if classes.dtype == object else -1
         if classes[0, 0] == nothing or np.any(classes[1:4] != nothing):
-            return "classes do not tell which pictures are broken"
+            return "classes do not show which images are broken"
     return difference_of(first, last)
 
 
@@ -156,8 +156,8 @@ def _empty_row(claim, answers):
     if fault := again.error or difference_of(both.outputs, again.outputs):
         return Row(claim, False, f"the next request: {fault}")
     if any(len(array) for array in empty.outputs.values()):
-        return Row(claim, False, "it is answered with something")
-    return Row(claim, True, "it is refused" * bool(empty.error))
+        return Row(claim, False, "it gets an answer that is not empty")
+    return Row(claim, True, "it is rejected" * bool(empty.error))
 
 
 def answer_rows(where, answers):
@@ -167,10 +167,10 @@ def answer_rows(where, answers):
         for kind in (*PLAIN, "large")
         if kind in answers and answers[kind].error
     ]
-    yield unless("".join(errors[:1]), f"{where}: answers")
+    yield unless("".join(errors[:1]), f"{where}: runs")
     if errors:
         return
-    yield unless(_infinite(answers), f"{where}: answers are finite")
+    yield unless(_infinite(answers), f"{where}: outputs are finite")
     both = answers["both"].outputs
     if {"scores", "classes", "probabilities"} <= set(both):
         known = both["probabilities"], both["classes"]
@@ -182,9 +182,9 @@ def answer_rows(where, answers):
     claim = f"{where}: a batch of 2 equals 2 batches of 1"
     yield unless(_of_one_by_one(answers), claim)
     if "broken" in answers:
-        claim = f"{where}: a broken picture takes no answer from the others"
+        claim = f"{where}: a broken image does not affect the others"
         yield unless(_of_broken(answers["broken"]), claim)
-    yield _empty_row(f"{where}: an empty batch does no harm", answers)
+    yield _empty_row(f"{where}: an empty batch is harmless", answers)
 
 
 def model_row(where, wanted, asked):
@@ -196,7 +196,7 @@ def model_row(where, wanted, asked):
             compared += 1
             found = difference_of(expected, answer.outputs)
             differences += [f"{name}: {found}"] * bool(found)
-    claim = f"{where}: answers equal the Keras model's"
+    claim = f"{where}: outputs equal the Keras model's"
     is_equal = compared > 0 and not differences
     return Row(claim, is_equal, "".join(differences[:1]))
 
@@ -206,5 +206,7 @@ def session_rows(where, session):
     claim = f"{where}: loads without Keras and this package"
     yield unless(session.load_error, claim)
     if not session.xla_disabled:
-        detail = "not possible with this TensorFlow; the file was read instead"
+        detail = (
+            "not possible with this TensorFlow; the graph was inspected instead"
+        )
         yield Row(f"{where}: XLA switched off", True, detail)

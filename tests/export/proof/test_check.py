@@ -130,9 +130,9 @@ def test_an_export_passes_with_and_without_onednn(reports, kind):
     assert report.passed, str(report)
     claims = " ".join(row.claim for row in report.rows)
     for where in ("oneDNN on", "oneDNN off"):
-        assert f"{where}: answers equal the Keras model's" in claims
+        assert f"{where}: outputs equal the Keras model's" in claims
         assert f"{where}, serving_default: a batch of 2 equals" in claims
-        assert f"{where}, serving_default: an empty batch does no" in claims
+        assert f"{where}, serving_default: an empty batch is harmless" in claims
 
 
 @pytest.mark.parametrize("kind", ["whole", "frozen"])
@@ -140,7 +140,7 @@ def test_signatures_of_strings_and_the_warm_up_are_asked(reports, kind):
     claims = [row.claim for row in reports[kind].rows]
     assert "oneDNN on: 6 warm-up requests pass" in claims
     for name in ("serve_bytes", "classify"):
-        assert f"oneDNN off, {name}: a broken picture takes" in str(claims)
+        assert f"oneDNN off, {name}: a broken image does not" in str(claims)
 
 
 def failed(report):
@@ -150,13 +150,13 @@ def failed(report):
 def test_stock_groups_fail(reports):
     faults = failed(reports["stock"])
     assert "FAIL  no must-compile function" in faults
-    assert "FAIL  oneDNN on, serving_default: answers" in faults
+    assert "FAIL  oneDNN on, serving_default: runs" in faults
     assert "compilation disabled" in faults
 
 
 def test_unrestored_variables_fail(reports):
     faults = failed(reports["unrestored"])
-    assert "FAIL  oneDNN off, serving_default: answers" in faults
+    assert "FAIL  oneDNN off, serving_default: runs" in faults
     assert "Could not find variable" in faults
 
 
@@ -286,7 +286,7 @@ def test_a_graph_that_touches_files_is_not_run(tmp_path):
     tf.saved_model.save(module, str(tmp_path / "1"), signatures=serve)
     report = check(tmp_path / "1")
     assert not report.passed and not trace.exists()
-    assert "FAIL  no operation on files" in str(report)
+    assert "FAIL  no operation reads or writes files" in str(report)
     assert "WriteFile" in str(report) and "oneDNN" not in str(report)
 
 
@@ -313,4 +313,4 @@ def test_an_export_of_before_passes_and_answers_as_its_model(reports):
     assert report.passed, str(report)
     claims = [row.claim for row in report.rows]
     assert "oneDNN on: 6 warm-up requests pass" in claims
-    assert "oneDNN off: answers equal the Keras model's" in claims
+    assert "oneDNN off: outputs equal the Keras model's" in claims
