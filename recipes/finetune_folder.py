@@ -37,11 +37,18 @@ from .settings import Fraction, Natural, Part, Rate, option
 class Crops(groups.Images):
     """Images."""
 
-    smallest_crop: Fraction = option(0.25, "of an image's area, in training")
-    flips: bool = option(
-        True, "mirror half of the images; not of text", flag="flip", was="flips"
+    smallest_crop: Fraction = option(
+        0.25, "smallest area of the random crops, as a fraction"
     )
-    held_back: Part = option(0.2, "of each class, if none is yet")
+    flips: bool = option(
+        True,
+        "mirror half of the images; turn off if left and right matter",
+        flag="flip",
+        was="flips",
+    )
+    held_back: Part = option(
+        0.2, "validation share of each class, without train and val"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,16 +56,18 @@ class Settings:
     """What is trained, on what, and how."""
 
     variant: str = option(
-        "PyConvResNet50", "a classifier's name", flag="network", was="variant"
+        "PyConvResNet50", "name of a classifier", flag="network", was="variant"
     )
-    weights: str = option("imagenet", "a published set, a file, or none")
+    weights: str = option(
+        "imagenet", "published weights, a weights file, or none"
+    )
     freeze: Literal[0, 1, 2, 3, 4] = option(
         1,
-        "stages to keep as they are, and the stem; 4: all but the classifier; "
-        "without weights 0",
+        "number of stages to freeze, with the stem; 4 trains the classifier "
+        "only; the default is 0 without weights",
     )
-    head_factor: Rate = option(10.0, "the classifier's rate, times the rest's")
-    warmup_epochs: Natural = option(1, "in which the rate grows")
+    head_factor: Rate = option(10.0, "factor on the classifier's learning rate")
+    warmup_epochs: Natural = option(1, "epochs of linear warm-up")
     data: Crops = Crops(side=224)
     optimizer: groups.Optimizer = groups.Optimizer(
         rate=0.01, rate_batch=32, momentum=0.9, weight_decay=1e-4

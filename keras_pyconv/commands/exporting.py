@@ -27,7 +27,7 @@ def options(name, parser, words):
     precision = "weights of a LiteRT file (%(default)s)"
     choices = ("float32", "float16", "int8")
     add("--precision", choices=choices, default="float32", help=precision)
-    images = "images or folders from which int8 takes its ranges"
+    images = "images or folders that represent your data, for int8"
     add("--calibration", nargs="+", metavar="SOURCE", help=images)
     found = parser.parse_args(words)
     is_litert = found.target.lower().endswith(".tflite")
