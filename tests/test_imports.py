@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import keras_pyconv
+from tests.arguments.public import ROOMS
 
 ROOT = Path(__file__).parents[1]
 # A room may import what stands before it. `__init__` is the package's own.
@@ -20,6 +21,7 @@ ORDER = [
     "diverted",
     "figures",
     "lazy",
+    "typing",
     "renamed",
     "listing",
     "reading",
@@ -147,10 +149,12 @@ def test_a_recipe_that_imports_another_is_noticed():
     assert not list(faults("recipes/a.py", "import keras, keras_pyconv"))
 
 
-def test_public_names_are_sorted_and_exist():
-    names = keras_pyconv.__all__
+@pytest.mark.parametrize("room", ROOMS)
+def test_public_names_are_sorted_and_exist(room):
+    module = importlib.import_module(room)
+    names = module.__all__
     assert names == sorted(set(names))
-    assert all(hasattr(keras_pyconv, name) for name in names)
+    assert all(hasattr(module, name) for name in names)
 
 
 # Keras loads some of the optional packages itself where they are installed.

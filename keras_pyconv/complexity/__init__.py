@@ -26,6 +26,25 @@ from keras_pyconv.complexity.network import (
 )
 from keras_pyconv.renamed import former
 
+__all__ = [
+    "COUNTING_RULE",
+    "CROSSING_RULE",
+    "Complexity",
+    "Cost",
+    "Counter",
+    "Crossing",
+    "LayerCost",
+    "LevelCost",
+    "PRINTED",
+    "PartCost",
+    "complexity",
+    "conv_cost",
+    "crossing",
+    "crossing_table",
+    "networks_table",
+    "pyconv_cost",
+]
+
 
 def _segmentation(row, input_shape=None, classes=None, auxiliary=True):
     return complexity(row, input_shape, classes, auxiliary=auxiliary)

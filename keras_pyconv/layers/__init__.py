@@ -15,3 +15,19 @@ from keras_pyconv.layers.resizing import (
     AdaptiveAveragePooling,
     AlignedResizing,
 )
+
+__all__ = [
+    "AdaptiveAveragePooling",
+    "AlignedResizing",
+    "FusedBatchNormalization",
+    "MaxPooling2D",
+    "MaxPooling3D",
+    "PointwiseConv2D",
+    "PyConv",
+    "PyConv1D",
+    "PyConv3D",
+    "ReLU",
+    "ResidualAdd",
+    "SymmetricMaxPooling2D",
+    "SymmetricMaxPooling3D",
+]

@@ -8,3 +8,17 @@ from keras_pyconv.networks.inception import inception, inception_trunk
 from keras_pyconv.networks.net import Net, conv_norm, unit
 from keras_pyconv.networks.residual import classifier, top, trunk
 from keras_pyconv.networks.segmentation import segmenter
+
+__all__ = [
+    "COORDINATES",
+    "Net",
+    "classifier",
+    "conv_norm",
+    "detector",
+    "inception",
+    "inception_trunk",
+    "segmenter",
+    "top",
+    "trunk",
+    "unit",
+]

@@ -1,7 +1,7 @@
 """Tensors in, tensors out: no variables, no layers, no paper names."""
 
+from keras_pyconv.ops.conv.choose import WAYS
 from keras_pyconv.ops.grouped_conv import (
-    WAYS,
     grouped_conv,
     pyramid_conv,
     set_way,

@@ -6,3 +6,13 @@
 from keras_pyconv.tables.paper import TABLES
 from keras_pyconv.tables.records import Row, Table, count
 from keras_pyconv.tables.render import LEGEND, cells, render
+
+__all__ = [
+    "LEGEND",
+    "Row",
+    "TABLES",
+    "Table",
+    "cells",
+    "count",
+    "render",
+]

@@ -19,6 +19,24 @@ from keras_pyconv.weights.torch_names import (
 )
 from keras_pyconv.weights.torch_shapes import find_variant, torch_shapes
 
+__all__ = [
+    "PUBLISHED",
+    "Published",
+    "SETS",
+    "adapt_stem",
+    "cache_folder",
+    "fetch",
+    "find_variant",
+    "from_torch",
+    "get_published",
+    "load",
+    "published_sets",
+    "read_arrays",
+    "save_keras_weights",
+    "torch_names",
+    "torch_shapes",
+]
+
 
 def _load_published(model, variant, set_name):
     return load(model, set_name)

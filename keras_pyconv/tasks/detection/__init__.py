@@ -32,3 +32,28 @@ from keras_pyconv.tasks.detection.predict import (
     stretch,
     to_pixels,
 )
+
+__all__ = [
+    "ClassLoss",
+    "DecodeDetections",
+    "DetectionResults",
+    "Detections",
+    "GroundTruth",
+    "NUMBERS",
+    "OffsetLoss",
+    "ap_by_area",
+    "coco_numbers",
+    "collect_detections",
+    "decode",
+    "default_boxes",
+    "detect",
+    "detection_losses",
+    "detection_model",
+    "draw_detections",
+    "encode",
+    "encode_targets",
+    "match",
+    "overlaps",
+    "stretch",
+    "to_pixels",
+]

@@ -28,3 +28,27 @@ from keras_pyconv.tasks.segmentation.windows import (
     Protocol,
     SlidingWindows,
 )
+
+__all__ = [
+    "ADE20K_CLASSES",
+    "ConfusionMatrix",
+    "Evaluation",
+    "IGNORED",
+    "MULTI_SCALE",
+    "PixelLoss",
+    "Protocol",
+    "SINGLE_SCALE",
+    "Segmentation",
+    "SegmentationLoss",
+    "SlidingWindows",
+    "class_iou",
+    "color_labels",
+    "confusion_counts",
+    "evaluate_segmentation",
+    "mean_iou",
+    "overlay",
+    "palette",
+    "pixel_accuracy",
+    "segment",
+    "write_submission",
+]

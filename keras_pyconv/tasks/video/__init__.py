@@ -13,3 +13,15 @@ from keras_pyconv.tasks.video.predict import (
     recognize,
 )
 from keras_pyconv.tasks.video.processes import Decoders
+
+__all__ = [
+    "Clips",
+    "Decoders",
+    "Recognition",
+    "UnreadableVideo",
+    "VideoErrors",
+    "ViewScores",
+    "draw_recognition",
+    "recognize",
+    "video_errors",
+]
