@@ -35,6 +35,7 @@ lint: .venv/.tests
 	$(PYTHON) -m isort -q --check $(SOURCES)
 	$(PYTHON) -m black -q -l 80 --check $(SOURCES)
 	$(PYTHON) -m flake8 $(SOURCES)
+	$(PYTHON) -m mypy
 
 # Writes the generated tables of the pages.
 tables: .venv/.tests

@@ -13,7 +13,7 @@ import pathlib
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from keras_pyconv.reading import check_file, one_line, short
 
@@ -23,6 +23,8 @@ MOST = 2**20
 # The most numbers that one variable or one map of an example may hold.
 MOST_NUMBERS = 2**31 - 1
 DATA_FORMATS = ("channels_last", "channels_first")
+# One number for all axes, or one an axis.
+PerAxis = int | Sequence[int]
 
 
 def shown(value) -> str:

@@ -1,6 +1,9 @@
 """TensorFlow, imported when it is first used: other backends load none."""
 
 import importlib
+from typing import TYPE_CHECKING
+
+__all__ = ["tf"]
 
 
 class _Lazy:
@@ -8,4 +11,7 @@ class _Lazy:
         return getattr(importlib.import_module("tensorflow"), name)
 
 
-tf = _Lazy()
+if TYPE_CHECKING:
+    import tensorflow as tf
+else:
+    tf = _Lazy()

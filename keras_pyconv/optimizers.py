@@ -7,12 +7,15 @@ step has number 0.
 
 import difflib
 import re
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 from keras import ops
 from keras.optimizers import schedules
 
 from keras_pyconv import arguments
+from keras_pyconv.typing import Tensor
 
 # Steps are counted in 64 bits.
 _MOST_STEPS = 2**63 - 1
@@ -68,13 +71,13 @@ class SGD(keras.optimizers.SGD):
 
     def __init__(
         self,
-        learning_rate=0.1,
-        momentum=0.9,
-        nesterov=False,
-        l2=1e-4,
-        l2_excludes=None,
-        name="SGD",
-        **kwargs,
+        learning_rate: float | Callable[..., Any] = 0.1,
+        momentum: float = 0.9,
+        nesterov: bool = False,
+        l2: float = 1e-4,
+        l2_excludes: str | None = None,
+        name: str = "SGD",
+        **kwargs: Any,
     ):
         if kwargs.pop("weight_decay", None):
             raise ValueError(
@@ -141,7 +144,13 @@ class StepDecay(schedules.LearningRateSchedule):
         warmup_steps: int; the first has `rate / warmup_steps`, the last `rate`.
     """
 
-    def __init__(self, rate, boundaries, factor=0.1, warmup_steps=0):
+    def __init__(
+        self,
+        rate: float,
+        boundaries: Sequence[int],
+        factor: float = 0.1,
+        warmup_steps: int = 0,
+    ):
         super().__init__()
         self.rate = arguments.number("rate", rate, 0)
         self.factor = arguments.number("factor", factor, above=0)
@@ -150,7 +159,7 @@ class StepDecay(schedules.LearningRateSchedule):
             "warmup_steps", warmup_steps, 0, _MOST_STEPS
         )
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         if not arguments.is_number(step):
             arguments.tensor("step", step, (0,))
         step = ops.cast(step, "float32")
@@ -167,7 +176,13 @@ class StepDecay(schedules.LearningRateSchedule):
         return {name: getattr(self, name) for name in names}
 
 
-def step_decay(rate, boundaries, steps_per_epoch, factor=0.1, warmup_epochs=0):
+def step_decay(
+    rate: float,
+    boundaries: Sequence[float],
+    steps_per_epoch: int,
+    factor: float = 0.1,
+    warmup_epochs: float = 0,
+) -> StepDecay:
     """`StepDecay` by epochs, counted from 0; fractions are allowed.
 
     The paper has `(30, 60, 80)` on ImageNet (section 5).
@@ -186,7 +201,7 @@ def step_decay(rate, boundaries, steps_per_epoch, factor=0.1, warmup_epochs=0):
     )
 
 
-def poly_decay(rate, steps, power=0.9):
+def poly_decay(rate: float, steps: int, power: float = 0.9) -> Any:
     """`rate * (1 - step / steps) ** power`, as in semantic segmentation."""
     arguments.number("rate", rate, 0)
     arguments.integer("steps", steps, 1, _MOST_STEPS)
@@ -196,7 +211,7 @@ def poly_decay(rate, steps, power=0.9):
     )
 
 
-def cosine_decay(rate, steps, warmup_steps=0):
+def cosine_decay(rate: float, steps: int, warmup_steps: int = 0) -> Any:
     """Keras's cosine from `rate` to 0, of `steps` with those of the warm-up."""
     arguments.number("rate", rate, 0)
     arguments.integer("steps", steps, 1, _MOST_STEPS)

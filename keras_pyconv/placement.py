@@ -10,6 +10,7 @@ on which they are asked for, and not where the forward pass was.
 
 import contextlib
 import contextvars
+from collections.abc import Sequence
 
 from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
@@ -84,7 +85,9 @@ def check_free():
         )
 
 
-def level_devices(devices):
+def level_devices(
+    devices: Sequence[str],
+) -> contextlib.AbstractContextManager[None]:
     """A scope that divides the levels of each new PyConv among devices.
 
     Reference: [Pyramidal Convolution](https://arxiv.org/abs/2006.11538),

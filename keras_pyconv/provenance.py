@@ -7,6 +7,7 @@ import pathlib
 import platform
 import shutil
 import subprocess
+from collections.abc import Sequence
 
 from keras_pyconv.arguments import texts
 
@@ -86,7 +87,7 @@ def commit() -> str:
     return known + "-dirty" * bool(changes)
 
 
-def provenance(packages=PACKAGES) -> dict:
+def provenance(packages: Sequence[str] = PACKAGES) -> dict:
     """Date, commit, machine and the versions of those that are installed."""
     versions = {name: version(name) for name in texts("packages", packages)}
     return {

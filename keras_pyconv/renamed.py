@@ -2,6 +2,10 @@
 
 import functools
 import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def warn(message):
@@ -9,7 +13,7 @@ def warn(message):
     warnings.warn(message, DeprecationWarning, stacklevel=3)
 
 
-def keywords(**names):
+def keywords(**names: str) -> Callable[[Function], Function]:
     """Lets a function take keywords by old names too: `keywords(old="new")`."""
 
     def decorate(function):

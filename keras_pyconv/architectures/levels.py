@@ -6,6 +6,7 @@ pyramid stand in ascending order (paper, section 3 and Table 1).
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from keras_pyconv import arguments
 
@@ -22,7 +23,7 @@ def check_fields(record, row: str = ""):
     A record with a `source` is a network's, whose `name` Python must accept.
     """
     row = row or type(record).__name__
-    kinds = arguments.annotations(type(record))
+    kinds = arguments.annotations(type(record))  # type: ignore[arg-type]
     for name, kind in kinds.items():
         value = getattr(record, name)
         words, value_shown = arguments.words(kind), arguments.shown(value)
@@ -62,6 +63,15 @@ class Level:
     kernel: int
     groups: int = 1
     share: Fraction = Fraction(1)
+
+    if TYPE_CHECKING:  # what __post_init__ takes
+
+        def __init__(
+            self,
+            kernel: int,
+            groups: int = 1,
+            share: Fraction | str | float = 1,
+        ) -> None: ...
 
     def __post_init__(self):
         given = self.share

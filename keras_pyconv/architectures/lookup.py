@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from keras_pyconv.reading import short
 
@@ -22,7 +22,7 @@ def find(
     an unknown one.
     """
     if isinstance(row, kind):
-        return row
+        return cast(Record, row)
     if isinstance(row, str) and row in rows:
         return rows[row]
     words, record = "network", ""

@@ -6,6 +6,7 @@ parameters and GFLOPs include it (Table 4; supplement, Table 6).
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from keras_pyconv.architectures.levels import (
     PYRAMIDS,
@@ -150,7 +151,7 @@ def make_segmenter(
     if head_width is not None:
         integer("head_width", head_width, at_least=2)
     label = PREFIXES.get(head) if isinstance(head, str) else None
-    record = get_head(head, output_stride)
+    record: Any = get_head(head, output_stride)
     name = f"{label or type(record).__name__}{backbone.name}"
     name += "Stride16" if output_stride == 16 else ""
     widths = {}

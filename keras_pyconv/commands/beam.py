@@ -200,8 +200,10 @@ def predict(
     known = {"model": _digest_of_model(handler.model), "top": top}
     kept = _begin(output, known | {"format": format}, parts)
     missing = [one for one in _places(parts, format) if one[0] not in kept]
-    counts = _run(handler, output, missing, options) if missing else (0, 0)
-    return Predicted(*counts, len(parts), len(parts) - len(missing))
+    files = broken = 0
+    if missing:
+        files, broken = _run(handler, output, missing, options)
+    return Predicted(files, broken, len(parts), len(parts) - len(missing))
 
 
 def _pipeline_options(given):

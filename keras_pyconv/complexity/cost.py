@@ -10,7 +10,7 @@ convolution by the input channels, so that a biased 1x1 counts double.
 from dataclasses import dataclass
 from math import prod
 
-from keras_pyconv.arguments import MOST, flag, integer, integers
+from keras_pyconv.arguments import MOST, PerAxis, flag, integer, integers
 
 
 @dataclass(frozen=True)
@@ -156,12 +156,12 @@ def relu_cost(elements: int) -> Cost:
     return Cost(paper_ops=elements)
 
 
-def max_pool_cost(elements: int, window: int | tuple[int, ...]) -> Cost:
+def max_pool_cost(elements: int, window: PerAxis) -> Cost:
     """Max pooling. thop: output elements x the window as it was written."""
     return Cost(paper_ops=elements * _as_written(window))
 
 
-def average_pool_cost(elements: int, window: int | tuple[int, ...]) -> Cost:
+def average_pool_cost(elements: int, window: PerAxis) -> Cost:
     """Average pooling. thop: output elements x (window as written + 1)."""
     return Cost(paper_ops=elements * (_as_written(window) + 1))
 

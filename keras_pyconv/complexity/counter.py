@@ -1,10 +1,13 @@
 """The reader of `networks` that counts: layers, each with shape and cost."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from operator import attrgetter
+from typing import Any
 
-from keras_pyconv.arguments import integers
+from keras_pyconv.architectures import Detector
+from keras_pyconv.arguments import PerAxis, integers
 from keras_pyconv.complexity.cost import (
     Cost,
     adaptive_pool_cost,
@@ -21,14 +24,18 @@ from keras_pyconv.networks import Net
 Shape = tuple[int, ...]
 
 
+def _of_cost(name) -> Any:
+    return property(attrgetter(f"cost.{name}"))
+
+
 class Counted:
     """Anything with a `cost`; the figures of `Cost` can be read directly."""
 
-    parameters = property(attrgetter("cost.parameters"))
-    non_trainable = property(attrgetter("cost.non_trainable"))
-    total_parameters = property(attrgetter("cost.total_parameters"))
-    multiply_adds = property(attrgetter("cost.multiply_adds"))
-    paper_ops = property(attrgetter("cost.paper_ops"))
+    parameters: int = _of_cost("parameters")
+    non_trainable: int = _of_cost("non_trainable")
+    total_parameters: int = _of_cost("total_parameters")
+    multiply_adds: int = _of_cost("multiply_adds")
+    paper_ops: int = _of_cost("paper_ops")
 
 
 @dataclass(frozen=True)
@@ -57,9 +64,15 @@ class LayerCost(Counted):
     variables: tuple[tuple[str, Shape], ...] = ()
     input_shape: Shape = ()
 
-    # Of the output.
-    channels = property(lambda self: self.output_shape[-1])
-    sizes = property(lambda self: self.output_shape[:-1])
+    @property
+    def channels(self) -> int:
+        """Channels of the output."""
+        return self.output_shape[-1]
+
+    @property
+    def sizes(self) -> Shape:
+        """Sizes of the output along its axes."""
+        return self.output_shape[:-1]
 
 
 @dataclass(frozen=True)
@@ -115,7 +128,7 @@ class Counter(Net):
         self.layers.append(layer)
         return layer
 
-    def part(self, x, name):
+    def part(self, x: LayerCost, name: str) -> LayerCost:
         if x is not self.layers[-1]:
             self.layers.append(x)
         layers = self.layers[self._counted :]
@@ -123,23 +136,23 @@ class Counter(Net):
         self.parts.append(PartCost(name, tuple(layers)))
         return x
 
-    def channels(self, x):
+    def channels(self, x: LayerCost) -> int:
         return x.channels
 
     def conv(
         self,
-        x,
-        filters,
-        kernels=(1,),
-        groups=1,
-        strides=1,
-        dilation=1,
+        x: LayerCost,
+        filters: PerAxis,
+        kernels: Sequence[PerAxis] = (1,),
+        groups: PerAxis = 1,
+        strides: PerAxis = 1,
+        dilation: PerAxis = 1,
         *,
-        name,
-        padding="same",
-        use_bias=False,
-        **_,
-    ):
+        name: str,
+        padding: str = "same",
+        use_bias: bool = False,
+        **_: Any,
+    ) -> LayerCost:
         rows = self.levels(filters, kernels, groups)
         largest = [max(sizes) for sizes in zip(*(row[0] for row in rows))]
         sizes = self._slide(x, largest, strides, padding)
@@ -156,66 +169,115 @@ class Counter(Net):
         figures = cost, listed, tuple(variables), x.output_shape
         return self._note(name, shape, *figures)
 
-    def norm(self, x, *, name, epsilon=1e-5, start=1.0):
+    def norm(
+        self,
+        x: LayerCost,
+        *,
+        name: str,
+        epsilon: float = 1e-5,
+        start: float = 1.0,
+    ) -> LayerCost:
         cost = batch_norm_cost(x.channels, prod(x.sizes))
         names = ("gamma", "beta", "moving_mean", "moving_variance")
         variables = tuple((variable, (x.channels,)) for variable in names)
         return self._note(name, x.output_shape, cost, variables=variables)
 
-    def relu(self, x, *, name, shared=False):
+    def relu(
+        self, x: LayerCost, *, name: str, shared: bool = False
+    ) -> LayerCost:
         cost = Cost() if shared else relu_cost(prod(x.output_shape))
         return self._note(name, x.output_shape, cost)
 
-    def add(self, shortcut, x, *, name):
+    def add(self, shortcut: LayerCost, x: LayerCost, *, name: str) -> LayerCost:
         return self._note(name, x.output_shape)
 
-    def scale(self, x, factor, *, name):
+    def scale(self, x: LayerCost, factor: float, *, name: str) -> LayerCost:
         return LayerCost(name, x.output_shape)
 
-    def concat(self, maps, *, name):
+    def concat(self, maps: Sequence[LayerCost], *, name: str) -> LayerCost:
         channels = sum(one.channels for one in maps)
         return LayerCost(name, (*maps[0].sizes, channels))
 
-    def max_pool(self, x, window, strides, *, name, padding="same"):
+    def max_pool(
+        self,
+        x: LayerCost,
+        window: PerAxis,
+        strides: PerAxis,
+        *,
+        name: str,
+        padding: str = "same",
+    ) -> LayerCost:
         shape = (*self._slide(x, window, strides, padding), x.channels)
         return self._note(name, shape, max_pool_cost(prod(shape), window))
 
-    def average_pool(self, x, window, *, name):
+    def average_pool(
+        self, x: LayerCost, window: PerAxis, *, name: str
+    ) -> LayerCost:
         cost = average_pool_cost(prod(x.output_shape), window)
         return self._note(name, x.output_shape, cost)
 
-    def adaptive_pool(self, x, bins, *, name):
+    def adaptive_pool(
+        self, x: LayerCost, bins: PerAxis, *, name: str
+    ) -> LayerCost:
         bins = self.axes(bins)
         cost = adaptive_pool_cost(x.channels, x.sizes, bins)
         return self._note(name, (*bins, x.channels), cost)
 
-    def global_pool(self, x, *, name, adaptive=True):
+    def global_pool(
+        self, x: LayerCost, *, name: str, adaptive: bool = True
+    ) -> LayerCost:
         cost = adaptive_pool_cost(x.channels, x.sizes, self.axes(1))
         if not adaptive:
             # A window written as one number, as large as the map.
             cost = average_pool_cost(x.channels, x.sizes[-1])
         return self._note(name, (x.channels,), cost)
 
-    def resize(self, x, like, *, name, precise=False):
+    def resize(
+        self, x: LayerCost, like: LayerCost, *, name: str, precise: bool = False
+    ) -> LayerCost:
         return LayerCost(name, (*like.sizes, x.channels))
 
-    def dropout(self, x, rate, *, name, of_channels=False):
+    def dropout(
+        self, x: LayerCost, rate: float, *, name: str, of_channels: bool = False
+    ) -> LayerCost:
         return x
 
-    def dense(self, x, units, *, name, activation=None, use_bias=True):
+    def dense(
+        self,
+        x: LayerCost,
+        units: int,
+        *,
+        name: str,
+        activation: str | None = None,
+        use_bias: bool = True,
+    ) -> LayerCost:
         cost = dense_cost(x.channels, units, use_bias)
         variables = [("kernel", (x.channels, units)), ("bias", (units,))]
         variables = tuple(variables[: 1 + use_bias])
         return self._note(name, (units,), cost, variables=variables)
 
-    def gate(self, x, weights, *, name):
+    def gate(self, x: LayerCost, weights: LayerCost, *, name: str) -> LayerCost:
         return LayerCost(name, x.output_shape)
 
-    def attend(self, queries, keys, values, *, name):
+    def attend(
+        self,
+        queries: LayerCost,
+        keys: LayerCost,
+        values: LayerCost,
+        *,
+        name: str,
+    ) -> LayerCost:
         # Products of two maps, of which neither count knows anything.
         return LayerCost(name, queries.output_shape)
 
-    def join_boxes(self, maps, width, detector, *, name):
+    def join_boxes(
+        self,
+        maps: Sequence[LayerCost],
+        width: int,
+        detector: Detector,
+        *,
+        name: str,
+    ) -> LayerCost:
         numbers = sum(prod(one.output_shape) for one in maps)
         return LayerCost(name, (numbers // width, width))
 

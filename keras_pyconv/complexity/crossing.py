@@ -6,8 +6,9 @@ the backward pass the gradients of both go the other way. Kernels stay where
 they are used.
 """
 
+from collections.abc import Iterable
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from keras_pyconv.arguments import check, instance, integer, one_of
 from keras_pyconv.complexity.counter import LayerCost
@@ -56,7 +57,12 @@ def _of_layer(layer, devices, batch_size, number_bytes):
     return Crossing(crossed, crossed, saved, 4 * kernels)
 
 
-def crossing(layers, devices=2, batch_size=1, number_bytes=4) -> Crossing:
+def crossing(
+    layers: Iterable[LayerCost],
+    devices: int = 2,
+    batch_size: int = 1,
+    number_bytes: int = 4,
+) -> Crossing:
     """What crosses if pyramids are divided as `level_devices` does.
 
     Args:
@@ -86,7 +92,9 @@ def crossing(layers, devices=2, batch_size=1, number_bytes=4) -> Crossing:
     return Crossing(*map(sum, zip(Crossing(), *found)))
 
 
-def crossing_table(count, style="text", **options) -> str:
+def crossing_table(
+    count: Complexity, style: str = "text", **options: Any
+) -> str:
     """A `Complexity`, one part a row: what crosses, and what that saves.
 
     Args:

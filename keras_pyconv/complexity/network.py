@@ -1,6 +1,6 @@
 """The cost of networks, by layer and by level (paper, section 4, Table 1)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,8 +106,9 @@ def _figures(counted):
     return [f"{getattr(counted, name):,}" for name in FIGURES.values()]
 
 
+AnyRecord = Architecture | Inception | Segmenter | Detector | VideoArchitecture
 # By the kind of a record: its description, the shape of an input, the classes.
-_KINDS = {
+_KINDS: dict[type, tuple[Callable[..., Any], tuple[int, ...], int]] = {
     Architecture: (networks.classifier, (224, 224, 3), 1000),
     Inception: (networks.inception, (299, 299, 3), 1000),
     Segmenter: (networks.segmenter, (473, 473, 3), 150),
@@ -117,7 +118,10 @@ _KINDS = {
 
 
 def complexity(
-    architecture, input_shape=None, classes=None, **options
+    architecture: AnyRecord | str,
+    input_shape: Sequence[int] | int | None = None,
+    classes: int | None = None,
+    **options: Any,
 ) -> Complexity:
     """Parameters and operations of a network of any kind, for one input.
 

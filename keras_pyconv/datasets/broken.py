@@ -5,12 +5,17 @@ import io
 import logging
 import os
 import threading
+from collections.abc import Mapping
+from typing import Self
 
 import numpy as np
-import tensorflow as tf
 
 from keras_pyconv import arguments
+from keras_pyconv.datasets.sets import ExampleSet
+from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.image import read_image, reason_of
+from keras_pyconv.tasks.preprocessing import Preprocessing
+from keras_pyconv.typing import PathLike, Tensor
 from keras_pyconv.writing import write_atomically
 
 log = logging.getLogger(__name__)
@@ -19,9 +24,10 @@ NAMED = 5  # files that the message of the error names
 
 
 class _Broken:
-    what, report = "files", None
+    what = "files"
+    report: PathLike | None = None
 
-    def __init__(self, limit):
+    def __init__(self, limit: int):
         self.limit = arguments.integer("limit", limit, 0)
         self.reasons = {}
         self._lock = threading.Lock()
@@ -32,7 +38,7 @@ class _Broken:
             f"{len(self.reasons)}; at most {self.limit} may be."
         )
 
-    def count(self, name, reason):
+    def count(self, name: str, reason: object) -> None:
         """Notes a broken file, or raises if they are too many."""
         if self._note(self.reasons, name, reason):
             log.warning("Cannot read %s (%s)", name, reason)
@@ -81,7 +87,7 @@ class BrokenPictures(_Broken):
     floor, floor_share = 10, 0.1
 
     @classmethod
-    def among(cls, pictures):
+    def among(cls, pictures: ExampleSet) -> Self:
         """With the limit for a set of images, at least 1.
 
         0.1 % of it; of a set of up to 10,000 images 10, or a tenth if less.
@@ -89,7 +95,13 @@ class BrokenPictures(_Broken):
         arguments.examples("pictures", pictures)
         return cls(pictures_allowed(pictures.count))
 
-    def decode(self, pictures, example, preprocessing, exif=False):
+    def decode(
+        self,
+        pictures: ExampleSet,
+        example: Mapping[str, Tensor],
+        preprocessing: Preprocessing,
+        exif: bool = False,
+    ) -> Tensor:
         """The image of an example by `read_image`, or one pixel of the mean.
 
         Args:
@@ -138,7 +150,7 @@ class BrokenVideos(_Broken):
     what = "videos"
     share = 0.1  # of a set; of Kinetics' list some per cent are gone or broken
 
-    def __init__(self, limit, report=None):
+    def __init__(self, limit: int, report: PathLike | None = None):
         super().__init__(limit)
         self.report, self.retried = report, {}
         self.skipped = self.reasons
@@ -146,7 +158,7 @@ class BrokenVideos(_Broken):
             arguments.new_file("report", report)
 
     @classmethod
-    def among(cls, videos, report=None):
+    def among(cls, videos: ExampleSet, report: PathLike | None = None) -> Self:
         """With the limit for a `VideoSet`: a tenth of it, but at least 1."""
         arguments.examples("videos", videos)
         return cls(max(1, int(cls.share * videos.count)), report)
@@ -157,13 +169,13 @@ class BrokenVideos(_Broken):
             text += f" They are in {self.report}."
         return text
 
-    def retry(self, name, reason):
+    def retry(self, name: str, reason: object) -> None:
         """Notes that a clip did not decode and another was drawn."""
         self._note(self.retried, name, reason)
 
     skip = _Broken.count
 
-    def write(self, path):
+    def write(self, path: PathLike) -> None:
         """Writes a CSV of video, what was done, and why; and its folder."""
         path = arguments.new_file("path", path)
         text = io.StringIO()

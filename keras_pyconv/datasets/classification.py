@@ -1,17 +1,19 @@
 """Batches of labelled images, as the paper's networks learn from them."""
 
 import math
-
-import tensorflow as tf
+from collections.abc import Callable
+from typing import Any
 
 from keras_pyconv import arguments
 from keras_pyconv.datasets.broken import BrokenPictures
+from keras_pyconv.datasets.picture_sets import PictureSet
 from keras_pyconv.datasets.stream import (
     apart,
     evaluation_batches,
     map_or_substitute,
     training_stream,
 )
+from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.image import decode_image, decode_window
 from keras_pyconv.tasks.orientation import exif_orientation
 from keras_pyconv.tasks.preprocessing import (
@@ -19,6 +21,7 @@ from keras_pyconv.tasks.preprocessing import (
     normalize,
     prepare_picture,
 )
+from keras_pyconv.typing import Batches, Shard, Tensor
 
 AREA = (0.08, 1.0)  # of a random crop, as a share of the image's
 ASPECT = (3 / 4, 4 / 3)  # of a random crop, width by height
@@ -70,19 +73,19 @@ def _cropped(picture, seed, area=AREA):
 
 
 def training_pictures(
-    pictures,
-    preprocessing=Preprocessing(),
+    pictures: PictureSet,
+    preprocessing: Preprocessing = Preprocessing(),
     *,
-    batch_size,
-    seed,
-    one_hot=False,
-    batch_map=None,
-    broken=None,
-    shuffle_buffer=16384,
-    shard=(0, 1),
-    area=AREA,
-    flip=True,
-):
+    batch_size: int,
+    seed: int,
+    one_hot: bool = False,
+    batch_map: Callable[..., Any] | None = None,
+    broken: BrokenPictures | None = None,
+    shuffle_buffer: int | None = 16384,
+    shard: Shard = (0, 1),
+    area: tuple[float, float] = AREA,
+    flip: bool = True,
+) -> Batches:
     """Batches to train on, which can begin at any step.
 
     What TensorFlow does not decode Pillow does (WebP, TIFF). An image that
@@ -153,13 +156,13 @@ def training_pictures(
 
 
 def evaluation_pictures(
-    pictures,
-    preprocessing=Preprocessing(),
+    pictures: PictureSet,
+    preprocessing: Preprocessing = Preprocessing(),
     *,
-    batch_size,
-    shard=(0, 1),
-    broken=None,
-):
+    batch_size: int,
+    shard: Shard = (0, 1),
+    broken: BrokenPictures | None = None,
+) -> "tf.data.Dataset":
     """All images once, in their order, for counting errors.
 
     Batches are equal in size and in number for all workers.
@@ -204,7 +207,9 @@ def evaluation_pictures(
     ).prefetch(tf.data.AUTOTUNE)
 
 
-def cutmix(alpha=1.0, probability=1.0):
+def cutmix(
+    alpha: float = 1.0, probability: float = 1.0
+) -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
     """CutMix (Yun et al., 2019): a box of each image is its neighbour's.
 
     One box a batch, as in the code of CutMix; its area is 1 - λ of the

@@ -4,19 +4,22 @@ Crowds teach nothing, so that what they cover counts as background. An image
 without objects has no loss.
 """
 
-import tensorflow as tf
+from collections.abc import Sequence
 
 from keras_pyconv import arguments
 from keras_pyconv.datasets.broken import BrokenPictures
+from keras_pyconv.datasets.detection_sets import DetectionSet
 from keras_pyconv.datasets.stream import (
     apart,
     map_or_substitute,
     training_stream,
 )
+from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.detection import encode_targets, stretch
 from keras_pyconv.tasks.detection.matching import check_boxes
 from keras_pyconv.tasks.image import decode_window
 from keras_pyconv.tasks.preprocessing import Preprocessing, normalize
+from keras_pyconv.typing import Array, Batches, Shard
 
 # The overlap that every object must exceed; None is any, and "whole" leaves
 # the image as it is.
@@ -166,19 +169,19 @@ def augmented(
 
 
 def training_scenes(
-    scenes,
-    default_boxes,
-    shape,
-    preprocessing=None,
+    scenes: DetectionSet,
+    default_boxes: Array,
+    shape: Sequence[int],
+    preprocessing: Preprocessing | None = None,
     *,
-    batch_size,
-    seed,
-    augment=True,
-    flip=True,
-    broken=None,
-    shuffle_buffer=4096,
-    shard=(0, 1),
-):
+    batch_size: int,
+    seed: int,
+    augment: bool = True,
+    flip: bool = True,
+    broken: BrokenPictures | None = None,
+    shuffle_buffer: int | None = 4096,
+    shard: Shard = (0, 1),
+) -> Batches:
     """Batches to train a detector on, which can begin at any step.
 
     SSD's random crop, stretched to the network's size, colours and a flip. An
@@ -254,8 +257,13 @@ def training_scenes(
 
 
 def evaluation_scenes(
-    scenes, shape, preprocessing=None, *, batch_size, broken=None
-):
+    scenes: DetectionSet,
+    shape: Sequence[int],
+    preprocessing: Preprocessing | None = None,
+    *,
+    batch_size: int,
+    broken: BrokenPictures | None = None,
+) -> "tf.data.Dataset":
     """All images once, in their order, for `evaluate_detector`.
 
     Args:

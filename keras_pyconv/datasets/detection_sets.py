@@ -2,10 +2,9 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from keras_pyconv import arguments
 from keras_pyconv.datasets.coco_labels import COCO_IDS
@@ -20,6 +19,7 @@ from keras_pyconv.datasets.sets import (
     tfds_builder,
     tfds_set,
 )
+from keras_pyconv.lazy import tf
 from keras_pyconv.reading import short
 from keras_pyconv.tasks.detection import GroundTruth
 from keras_pyconv.tasks.detection.annotations import (
@@ -30,6 +30,7 @@ from keras_pyconv.tasks.detection.annotations import (
 )
 from keras_pyconv.tasks.image import decode_image, image_sides
 from keras_pyconv.tasks.orientation import turn
+from keras_pyconv.typing import PathLike, Tensor, TfdsBuilder
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,11 +51,11 @@ class DetectionSet(ExampleSet):
     categories: tuple[int | str, ...] = ()
     annotations: Annotations | None = None
 
-    def turned(self, picture, example):
+    def turned(self, picture: Tensor, example: Mapping[str, Tensor]) -> Tensor:
         """A decoded image as its boxes are meant."""
         return turn(picture, example.get("orientation"))
 
-    def decoded(self, example):
+    def decoded(self, example: Mapping[str, Tensor]) -> Tensor:
         """An example's image as its boxes are meant, uint8."""
         return self.turned(decode_image(self.encoded(example)), example)
 
@@ -84,7 +85,11 @@ class DetectionSet(ExampleSet):
 
 
 def detection_set(
-    name, split="train", data_dir=None, categories=None, with_objects_only=False
+    name: PathLike | TfdsBuilder,
+    split: str = "train",
+    data_dir: PathLike | None = None,
+    categories: Sequence[int | str] | Mapping[int | str, str] | None = None,
+    with_objects_only: bool = False,
 ) -> DetectionSet:
     """Opens one split of a data set of images with boxes.
 
@@ -137,7 +142,10 @@ def _instances(root, split):
 
 
 def coco_files(
-    annotations, folder, categories=None, with_objects_only=False
+    annotations: PathLike,
+    folder: PathLike,
+    categories: Sequence[int | str] | Mapping[int | str, str] | None = None,
+    with_objects_only: bool = False,
 ) -> DetectionSet:
     """Opens a JSON file of COCO's format and its folder of images.
 

@@ -11,6 +11,7 @@ import typing
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.typing import Array, ArrayLike
 
 SPLITS = ("train", "test")
 
@@ -138,7 +139,7 @@ def sources(split: str) -> Sources:
     )
 
 
-def size_class(size, image_size: int):
+def size_class(size: ArrayLike, image_size: int) -> Array:
     """Indices into `SIZE_CLASSES` of heights in a frame, all in pixels.
 
     0 is below a quarter of the frame, 1 below a half, and 2 from there on.

@@ -1,13 +1,25 @@
 """Prepares and loads `digits_in_photos` in one call."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from keras_pyconv import arguments
+from keras_pyconv.typing import PathLike
+
+if TYPE_CHECKING:
+    from keras_pyconv.datasets.digits_in_photos import (
+        DigitsInPhotos,
+        DigitsInPhotosConfig,
+    )
 
 
 def prepare_digits_in_photos(
-    config="classification", *, data_dir=None, **changes
-):
+    config: "str | DigitsInPhotosConfig" = "classification",
+    *,
+    data_dir: PathLike | None = None,
+    **changes: Any,
+) -> "DigitsInPhotos":
     """Makes the files of one config, unless they are there, offline.
 
     Args:
@@ -59,16 +71,16 @@ def prepare_by_name(name, data_dir=None):
 
 
 def load_digits_in_photos(
-    config="classification",
-    split=None,
+    config: "str | DigitsInPhotosConfig" = "classification",
+    split: str | Sequence[str] | None = None,
     *,
-    data_dir=None,
-    batch_size=None,
-    shuffle_files=False,
-    as_supervised=False,
-    with_info=False,
-    **changes,
-):
+    data_dir: PathLike | None = None,
+    batch_size: int | None = None,
+    shuffle_files: bool = False,
+    as_supervised: bool = False,
+    with_info: bool = False,
+    **changes: Any,
+) -> Any:
     """Loads one config as `tf.data`, making its files at the first call.
 
     Args:

@@ -4,9 +4,10 @@ import collections
 import dataclasses
 import functools
 import os
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
-import tensorflow as tf
 
 from keras_pyconv import arguments
 from keras_pyconv.datasets.masks import LABEL_RULES, decode_mask, fault
@@ -22,11 +23,13 @@ from keras_pyconv.datasets.sets import (
     tfds_set,
 )
 from keras_pyconv.datasets.splits import split_named
+from keras_pyconv.lazy import tf
 from keras_pyconv.listing import IMAGES, Listing
 from keras_pyconv.reading import is_text, read_text, short
 from keras_pyconv.tasks.image import decode_image, read_image
 from keras_pyconv.tasks.orientation import AS_STORED, headers, turn
 from keras_pyconv.tasks.segmentation.classes import ADE20K_CLASSES, IGNORED
+from keras_pyconv.typing import PathLike, Tensor, TfdsBuilder
 
 IMAGE_FOLDERS = ("images", "image")
 MASK_FOLDERS = ("annotations", "masks", "labels")
@@ -46,7 +49,7 @@ class MaskSet(ExampleSet):
 
     rule: str = "from_one"
 
-    def decoded(self, example):
+    def decoded(self, example: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """An example's image and labels, uint8; 255 is no class."""
         image = decode_image(self.encoded(example))
         image = turn(image, example.get("orientation"))
@@ -120,7 +123,12 @@ class MaskSet(ExampleSet):
 
 
 def mask_set(
-    name, split="train", data_dir=None, *, classes=None, rule=None
+    name: PathLike | TfdsBuilder,
+    split: str = "train",
+    data_dir: PathLike | None = None,
+    *,
+    classes: int | Sequence[str] | None = None,
+    rule: Literal["from_one", "from_zero", "binary"] | None = None,
 ) -> MaskSet:
     """Opens one split of a data set of images with masks.
 

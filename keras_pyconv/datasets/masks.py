@@ -8,8 +8,7 @@ class; by "binary" 0 is the background and 1 or 255 the object.
 
 import re
 
-import tensorflow as tf
-
+from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.segmentation.classes import IGNORED
 
 LABEL_RULES = ("from_one", "from_zero", "binary")

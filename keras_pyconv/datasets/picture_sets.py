@@ -18,13 +18,18 @@ from keras_pyconv.datasets.sets import (
 )
 from keras_pyconv.datasets.splits import class_folders
 from keras_pyconv.listing import IMAGES, Listing
+from keras_pyconv.typing import PathLike, TfdsBuilder
 
 
 class PictureSet(ExampleSet):
     """One split of labelled images: `picture`, `label` and `name` of each."""
 
 
-def picture_set(name, split="train", data_dir=None) -> PictureSet:
+def picture_set(
+    name: PathLike | TfdsBuilder,
+    split: str = "train",
+    data_dir: PathLike | None = None,
+) -> PictureSet:
     """Opens one split of a data set, and prepares it if TFDS must.
 
     Args:
@@ -83,7 +88,9 @@ def _folder_set(root, split):
     return _of_files(title, classes, listing, names, digests_labels=True)
 
 
-def split_class_folder(root, share: float = 0.2):
+def split_class_folder(
+    root: PathLike, share: float = 0.2
+) -> tuple[PictureSet, PictureSet]:
     """Divides the images of each class, by their names alone.
 
     Every run and every machine divides a folder alike, and a few new images
@@ -112,15 +119,19 @@ def split_class_folder(root, share: float = 0.2):
             f"Found: {sorted(by_class)}"
         )
     listing.say()
-    parts = {"training": [], "validation": []}
+    training: list[str] = []
+    validation: list[str] = []
     for names in by_class.values():
         names.sort(key=lambda name: name.split(os.sep))
         number = min(max(1, round(share * len(names))), len(names) - 1)
         drawn = {n: hashlib.sha256(n.encode()).digest() for n in names}
-        held = set(sorted(names, key=drawn.get)[:number])
+        held = set(sorted(names, key=drawn.__getitem__)[:number])
         for name in names:
-            parts["validation" if name in held else "training"].append(name)
-    return tuple(
-        _of_files(f"{listing.root}, {part}", [*by_class], listing, names)
-        for part, names in parts.items()
-    )
+            (validation if name in held else training).append(name)
+
+    def part(title, names):
+        return _of_files(
+            f"{listing.root}, {title}", [*by_class], listing, names
+        )
+
+    return part("training", training), part("validation", validation)

@@ -6,23 +6,27 @@ fill masks with 0, turn 255 into a class, and cannot crop masks.
 """
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from keras_pyconv import arguments
+from keras_pyconv.datasets.mask_sets import MaskSet
 from keras_pyconv.datasets.stream import (
     apart,
     evaluation_batches,
     map_or_substitute,
     training_stream,
 )
+from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.preprocessing import (
     LARGEST_PIXEL,
     Preprocessing,
     normalize,
 )
 from keras_pyconv.tasks.segmentation.classes import IGNORED
+from keras_pyconv.typing import Batches, Shard
 
 SIDE = 473
 SCALES = (0.5, 2.0)
@@ -158,16 +162,16 @@ def augment(
 
 
 def training_masks(
-    masks,
-    side=SIDE,
-    preprocessing=Preprocessing(),
+    masks: MaskSet,
+    side: int = SIDE,
+    preprocessing: Preprocessing = Preprocessing(),
     *,
-    batch_size,
-    seed,
-    shuffle_buffer=4096,
-    shard=(0, 1),
-    **augmentation,
-):
+    batch_size: int,
+    seed: int,
+    shuffle_buffer: int | None = 4096,
+    shard: Shard = (0, 1),
+    **augmentation: Any,
+) -> Batches:
     """Batches to train on, which can begin at any step.
 
     Args:
@@ -222,8 +226,13 @@ def _each(masks, shard, prepare):
 
 
 def central_crops(
-    masks, side=SIDE, preprocessing=Preprocessing(), *, batch_size, shard=(0, 1)
-):
+    masks: MaskSet,
+    side: int = SIDE,
+    preprocessing: Preprocessing = Preprocessing(),
+    *,
+    batch_size: int,
+    shard: Shard = (0, 1),
+) -> "tf.data.Dataset":
     """The middle of every image, for the validation between epochs.
 
     Batches are equal in size and in number for all workers: the last one is
@@ -256,7 +265,9 @@ def central_crops(
     ).prefetch(tf.data.AUTOTUNE)
 
 
-def whole_pictures(masks, shard=(0, 1)):
+def whole_pictures(
+    masks: MaskSet, shard: Shard = (0, 1)
+) -> Iterator[dict[str, Any]]:
     """Every image with its labels as it is, for `evaluate_segmentation`.
 
     Args:

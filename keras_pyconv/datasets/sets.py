@@ -7,14 +7,16 @@ import hashlib
 import logging
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import numpy as np
-import tensorflow as tf
 
 from keras_pyconv import arguments
 from keras_pyconv.datasets.splits import split_named
+from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.orientation import headers, orientations
+from keras_pyconv.typing import Tensor
 
 log = logging.getLogger(__name__)
 
@@ -40,18 +42,23 @@ class ExampleSet:
     name: str
     classes: tuple[str, ...]
     count: int
-    examples: Callable | None = None
+    examples: Any = None
     are_files: bool = False
     digest: str | None = None
     problems: Mapping = dataclasses.field(default_factory=dict)
 
-    def encoded(self, example, key="picture"):
+    def encoded(
+        self, example: Mapping[str, Tensor], key: str = "picture"
+    ) -> Tensor:
         """The bytes of an example's file, a string scalar."""
         value = example[key]
         return tf.io.read_file(value) if self.are_files else value
 
 
-def joined(first, *others):
+AnySet = TypeVar("AnySet", bound=ExampleSet)
+
+
+def joined(first: AnySet, *others: AnySet) -> AnySet:
     """Several splits of a data set as one, such as to train on all of them.
 
     In every order but that of the files their examples are mixed.

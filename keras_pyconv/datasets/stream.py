@@ -7,12 +7,15 @@ Examples are skipped before they are decoded: keep what is expensive in
 
 import math
 import os
-
-import tensorflow as tf
+from collections.abc import Callable
+from typing import Any, cast
 
 from keras_pyconv import arguments
+from keras_pyconv.lazy import tf
+from keras_pyconv.typing import Batches, Shard, Tensor
 
-_PARALLEL = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
+# tf.data.AUTOTUNE, of a TensorFlow that is not loaded yet.
+_PARALLEL = {"num_parallel_calls": -1, "deterministic": True}
 _GROUP = 8  # examples that are tried at once
 _MOST = 2**63 - 1
 # What the seed of an epoch is for; no two uses draw alike.
@@ -20,19 +23,19 @@ _ORDER, _EXAMPLE, _BATCH = range(3)
 
 
 def training_stream(
-    examples,
-    count,
-    prepare,
+    examples: Callable[[Tensor], "tf.data.Dataset"],
+    count: int,
+    prepare: Callable[..., Any],
     *,
-    batch_size,
-    seed,
-    shuffle_buffer=16384,
-    shard=(0, 1),
-    batch_map=None,
-    substitute=None,
-    digest=None,
-    recorded=None,
-):
+    batch_size: int,
+    seed: int,
+    shuffle_buffer: int | None = 16384,
+    shard: Shard = (0, 1),
+    batch_map: Callable[..., Any] | None = None,
+    substitute: Callable[..., Any] | None = None,
+    digest: str | None = None,
+    recorded: dict[str, Any] | None = None,
+) -> Batches:
     """Shuffled, prepared, endless batches that can begin at any step.
 
     Each epoch is `count // batch_size` batches of the shuffled examples; the
@@ -124,11 +127,13 @@ def training_stream(
         dataset = dataset.map(mapped, **_PARALLEL)
         return _sharded_already(dataset).prefetch(tf.data.AUTOTUNE)
 
-    batches.steps_per_epoch = steps_per_epoch
-    batches.batch_size = batch_size
     named = {} if digest is None else {"digest_of_names": digest}
-    batches.fingerprint = {"examples": int(count), **(recorded or {}), **named}
-    return batches
+    vars(batches).update(
+        steps_per_epoch=steps_per_epoch,
+        batch_size=batch_size,
+        fingerprint={"examples": int(count), **(recorded or {}), **named},
+    )
+    return cast(Batches, batches)
 
 
 def _checked_shard(count, batch_size, seed, shard):

@@ -6,9 +6,10 @@ seed draws; in testing it comes without views, or with weight 0.
 
 import functools
 import itertools
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from keras_pyconv import arguments
 from keras_pyconv.datasets.ahead import ahead
@@ -18,6 +19,8 @@ from keras_pyconv.datasets.stream import (
     evaluation_batches,
     training_stream,
 )
+from keras_pyconv.datasets.video_sets import VideoSet
+from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.preprocessing import normalize
 from keras_pyconv.tasks.video.averaging import Clips, check_views
@@ -29,6 +32,7 @@ from keras_pyconv.tasks.video.decoding import (
 )
 from keras_pyconv.tasks.video.files import LEAST_FRAMES, UnreadableVideo
 from keras_pyconv.tasks.video.processes import Decoders
+from keras_pyconv.typing import Array, Batches, Shard
 
 SUBSTITUTES = 20  # other videos that are tried where one cannot be read
 # What the seed of a clip is for.
@@ -37,16 +41,16 @@ _FLIP_DRAW = 2  # of the numbers that `decoding.random_clip` takes
 
 
 def training_clips(
-    videos,
-    clips=Clips(),
+    videos: VideoSet,
+    clips: Clips = Clips(),
     *,
-    batch_size,
-    seed,
-    decoders=None,
-    broken=None,
-    shuffle_buffer=256,
-    shard=(0, 1),
-):
+    batch_size: int,
+    seed: int,
+    decoders: Decoders | None = None,
+    broken: BrokenVideos | None = None,
+    shuffle_buffer: int | None = 256,
+    shard: Shard = (0, 1),
+) -> Batches:
     """Batches to train on, which can begin at any step.
 
     Args:
@@ -65,8 +69,8 @@ def training_clips(
     arguments.examples("videos", videos)
     arguments.instance("clips", clips, Clips)
     broken = broken or BrokenVideos.among(videos)
-    options = {"batch_size": batch_size, "seed": seed, "shard": shard}
-    options["digest"] = videos.digest
+    options: dict[str, Any] = {"batch_size": batch_size, "seed": seed}
+    options |= {"shard": shard, "digest": videos.digest}
     if videos.paths is None:
         return training_stream(
             videos.examples,
@@ -220,14 +224,14 @@ def _random_square(pixels, seed, clips):
 
 
 def evaluation_clips(
-    videos,
-    clips=Clips(),
+    videos: VideoSet,
+    clips: Clips = Clips(),
     *,
-    batch_size,
-    shard=(0, 1),
-    decoders=None,
-    broken=None,
-):
+    batch_size: int,
+    shard: Shard = (0, 1),
+    decoders: Decoders | None = None,
+    broken: BrokenVideos | None = None,
+) -> "tf.data.Dataset":
     """The central clip of every video, its central square, in their order.
 
     For a quick look in the course of training. The last batch is filled up,
@@ -273,15 +277,15 @@ def evaluation_clips(
 
 
 def video_views(
-    videos,
-    clips=Clips(),
+    videos: VideoSet,
+    clips: Clips = Clips(),
     *,
-    most_clips=10,
-    crops=3,
-    shard=(0, 1),
-    decoders=None,
-    broken=None,
-):
+    most_clips: int = 10,
+    crops: int = 3,
+    shard: Shard = (0, 1),
+    decoders: Decoders | None = None,
+    broken: BrokenVideos | None = None,
+) -> Iterator[tuple[str, Array | None, int]]:
     """Every video once, in its views for testing.
 
     Args:
@@ -319,7 +323,7 @@ def video_views(
             for row in rows
         )
     else:
-        rows = zip(videos.paths, videos.labels, videos.paths)
+        rows = zip(videos.paths, videos.labels or (), videos.paths)
         rows = itertools.islice(rows, worker, None, workers)
 
     def views_of(row):

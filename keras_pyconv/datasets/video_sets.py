@@ -22,6 +22,7 @@ from keras_pyconv.datasets.sets import (
 from keras_pyconv.datasets.splits import class_folders, split_named
 from keras_pyconv.listing import IMAGES, VIDEOS, Listing
 from keras_pyconv.reading import is_text, read_text, short
+from keras_pyconv.typing import PathLike, TfdsBuilder
 
 KINDS = (VIDEOS, IMAGES)
 # Columns of the lists that Kinetics comes with, beside "label" and "split".
@@ -42,7 +43,12 @@ class VideoSet(ExampleSet):
     labels: tuple[int, ...] | None = None
 
 
-def video_set(name, split="train", data_dir=None, root=None) -> VideoSet:
+def video_set(
+    name: PathLike | TfdsBuilder,
+    split: str = "train",
+    data_dir: PathLike | None = None,
+    root: PathLike | None = None,
+) -> VideoSet:
     """Opens one split of a data set of videos.
 
     Args:

@@ -223,7 +223,12 @@ def formed(seen, fold=True, target="served"):
     return form
 
 
-def serving_form(model, fold=True, target="served", way=None):
+def serving_form(
+    model: keras.Model,
+    fold: bool = True,
+    target: str = "served",
+    way: str | None = None,
+) -> keras.Model:
     """Copies a model into the form that is served.
 
     The copy is for inference: float32 if the model is of less precision, or

@@ -1,5 +1,7 @@
 """ReLU as TensorFlow can move it into the convolution before it."""
 
+from typing import Any
+
 import keras
 
 from keras_pyconv.arguments import number, told_options
@@ -17,7 +19,11 @@ class ReLU(CheckedCall, keras.layers.ReLU):
     """
 
     def __init__(
-        self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **kwargs: Any
     ):
         if max_value is not None:
             number("max_value", max_value, 0)

@@ -1,8 +1,11 @@
 """What layers check before Keras looks at it: their format, their inputs."""
 
+from typing import Any
+
 import keras
 
 from keras_pyconv import arguments
+from keras_pyconv.typing import Tensor
 
 
 def checked_format(data_format) -> str:
@@ -24,9 +27,9 @@ def _is_input(value):
 class CheckedCall:
     """A layer that refuses inputs that are no tensor, or of another rank."""
 
-    rank = None  # of the spatial axes; None for any
+    rank: int | None = None  # of the spatial axes; None for any
 
-    def __call__(self, inputs, *args, **kwargs):
+    def __call__(self, inputs: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if not _is_input(inputs):
             arguments.refuse("inputs", inputs, "a tensor of numbers", TypeError)
         rank = len(getattr(inputs, "shape", ()))
@@ -35,4 +38,5 @@ class CheckedCall:
                 f"{type(self).__name__} takes inputs of rank {self.rank + 2}. "
                 f"Received: inputs={arguments.shown(inputs)}"
             )
-        return super().__call__(inputs, *args, **kwargs)
+        call = super().__call__  # type: ignore[misc]
+        return call(inputs, *args, **kwargs)

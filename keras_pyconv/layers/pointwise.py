@@ -1,5 +1,7 @@
 """1x1 convolution, by the operation that pyramids are made of."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -9,6 +11,7 @@ from keras_pyconv.layers.pyconv import activated
 from keras_pyconv.layers.targeted import Targeted
 from keras_pyconv.ops.arguments import axis_sizes
 from keras_pyconv.ops.grouped_conv import pyramid_conv
+from keras_pyconv.typing import PerAxis
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
@@ -39,7 +42,7 @@ class PointwiseConv2D(CheckedCall, Targeted, keras.layers.Conv2D):
     (2, 56, 56, 256)
     """
 
-    def __init__(self, filters, strides=1, **kwargs):
+    def __init__(self, filters: int, strides: PerAxis = 1, **kwargs: Any):
         integer("filters", filters)
         strides = axis_sizes("strides", strides, 2)
         with told_options(kwargs) as options:

@@ -3,6 +3,8 @@
 Keras's `padding="same"` is uneven at stride 2.
 """
 
+from typing import Any, Literal
+
 import keras
 
 from keras_pyconv.arguments import check, one_of, told_options
@@ -12,14 +14,21 @@ from keras_pyconv.ops.arguments import axis_sizes
 from keras_pyconv.ops.pooling import max_pool
 from keras_pyconv.ops.target import TARGETS
 from keras_pyconv.ops.uncut import never_empty
+from keras_pyconv.typing import DataFormat, PerAxis
 
 
 class SymmetricMaxPoolingND(CheckedCall, Targeted, keras.layers.Layer):
     """What both layers share; `rank` is their axes."""
 
-    rank = None
+    rank: int
 
-    def __init__(self, pool_size, strides=None, data_format=None, **kwargs):
+    def __init__(
+        self,
+        pool_size: PerAxis,
+        strides: PerAxis | None = None,
+        data_format: DataFormat | None = None,
+        **kwargs: Any,
+    ):
         with told_options(kwargs) as options:
             super().__init__(**options)
         self.pool_size = axis_sizes("pool_size", pool_size, self.rank)
@@ -118,13 +127,15 @@ class SymmetricMaxPooling3D(SymmetricMaxPoolingND):
 class _NeverEmpty(CheckedCall, Targeted):
     """With oneDNN, the gradient of max pooling crashes at an empty batch."""
 
+    rank: int
+
     def __init__(
         self,
-        pool_size=2,
-        strides=None,
-        padding="valid",
-        data_format=None,
-        **kwargs,
+        pool_size: PerAxis = 2,
+        strides: PerAxis | None = None,
+        padding: Literal["same", "valid"] = "valid",
+        data_format: DataFormat | None = None,
+        **kwargs: Any,
     ):
         sizes = axis_sizes("pool_size", pool_size, self.rank)
         if strides is not None:
@@ -132,7 +143,8 @@ class _NeverEmpty(CheckedCall, Targeted):
         padding = one_of("padding", padding, ("same", "valid"))
         data_format = checked_format(data_format)
         with told_options(kwargs) as options:
-            super().__init__(sizes, strides, padding, data_format, **options)
+            kept = sizes, strides, padding, data_format
+            super().__init__(*kept, **options)  # type: ignore[call-arg]
 
     def call(self, inputs):
         return never_empty(super().call, inputs, TARGETS[self.target])

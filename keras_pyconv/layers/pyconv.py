@@ -7,6 +7,8 @@ networks put the smallest kernel first. Padding "same" is symmetric,
 """
 
 import math
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import keras
 from keras import ops
@@ -19,6 +21,7 @@ from keras_pyconv.layers.targeted import Targeted
 from keras_pyconv.ops.arguments import axis_sizes
 from keras_pyconv.ops.grouped_conv import pyramid_conv, targeted
 from keras_pyconv.ops.uncut import uncut
+from keras_pyconv.typing import DataFormat, Identifier, PerAxis
 
 
 def _level_initializer(initializer, index):
@@ -47,28 +50,28 @@ def activated(activation, outputs):
 class PyConvND(CheckedCall, Targeted, keras.layers.Layer):
     """What `PyConv1D`, `PyConv` and `PyConv3D` share; `rank` is their axes."""
 
-    rank = None
+    rank: int
 
     def __init__(
         self,
-        filters,
-        kernel_size=(3, 5, 7, 9),
-        groups="auto",
-        strides=1,
-        padding="same",
-        data_format=None,
-        dilation_rate=1,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        way=None,
-        **kwargs,
+        filters: PerAxis,
+        kernel_size: int | Sequence[PerAxis] = (3, 5, 7, 9),
+        groups: PerAxis | Literal["auto"] = "auto",
+        strides: PerAxis = 1,
+        padding: Literal["same", "valid"] = "same",
+        data_format: DataFormat | None = None,
+        dilation_rate: PerAxis = 1,
+        activation: Identifier | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Identifier = "glorot_uniform",
+        bias_initializer: Identifier = "zeros",
+        kernel_regularizer: Identifier | None = None,
+        bias_regularizer: Identifier | None = None,
+        activity_regularizer: Identifier | None = None,
+        kernel_constraint: Identifier | None = None,
+        bias_constraint: Identifier | None = None,
+        way: str | None = None,
+        **kwargs: Any,
     ):
         kwargs["activity_regularizer"] = activity_regularizer
         with told_options(kwargs) as options:

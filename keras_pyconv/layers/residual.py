@@ -1,5 +1,7 @@
 """The sum at the end of a residual block."""
 
+from typing import Any
+
 import keras
 
 from keras_pyconv.arguments import told_options
@@ -18,7 +20,7 @@ class ResidualAdd(CheckedCall, keras.layers.Add):
     graph had cut numbers to 16 bits, they are added before that.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         with told_options(kwargs) as options:
             super().__init__(**options)
 

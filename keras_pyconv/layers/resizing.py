@@ -1,9 +1,11 @@
 """Layers that pool to bins and resize between aligned corners (section 5)."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
-from keras_pyconv.arguments import told_options
+from keras_pyconv.arguments import plain, told_options
 from keras_pyconv.layers.checked import CheckedCall, checked_format
 from keras_pyconv.ops.resize import check_size, resize_align_corners
 from keras_pyconv.ops.separable import (
@@ -11,6 +13,7 @@ from keras_pyconv.ops.separable import (
     check_bins,
     spatial_axes,
 )
+from keras_pyconv.typing import DataFormat, PerAxis
 
 
 class _Spatial(CheckedCall, keras.layers.Layer):
@@ -65,7 +68,12 @@ class AdaptiveAveragePooling(_Spatial):
     (2, 9, 9, 16)
     """
 
-    def __init__(self, bins, data_format=None, **kwargs):
+    def __init__(
+        self,
+        bins: PerAxis,
+        data_format: DataFormat | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(data_format, **kwargs)
         self.bins = check_bins(bins)
 
@@ -111,11 +119,16 @@ class AlignedResizing(_Spatial):
     (2, 473, 473, 16)
     """
 
-    def __init__(self, size=None, data_format=None, **kwargs):
+    def __init__(
+        self,
+        size: PerAxis | None = None,
+        data_format: DataFormat | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(data_format, **kwargs)
         if size is not None:
             check_size(size)
-            size = tuple(int(side) for side in size)
+            size = tuple(map(int, plain(size)))
         self.size = size
 
     def call(self, inputs, like=None):

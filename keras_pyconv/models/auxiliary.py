@@ -4,9 +4,13 @@ Segmentation networks learn with an auxiliary classifier on an inner stage,
 whose loss counts 0.4 (paper, section 5).
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 
 from keras_pyconv import arguments
+from keras_pyconv.typing import Tensor
 
 AUXILIARY_WEIGHT = 0.4
 
@@ -28,7 +32,13 @@ class AuxiliaryModel(keras.Model):
         name: Name of the model.
     """
 
-    def __init__(self, inputs, outputs, name=None, **kwargs):
+    def __init__(
+        self,
+        inputs: Tensor,
+        outputs: Mapping[str, Tensor],
+        name: str | None = None,
+        **kwargs: Any
+    ):
         arguments.layer_name("name", name)
         arguments.instance("outputs", outputs, dict)
         with arguments.told("outputs", outputs):

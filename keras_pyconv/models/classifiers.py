@@ -6,6 +6,8 @@ has its record fixed. `weights` defaults to None, not to "imagenet".
 
 import inspect
 import re
+from collections.abc import Callable
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import keras
 
@@ -28,8 +30,11 @@ from keras_pyconv.models.arguments import (
 )
 from keras_pyconv.models.keras_net import GLOBAL_POOLINGS, KerasNet
 from keras_pyconv.networks import inception_trunk, top, trunk
+from keras_pyconv.typing import Identifier, Shape, Tensor, Weights
 from keras_pyconv.weights import load
 
+Options = ParamSpec("Options")
+Function = TypeVar("Function", bound=Callable[..., Any])
 # Below it nothing is left for the valid windows of Inception's last reduction.
 SMALLEST_INCEPTION = 75
 
@@ -66,7 +71,7 @@ def _help_of(function):
     return summary, {e.split(":")[0]: e.rstrip() for e in entries}, sections
 
 
-def complete_help(function, like):
+def complete_help(function: Function, like) -> Function:
     """Adds to a docstring what that of `like` says and it does not."""
     summary, own, sections = _help_of(function)
     _, others, others_sections = _help_of(like)
@@ -78,23 +83,23 @@ def complete_help(function, like):
     return function
 
 
-def _helped_by(like):
+def _helped_by(like) -> Callable[[Function], Function]:
     return lambda function: complete_help(function, like)
 
 
 def build_classifier(
-    architecture,
-    include_top=True,
-    weights=None,
-    input_tensor=None,
-    input_shape=None,
-    pooling=None,
-    classes=1000,
-    classifier_activation="softmax",
-    name=None,
-    output_stride=None,
-    dropout=0.0,
-):
+    architecture: Architecture | str,
+    include_top: bool = True,
+    weights: Weights | None = None,
+    input_tensor: Tensor | None = None,
+    input_shape: Shape | None = None,
+    pooling: Literal["avg", "max"] | None = None,
+    classes: int = 1000,
+    classifier_activation: Identifier | None = "softmax",
+    name: str | None = None,
+    output_stride: int | None = None,
+    dropout: float = 0.0,
+) -> keras.Model:
     """Builds the network of a record (paper, Tables 1 to 3).
 
     Args:
@@ -160,17 +165,17 @@ def _check_non_local(images, row):
 
 @_helped_by(build_classifier)
 def build_video_classifier(
-    architecture,
-    include_top=True,
-    weights=None,
-    input_tensor=None,
-    input_shape=None,
-    pooling=None,
-    classes=400,
-    classifier_activation="softmax",
-    name=None,
-    dropout=None,
-):
+    architecture: VideoArchitecture | str,
+    include_top: bool = True,
+    weights: Weights | None = None,
+    input_tensor: Tensor | None = None,
+    input_shape: Shape | None = None,
+    pooling: Literal["avg", "max"] | None = None,
+    classes: int = 400,
+    classifier_activation: Identifier | None = "softmax",
+    name: str | None = None,
+    dropout: float | None = None,
+) -> keras.Model:
     """Builds the video network of a record (supplement, Tables 2 and 3).
 
     Args:
@@ -208,17 +213,17 @@ def build_video_classifier(
 
 @_helped_by(build_classifier)
 def build_inception(
-    architecture,
-    include_top=True,
-    weights=None,
-    input_tensor=None,
-    input_shape=None,
-    pooling=None,
-    classes=1000,
-    classifier_activation="softmax",
-    name=None,
-    dropout=0.0,
-):
+    architecture: Inception | str,
+    include_top: bool = True,
+    weights: Weights | None = None,
+    input_tensor: Tensor | None = None,
+    input_shape: Shape | None = None,
+    pooling: Literal["avg", "max"] | None = None,
+    classes: int = 1000,
+    classifier_activation: Identifier | None = "softmax",
+    name: str | None = None,
+    dropout: float = 0.0,
+) -> keras.Model:
     """Builds the network of an Inception record (supplement, Table 5).
 
     Args:
@@ -267,55 +272,61 @@ BUILDERS = {
 }
 
 
-def _named(name, remark=""):
+def _named(
+    build: Callable[Concatenate[Any, Options], keras.Model],
+    name: str,
+    remark: str = "",
+) -> Callable[Options, keras.Model]:
     """The general function with its record fixed, and a help to match."""
     record = RECORDS[name]
-    build = BUILDERS[type(record)]
 
-    def builder(*args, **kwargs):
+    def builder(*args: Options.args, **kwargs: Options.kwargs) -> keras.Model:
         return build(record, *args, **kwargs)
 
-    _, *parameters = inspect.signature(build).parameters.values()
+    signature = inspect.signature(build)
+    _, *parameters = signature.parameters.values()
     parameters = [
         p.replace(default=name.lower()) if p.name == "name" else p
         for p in parameters
     ]
-    builder.__signature__ = inspect.Signature(parameters)
+    signature = signature.replace(parameters=parameters)
+    vars(builder)["__signature__"] = signature
     builder.__name__ = builder.__qualname__ = name
     builder.__doc__ = f"{name} (paper, {record.source}).{remark}"
     return complete_help(builder, build)
 
 
-PyConvResNet18 = _named("PyConvResNet18")
-PyConvResNet34 = _named("PyConvResNet34")
-PyConvResNet50 = _named("PyConvResNet50")
-PyConvResNet101 = _named("PyConvResNet101")
-PyConvResNet152 = _named("PyConvResNet152")
-PyConvHGResNet50 = _named("PyConvHGResNet50")
-PyConvHGResNet101 = _named("PyConvHGResNet101")
-PyConvHGResNet152 = _named("PyConvHGResNet152")
-ResNet50 = _named("ResNet50")
-ResNet101 = _named("ResNet101")
-ResNet152 = _named("ResNet152")
-PreActResNet50 = _named("PreActResNet50")
-PreActResNet101 = _named("PreActResNet101")
-PreActResNet152 = _named("PreActResNet152")
-NLResNet50 = _named("NLResNet50")
-NLResNet101 = _named("NLResNet101")
-NLResNet152 = _named("NLResNet152")
-SEResNet50 = _named("SEResNet50")
-SEResNet101 = _named("SEResNet101")
-SEResNet152 = _named("SEResNet152")
-ResNeXt50 = _named("ResNeXt50")
-ResNeXt101 = _named("ResNeXt101")
-ResNeXt152 = _named("ResNeXt152")
-PyConvResNet3D50 = _named("PyConvResNet3D50")
-PyConvResNet3D101 = _named("PyConvResNet3D101")
-PyConvResNet3D152 = _named("PyConvResNet3D152")
-ResNet3D50 = _named("ResNet3D50")
-ResNet3D101 = _named("ResNet3D101")
-ResNet3D152 = _named("ResNet3D152")
+PyConvResNet18 = _named(build_classifier, "PyConvResNet18")
+PyConvResNet34 = _named(build_classifier, "PyConvResNet34")
+PyConvResNet50 = _named(build_classifier, "PyConvResNet50")
+PyConvResNet101 = _named(build_classifier, "PyConvResNet101")
+PyConvResNet152 = _named(build_classifier, "PyConvResNet152")
+PyConvHGResNet50 = _named(build_classifier, "PyConvHGResNet50")
+PyConvHGResNet101 = _named(build_classifier, "PyConvHGResNet101")
+PyConvHGResNet152 = _named(build_classifier, "PyConvHGResNet152")
+ResNet50 = _named(build_classifier, "ResNet50")
+ResNet101 = _named(build_classifier, "ResNet101")
+ResNet152 = _named(build_classifier, "ResNet152")
+PreActResNet50 = _named(build_classifier, "PreActResNet50")
+PreActResNet101 = _named(build_classifier, "PreActResNet101")
+PreActResNet152 = _named(build_classifier, "PreActResNet152")
+NLResNet50 = _named(build_classifier, "NLResNet50")
+NLResNet101 = _named(build_classifier, "NLResNet101")
+NLResNet152 = _named(build_classifier, "NLResNet152")
+SEResNet50 = _named(build_classifier, "SEResNet50")
+SEResNet101 = _named(build_classifier, "SEResNet101")
+SEResNet152 = _named(build_classifier, "SEResNet152")
+ResNeXt50 = _named(build_classifier, "ResNeXt50")
+ResNeXt101 = _named(build_classifier, "ResNeXt101")
+ResNeXt152 = _named(build_classifier, "ResNeXt152")
+PyConvResNet3D50 = _named(build_video_classifier, "PyConvResNet3D50")
+PyConvResNet3D101 = _named(build_video_classifier, "PyConvResNet3D101")
+PyConvResNet3D152 = _named(build_video_classifier, "PyConvResNet3D152")
+ResNet3D50 = _named(build_video_classifier, "ResNet3D50")
+ResNet3D101 = _named(build_video_classifier, "ResNet3D101")
+ResNet3D152 = _named(build_video_classifier, "ResNet3D152")
 InceptionResNetV2 = _named(
+    build_inception,
     "InceptionResNetV2",
     """
 
@@ -324,6 +335,7 @@ Connections on Learning (https://arxiv.org/abs/1602.07261). The network of
 `keras.applications`, its normalizations with a learned scale as well.""",
 )
 PyConvInceptionResNetV2 = _named(
+    build_inception,
     "PyConvInceptionResNetV2",
     """
 

@@ -1,6 +1,7 @@
 """PyConv in a network that its owner already has (paper, section 3)."""
 
 import warnings
+from collections.abc import Mapping
 
 import keras
 
@@ -9,6 +10,7 @@ from keras_pyconv.layers.pyconv import PyConv
 from keras_pyconv.models.copying import Copier, copy_weights
 from keras_pyconv.models.nesting import all_models, inner_layers
 from keras_pyconv.models.replacement import plan
+from keras_pyconv.models.replacement_report import ReplacementReport
 
 # What `Conv2D` and `PyConv` call alike.
 KEPT = (
@@ -129,7 +131,11 @@ def take_state(model, copier):
             _compile(owner, copier.copy(owner))
 
 
-def replacement_report(model, levels=None, min_kernel=3):
+def replacement_report(
+    model: keras.Model,
+    levels: int | Mapping[str, int] | None = None,
+    min_kernel: int = 3,
+) -> ReplacementReport:
     """Reports what `replace_convolutions` would do; builds nothing.
 
     Args:
@@ -158,8 +164,12 @@ def replacement_report(model, levels=None, min_kernel=3):
 
 
 def replace_convolutions(
-    model, levels=None, min_kernel=3, keep_weights=True, verbose=False
-):
+    model: keras.Model,
+    levels: int | Mapping[str, int] | None = None,
+    min_kernel: int = 3,
+    keep_weights: bool = True,
+    verbose: bool = False,
+) -> keras.Model:
     """Copies a model with PyConvs in place of its dense k x k convolutions.
 
     It replaces every `keras.layers.Conv2D` with one group and a square odd

@@ -4,14 +4,14 @@
 logits; label `l` of a data set is class `l + 1`.
 """
 
-import inspect
+import keras
 
 from keras_pyconv.architectures import (
     DETECTORS,
+    Architecture,
     Detector,
     get_detector,
 )
-from keras_pyconv.architectures.detection import backbone_of
 from keras_pyconv.architectures.lookup import find
 from keras_pyconv.arguments import integer, layer_name
 from keras_pyconv.models.arguments import (
@@ -24,17 +24,18 @@ from keras_pyconv.models.arguments import (
 from keras_pyconv.models.classifiers import complete_help, finish
 from keras_pyconv.models.keras_net import KerasNet
 from keras_pyconv.networks import detector as described
+from keras_pyconv.typing import Shape, Tensor, Weights
 
 
 def build_detector(
-    detector,
-    weights=None,
-    backbone_weights=None,
-    input_tensor=None,
-    input_shape=None,
-    classes=81,
-    name=None,
-):
+    detector: Detector | str,
+    weights: Weights | None = None,
+    backbone_weights: Weights | keras.Model | None = None,
+    input_tensor: Tensor | None = None,
+    input_shape: Shape | None = None,
+    classes: int = 81,
+    name: str | None = None,
+) -> keras.Model:
     """Builds the detector of a record (supplement, section 1).
 
     Args:
@@ -79,35 +80,50 @@ def build_detector(
     return finish(images, outputs, name, weights, backbone_weights)
 
 
-def _named(head, summary):
-    """`build_detector` with a backbone where it has a record."""
-    default = backbone_of(head)
+def PyConvSSD(
+    backbone: Architecture | str = "PyConvResNet50",
+    weights: Weights | None = None,
+    backbone_weights: Weights | keras.Model | None = None,
+    input_tensor: Tensor | None = None,
+    input_shape: Shape | None = None,
+    classes: int = 81,
+    name: str | None = None,
+) -> keras.Model:
+    """PyConvSSD: SSD with pyramids in the backbone and in the extra layers
+    (paper, supplement, section 1).
 
-    def builder(backbone=default, *args, **kwargs):
-        return build_detector(get_detector(head, backbone), *args, **kwargs)
-
-    _, *parameters = inspect.signature(build_detector).parameters.values()
-    first, *_ = inspect.signature(builder).parameters.values()
-    builder.__signature__ = inspect.Signature([first, *parameters])
-    builder.__name__ = builder.__qualname__ = head
-    builder.__doc__ = f"""{summary}
-
-Args:
-    backbone: Name of a residual network, a row of `ARCHITECTURES`, or an
-        `Architecture`. Those of the paper are {default} and
-        {default[:-2]}101; {backbone_of(head, True)} makes a small detector for
-        images of 128 x 128.
-"""
-    return complete_help(builder, build_detector)
+    Args:
+        backbone: Name of a residual network, a row of `ARCHITECTURES`, or an
+            `Architecture`. Those of the paper are PyConvResNet50 and
+            PyConvResNet101; PyConvResNetMini makes a small detector for
+            images of 128 x 128.
+    """
+    row = get_detector("PyConvSSD", backbone)
+    ending = input_tensor, input_shape, classes, name
+    return build_detector(row, weights, backbone_weights, *ending)
 
 
-PyConvSSD = _named(
-    "PyConvSSD",
-    "PyConvSSD: SSD with pyramids in the backbone and in the extra layers\n"
-    "(paper, supplement, section 1).",
-)
-SSD = _named(
-    "SSD",
-    "SSD, the paper's baseline: one 3x3 in each extra layer (supplement, "
-    "section 1).",
-)
+def SSD(
+    backbone: Architecture | str = "ResNet50",
+    weights: Weights | None = None,
+    backbone_weights: Weights | keras.Model | None = None,
+    input_tensor: Tensor | None = None,
+    input_shape: Shape | None = None,
+    classes: int = 81,
+    name: str | None = None,
+) -> keras.Model:
+    """SSD, the paper's baseline: one 3x3 in each extra layer (supplement,
+    section 1).
+
+    Args:
+        backbone: Name of a residual network, a row of `ARCHITECTURES`, or an
+            `Architecture`. Those of the paper are ResNet50 and ResNet101;
+            ResNetMini makes a small detector for images of 128 x 128.
+    """
+    row = get_detector("SSD", backbone)
+    ending = input_tensor, input_shape, classes, name
+    return build_detector(row, weights, backbone_weights, *ending)
+
+
+complete_help(PyConvSSD, build_detector)
+complete_help(SSD, build_detector)

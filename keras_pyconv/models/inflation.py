@@ -1,5 +1,7 @@
 """A video network that starts from a network of images, of the same names."""
 
+from typing import Literal
+
 import keras
 
 from keras_pyconv import arguments
@@ -26,7 +28,11 @@ def _build_like(source):
     )
 
 
-def inflate(source: keras.Model, model: keras.Model = None, rule="center"):
+def inflate(
+    source: keras.Model,
+    model: keras.Model | None = None,
+    rule: Literal["center", "mean"] = "center",
+) -> keras.Model:
     """Initializes a video network from the weights of an image network.
 
     It inflates kernels by `rule` and copies everything else. It copies the

@@ -2,13 +2,15 @@
 
 import warnings
 
+import keras
+
 from keras_pyconv.layers.native_groups import NATIVE
 from keras_pyconv.models.conversion import take_state
 from keras_pyconv.models.copying import Copier, copy_weights
 from keras_pyconv.models.nesting import check_readable
 
 
-def native_groups(model):
+def native_groups(model: keras.Model) -> keras.Model:
     """Copies a model; this package computes its grouped convolutions.
 
     On TensorFlow, Keras compiles every `Conv1D`, `Conv2D` and `Conv3D` with

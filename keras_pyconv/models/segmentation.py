@@ -2,7 +2,13 @@
 
 import keras
 
-from keras_pyconv.architectures import get_segmenter, make_segmenter
+from keras_pyconv.architectures import (
+    Architecture,
+    Head,
+    Segmenter,
+    get_segmenter,
+    make_segmenter,
+)
 from keras_pyconv.arguments import flag
 from keras_pyconv.models.arguments import (
     check_arguments,
@@ -13,18 +19,19 @@ from keras_pyconv.models.auxiliary import AuxiliaryModel
 from keras_pyconv.models.classifiers import complete_help, finish
 from keras_pyconv.models.keras_net import KerasNet
 from keras_pyconv.networks import segmenter as described
+from keras_pyconv.typing import Shape, Tensor, Weights
 
 
 def build_segmenter(
-    segmenter,
-    weights=None,
-    classes=150,
-    input_shape=None,
-    auxiliary=True,
-    input_tensor=None,
-    name=None,
-    backbone_weights=None,
-):
+    segmenter: Segmenter | str,
+    weights: Weights | None = None,
+    classes: int = 150,
+    input_shape: Shape | None = None,
+    auxiliary: bool = True,
+    input_tensor: Tensor | None = None,
+    name: str | None = None,
+    backbone_weights: Weights | keras.Model | None = None,
+) -> keras.Model:
     """Builds the segmentation network of a record.
 
     Args:
@@ -47,19 +54,19 @@ def build_segmenter(
 
 
 def PyConvSegNet(
-    backbone="PyConvResNet50",
-    weights=None,
-    classes=150,
-    input_shape=None,
-    output_stride=8,
-    head="pyconv",
-    auxiliary=True,
-    dropout=0.1,
-    input_tensor=None,
-    name=None,
-    head_width=None,
-    backbone_weights=None,
-):
+    backbone: Architecture | str = "PyConvResNet50",
+    weights: Weights | None = None,
+    classes: int = 150,
+    input_shape: Shape | None = None,
+    output_stride: int = 8,
+    head: Head | str = "pyconv",
+    auxiliary: bool = True,
+    dropout: float = 0.1,
+    input_tensor: Tensor | None = None,
+    name: str | None = None,
+    head_width: int | None = None,
+    backbone_weights: Weights | keras.Model | None = None,
+) -> keras.Model:
     """Builds PyConvSegNet, or another segmentation network on its backbone.
 
     Reference: [Pyramidal Convolution](https://arxiv.org/abs/2006.11538),

@@ -1,6 +1,7 @@
 """Our classifiers as backbones of other libraries' tasks."""
 
 import importlib
+from typing import Any
 
 import keras
 
@@ -9,6 +10,7 @@ from keras_pyconv.architectures import ARCHITECTURES
 from keras_pyconv.models.arguments import check_input_shape, check_weights
 from keras_pyconv.models.features import features
 from keras_pyconv.tasks.detection.library import keras_cv
+from keras_pyconv.typing import Shape, Weights
 
 
 @keras.saving.register_keras_serializable("keras_pyconv", "PyConvBackbone")
@@ -34,12 +36,12 @@ def _module():
 
 
 def keras_cv_backbone(
-    architecture,
-    weights=None,
-    input_shape=(None, None, 3),
-    include_rescaling=False,
-    name=None,
-):
+    architecture: str,
+    weights: Weights | None = None,
+    input_shape: Shape = (None, None, 3),
+    include_rescaling: bool = False,
+    name: str | None = None,
+) -> Any:
     """Builds one of our classifiers as a keras-cv backbone.
 
     Use it in keras-cv's `ImageClassifier`, `DeepLabV3Plus`, `RetinaNet` and

@@ -8,6 +8,9 @@ for all axes, or one an axis. Padding "same" is half the kernel on both sides.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from keras_pyconv.arguments import PerAxis
 
 
 class Net(ABC):
@@ -105,11 +108,13 @@ class Net(ABC):
     def join_boxes(self, maps, width, detector, *, name):
         """Predictions of all maps, `width` numbers for each default box."""
 
-    def axes(self, size) -> tuple[int, ...]:
+    def axes(self, size: PerAxis) -> tuple[int, ...]:
         """A size along each axis."""
         return (size,) * self.rank if isinstance(size, int) else tuple(size)
 
-    def levels(self, filters, kernels, groups) -> list[tuple]:
+    def levels(
+        self, filters: PerAxis, kernels: Sequence[PerAxis], groups: PerAxis
+    ) -> list[tuple]:
         """(kernel along each axis, filters, groups) of each level."""
         count = len(kernels)
         filters = (filters,) if isinstance(filters, int) else filters

@@ -8,7 +8,8 @@ zeros on both sides at every stride; Keras's is uneven at stride 2.
 import math
 import os
 import warnings
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import keras
 
@@ -22,6 +23,7 @@ from keras_pyconv.ops.graph import on_tensorflow
 from keras_pyconv.ops.target import TARGETS
 from keras_pyconv.ops.uncut import never_empty
 from keras_pyconv.placement import compute_on, named
+from keras_pyconv.typing import DataFormat, PerAxis, Tensor
 
 _ENVIRONMENT = "KERAS_PYCONV_CONV"
 _forced_way: str | None = None
@@ -226,7 +228,9 @@ def set_way(name: str | None) -> None:
     _forced_way = name
 
 
-def grouped_conv(inputs, kernel, *, groups=1, **options):
+def grouped_conv(
+    inputs: Tensor, kernel: Tensor, *, groups: int = 1, **options: Any
+) -> Tensor:
     """Convolution in which a group of filters sees one group of channels.
 
     Args:
@@ -261,19 +265,19 @@ def grouped_conv(inputs, kernel, *, groups=1, **options):
 
 
 def pyramid_conv(
-    inputs,
-    kernels,
+    inputs: Tensor,
+    kernels: Sequence[Tensor],
     *,
-    groups,
-    bias=None,
-    strides=1,
-    padding="same",
-    dilation_rate=1,
-    data_format="channels_last",
-    way=None,
-    target="here",
-    devices=None,
-):
+    groups: Sequence[int],
+    bias: Tensor | None = None,
+    strides: PerAxis = 1,
+    padding: Literal["same", "valid"] = "same",
+    dilation_rate: PerAxis = 1,
+    data_format: DataFormat = "channels_last",
+    way: str | None = None,
+    target: str = "here",
+    devices: Sequence[str] | None = None,
+) -> Tensor:
     """The levels of a pyramidal convolution, concatenated on the channels.
 
     Args:

@@ -77,7 +77,8 @@ def detection_report(
         known[len(_RANGES) :].tolist(),
     )
     rows = [(*row, np.nan, np.nan) for row in rows]
-    summary = {"images": len(truth.coco().imgs), "objects": len(objects)}
+    summary: dict[str, float] = {"images": len(truth.coco().imgs)}
+    summary["objects"] = len(objects)
     for name in ("AP", "AP50", "AP75"):
         summary[name] = float(np.nanmean(columns[name]))
     note = f"Confusion and mistakes: boxes of a score of {score} at least. "

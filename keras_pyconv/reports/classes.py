@@ -71,8 +71,11 @@ def classification_report(
     seen = images(worst) if images and len(worst) else [None] * len(worst)
     mistakes = [
         Mistake(
-            *(names[place], class_names[labels[place]]),
-            *(class_names[best[place]], f"{100 * sure[place]:.1f} %", pixels),
+            names[place],
+            class_names[labels[place]],
+            class_names[best[place]],
+            f"{100 * sure[place]:.1f} %",
+            pixels,
         )
         for place, pixels in zip(worst, seen)
     ]

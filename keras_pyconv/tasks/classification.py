@@ -29,6 +29,7 @@ from keras_pyconv.tasks.results import (
     probabilities,
     traced,
 )
+from keras_pyconv.typing import ArrayLike, ImageLike, Tensor
 from keras_pyconv.weights import PUBLISHED
 
 _IMAGENET_CLASSES = 1000
@@ -43,7 +44,9 @@ def preprocessing_of(weights: str) -> Preprocessing:
     return PREPROCESSING[known[weights]]
 
 
-def preprocess_input(x, data_format: str | None = None, weights="imagenet"):
+def preprocess_input(
+    x: Tensor, data_format: str | None = None, weights: str = "imagenet"
+) -> Tensor:
     """Prepares pixels for published weights, as the authors trained them.
 
     RGB in [0, 1], normalized by ImageNet's mean and standard deviation. For
@@ -90,11 +93,14 @@ def imagenet_names() -> tuple[tuple[str, str], ...]:
     """(wnid, name) of every class: WordNet's first word, as Keras has it."""
     folder = importlib.resources.files("keras_pyconv.tasks")
     text = (folder / "imagenet_classes.csv").read_text("utf-8")
-    return tuple(map(tuple, csv.reader(text.splitlines()[1:])))
+    rows = csv.reader(text.splitlines()[1:])
+    return tuple((wnid, name) for wnid, name in rows)
 
 
 def decode_predictions(
-    predictions, top: int = 5, class_names: Sequence[str] | None = None
+    predictions: ArrayLike | Tensor,
+    top: int = 5,
+    class_names: Sequence[str] | None = None,
 ) -> list[list[tuple[str, str, float]]]:
     """The most probable classes of each image, by name.
 
@@ -203,9 +209,9 @@ def prepared_image(image, preprocessing):
 
 
 def classify(
-    model,
-    image,
-    class_names=None,
+    model: keras.Model,
+    image: ImageLike,
+    class_names: Sequence[str] | None = None,
     preprocessing: Preprocessing | None = None,
     *,
     top: int = 5,

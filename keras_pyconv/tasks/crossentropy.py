@@ -1,5 +1,7 @@
 """Cross-entropy of classes, given as numbers or as rows of shares."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -25,7 +27,12 @@ class Crossentropy(keras.losses.Loss):
         y_pred: probabilities `(batch, classes)`.
     """
 
-    def __init__(self, label_smoothing=0.0, name="crossentropy", **kwargs):
+    def __init__(
+        self,
+        label_smoothing: float = 0.0,
+        name: str | None = "crossentropy",
+        **kwargs: Any
+    ):
         arguments.rate("label_smoothing", label_smoothing)
         arguments.text("name", name, optional=True)
         super().__init__(name=name, **kwargs)

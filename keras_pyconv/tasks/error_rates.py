@@ -4,6 +4,7 @@ Scores that are not a number count as wrong.
 """
 
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
@@ -69,7 +70,7 @@ class TopKError(keras.metrics.Mean):
         y_pred: probabilities or logits `(batch, classes)`.
     """
 
-    def __init__(self, k=1, name=None, **kwargs):
+    def __init__(self, k: int = 1, name: str | None = None, **kwargs: Any):
         arguments.integer("k", k)
         arguments.text("name", name, optional=True)
         super().__init__(name=name or f"top{k}_error", **kwargs)

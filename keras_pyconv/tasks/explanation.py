@@ -13,6 +13,8 @@ What a residual network's shortcut carries past it is in none of them.
 
 import contextlib
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -27,9 +29,10 @@ from keras_pyconv.tasks.classification import (
     prepared_image,
     preprocessing_for,
 )
-from keras_pyconv.tasks.preprocessing import central_square
+from keras_pyconv.tasks.preprocessing import Preprocessing, central_square
 from keras_pyconv.tasks.receptive_field import check_gradients
 from keras_pyconv.tasks.results import Ranking
+from keras_pyconv.typing import ImageLike
 
 # Behind a convolution these leave each channel to itself.
 _APART = (layers.BatchNormalization, layers.Activation, layers.ReLU)
@@ -80,7 +83,7 @@ class Explanation(Ranking):
         levels = ", ".join(f"{name} {share:.1%}" for name, share in pairs)
         return f"{super().__str__()}: {levels}"
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         pairs = zip(self.levels, self.shares.tolist())
         levels = [{"kernel": name, "share": share} for name, share in pairs]
         return {**super().to_dict(), "layer": self.layer, "levels": levels}
@@ -126,7 +129,12 @@ class Explanation(Ranking):
 
 
 def explain(
-    model, image, layer=None, label=None, class_names=None, preprocessing=None
+    model: keras.Model,
+    image: ImageLike,
+    layer: str | None = None,
+    label: int | str | None = None,
+    class_names: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> Explanation:
     """Shows where an image supports a class, for each level of a pyramid.
 

@@ -16,6 +16,7 @@ from keras_pyconv.tasks.receptive_field import (
     stages,
     theoretical_receptive_field,
 )
+from keras_pyconv.typing import PathLike
 
 SHOWN_KERNELS = 9
 
@@ -100,7 +101,7 @@ def level_responses(
 def show_pyramid(
     model: keras.Model,
     image: np.ndarray,
-    path: Any = None,
+    path: PathLike | None = None,
     beside: keras.Model | None = None,
     layer: str | None = None,
     stage: str | None = None,
@@ -164,15 +165,20 @@ def show_pyramid(
     images = image[np.newaxis] if images is None else images
     networks = [model] if beside is None else [model, beside]
     # Before anything is drawn: here unknown stages are refused.
-    seen = [] if stage is None else networks
-    windows = [theoretical_receptive_field(one, stage) for one in seen]
-    fields = [effective_receptive_field(one, stage, images) for one in seen]
+    windows, fields = [], []
+    if stage is not None:
+        windows = [theoretical_receptive_field(one, stage) for one in networks]
+        fields = [
+            effective_receptive_field(one, stage, images) for one in networks
+        ]
     width = 1.75 * (len(levels) + 1) + 0.5
     size = (width, 6.6 if stage else 3.7)
     figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
     # This canvas draws without a screen and leaves pyplot's state alone.
     FigureCanvasAgg(figure)
-    parts = figure.subfigures(2, 1, height_ratios=(1.25, 1)) if stage else None
+    parts: Any = None
+    if stage:
+        parts = figure.subfigures(2, 1, height_ratios=(1.25, 1))
     above = figure if parts is None else parts[0]
     above.suptitle(f"{model.name}, layer {name}", fontsize=10)
     _draw_levels(above, _picture(model, image), levels)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from keras_pyconv.lazy import tf
 from keras_pyconv.models.nesting import Graph, head_layer
 from keras_pyconv.renamed import warn
 from keras_pyconv.tasks.drawing import with_bars
+from keras_pyconv.typing import PathLike
 from keras_pyconv.writing import replacing, write_atomically
 
 _BARS = 3  # classes under a drawing
@@ -18,7 +20,9 @@ _BARS = 3  # classes under a drawing
 class Result:
     """What a network says of one image or video."""
 
-    def draw(self, path=None) -> np.ndarray:
+    class_names: tuple[str, ...] | None
+
+    def draw(self, path: PathLike | None = None) -> np.ndarray:
         """Draws the answer, uint8 `(height, width, 3)`; enlarges small images.
 
         Args:
@@ -39,7 +43,7 @@ class Result:
         """The answer in numbers, lists and text, as JSON can hold it."""
         raise NotImplementedError
 
-    def save(self, path):
+    def save(self, path: PathLike) -> None:
         """Writes `to_dict` as JSON to a .json path, or else the drawing."""
         if arguments.new_file("path", path).suffix.lower() == ".json":
             write_atomically(path, json.dumps(self.to_dict(), indent=1) + "\n")
@@ -49,7 +53,7 @@ class Result:
     def _drawn(self):
         raise NotImplementedError
 
-    def name(self, label) -> str:
+    def name(self, label: int) -> str:
         """The name of a class, or its number."""
         names = self.class_names
         most = arguments.MOST if names is None else len(names) - 1
@@ -106,7 +110,7 @@ class Ranking(Result):
         rows = zip(self.labels, self.scores)
         return "\n".join(f"{self.name(n)} {score:.1%}" for n, score in rows)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         return {"classes": self._rows()}
 
     def _with_bars(self, image, title=""):

@@ -41,7 +41,7 @@ def _train_step(model, parts, data):
     return logs
 
 
-def accumulate_gradients(model, parts):
+def accumulate_gradients(model: keras.Model, parts: int) -> keras.Model:
     """Gives a compiled model a `train_step` that accumulates gradients.
 
     It needs the memory of one part; the graph of a step grows with `parts`.

@@ -37,7 +37,7 @@ class WeightAverage(keras.callbacks.Callback):
     place = 0  # before the callbacks that read weights
     reads_logs = False
 
-    def __init__(self, decay):
+    def __init__(self, decay: float):
         super().__init__()
         if not arguments.is_number(decay, 0, 1) or decay in (0, 1):
             arguments.refuse("decay", decay, "between 0 and 1")

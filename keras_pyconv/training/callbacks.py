@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
@@ -24,12 +25,16 @@ class Evaluation(keras.callbacks.Callback):
 
     place = 1  # before the callbacks that read logs
 
-    def __init__(self, function, every=1):
+    def __init__(
+        self,
+        function: Callable[[keras.Model], Mapping[str, float]],
+        every: int = 1,
+    ):
         super().__init__()
         self.function = arguments.function("function", function)
         self.every = arguments.integer("every", every)
 
-    def is_due(self, epoch):
+    def is_due(self, epoch: int) -> bool:
         """Whether the epoch of that number, from 0, is evaluated."""
         number = arguments.integer("epoch", epoch, 0, 2**63) + 1
         return number % self.every == 0 or number == self.params["epochs"]

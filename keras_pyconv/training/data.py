@@ -1,5 +1,8 @@
 """The batches of a run, from any step on, cut for devices and machines."""
 
+from collections.abc import Callable
+from typing import Any
+
 from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
 from keras_pyconv.training.strategies import shard
@@ -70,7 +73,11 @@ def _brought(dataset, strategy, ahead):
     return brought
 
 
-def validation_data(batches, batch_size, strategy):
+def validation_data(
+    batches: Callable[..., "tf.data.Dataset"],
+    batch_size: int,
+    strategy: "tf.distribute.Strategy",
+) -> Any:
     """Returns `validation_data` for `fit`, on any devices and machines.
 
     Examples of weight 0 (fillers, and unreadable ones) are removed, because

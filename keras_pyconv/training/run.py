@@ -2,16 +2,20 @@
 
 import contextlib
 import signal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, Self
 
 import keras
 
 from keras_pyconv import arguments
+from keras_pyconv.lazy import tf
 from keras_pyconv.runs.state import State, build
 from keras_pyconv.runs.workdir import Workdir
 from keras_pyconv.training import data, multi_worker
 from keras_pyconv.training.callbacks import Callbacks
 from keras_pyconv.training.stopping import Stopping
 from keras_pyconv.training.strategies import shard
+from keras_pyconv.typing import PathLike
 
 _BATCHES = (
     "a function of a step to a tf.data.Dataset that begins with its batch, as "
@@ -105,17 +109,17 @@ class Run:
 
     def __init__(
         self,
-        folder,
-        model,
-        batches,
+        folder: PathLike,
+        model: keras.Model,
+        batches: Callable[[int], "tf.data.Dataset"],
         *,
-        epochs,
-        steps_per_epoch=None,
-        constants=None,
-        seed=1,
-        save_every_steps=None,
-        stop_after_steps=None,
-        keep=3,
+        epochs: int,
+        steps_per_epoch: int | None = None,
+        constants: dict[str, Any] | None = None,
+        seed: int = 1,
+        save_every_steps: int | None = None,
+        stop_after_steps: int | None = None,
+        keep: int = 3,
     ):
         arguments.check("batches", batches, callable(batches), _BATCHES)
         if steps_per_epoch is None:
@@ -123,7 +127,9 @@ class Run:
         most = 2**63 - 1
         arguments.new_folder("folder", folder)
         arguments.integer("epochs", epochs, at_most=most)
-        arguments.integer("steps_per_epoch", steps_per_epoch, at_most=most)
+        steps_per_epoch = arguments.integer(
+            "steps_per_epoch", steps_per_epoch, at_most=most
+        )
         arguments.integer("keep", keep)
         arguments.integer("seed", seed, 0, 2**32 - 1)
         arguments.integer("save_every_steps", save_every_steps, 1, most, True)
@@ -147,13 +153,15 @@ class Run:
         self.owes_evaluation = False
         self.say = self.workdir.say
         self.stopping = Stopping(self.say)
-        self._callbacks = self._saved = self._kept = None
+        self._callbacks: Any = None
+        self._saved: tuple[int, int] | None = None
+        self._kept: dict[str, Any] | None = None
         self._context = self._opened()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self._context.__enter__()
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> bool | None:
         return self._context.__exit__(*error)
 
     @contextlib.contextmanager
@@ -221,7 +229,11 @@ class Run:
             epoch = f"epoch {len(self.history) + 1}, step {self.within}"
             self.say(f"Going on {said} ({epoch}), from {path}.")
 
-    def callbacks(self, callbacks=(), verbose="auto"):
+    def callbacks(
+        self,
+        callbacks: Iterable[keras.callbacks.Callback] = (),
+        verbose: int | Literal["auto"] = "auto",
+    ) -> keras.callbacks.CallbackList:
         """What `fit` takes as `callbacks`: these, and what saves the run.
 
         Args:
@@ -242,11 +254,11 @@ class Run:
         return self._callbacks
 
     @property
-    def within(self):
+    def within(self) -> int:
         """Steps done of the epoch that is running."""
         return self.step - len(self.history) * self.steps_per_epoch
 
-    def after_steps(self, within):
+    def after_steps(self, within: int) -> None:
         """When so many steps of an epoch are done: saves, stops as asked."""
         before = self.step
         self.step += within - self.within
@@ -270,14 +282,14 @@ class Run:
         if self._is_asked() or self._is_far_enough():
             raise _Stopped
 
-    def begin_evaluation(self):
+    def begin_evaluation(self) -> None:
         """Saves; from here a signal to a single machine ends it at once."""
         self.save()
         self.stopping.at_once = self.machines == 1 and self._is_saved()
         if self.stopping.at_once and self._is_asked():
             raise _Stopped
 
-    def check_steps(self):
+    def check_steps(self) -> None:
         """Refuses an epoch that had too few batches."""
         if self.within != self.steps_per_epoch and not self.model.stop_training:
             raise ValueError(
@@ -286,7 +298,7 @@ class Run:
                 "endless."
             )
 
-    def end_epoch(self, logs):
+    def end_epoch(self, logs: Mapping[str, float]) -> None:
         """Appends an epoch to the history, saves, stops as asked."""
         self.stopping.at_once = self.owes_evaluation = False
         row = {"epoch": len(self.history) + 1, "step": self.step}
@@ -310,7 +322,7 @@ class Run:
     def _is_saved(self):
         return self._saved == (self.step, len(self.history))
 
-    def save(self):
+    def save(self) -> None:
         """Writes a checkpoint, unless this state has one."""
         if self._is_saved():
             return

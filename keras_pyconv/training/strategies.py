@@ -8,11 +8,13 @@ import contextlib
 import functools
 import json
 import os
+from typing import Literal
 
 import keras
 
 from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
+from keras_pyconv.typing import Shard
 
 NAMES = ("auto", "one", "mirrored", "multi_worker")
 
@@ -78,7 +80,10 @@ def _multi_worker():
         return tf.distribute.MultiWorkerMirroredStrategy()
 
 
-def make_strategy(name="auto", num_devices=None):
+def make_strategy(
+    name: Literal["auto", "one", "mirrored", "multi_worker"] = "auto",
+    num_devices: int | None = None,
+) -> "tf.distribute.Strategy":
     """The `tf.distribute` strategy of that name; always the same object.
 
     Build and compile the model inside its `scope()`.
@@ -119,7 +124,7 @@ def make_strategy(name="auto", num_devices=None):
     return tf.distribute.get_strategy()
 
 
-def shard(strategy):
+def shard(strategy: "tf.distribute.Strategy") -> Shard:
     """This machine's number and how many a strategy has: `(index, count)`.
 
     So the data are divided, and the first machine writes the files.

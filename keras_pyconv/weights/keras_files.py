@@ -18,6 +18,7 @@ import numpy as np
 
 from keras_pyconv import arguments
 from keras_pyconv.reading import check_file, plain, short
+from keras_pyconv.typing import PathLike
 from keras_pyconv.weights import sources
 
 ENDINGS = (".weights.h5", ".keras", ".h5", ".hdf5")
@@ -68,7 +69,7 @@ def load_layers(model, layers, path):
     return model
 
 
-def save_keras_weights(model: keras.Model, path):
+def save_keras_weights(model: keras.Model, path: PathLike) -> None:
     """`model.save_weights`, whole or not at all, with a `.sha256` beside it.
 
     Args:

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Mapping
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.typing import Weights
 from keras_pyconv.weights.catalog import PUBLISHED, SETS
 from keras_pyconv.weights.files import fetch
 from keras_pyconv.weights.keras_files import load_keras_weights, load_layers
@@ -54,7 +56,11 @@ def _published(model, set_name, part):
     )
 
 
-def load(model: keras.Model, source, part="all") -> keras.Model:
+def load(
+    model: keras.Model,
+    source: Weights | Mapping[str, Any] | keras.Model,
+    part: Literal["all", "backbone"] = "all",
+) -> keras.Model:
     """Loads weights from any source into a model or its backbone.
 
     If they do not fit, the error lists the differences and nothing changes.

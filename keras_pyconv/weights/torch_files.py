@@ -8,13 +8,15 @@ import contextlib
 import math
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from keras_pyconv import arguments
 from keras_pyconv.reading import explained, one_line, short
+from keras_pyconv.typing import PathLike
 from keras_pyconv.weights.sources import (
     MAX_SWELLING,
     SHORT,
@@ -236,7 +238,10 @@ def _unwrapped(content):
     return dict(zip(names, content.values()))
 
 
-def read_arrays(source, check=None) -> dict[str, np.ndarray]:
+def read_arrays(
+    source: PathLike | Mapping[str, Any],
+    check: Callable[[Mapping[str, Any]], Any] | None = None,
+) -> dict[str, np.ndarray]:
     """Arrays by name, from a mapping or from the path of a checkpoint.
 
     A wrapper `{"state_dict": ...}` and the prefix `module.` on every name,

@@ -5,6 +5,8 @@ stem is summed over the colours.
 """
 
 import logging
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -18,6 +20,7 @@ from keras_pyconv.networks.authors_names import (
     torch_shape,
 )
 from keras_pyconv.reading import plain, short
+from keras_pyconv.typing import Array, PathLike
 from keras_pyconv.weights.sources import REAL, is_finite
 from keras_pyconv.weights.torch_files import read_arrays
 from keras_pyconv.weights.torch_shapes import COUNTER, STEMS
@@ -177,7 +180,7 @@ def _check_finite(model, pairs, arrays):
 # Loading ---------------------------------------------------------------------
 
 
-def adapt_stem(kernel, channels: int):
+def adapt_stem(kernel: Array, channels: int) -> Array:
     """A stem's kernel for another number of channels.
 
     Every channel gets the sum over the old channels, divided by the number of
@@ -223,7 +226,10 @@ def _adapted(model, pairs, arrays):
 
 
 def from_torch(
-    model: keras.Model, source, part="all", adapt=False
+    model: keras.Model,
+    source: PathLike | Mapping[str, Any],
+    part: Literal["all", "backbone"] = "all",
+    adapt: bool = False,
 ) -> keras.Model:
     """Loads the weights of the authors' PyTorch networks.
 

@@ -173,7 +173,8 @@ class _Storages(dict):
 
     def load(self, pid):
         """The storage of a persistent id."""
-        kind, storage, key, _, count, *view = (*pid, *[None] * (5 - len(pid)))
+        given = (*pid, *[None] * (5 - len(pid)))
+        kind, storage, key, _, count, *view = given
         name = getattr(storage, "name", None)
         known = kind == "storage" and name in _DTYPES
         if not (known and type(key) is str and type(count) is int):

@@ -6,7 +6,7 @@ alone. Published networks come first then.
 
 from collections.abc import Iterable, Mapping
 
-from keras_pyconv.architectures import ARCHITECTURES, SEGMENTERS
+from keras_pyconv.architectures import ARCHITECTURES, SEGMENTERS, Architecture
 from keras_pyconv.arguments import instance, integer, refuse, text
 from keras_pyconv.complexity import LayerCost, complexity
 from keras_pyconv.networks.authors_names import (
@@ -43,7 +43,7 @@ def named_shapes(layers: Iterable[LayerCost]) -> Shapes:
 
 
 def torch_shapes(
-    architecture, classes: int = 1000, channels: int = 3
+    architecture: Architecture | str, classes: int = 1000, channels: int = 3
 ) -> Shapes:
     """Names and shapes of the parameters that the authors' network has.
 

@@ -29,13 +29,6 @@ PROTOCOL = {
 }
 
 
-def _names(module):
-    names = getattr(module, "__all__", None)
-    if names is None:
-        names = [name for name in vars(module) if not name.startswith("_")]
-    return sorted({*names, *getattr(module, "_WITH_TENSORFLOW", {})})
-
-
 def _ours(item):
     package, room, *_ = *(getattr(item, "__module__", "") or "").split("."), ""
     return package == keras_pyconv.__name__ and room != "renamed"
@@ -59,7 +52,7 @@ def callables():
     found, seen = {}, set()
     for room in ROOMS:
         module = importlib.import_module(room)
-        for name in _names(module):
+        for name in module.__all__:
             item = getattr(module, name)
             if isinstance(item, types.ModuleType) or not callable(item):
                 continue

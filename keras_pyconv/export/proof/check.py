@@ -8,6 +8,9 @@ grouped convolutions into one that fails at the first request.
 import contextlib
 import dataclasses
 import pathlib
+from collections.abc import Sequence
+
+import keras
 
 from keras_pyconv import arguments
 from keras_pyconv.export.form import formed
@@ -24,7 +27,9 @@ from keras_pyconv.export.signatures.classifier import (
     classifier_signatures,
     raw_signature,
 )
+from keras_pyconv.export.signatures.signature import Signature
 from keras_pyconv.lazy import tf
+from keras_pyconv.typing import PathLike
 
 SETTINGS = {"oneDNN on": True, "oneDNN off": False}
 
@@ -33,9 +38,9 @@ SETTINGS = {"oneDNN on": True, "oneDNN off": False}
 class Candidate:
     """A SavedModel to check, and what `check` takes beside it."""
 
-    path: pathlib.Path
+    path: PathLike
     model: object = None
-    signatures: tuple | None = None
+    signatures: Sequence[Signature] | None = None
 
 
 def _signatures(candidate, seen, specs, note):
@@ -183,7 +188,11 @@ def check_all(candidates):
     return [each.report(sessions.get(each)) for each in examinations]
 
 
-def check(path, model=None, signatures=None):
+def check(
+    path: PathLike,
+    model: keras.Model | None = None,
+    signatures: Sequence[Signature] | None = None,
+) -> Report:
     """Checks that a SavedModel works in TF Serving.
 
     Each signature is called with two examples, with each of them alone, with

@@ -36,7 +36,7 @@ class Report:
     rows: tuple
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         """Whether every claim holds."""
         return all(row.passed for row in self.rows)
 

@@ -5,6 +5,7 @@ the caller has it, and the files beside the script are not.
 """
 
 import pathlib
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from keras_pyconv import arguments
 from keras_pyconv.children import Child, ChildEnded
 from keras_pyconv.export.serving.audit import read_signatures
+from keras_pyconv.typing import Array, ArrayLike, PathLike
 
 PROGRAM = "keras_pyconv.export.proof.child:ask_models"
 TIMEOUT_SECONDS = 600
@@ -99,7 +101,11 @@ def known_signature(path, name):
     return known[name]
 
 
-def answer_in_clean_process(path, inputs, signature="serving_default"):
+def answer_in_clean_process(
+    path: PathLike,
+    inputs: ArrayLike | Mapping[str, ArrayLike],
+    signature: str = "serving_default",
+) -> dict[str, Array]:
     """Answers one request from a SavedModel without any of our code.
 
     A fresh interpreter that imports only TensorFlow and NumPy loads the

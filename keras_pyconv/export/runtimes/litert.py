@@ -11,7 +11,10 @@ import pathlib
 import re
 import tempfile
 import warnings
+from collections.abc import Sequence
+from typing import Any, Literal
 
+import keras
 import numpy as np
 
 from keras_pyconv import arguments
@@ -19,6 +22,8 @@ from keras_pyconv.diverted import without_gradients
 from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.runtimes import about, portable
 from keras_pyconv.lazy import tf
+from keras_pyconv.tasks.preprocessing import Preprocessing
+from keras_pyconv.typing import ArrayLike, PathLike
 from keras_pyconv.writing import replacing
 
 SIGNATURE = "serving_default"
@@ -201,18 +206,18 @@ def _check_options(form, precision, calibration, batch, size):
 
 
 def litert(
-    model,
-    path,
-    precision="float32",
+    model: keras.Model,
+    path: PathLike,
+    precision: Literal["float32", "float16", "int8"] = "float32",
     *,
-    calibration=None,
-    evaluation=None,
-    batch=1,
-    size=None,
-    fold=True,
-    labels=None,
-    preprocessing="auto",
-):
+    calibration: Any = None,
+    evaluation: tuple[Any, ArrayLike] | None = None,
+    batch: int | None = 1,
+    size: int | None = None,
+    fold: bool = True,
+    labels: Sequence[str] | None = None,
+    preprocessing: Preprocessing | Literal["auto"] | None = "auto",
+) -> portable.Exported:
     """Writes a model as a LiteRT file and checks that it runs.
 
     The signature `serving_default` has the names of the model's inputs and

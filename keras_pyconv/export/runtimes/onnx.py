@@ -6,6 +6,10 @@ convolution that XLA must compile, as Keras's own are.
 
 import importlib.util
 import pathlib
+from collections.abc import Sequence
+from typing import Literal
+
+import keras
 
 from keras_pyconv import arguments
 from keras_pyconv.export.inspect import inspect
@@ -13,6 +17,8 @@ from keras_pyconv.export.runtimes import about, portable
 from keras_pyconv.export.runtimes.openvino import open_openvino
 from keras_pyconv.export.serving.audit import MUST_COMPILE
 from keras_pyconv.reading import explained
+from keras_pyconv.tasks.preprocessing import Preprocessing
+from keras_pyconv.typing import PathLike
 from keras_pyconv.writing import replacing
 
 OPSET = 18
@@ -78,14 +84,14 @@ def _convert(form, specs, opset, file):
 
 
 def onnx(
-    model,
-    path,
+    model: keras.Model,
+    path: PathLike,
     *,
-    opset=OPSET,
-    fold=True,
-    labels=None,
-    preprocessing="auto",
-):
+    opset: int = OPSET,
+    fold: bool = True,
+    labels: Sequence[str] | None = None,
+    preprocessing: Preprocessing | Literal["auto"] | None = "auto",
+) -> portable.Exported:
     """Writes a model as an ONNX file and checks that it runs.
 
     Inputs and outputs have the names and types of the default signature of

@@ -4,12 +4,18 @@ import importlib.metadata
 import importlib.util
 import pathlib
 import tempfile
+from collections.abc import Sequence
+from typing import Literal
+
+import keras
 
 from keras_pyconv import arguments
 from keras_pyconv.diverted import without_gradients
 from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.runtimes import about, portable
 from keras_pyconv.lazy import tf
+from keras_pyconv.tasks.preprocessing import Preprocessing
+from keras_pyconv.typing import PathLike
 from keras_pyconv.writing import replacing
 
 ALLOWED = 1e-4  # largest difference, as a share of the largest output
@@ -65,7 +71,14 @@ def _convert(form, specs):
             raise portable.refusal(form, "for OpenVINO", error) from error
 
 
-def openvino(model, path, *, fold=True, labels=None, preprocessing="auto"):
+def openvino(
+    model: keras.Model,
+    path: PathLike,
+    *,
+    fold: bool = True,
+    labels: Sequence[str] | None = None,
+    preprocessing: Preprocessing | Literal["auto"] | None = "auto",
+) -> portable.Exported:
     """Writes a model in OpenVINO's own format and checks that it runs.
 
     Inputs and outputs are those of `onnx`: any batch and, if the model leaves

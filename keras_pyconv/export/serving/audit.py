@@ -13,6 +13,7 @@ from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.nesting import is_graph
 from keras_pyconv.reading import explained
+from keras_pyconv.typing import PathLike
 
 MUST_COMPILE = "_XlaMustCompile"
 PYTHON_OPS = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
@@ -73,7 +74,7 @@ class Finding:
     what: str
 
     @property
-    def cure(self):
+    def cure(self) -> str:
         """What to change in the model."""
         return CURES[self.kind]
 
@@ -202,7 +203,7 @@ def read_signatures(path):
     }
 
 
-def audit(path):
+def audit(path: PathLike) -> list[Finding]:
     """Lists what a server would refuse at the first request, or should.
 
     Args:

@@ -7,6 +7,10 @@ where their processor has it.
 import dataclasses
 import os
 import pathlib
+from collections.abc import Sequence
+from typing import Literal
+
+import keras
 
 from keras_pyconv import arguments, provenance
 from keras_pyconv.export.form import formed
@@ -21,28 +25,30 @@ from keras_pyconv.export.serving.server_files import (
 )
 from keras_pyconv.export.serving.warmup import write_warmup
 from keras_pyconv.export.signatures.classifier import model_signatures
-from keras_pyconv.export.signatures.signature import given_signatures
+from keras_pyconv.export.signatures.signature import Signature, given_signatures
+from keras_pyconv.tasks.preprocessing import Preprocessing
+from keras_pyconv.typing import PathLike
 
 BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 PACKAGES = ("keras", "tensorflow", "keras_pyconv")
 
 
 def saved_model(
-    model,
-    root,
-    version=None,
+    model: keras.Model,
+    root: PathLike,
+    version: int | None = None,
     *,
-    labels=None,
-    top_k=5,
-    task=None,
-    fold=True,
-    freeze=False,
-    preprocessing="auto",
-    signatures=None,
-    batch_sizes=BATCH_SIZES,
-    source=None,
-    server_files=True,
-):
+    labels: Sequence[str] | None = None,
+    top_k: int = 5,
+    task: Literal["classification", "raw"] | None = None,
+    fold: bool = True,
+    freeze: bool = False,
+    preprocessing: Preprocessing | Literal["auto"] | None = "auto",
+    signatures: Sequence[Signature] | None = None,
+    batch_sizes: Sequence[int] = BATCH_SIZES,
+    source: str | None = None,
+    server_files: bool = True,
+) -> pathlib.Path:
     """Writes a model as `<root>/<version>/` for TF Serving.
 
     The version appears complete or not at all, and an existing one is never

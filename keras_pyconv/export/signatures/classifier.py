@@ -1,6 +1,7 @@
 """The signatures of classifiers of images and clips, and of other models."""
 
 import functools
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -211,7 +212,12 @@ def _clip_shape(seen):
     return shape[:2]
 
 
-def video_signatures(model, labels=None, top_k=5, preprocessing=None):
+def video_signatures(
+    model: keras.Model,
+    labels: Sequence[str] | None = None,
+    top_k: int = 5,
+    preprocessing: Preprocessing | None = None,
+) -> list[Signature]:
     """What a server of a video network takes and gives.
 
     TensorFlow Serving decodes no videos: clients send the frames of a clip. A
@@ -262,7 +268,7 @@ def video_signatures(model, labels=None, top_k=5, preprocessing=None):
         file_signature(
             lambda served, clips: decode(served(clips)),
             *as_evaluated(rule),
-            files,
+            files,  # type: ignore[misc,call-arg]
             meaning="JPEG or PNG files of the frames of clips, in order. A "
             "clip with an unreadable frame gets class -1.",
             outputs=BEST,

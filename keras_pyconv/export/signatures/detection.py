@@ -4,6 +4,10 @@ Each image has as many rows as it may have detections.
 """
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import keras
 
 from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.signatures.classifier import (
@@ -13,6 +17,7 @@ from keras_pyconv.export.signatures.classifier import (
 )
 from keras_pyconv.export.signatures.images import example_images, file_signature
 from keras_pyconv.export.signatures.recorded import Recorded
+from keras_pyconv.export.signatures.signature import Signature
 from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.detection import DecodeDetections, stretch
 from keras_pyconv.tasks.image import decode_image
@@ -38,7 +43,12 @@ def _check(seen):
         )
 
 
-def detection_signatures(model, labels=None, preprocessing=None, **options):
+def detection_signatures(
+    model: keras.Model,
+    labels: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
+    **options: Any,
+) -> list[Signature]:
     """What a server of detections takes and gives.
 
     Args:

@@ -5,6 +5,7 @@ many scales as by `evaluate_segmentation`.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import keras
 
@@ -16,6 +17,7 @@ from keras_pyconv.export.signatures.classifier import (
 from keras_pyconv.export.signatures.images import example_images, file_signature
 from keras_pyconv.export.signatures.recorded import FILE as RECORD
 from keras_pyconv.export.signatures.recorded import Recorded
+from keras_pyconv.export.signatures.signature import Signature
 from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.image import decode_image
 from keras_pyconv.tasks.preprocessing import Preprocessing, normalize
@@ -75,7 +77,11 @@ def _side(seen):
     return shape[0] or SIDE
 
 
-def segmentation_signatures(model, preprocessing=None, labels=None):
+def segmentation_signatures(
+    model: keras.Model,
+    preprocessing: Preprocessing | None = None,
+    labels: Sequence[str] | None = None,
+) -> list[Signature]:
     """What a server of label maps takes and gives.
 
     Args:

@@ -6,11 +6,13 @@ Every output carries the batch: TF Serving refuses one that does not.
 import dataclasses
 import re
 from collections.abc import Callable
+from typing import Any
 
 from keras_pyconv import arguments
 from keras_pyconv.export.inspect import random_arrays
 from keras_pyconv.export.signatures.recorded import Recorded
 from keras_pyconv.lazy import tf
+from keras_pyconv.typing import Array
 
 WRITABLE = ("float32", "float64", "int32", "int64", "uint8", "bool", "string")
 METHODS = ("predict", "classify", "regress")
@@ -85,14 +87,14 @@ class Signature:
                     f"signature {self.name!r}"
                 )
 
-    def example_inputs(self, count, size):
+    def example_inputs(self, count: int, size: int) -> dict[str, Array]:
         """Its own examples, or random numbers; open axes are `size`."""
         if self.examples is not None:
             return self.examples(count)
         arrays = random_arrays(self.inputs.values(), count, size)
         return dict(zip(self.inputs, arrays))
 
-    def traced(self, model):
+    def traced(self, model: Any) -> Callable[..., Any]:
         """The concrete function, over a model as of `traced_model`.
 
         An output that a server cannot give is a ValueError.

@@ -82,7 +82,8 @@ def of_images(inputs, kernel, window, groups, convolver):
         if groups == 1:
             return dense(inputs, kernel, window, convolver.target)
         return native(inputs, kernel, window, groups, convolver)
-    size, (pad, *_), (stride, *_), (dilation, *_) = kernel.shape[0], *window
+    size = kernel.shape[0]
+    (pad, *_), (stride, *_), (dilation, *_) = window
     reach = sizes_of(inputs)[1] + 2 * pad - (size - 1) * dilation
     last = stride * ((reach - 1) // stride) + 1
     inputs = tf.pad(inputs, [(0, 0), (pad, pad), *[(0, 0)] * 3])

@@ -20,7 +20,8 @@ def taps(inputs, kernel, window, groups, convolver):
         window = Window((pad, 0), (stride, 1), (dilation, 1))
         image = tf.expand_dims(inputs, 2), tf.expand_dims(kernel, 1)
         return tf.squeeze(taps(*image, window, groups, convolver), 2)
-    size, (pad, *_), (stride, *_), (dilation, *_) = kernel.shape[0], *window
+    size = kernel.shape[0]
+    (pad, *_), (stride, *_), (dilation, *_) = window
     reach = sizes_of(inputs)[1] + 2 * pad - (size - 1) * dilation
     steps = (reach - 1) // stride + 1
     convolve = functools.partial(

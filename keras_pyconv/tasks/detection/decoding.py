@@ -5,6 +5,9 @@ all above the score are looked at here. XLA has no such suppression, so a model
 with this layer is not compiled, and not one to train.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
 import keras
 from keras import ops
 
@@ -52,14 +55,14 @@ class DecodeDetections(keras.layers.Layer):
 
     def __init__(
         self,
-        box_maps,
-        cells,
-        image_shape,
-        input_size,
-        score_threshold=SCORE,
-        iou_threshold=OVERLAP,
-        max_detections=DETECTIONS,
-        **kwargs,
+        box_maps: Sequence[Mapping[str, Any]],
+        cells: Sequence[Sequence[int]],
+        image_shape: Sequence[int],
+        input_size: int,
+        score_threshold: float = SCORE,
+        iou_threshold: float = OVERLAP,
+        max_detections: int = DETECTIONS,
+        **kwargs: Any,
     ):
         arguments.number("score_threshold", score_threshold, 0, 1)
         arguments.number("iou_threshold", iou_threshold, 0, 1)
@@ -68,7 +71,7 @@ class DecodeDetections(keras.layers.Layer):
         kwargs["dtype"] = "float32"
         with arguments.told_options(kwargs) as options:
             super().__init__(**options)
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "box_maps": box_maps,
             "cells": cells,
             "image_shape": image_shape,
@@ -90,7 +93,7 @@ class DecodeDetections(keras.layers.Layer):
         self.supports_jit = self.suppression.supports_jit = False
 
     @classmethod
-    def for_model(cls, model, **kwargs):
+    def for_model(cls, model: keras.Model, **kwargs: Any) -> Self:
         """The layer that fits to a detector's outputs."""
         return cls(**box_settings(model), **kwargs)
 
@@ -129,7 +132,7 @@ class DecodeDetections(keras.layers.Layer):
         }
 
 
-def detection_model(model, **options) -> keras.Model:
+def detection_model(model: keras.Model, **options: float) -> keras.Model:
     """A detector that gives detections instead of raw outputs.
 
     Args:

@@ -4,6 +4,8 @@ They are ordered map by map and row by row. The reference clamps centre and size
 of a box to the image, not its corners: most boxes at the margin stick out.
 """
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
@@ -104,7 +106,10 @@ def box_settings(model: keras.Model) -> dict:
     }
 
 
-def default_boxes(source, image_shape=None) -> np.ndarray:
+def default_boxes(
+    source: keras.Model | Detector | str,
+    image_shape: Sequence[int] | None = None,
+) -> np.ndarray:
     """The default boxes of a detector.
 
     Args:

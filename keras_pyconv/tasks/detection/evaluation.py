@@ -8,15 +8,23 @@ that nothing of that size is there. pycocotools takes an annotation's id 0 for
 import collections
 import contextlib
 import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
 
+import keras
 import numpy as np
 
 from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
 from keras_pyconv.reading import short
-from keras_pyconv.tasks.detection.annotations import known_id, read_annotations
+from keras_pyconv.tasks.detection.annotations import (
+    Annotations,
+    known_id,
+    read_annotations,
+)
 from keras_pyconv.tasks.detection.decoding import DecodeDetections
 from keras_pyconv.tasks.detection.predict import to_pixels
+from keras_pyconv.typing import ArrayLike, PathLike
 
 NUMBERS = (
     *("AP", "AP50", "AP75", "AP S", "AP M", "AP L"),
@@ -124,7 +132,7 @@ class GroundTruth:
             different; by default a label is its own id.
     """
 
-    def __init__(self, categories=None):
+    def __init__(self, categories: Iterable[int | str] | None = None):
         if categories is not None:
             arguments.iterable("categories", categories)
             with arguments.told("categories", categories, "ids, all different"):
@@ -142,7 +150,9 @@ class GroundTruth:
         self._coco = None
 
     @classmethod
-    def of_file(cls, annotations, categories):
+    def of_file(
+        cls, annotations: PathLike, categories: Iterable[int | str]
+    ) -> Self:
         """The objects of a COCO annotation file, areas and crowds as there.
 
         Args:
@@ -156,7 +166,12 @@ class GroundTruth:
         return cls.of_annotations(rows, categories)
 
     @classmethod
-    def of_annotations(cls, rows, categories, box_areas=False):
+    def of_annotations(
+        cls,
+        rows: Annotations,
+        categories: Iterable[int | str] | None,
+        box_areas: bool = False,
+    ) -> Self:
         """The objects of `Annotations`, with ids of the categories by label.
 
         `box_areas` takes the boxes' areas for those of the objects.
@@ -171,7 +186,15 @@ class GroundTruth:
             truth._add(image.id, size, *(x[begin:end] for x in columns))
         return truth
 
-    def add(self, image_id, shape, boxes, labels, crowds=None, areas=None):
+    def add(
+        self,
+        image_id: int | str,
+        shape: Sequence[int],
+        boxes: ArrayLike,
+        labels: ArrayLike,
+        crowds: ArrayLike | None = None,
+        areas: ArrayLike | None = None,
+    ) -> None:
         """Adds one image.
 
         Args:
@@ -219,7 +242,7 @@ class GroundTruth:
             )
         ]
 
-    def category(self, label):
+    def category(self, label: int) -> int | str:
         """The id of a label's category."""
         label = arguments.integer("label", label, 0)
         if self.categories is None:
@@ -238,7 +261,7 @@ class GroundTruth:
             known = {row["category_id"] for row in self._objects}
         return _own_ids([row["id"] for row in self._images]), _own_ids(known)
 
-    def coco(self):
+    def coco(self) -> Any:
         """The `pycocotools.coco.COCO` of all that was added.
 
         Annotations are numbered from 1 on. Ids of images and of categories
@@ -269,7 +292,7 @@ class GroundTruth:
         self._coco = coco
         return coco
 
-    def numbered(self, rows):
+    def numbered(self, rows: Iterable[Mapping[str, Any]]) -> list[dict]:
         """Rows of results with the ids of `coco()`."""
         images, categories = self._ids()
 
@@ -280,7 +303,7 @@ class GroundTruth:
 
         return [numbered(**row) for row in rows]
 
-    def numbers_of(self, image_ids):
+    def numbers_of(self, image_ids: Iterable[int | str]) -> list[int]:
         """Images by the ids of `coco()`; refuses those that are unknown."""
         images, _ = self._ids()
         image_ids = {
@@ -307,7 +330,13 @@ class DetectionResults:
         """The images that were added, in their order."""
         return list(self._by_image)
 
-    def add(self, image_id, boxes, labels, scores):
+    def add(
+        self,
+        image_id: int | str,
+        boxes: ArrayLike,
+        labels: ArrayLike,
+        scores: ArrayLike,
+    ) -> None:
         """Adds the detections of one image, also where there are none.
 
         Args:
@@ -343,7 +372,9 @@ class DetectionResults:
         ]
 
 
-def collect_detections(model, batches, **options) -> DetectionResults:
+def collect_detections(
+    model: keras.Model, batches: Iterable[Any], **options: float
+) -> DetectionResults:
     """Detects in every image of some batches.
 
     Args:
@@ -411,7 +442,11 @@ def evaluated(truth, results, **settings):
     return evaluation
 
 
-def coco_numbers(truth, results, image_ids=None) -> dict[str, float]:
+def coco_numbers(
+    truth: GroundTruth,
+    results: DetectionResults,
+    image_ids: Iterable[int | str] | None = None,
+) -> dict[str, float]:
     """The twelve numbers, in [0, 1], by the names of the paper's table.
 
     Args:
@@ -440,7 +475,9 @@ def coco_numbers(truth, results, image_ids=None) -> dict[str, float]:
     return dict(zip(NUMBERS, evaluation.stats.tolist()))
 
 
-def ap_by_area(truth, results, edges) -> list[float]:
+def ap_by_area(
+    truth: GroundTruth, results: DetectionResults, edges: Sequence[float]
+) -> list[float]:
     """AP for ranges of the objects' area, where COCO's own do not fit.
 
     Args:

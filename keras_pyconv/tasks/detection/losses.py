@@ -4,6 +4,8 @@ Both are divided, image by image, by the number of positive boxes, so that no
 count is summed over replicas, and an image without objects has no loss at all.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -25,7 +27,7 @@ class OffsetLoss(keras.losses.Loss):
     `y_pred`: `(batch, num_boxes, 4)`, offsets.
     """
 
-    def __init__(self, name="offset_loss", **kwargs):
+    def __init__(self, name: str | None = "offset_loss", **kwargs: Any):
         arguments.text("name", name, optional=True)
         super().__init__(name=name, **kwargs)
 
@@ -47,7 +49,7 @@ class ClassLoss(keras.losses.Loss):
     `y_pred`: `(batch, num_boxes, classes)`, logits.
     """
 
-    def __init__(self, name="class_loss", **kwargs):
+    def __init__(self, name: str | None = "class_loss", **kwargs: Any):
         arguments.text("name", name, optional=True)
         super().__init__(name=name, **kwargs)
 

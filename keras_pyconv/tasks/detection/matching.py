@@ -12,6 +12,7 @@ import numpy as np
 from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.detection.library import keras_cv
+from keras_pyconv.typing import Tensor
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
 _BETWEEN = {"anchor_format": "center_xywh", "box_format": "yxyx"}
@@ -38,7 +39,7 @@ def check_boxes(**boxes):
             arguments.refuse(name, value, "boxes, rows of four numbers")
 
 
-def overlaps(default_boxes, boxes):
+def overlaps(default_boxes: Tensor, boxes: Tensor) -> Tensor:
     """Intersection over union, `(num_boxes, objects)` in [0, 1].
 
     Args:
@@ -50,7 +51,7 @@ def overlaps(default_boxes, boxes):
     )
 
 
-def match(overlaps, valid):
+def match(overlaps: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     """Assigns objects to default boxes.
 
     Args:
@@ -85,7 +86,7 @@ def match(overlaps, valid):
     return tf.where(forced >= 0, forced, columns), (forced >= 0) | (values > 0)
 
 
-def encode(default_boxes, boxes):
+def encode(default_boxes: Tensor, boxes: Tensor) -> Tensor:
     """What a network must predict to turn default boxes into others.
 
     Args:
@@ -106,7 +107,7 @@ def encode(default_boxes, boxes):
     )
 
 
-def decode(default_boxes, offsets):
+def decode(default_boxes: Tensor, offsets: Tensor) -> Tensor:
     """The inverse of `encode`, of offsets `(..., num_boxes, 4)`."""
     check_boxes(default_boxes=default_boxes, offsets=offsets)
     # No object is so large, and no box is infinite then.
@@ -121,7 +122,9 @@ def decode(default_boxes, offsets):
     )
 
 
-def encode_targets(default_boxes, boxes, labels):
+def encode_targets(
+    default_boxes: Tensor, boxes: Tensor, labels: Tensor
+) -> dict[str, Tensor]:
     """The targets of one image, for the losses of `detection_losses`.
 
     Args:

@@ -2,6 +2,8 @@
 
 import colorsys
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,6 +16,7 @@ from keras_pyconv.tasks.drawing import enlarged, label
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.preprocessing import Preprocessing, normalize
 from keras_pyconv.tasks.results import Result, check_names, traced
+from keras_pyconv.typing import Array, ArrayLike, ImageLike, PathLike, Tensor
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,7 +58,7 @@ class Detections(Result):
             for box, label, score in rows
         )
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         size = None if self.image is None else self.image.shape[:2]
         rows = zip(self._rows(), self.boxes.tolist())
         return {
@@ -96,7 +99,12 @@ def _colour(label):
     return tuple(int(255 * x) for x in colorsys.hsv_to_rgb(hue, 0.75, 1.0))
 
 
-def stretch(picture, height: int, width: int, preprocessing=None):
+def stretch(
+    picture: Tensor,
+    height: int,
+    width: int,
+    preprocessing: Preprocessing | None = None,
+) -> Tensor:
     """From a decoded image to a detector's input for it.
 
     Args:
@@ -121,7 +129,11 @@ def stretch(picture, height: int, width: int, preprocessing=None):
 
 @renamed.keywords(names="class_names")
 def detect(
-    model, image, class_names=None, preprocessing=None, **options
+    model: keras.Model,
+    image: ImageLike,
+    class_names: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
+    **options: float,
 ) -> Detections:
     """Detects the objects in one image.
 
@@ -197,7 +209,7 @@ def _decoding(model, options):
     return lambda found: found
 
 
-def to_pixels(boxes, height, width) -> np.ndarray:
+def to_pixels(boxes: ArrayLike, height: int, width: int) -> np.ndarray:
     """Boxes in fractions, clipped to the image, in its pixels."""
     boxes = arguments.array("boxes", boxes, 2, last=4)
     arguments.integer("height", height)
@@ -206,7 +218,9 @@ def to_pixels(boxes, height, width) -> np.ndarray:
     return np.clip(boxes, 0, 1) * scale
 
 
-def draw_detections(image, detections: Detections, path=None):
+def draw_detections(
+    image: ImageLike, detections: Detections, path: PathLike | None = None
+) -> Array:
     """The old name of `detections.draw(path)`, of an image as in `detect`."""
     renamed.warn(
         "`draw_detections(image, found, path)` is `found.draw(path)` now, and "

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_pyconv import arguments
 from keras_pyconv.tasks.results import check_names
+from keras_pyconv.typing import Array, ArrayLike
 
 IGNORED = 255
 
@@ -74,7 +75,9 @@ def palette(classes: int) -> np.ndarray:
     return colors[np.arange(classes) % len(colors)]
 
 
-def color_labels(labels, colors=None, ignored=IGNORED) -> np.ndarray:
+def color_labels(
+    labels: ArrayLike, colors: ArrayLike | None = None, ignored: int = IGNORED
+) -> np.ndarray:
     """A label map as an image; what is ignored is black.
 
     Args:
@@ -105,7 +108,13 @@ def color_labels(labels, colors=None, ignored=IGNORED) -> np.ndarray:
     return picture
 
 
-def overlay(image, labels, colors=None, opacity=0.5, ignored=IGNORED):
+def overlay(
+    image: ArrayLike,
+    labels: ArrayLike,
+    colors: ArrayLike | None = None,
+    opacity: float = 0.5,
+    ignored: int = IGNORED,
+) -> Array:
     """The image under its coloured label map; what is ignored stays bare.
 
     Args:

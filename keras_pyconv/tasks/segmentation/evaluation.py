@@ -4,6 +4,8 @@ import dataclasses
 import functools
 import pathlib
 import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -25,6 +27,7 @@ from keras_pyconv.tasks.segmentation.windows import (
     Protocol,
     SlidingWindows,
 )
+from keras_pyconv.typing import Array, ArrayLike, PathLike
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -111,16 +114,16 @@ def _checked(labels, image, name):
 
 
 def evaluate_segmentation(
-    model,
-    examples,
+    model: keras.Model,
+    examples: Iterable[Mapping[str, Any]],
     protocol: Protocol = SINGLE_SCALE,
     *,
-    class_names=None,
-    total=None,
-    submission=None,
-    on_picture=None,
-    on_scores=None,
-    verbose=1,
+    class_names: Sequence[str] | None = None,
+    total: int | None = None,
+    submission: PathLike | None = None,
+    on_picture: Callable[[Mapping[str, Any], Array], Any] | None = None,
+    on_scores: Callable[..., Any] | None = None,
+    verbose: int = 1,
 ) -> Evaluation:
     """Evaluates a network on images of any sizes (paper, section 5).
 
@@ -183,7 +186,9 @@ def evaluate_segmentation(
     return Evaluation(matrix, names, number)
 
 
-def write_submission(folder, name, labels) -> pathlib.Path:
+def write_submission(
+    folder: PathLike, name: str, labels: ArrayLike
+) -> pathlib.Path:
     """Writes a file for ADE20K's test server: gray PNG, classes from 1.
 
     Args:

@@ -4,6 +4,8 @@ All are over the valid pixels of the whole batch or set. The mean of the images'
 or replicas' means is another number, and NaN where all is ignored.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -12,6 +14,7 @@ from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.auxiliary import AUXILIARY_WEIGHT
 from keras_pyconv.tasks.segmentation.classes import IGNORED
+from keras_pyconv.typing import ArrayLike, Tensor
 
 
 def _check(ignored, axis, name=None, classes=1):
@@ -73,11 +76,11 @@ class SegmentationLoss(keras.losses.Loss):
 
     def __init__(
         self,
-        ignored=IGNORED,
-        auxiliary_weight=AUXILIARY_WEIGHT,
-        axis=-1,
-        name="segmentation_loss",
-        **kwargs,
+        ignored: int = IGNORED,
+        auxiliary_weight: float = AUXILIARY_WEIGHT,
+        axis: int = -1,
+        name: str | None = "segmentation_loss",
+        **kwargs: Any,
     ):
         _check(ignored, axis, name)
         arguments.number("auxiliary_weight", auxiliary_weight, 0)
@@ -116,7 +119,13 @@ class PixelLoss(keras.metrics.Mean):
         name: Name of the metric.
     """
 
-    def __init__(self, ignored=IGNORED, axis=-1, name="pixel_loss", **kwargs):
+    def __init__(
+        self,
+        ignored: int = IGNORED,
+        axis: int = -1,
+        name: str | None = "pixel_loss",
+        **kwargs: Any,
+    ):
         _check(ignored, axis, name)
         super().__init__(name=name, **kwargs)
         self.ignored = ignored
@@ -141,7 +150,7 @@ def _square(matrix):
     return found
 
 
-def class_iou(matrix) -> np.ndarray:
+def class_iou(matrix: ArrayLike) -> np.ndarray:
     """Intersection over union of every class, NaN where it never occurs.
 
     Args:
@@ -155,7 +164,7 @@ def class_iou(matrix) -> np.ndarray:
     )
 
 
-def mean_iou(matrix, absent: str = "skip") -> float:
+def mean_iou(matrix: ArrayLike, absent: str = "skip") -> float:
     """The mean of `class_iou`.
 
     Args:
@@ -175,14 +184,20 @@ def mean_iou(matrix, absent: str = "skip") -> float:
     return float(occurring.mean()) if occurring.size else float("nan")
 
 
-def pixel_accuracy(matrix) -> float:
+def pixel_accuracy(matrix: ArrayLike) -> float:
     """Right pixels over all valid ones."""
     matrix = _square(matrix)
     total = matrix.sum()
     return float(np.trace(matrix) / total) if total else float("nan")
 
 
-def confusion_counts(truth, answers, classes, ignored=IGNORED, axis=-1):
+def confusion_counts(
+    truth: Tensor,
+    answers: Tensor,
+    classes: int,
+    ignored: int = IGNORED,
+    axis: int = -1,
+) -> Tensor:
     """Pixels by truth and prediction, without those that have no class.
 
     Args:
@@ -243,7 +258,12 @@ class ConfusionMatrix(keras.metrics.Metric):
     """
 
     def __init__(
-        self, classes, ignored=IGNORED, axis=-1, name="confusion", **kwargs
+        self,
+        classes: int,
+        ignored: int = IGNORED,
+        axis: int = -1,
+        name: str | None = "confusion",
+        **kwargs: Any,
     ):
         _check(ignored, axis, name, classes)
         super().__init__(name=name, **kwargs)

@@ -1,5 +1,9 @@
 """From an image of any size to a label map and a coloured overlay."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import keras
 import numpy as np
 
 from keras_pyconv import arguments
@@ -17,6 +21,7 @@ from keras_pyconv.tasks.segmentation.windows import (
     Protocol,
     SlidingWindows,
 )
+from keras_pyconv.typing import Array, ArrayLike, ImageLike
 
 _NAMED = 12  # regions in the legend
 
@@ -32,7 +37,13 @@ class Segmentation(Result):
         shares: `{name: part of the image}`, the largest first.
     """
 
-    def __init__(self, image, labels, colors, class_names):
+    def __init__(
+        self,
+        image: Array,
+        labels: Array,
+        colors: ArrayLike | None,
+        class_names: Sequence[str] | None,
+    ):
         labels = arguments.array("labels", labels, 2, "iub")
         class_names = arguments.texts("class_names", class_names)
         if labels.max(initial=0) >= len(class_names):
@@ -63,7 +74,7 @@ class Segmentation(Result):
         for one, count in self._counts[:_NAMED]:
             yield one, count, tuple(map(int, self._colors[one]))
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         height, width = self.labels.shape
         regions = [
             {
@@ -78,12 +89,12 @@ class Segmentation(Result):
 
 
 def segment(
-    model,
-    image,
+    model: keras.Model,
+    image: ImageLike,
     protocol: Protocol = SINGLE_SCALE,
     *,
-    class_names=None,
-    colors=None,
+    class_names: Sequence[str] | None = None,
+    colors: ArrayLike | None = None,
     exif: bool = True,
 ) -> Segmentation:
     """Segments an image of any size: one class for every pixel.

@@ -10,6 +10,8 @@ in strips, so that memory does not grow with it.
 
 import dataclasses
 import math
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,6 +25,7 @@ from keras_pyconv.tasks.preprocessing import (
     normalize,
 )
 from keras_pyconv.tasks.segmentation.classes import number_of_classes
+from keras_pyconv.typing import Tensor
 
 STRIP_NUMBERS = 16_000_000  # probabilities in a strip: 64 MB
 
@@ -69,9 +72,10 @@ MULTI_SCALE = Protocol(scales=(0.5, 0.75, 1.0, 1.25, 1.5, 1.75))
 def scaled_size(height: int, width: int, long_side: int) -> tuple[int, int]:
     """The size whose longer side is `long_side`; halves are rounded to even."""
     longest = max(height, width)
-    return tuple(
+    height, width = (
         max(1, round(long_side / longest * side)) for side in (height, width)
     )
+    return height, width
 
 
 def window_starts(size: int, window: int, stride: int) -> list[int]:
@@ -159,7 +163,7 @@ class SlidingWindows:
         inside = (slice(top, top + size[0]), slice(left, left + size[1]))
         return total[inside] / count[inside]
 
-    def strips(self, image):
+    def strips(self, image: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Averaged probabilities of an image, from top to bottom.
 
         Args:
@@ -187,11 +191,15 @@ class SlidingWindows:
             strips = [self._strip(one, *part) for one in maps]
             yield first, tf.add_n(strips) / len(strips)
 
-    def probabilities(self, image) -> np.ndarray:
+    def probabilities(self, image: Tensor) -> np.ndarray:
         """Averaged probabilities at the image's size; for small images."""
         return np.concatenate([part.numpy() for _, part in self.strips(image)])
 
-    def labels(self, image, on_strip=None) -> np.ndarray:
+    def labels(
+        self,
+        image: Tensor,
+        on_strip: Callable[[int, Tensor], Any] | None = None,
+    ) -> np.ndarray:
         """The likeliest class of each pixel, int32 `(height, width)`.
 
         `on_strip` is called with each pair of `strips`.

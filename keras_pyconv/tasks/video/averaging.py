@@ -6,7 +6,10 @@ squares as large as the short side, 256, since they cover the width together.
 """
 
 import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any
 
+import keras
 import numpy as np
 
 from keras_pyconv import arguments
@@ -18,6 +21,7 @@ from keras_pyconv.tasks.preprocessing import (
     normalize,
 )
 from keras_pyconv.tasks.results import probabilities, traced
+from keras_pyconv.typing import Array
 
 MOST_VIEWS = 1000  # of a video; at 256 pixels they take 3 GB
 
@@ -101,7 +105,7 @@ class ViewScores:
         batch_size: views that go through the network at a time.
     """
 
-    def __init__(self, model, clips, batch_size=8):
+    def __init__(self, model: keras.Model, clips: Clips, batch_size: int = 8):
         arguments.model("model", model)
         arguments.instance("clips", clips, Clips)
         if len(model.input_shape) != 5:
@@ -114,7 +118,7 @@ class ViewScores:
             lambda: probabilities(model, lambda x: normalize(x, clips)),
         )
 
-    def __call__(self, views):
+    def __call__(self, views: Array) -> Array:
         """The scores, float64 `(classes,)`, of uint8 views of a video.
 
         These are `(views, frames, height, width, 3)`.
@@ -124,7 +128,8 @@ class ViewScores:
         if not len(views) or any(n not in (None, size) for n, size in fits):
             rule = f"one or more clips of the shape {self._shape[1:]}"
             arguments.refuse("views", given, rule)
-        total, size = 0.0, self._batch_size
+        total: Any = 0.0
+        size = self._batch_size
         for begin in range(0, len(views), size):
             part = views[begin : begin + size]
             # One size of batch, for one graph.
@@ -135,8 +140,14 @@ class ViewScores:
 
 
 def video_errors(
-    model, views, clips, *, count=None, batch_size=8, on_video=None
-):
+    model: keras.Model,
+    views: Iterable[tuple[str, Array | None, int]],
+    clips: Clips,
+    *,
+    count: int | None = None,
+    batch_size: int = 8,
+    on_video: Callable[..., Any] | None = None,
+) -> VideoErrors:
     """Top-1 and top-5 error over videos, each the mean of its views.
 
     Args:

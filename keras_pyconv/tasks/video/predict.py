@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 import os
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,6 +19,7 @@ from keras_pyconv.tasks.results import (
 from keras_pyconv.tasks.video.averaging import Clips, ViewScores, check_views
 from keras_pyconv.tasks.video.files import UnreadableVideo
 from keras_pyconv.tasks.video.processes import Decoders
+from keras_pyconv.typing import Array, PathLike
 
 _SHOWN = 8  # frames of the strip
 _SIDE = 160  # pixels of each
@@ -50,7 +53,7 @@ class Recognition(Ranking):
             arguments.texts("notes", self.notes)
         arguments.instance("file", self.file, str)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         return {
             **super().to_dict(),
             "views": self.views,
@@ -87,16 +90,16 @@ _decoders = functools.cache(lambda: Decoders(1))
 
 @renamed.keywords(names="class_names")
 def recognize(
-    model,
-    path,
-    class_names=None,
-    clips=None,
+    model: keras.Model,
+    path: PathLike,
+    class_names: Sequence[str] | None = None,
+    clips: Clips | None = None,
     *,
-    top=5,
-    most_clips=10,
-    crops=3,
-    batch_size=8,
-    decoders=None,
+    top: int = 5,
+    most_clips: int = 10,
+    crops: int = 3,
+    batch_size: int = 8,
+    decoders: Decoders | None = None,
 ) -> Recognition:
     """Recognizes the action in a video file.
 
@@ -156,8 +159,10 @@ def recognize(
     except UnreadableVideo as error:
         raise UnreadableVideo(f"{path}: {error}") from None
     scores = ViewScores(model, clips, batch_size)(views)
+    labels, scores = best(scores, top)
     return Recognition(
-        *best(scores, top),
+        labels,
+        scores,
         names,
         views[len(views) // 2],
         len(views),
@@ -166,7 +171,7 @@ def recognize(
     )
 
 
-def draw_recognition(found: Recognition, path=None):
+def draw_recognition(found: Recognition, path: PathLike | None = None) -> Array:
     """The old name of `found.draw(path)`."""
     renamed.warn(
         "`draw_recognition(found, path)` is `found.draw(path)` now, and will "

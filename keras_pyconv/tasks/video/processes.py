@@ -2,11 +2,13 @@
 
 import os
 import queue
+from typing import Any
 
 from keras_pyconv import arguments
 from keras_pyconv.children import Child, ChildEnded
 from keras_pyconv.tasks.video import files
 from keras_pyconv.tasks.video.decoding import TASKS
+from keras_pyconv.typing import Array, PathLike
 
 TIMEOUT_SECONDS = 120.0  # without an answer
 _FUNCTION = "keras_pyconv.tasks.video.decoding:decode"
@@ -22,7 +24,9 @@ class Decoders:
         timeout: seconds that one file may take.
     """
 
-    def __init__(self, processes=None, timeout=TIMEOUT_SECONDS):
+    def __init__(
+        self, processes: int | None = None, timeout: float = TIMEOUT_SECONDS
+    ):
         arguments.integer("processes", processes, at_most=1024, optional=True)
         arguments.number("timeout", timeout, above=0)
         self.processes = processes or os.cpu_count() or 1
@@ -32,7 +36,9 @@ class Decoders:
         for _ in range(self.processes):
             self._idle.put(None)
 
-    def __call__(self, task, path, **options):
+    def __call__(
+        self, task: str, path: PathLike, **options: Any
+    ) -> tuple[Array, tuple[str, ...]]:
         """What the function of `decoding` makes of a file: array and notes.
 
         Raises:
@@ -57,7 +63,7 @@ class Decoders:
             raise files.UnreadableVideo(notes)
         return array, notes
 
-    def close(self):
+    def close(self) -> None:
         """Stops the processes; the next call starts others."""
         for process in list(self._alive):
             self._end(process)
