@@ -82,7 +82,7 @@ from keras_pyconv.tasks import (
     show_pyramid,
 )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "ARCHITECTURES",

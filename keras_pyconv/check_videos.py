@@ -3,11 +3,12 @@
 import sys
 
 from keras_pyconv.commands import main
+from keras_pyconv.renamed import GOES
 
 if __name__ == "__main__":
     print(
         "`python -m keras_pyconv.check_videos` is `keras-pyconv doctor` now, "
-        "its --report is --table, and it will be gone in the next version.",
+        f"its --report is --table, and it goes with version {GOES}.",
         file=sys.stderr,
     )
     words = ["--table" if w == "--report" else w for w in sys.argv[1:]]

@@ -1,4 +1,4 @@
-"""Names that go with the next version, and what to use instead."""
+"""Names that go with a coming version, and what to use instead."""
 
 import functools
 import warnings
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+# The version without them.
+GOES = "0.3.0"
 
 
 def warn(message):
@@ -23,7 +25,7 @@ def keywords(**names: str) -> Callable[[Function], Function]:
                 new = names[old]
                 if new in kwargs:
                     raise TypeError(f"`{old}` is the old name of `{new}`.")
-                warn(f"`{old}` goes with the next version; use `{new}`.")
+                warn(f"`{old}` goes with version {GOES}; use `{new}`.")
                 kwargs[new] = kwargs.pop(old)
             return function(*args, **kwargs)
 
@@ -42,7 +44,7 @@ def former(module, names):
         if name not in names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         instead, get = names[name]
-        warn(f"`{module}.{name}` goes with the next version; use {instead}.")
+        warn(f"`{module}.{name}` goes with version {GOES}; use {instead}.")
         return get()
 
     return getattr_of_module

@@ -259,7 +259,10 @@ def serving_form(
             in more than 1 % of the integers.
     """
     if way is not None:
-        renamed.warn("`way` of serving_form is deprecated: it is `target`.")
+        renamed.warn(
+            f"`way` of serving_form goes with version {renamed.GOES}: it is "
+            "`target`."
+        )
         target = way
     arguments.flag("fold", fold)
     arguments.one_of("target", target, TARGETS)

@@ -7,13 +7,12 @@ zeros on both sides at every stride; Keras's is uneven at stride 2.
 
 import math
 import os
-import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import keras
 
-from keras_pyconv import arguments
+from keras_pyconv import arguments, renamed
 from keras_pyconv.lazy import tf
 from keras_pyconv.ops.arguments import axis_sizes
 from keras_pyconv.ops.conv.choose import WAYS, Convolver
@@ -40,10 +39,9 @@ class _Level(NamedTuple):
 def targeted(way, target):
     """A checked way and target; two that were ways once are targets."""
     if isinstance(way, str) and way in ("served", "portable"):
-        warnings.warn(
-            f'`way="{way}"` is deprecated: give `target="{way}"`.',
-            DeprecationWarning,
-            stacklevel=3,
+        renamed.warn(
+            f'`way="{way}"` goes with version {renamed.GOES}: give '
+            f'`target="{way}"`.'
         )
         return None, way
     if way is not None:

@@ -9,7 +9,7 @@ import numpy as np
 from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.nesting import Graph, head_layer
-from keras_pyconv.renamed import warn
+from keras_pyconv.renamed import GOES, warn
 from keras_pyconv.tasks.drawing import with_bars
 from keras_pyconv.typing import PathLike
 from keras_pyconv.writing import replacing, write_atomically
@@ -61,11 +61,11 @@ class Result:
         return str(label) if names is None else names[label]
 
     @property
-    def names(self):
+    def names(self) -> tuple[str, ...] | None:
         """The old name of `class_names`."""
         warn(
-            "`names` is called `class_names` now, and will be gone in the "
-            "next version."
+            "`names` is called `class_names` now, and goes with version "
+            f"{GOES}."
         )
         return self.class_names
 

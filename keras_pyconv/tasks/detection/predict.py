@@ -224,7 +224,7 @@ def draw_detections(
     """The old name of `detections.draw(path)`, of an image as in `detect`."""
     renamed.warn(
         "`draw_detections(image, found, path)` is `found.draw(path)` now, and "
-        "will be gone in the next version."
+        f"goes with version {renamed.GOES}."
     )
     arguments.instance("detections", detections, Detections)
     return dataclasses.replace(detections, image=read_image(image)).draw(path)

@@ -174,8 +174,8 @@ def recognize(
 def draw_recognition(found: Recognition, path: PathLike | None = None) -> Array:
     """The old name of `found.draw(path)`."""
     renamed.warn(
-        "`draw_recognition(found, path)` is `found.draw(path)` now, and will "
-        "be gone in the next version."
+        "`draw_recognition(found, path)` is `found.draw(path)` now, and goes "
+        f"with version {renamed.GOES}."
     )
     arguments.instance("found", found, Recognition)
     return found.draw(path)
