@@ -50,10 +50,13 @@ docs: .venv/.docs
 		-d build/docs/doctrees docs build/docs/html
 
 # A folder without pip is what a failed attempt leaves: start it afresh.
+# Setuptools notes that a folder in the way would hide an editable package; that
+# of this clone is the package.
 .venv/.%: setup.cfg setup.py pyproject.toml
 	python3 -c "import sys; sys.version_info >= (3, 11) or sys.exit( \
 	    'keras_pyconv needs Python 3.11 or newer; python3 is ' + sys.version)"
 	test -x .venv/bin/pip || python3 -m venv --clear .venv
 	$(PYTHON) -m pip install --quiet --upgrade pip
-	$(PYTHON) -m pip install --quiet --editable ".[$*]"
+	PYTHONWARNINGS="ignore:Editable installation" \
+		$(PYTHON) -m pip install --quiet --editable ".[$*]"
 	touch $@

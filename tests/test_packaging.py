@@ -49,6 +49,8 @@ def test_the_wheel_holds_the_recipes_inside_the_package(built):
     wanted |= {f"keras_pyconv/{name}" for name in sources("recipes")}
     assert {name for name in wheel if name.endswith(".py")} == wanted
     assert "keras_pyconv/tasks/imagenet_classes.csv" in wheel
+    # By it a checker reads the types of an installed package.
+    assert "keras_pyconv/py.typed" in wheel
 
 
 def test_a_wheel_can_be_built_of_the_sdist(built):
