@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 import keras_pyconv
@@ -48,3 +49,20 @@ def test_the_citation_has_what_its_format_asks_for():
     names = [author["family-names"] for author in paper["authors"]]
     assert names == ["Duta", "Liu", "Zhu", "Shao"] and paper["year"] == 2020
     assert "2006.11538" in paper["url"]
+
+
+CLAIMS = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", _text("SECURITY.md"))
+
+
+@pytest.mark.parametrize("file, test", CLAIMS)
+def test_each_claim_of_security_has_its_test(file, test):
+    assert re.search(rf"^def {test}\(", _text(file), re.M)
+
+
+def test_there_are_as_many_claims_as_one_sees():
+    rows = [
+        line
+        for line in _text("SECURITY.md").splitlines()
+        if line.startswith("| ")
+    ]
+    assert len(rows) > 8 and len(CLAIMS) >= len(rows) - 1

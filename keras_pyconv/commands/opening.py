@@ -209,7 +209,8 @@ def _of_file(path, network, names, side):
     if ending == ".keras":
         try:
             verify(path)
-            return of_keras(keras.models.load_model(path), str(path), names)
+            model = keras.models.load_model(path, safe_mode=True)
+            return of_keras(model, str(path), names)
         # Archives, HDF5 and Keras have many errors.
         except Exception as error:
             raise ValueError(

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -338,6 +339,20 @@ def test_an_exported_segmenter_labels_as_the_model(models, photos, tmp_path):
         models["segmentation"], photos / "b.jpg", protocol
     )
     assert rows[0]["classes"] == wanted.to_dict()["classes"]
+
+
+def test_a_file_of_keras_with_code_is_not_run(photos, tmp_path, capsys):
+    model = keras.Sequential(
+        [
+            keras.Input((SIDE, SIDE, 3)),
+            keras.layers.Lambda(lambda x: x[:, 0, 0], output_shape=(3,)),
+            keras.layers.Softmax(),
+        ]
+    )
+    model.save(tmp_path / "code.keras")
+    words = ["predict", "--model", str(tmp_path / "code.keras"), str(photos)]
+    assert commands.main(words) == 2
+    assert "Lambda" in capsys.readouterr().err
 
 
 def test_a_saved_model_that_touches_files_is_not_run(photos, tmp_path, capsys):
