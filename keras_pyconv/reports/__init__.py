@@ -3,3 +3,5 @@
 from keras_pyconv.reports.boxes import detection_report
 from keras_pyconv.reports.classes import classification_report
 from keras_pyconv.reports.regions import Regions
+
+__all__ = ["Regions", "classification_report", "detection_report"]

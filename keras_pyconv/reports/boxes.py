@@ -1,5 +1,8 @@
 """The report of a detector: pycocotools matches boxes and has the numbers."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
 from keras_pyconv import arguments
@@ -13,6 +16,7 @@ from keras_pyconv.reports.report import (
 )
 from keras_pyconv.tasks.detection import DetectionResults, GroundTruth
 from keras_pyconv.tasks.detection.evaluation import evaluated, own_ids
+from keras_pyconv.typing import Array
 
 _NOTHING = "(nothing)"
 _OVERLAP = 0.5
@@ -26,7 +30,13 @@ _COLUMNS |= {f"AP {size}": (slice(None), n) for n, size in enumerate("SML", 1)}
 
 
 def detection_report(
-    truth, results, class_names=None, *, score=0.3, images=None, title="Boxes"
+    truth: GroundTruth,
+    results: DetectionResults,
+    class_names: Sequence[str] | None = None,
+    *,
+    score: float = 0.3,
+    images: Callable[[Sequence[Any]], Sequence[Array]] | None = None,
+    title: str = "Boxes",
 ) -> Report:
     """What a detector found, missed, and took for something else.
 

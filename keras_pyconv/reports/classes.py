@@ -1,5 +1,7 @@
 """The report of a classifier, of images or of videos."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from keras_pyconv import arguments
@@ -11,19 +13,20 @@ from keras_pyconv.reports.report import (
     assemble,
     names_of,
 )
+from keras_pyconv.typing import Array, ArrayLike
 
 _NO_SIZES = "By size: left out, since no sizes are known."
 
 
 def classification_report(
-    labels,
-    scores,
-    class_names=None,
+    labels: ArrayLike,
+    scores: ArrayLike,
+    class_names: Sequence[str] | None = None,
     *,
-    names=None,
-    sizes=None,
-    images=None,
-    title="Classification",
+    names: Sequence[str] | None = None,
+    sizes: ArrayLike | None = None,
+    images: Callable[[Array], Sequence[Array]] | None = None,
+    title: str = "Classification",
 ) -> Report:
     """What a classifier got right and wrong, of images or of videos.
 

@@ -1,5 +1,8 @@
 """The report of a segmentation network, image by image."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from keras_pyconv import arguments
@@ -13,6 +16,7 @@ from keras_pyconv.reports.report import (
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.segmentation.classes import color_labels, palette
 from keras_pyconv.tasks.segmentation.losses_and_metrics import class_iou
+from keras_pyconv.typing import Array
 
 _STEPS = 1000  # of scores, in which the curves are counted
 _PIXELS = 2**16  # of an image whose scores are counted, evenly over it
@@ -36,7 +40,7 @@ class Regions:
     >>> regions.report().write("report")
     """
 
-    def __init__(self, class_names):
+    def __init__(self, class_names: Sequence[str]):
         self.class_names = arguments.texts("class_names", class_names)
         classes = len(self.class_names)
         self._counts = np.zeros((classes, classes), int)
@@ -45,7 +49,7 @@ class Regions:
         self._areas, self._ious, self._images = [], [], 0
         self._worst = Worst(_WORST)
 
-    def add(self, example, labels):
+    def add(self, example: Mapping[str, Any], labels: Array) -> None:
         """Counts the answer for an image.
 
         Args:
@@ -78,7 +82,9 @@ class Regions:
 
         self._worst.add(-iou, mistake)
 
-    def add_scores(self, example, first, scores):
+    def add_scores(
+        self, example: Mapping[str, Any], first: int, scores: Array
+    ) -> None:
         """Counts the scores of some rows of an image.
 
         Args:
@@ -104,7 +110,7 @@ class Regions:
         counts = np.bincount(places.ravel(), minlength=size)
         self._scores += counts.reshape(self._scores.shape)
 
-    def report(self, title="Segmentation") -> Report:
+    def report(self, title: str = "Segmentation") -> Report:
         """The `Report` of all images so far.
 
         Args:

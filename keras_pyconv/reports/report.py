@@ -14,6 +14,7 @@ import numpy as np
 from keras_pyconv import arguments
 from keras_pyconv.page import page, plots, table
 from keras_pyconv.reports import figures, measures
+from keras_pyconv.typing import PathLike
 from keras_pyconv.writing import without_nan, write_atomically
 
 WORST = 24  # mistakes that are shown
@@ -82,7 +83,7 @@ class Report:
     mistakes: tuple[Mistake, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def write(self, folder) -> pathlib.Path:
+    def write(self, folder: PathLike) -> pathlib.Path:
         """Writes CSV, JSON, PNG and report.html; returns the path of that.
 
         Args:
