@@ -51,7 +51,7 @@ def find_files(words, task) -> list[str]:
     """
     found = []
     for word in words:
-        if _is_remote(word):
+        if is_remote(word):
             found += _of_remote(word, task)
         elif os.path.isdir(word):
             found += _of_folder(word, task)
@@ -73,7 +73,8 @@ def _of_folder(folder, task):
     return files
 
 
-def _is_remote(word):
+def is_remote(word) -> bool:
+    """Whether a path names another file system than this machine's."""
     return "://" in word
 
 
@@ -106,7 +107,7 @@ def _refused(word):
 @contextlib.contextmanager
 def _read(path):
     """A path of this machine, or the bytes of an image elsewhere."""
-    if not _is_remote(path):
+    if not is_remote(path):
         yield path
         return
     with _refused(path), tf.io.gfile.GFile(path, "rb") as file:

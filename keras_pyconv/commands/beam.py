@@ -27,7 +27,7 @@ from apache_beam.options.pipeline_options import (
 
 from keras_pyconv import arguments
 from keras_pyconv.commands import quiet, storage
-from keras_pyconv.commands.answering import answers
+from keras_pyconv.commands.answering import answers, is_remote
 from keras_pyconv.commands.opening import open_model
 from keras_pyconv.commands.predict import SHARDED, TABLES, row
 from keras_pyconv.reading import explained
@@ -185,12 +185,12 @@ def predict(
     arguments.one_of("format", format, SHARDED)
     arguments.integer("shards", shards, optional=True)
     sources = list(arguments.iterable("sources", sources))
-    if not storage.is_remote(output):
+    output = os.fspath(output).rstrip("/")
+    if not is_remote(output):
         arguments.new_folder("output", output)
     options = _pipeline_options(options)
     FileSystems.set_options(options)
     handler = _ShardHandler(format, model, top=top, batch_size=batch_size)
-    output = os.fspath(output).rstrip("/")
     task = handler.load_model().task
     paths = storage.find(sources, task)
     if not paths:

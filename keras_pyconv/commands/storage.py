@@ -14,7 +14,7 @@ import tempfile
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from keras_pyconv.commands.answering import WILD, find_files, listed
+from keras_pyconv.commands.answering import WILD, find_files, is_remote, listed
 from keras_pyconv.commands.opening import newest
 from keras_pyconv.listing import IMAGES, VIDEOS
 from keras_pyconv.reading import decoded, one_line
@@ -22,11 +22,6 @@ from keras_pyconv.writing import write_atomically
 
 _RAW = {"compression_type": CompressionTypes.UNCOMPRESSED}
 _GRAPH = "saved_model.pb"
-
-
-def is_remote(path) -> bool:
-    """Whether a path names another file system than this machine's."""
-    return "://" in os.fspath(path)
 
 
 def join(folder, name) -> str:
@@ -57,12 +52,12 @@ def read(path, begin=0, length=-1) -> bytes:
             that no file is blamed and the runner tries again.
     """
     try:
-        with FileSystems.open(os.fspath(path), **_RAW) as file:
+        with FileSystems.open(path, **_RAW) as file:
             file.seek(begin)
             return file.read(length)
     except Exception as error:
         if isinstance(error, FileNotFoundError) or not _exists(path):
-            told = f"There is no file {os.fspath(path)!r}."
+            told = f"There is no file {path!r}."
             raise FileNotFoundError(told) from error
         told = f"{path} could not be read: {one_line(error)}"
         raise RuntimeError(told) from error
@@ -70,7 +65,7 @@ def read(path, begin=0, length=-1) -> bytes:
 
 def _exists(path):
     with contextlib.suppress(Exception):
-        return FileSystems.exists(os.fspath(path))
+        return FileSystems.exists(path)
     return True
 
 
