@@ -71,7 +71,7 @@ from keras_pyconv.models import (
     replace_convolutions,
     replacement_report,
 )
-from keras_pyconv.neighbours import keras_cv_backbone
+from keras_pyconv.neighbours import keras_cv_backbone, keras_hub_backbone
 from keras_pyconv.placement import level_devices
 from keras_pyconv.tasks import (
     classify,
@@ -144,6 +144,7 @@ __all__ = [
     "features",
     "inflate",
     "keras_cv_backbone",
+    "keras_hub_backbone",
     "level_devices",
     "native_groups",
     "ops",

@@ -1,6 +1,9 @@
 """PyConv in other libraries of Keras, each imported where it is asked for."""
 
-from keras_pyconv.neighbours.backbones import keras_cv_backbone
+from keras_pyconv.neighbours.backbones import (
+    keras_cv_backbone,
+    keras_hub_backbone,
+)
 from keras_pyconv.neighbours.serving import retinanet_signatures
 
-__all__ = ["keras_cv_backbone", "retinanet_signatures"]
+__all__ = ["keras_cv_backbone", "keras_hub_backbone", "retinanet_signatures"]

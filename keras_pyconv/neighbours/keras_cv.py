@@ -4,10 +4,7 @@ import keras
 import keras_cv
 
 from keras_pyconv.architectures import get_architecture
-from keras_pyconv.models.classifiers import build_classifier
-from keras_pyconv.neighbours.backbones import levels
-from keras_pyconv.tasks.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
-from keras_pyconv.weights import load as load_weights
+from keras_pyconv.neighbours.backbones import levels, network_of
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
@@ -23,23 +20,17 @@ class PyConvBackbone(keras_cv.models.Backbone):
         trainable=True,
     ):
         row = get_architecture(architecture).name
-        images = keras.Input(tuple(input_shape))
-        x = images
-        if include_rescaling:
-            scales = [1 / (255 * deviation) for deviation in IMAGENET_DEVIATION]
-            pairs = zip(IMAGENET_MEAN, IMAGENET_DEVIATION)
-            shifts = [-mean / deviation for mean, deviation in pairs]
-            x = keras.layers.Rescaling(scales, shifts, name="rescaling")(x)
-        network = build_classifier(row, include_top=False, input_tensor=x)
         super().__init__(
-            images,
-            network.output,
+            *network_of(row, input_shape, include_rescaling),
             name=name or f"{row.lower()}_backbone",
             trainable=trainable,
         )
         self.architecture = row
         self.include_rescaling = include_rescaling
-        self.pyramid_level_inputs = levels(self)
+        self.pyramid_level_inputs = {
+            level: tensor._keras_history.operation.name
+            for level, tensor in levels(self).items()
+        }
 
     def get_config(self):
         return {
@@ -48,8 +39,3 @@ class PyConvBackbone(keras_cv.models.Backbone):
             "input_shape": self.input_shape[1:],
             "include_rescaling": self.include_rescaling,
         }
-
-
-def load(backbone, weights):
-    """The backbone, filled as a classifier without its top would be."""
-    return backbone if weights is None else load_weights(backbone, weights)

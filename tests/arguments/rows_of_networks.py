@@ -893,15 +893,16 @@ _builder(
     auxiliary=FLAG,
     head_width=kind(64, optional=True, accepts=lambda v: is_count(v) and v > 1),
 )
-row(
-    "keras_cv_backbone",
-    architecture=kind("ResNetMini"),
-    weights=_WEIGHTS,
-    input_shape=kind((16, 16, 3), accepts=_is_shape(3)),
-    include_rescaling=FLAG,
-    name=NAME,
-    options={"works": False},
-)
+for _name in ("keras_cv_backbone", "keras_hub_backbone"):
+    row(
+        _name,
+        architecture=kind("ResNetMini"),
+        weights=_WEIGHTS,
+        input_shape=kind((16, 16, 3), accepts=_is_shape(3)),
+        include_rescaling=FLAG,
+        name=NAME,
+        options={"works": False},
+    )
 row("features", model=kind(things.classifier, wrong=(things.dense_model,)))
 row(
     "inflate",

@@ -260,7 +260,14 @@ _DOCSTRINGS = {
     "models.inflation.inflate": Scene(
         mark=slow, files={"imagenet.npz": files.of_authors("PyConvResNet50")}
     ),
-    "neighbours.backbones.keras_cv_backbone": Scene(mark=slow),
+    "neighbours.backbones.keras_cv_backbone": Scene(
+        mark=slow, before="import keras_cv"
+    ),
+    "neighbours.backbones.keras_hub_backbone": Scene(
+        mark=slow,
+        before="from keras_pyconv.neighbours.keras_hub import "
+        "PyConvImageClassifier",
+    ),
     "neighbours.serving.retinanet_signatures": Scene(
         mark=slow, before=RETINANET
     ),
