@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from benchmarks import input_pipeline, records
+from benchmarks import drawings, input_pipeline, records
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +66,11 @@ def test_a_record_is_named_by_machine_and_measurement(monkeypatch, tmp_path):
         record = records.write_record(options, "learning", rows=[1])
         assert json.loads((tmp_path / place).read_text()) == record
         assert record["rows"] == [1] and record["machine"] == options.machine
+
+
+@pytest.mark.ci
+def test_the_sheet_of_drawings_comes_from_its_command(tmp_path):
+    path, data = tmp_path / "sheet.png", tmp_path / "data"
+    drawings.main([f"--write={path}", f"--data-dir={data}"])
+    with Image.open(path) as image:
+        assert image.width == drawings.WIDTH and image.height > 600

@@ -62,7 +62,7 @@ def test_a_file_says_what_its_classes_are_called(images, tmp_path):
     litert(images, path, labels=("ant", "bee", "cow"))
     record, boxes = about.read(path)
     assert record.labels == ("ant", "bee", "cow") and boxes is None
-    with pytest.raises(ValueError, match="3 classes apart. Received 2 labels"):
+    with pytest.raises(ValueError, match="3 classes. Received 2 labels"):
         litert(images, path, labels=("ant", "bee"))
 
 
