@@ -47,5 +47,5 @@ copybutton_exclude = ".linenos, .gp, .go"
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!keras_pyconv\b).*"),
-    ("py:class", r"keras_pyconv\.(\w+\.){2,}\w+|keras_pyconv\.typing\.\w+"),
+    ("py:class", r"keras_pyconv\.(\w+\.){2,}\w+"),
 ]

@@ -5,6 +5,7 @@ and what both call by a public name leads to its entry.
 """
 
 import collections
+import functools
 import importlib
 import inspect
 import os
@@ -17,6 +18,9 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.inspect import stringify_signature
 from sphinx.util.nodes import make_refnode
+from sphinx.util.typing import stringify_annotation
+
+from keras_pyconv import typing
 
 DOCS = pathlib.Path(__file__).parent
 ROOT = DOCS.parent
@@ -125,12 +129,26 @@ def read_docstring(app, what, name, item, options, lines):
     lines[:] = restructured(text)
 
 
+@functools.cache
+def _named_types():
+    """What a signature spells out, and the name that we have for it."""
+    names = ("ImageLike", "Identifier", "ArrayLike", "PathLike", "PerAxis")
+    return {
+        stringify_annotation(getattr(typing, name), "smart"): name
+        for name in names
+    }
+
+
 def read_signature(app, what, name, item, options, signature, result):
-    """The arguments of a layer, which Keras's metaclass hides."""
+    """The arguments of a layer, which Keras hides, and names for types."""
     if what == "class" and signature == "(*args, **kwargs)":
         own = inspect.signature(item.__init__)
         arguments = list(own.parameters.values())[1:]
-        signature = stringify_signature(own.replace(parameters=arguments))
+        own = own.replace(parameters=arguments)
+        signature = stringify_signature(own, unqualified_typehints=True)
+    for spelled, name in _named_types().items():
+        named = f"~{typing.__name__}.{name}"
+        signature = signature and signature.replace(spelled, named)
     return signature, result
 
 
