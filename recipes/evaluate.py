@@ -23,7 +23,7 @@ import dataclasses
 import pathlib
 
 from . import command_line, groups, pictures, reporting, results, sources
-from .lazy import datasets, tasks
+from .lazy import datasets, keras_pyconv, tasks
 from .settings import Part, Positive, option
 
 
@@ -70,11 +70,21 @@ SMOKE = groups.smoke(
 )
 
 
+def preparation(settings):
+    """How images are shown, a function of the side."""
+    if settings.data.pixels:
+        return tasks.preprocessing.pixels_as_they_are
+    if settings.weights in [
+        row.set for row in keras_pyconv.weights.shipped_weights()
+    ]:
+        rule = tasks.preprocessing_of(settings.weights)
+        return lambda side: dataclasses.replace(rule, size=side, resize=side)
+    return tasks.preprocessing.imagenet_preprocessing
+
+
 def measure(settings, validation, scores, sides):
     """`{side: Answers}`; writes the report of each side where it is wanted."""
-    prepare = tasks.preprocessing.imagenet_preprocessing
-    if settings.data.pixels:
-        prepare = tasks.preprocessing.pixels_as_they_are
+    prepare = preparation(settings)
     from . import classifiers
 
     found, broken = {}, datasets.BrokenPictures.among(validation)

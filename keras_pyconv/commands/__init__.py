@@ -24,7 +24,7 @@ COMMANDS = {
     "check": ("serving", "check that a SavedModel works in TF Serving"),
     "bench": ("serving", "time a SavedModel by batch size and threads"),
     "serve": ("serving", "print the command that starts TF Serving"),
-    "list": ("serving", "list the exported models in a folder"),
+    "list": ("serving", "list shipped weights and exported models"),
     "doctor": ("doctor", "find problems in a data set"),
     "networks": ("doors", "list networks, their size and weights"),
     "tables": ("doors", "print the paper's tables beside our counts"),

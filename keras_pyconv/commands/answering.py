@@ -33,7 +33,13 @@ from keras_pyconv.tasks.preprocessing import (
     prepare_picture,
 )
 from keras_pyconv.tasks.results import best, probabilities, traced
-from keras_pyconv.tasks.segmentation import Protocol, Segmentation, palette
+from keras_pyconv.tasks.segmentation import (
+    SINGLE_SCALE,
+    Protocol,
+    Segmentation,
+    palette,
+)
+from keras_pyconv.weights.shipped import known
 
 WILD = "*?["
 
@@ -236,11 +242,11 @@ def _detecting(opened, _):
 def _segmenting(opened, _):
     if opened.of_files:
         return _of_server(opened)
-    protocol, rule = Protocol(), opened.preprocessing
+    protocol, rule = None, opened.preprocessing
     side = opened.model.input_shape[1]
-    if side or rule:
-        side, rule = side or protocol.window, rule or Preprocessing()
-        base = round(side * protocol.base_size / protocol.window)
+    if (side or rule) and known(opened.model) is None:
+        side, rule = side or SINGLE_SCALE.window, rule or Preprocessing()
+        base = round(side * SINGLE_SCALE.base_size / SINGLE_SCALE.window)
         about = {"mean": rule.mean, "deviation": rule.deviation}
         protocol = Protocol(window=side, base_size=base, **about)
 

@@ -27,13 +27,15 @@ options.
 _EVALUATE = """usage: keras-pyconv evaluate RUN [OPTION ...]
        keras-pyconv evaluate RECIPE [OPTION ...]
 
-Evaluate a trained model. RUN is a training run's folder; it sets the network,
-the weights and the data, and other options are those of the recipe below that
-fits its task. To evaluate other weights, name the RECIPE:
+Evaluate a trained model. RUN is a training run's folder, or weights that come
+with the package; it sets the network, the weights and the data, and other
+options are those of the recipe below that fits its task. To evaluate other
+weights, name the RECIPE:
+
 {recipes}
 
   keras-pyconv evaluate runs/pets --report
-  keras-pyconv evaluate evaluate --smoke
+  keras-pyconv evaluate digits_in_photos --per-class
 """
 _NETWORKS = """
   keras-pyconv networks --task segmentation
@@ -162,7 +164,7 @@ def _run_recipe(parser, name, words):
 def words_of_run(parser, words):
     """The recipe and its options where the first word is a run's folder."""
     if not words or not is_run(folder := pathlib.Path(words[0])):
-        return words
+        return _words_of_shipped(parser, words)
     try:
         file, (recipe, given) = weights_of_run(folder), _test_of(folder)
     except ValueError as error:
@@ -177,6 +179,19 @@ def words_of_run(parser, words):
         for word in (f"--{flag}", str(value))
     ]
     return [recipe, *options, *words[1:]]
+
+
+def _words_of_shipped(parser, words):
+    """The same where the first word names weights of the package."""
+    if not words or not words[0].startswith("digits_in_photos"):
+        return words
+    from keras_pyconv.weights.shipped import shipped_named
+
+    try:
+        row = shipped_named(words[0])
+    except ValueError as error:
+        parser.error(str(error))
+    return [*row.test, *words[1:]] if row else words
 
 
 def _test_of(folder):

@@ -42,8 +42,12 @@ from keras_pyconv.runs.finished import (
 )
 from keras_pyconv.tasks.detection import DecodeDetections, detection_model
 from keras_pyconv.tasks.detection.default_boxes import box_layer, is_detector
-from keras_pyconv.tasks.preprocessing import Preprocessing
-from keras_pyconv.weights.loading import is_torch_file
+from keras_pyconv.tasks.preprocessing import (
+    Preprocessing,
+    preprocessing_of_model,
+)
+from keras_pyconv.weights.loading import is_published, is_torch_file
+from keras_pyconv.weights.shipped import SET, shipped_named
 from keras_pyconv.weights.sources import verify
 
 _RUNTIMES = {
@@ -102,13 +106,15 @@ def open_model(
     """
     names = class_names(classes)
     path = pathlib.Path(name)
-    if name in RECORDS or name in _FULL:
+    if row := shipped_named(name):
+        opened = of_shipped(row, side)
+    elif name in RECORDS or name in _FULL:
         opened = _of_network(name, weights_of, names, side)
     elif not path.exists():
         raise FileNotFoundError(
             f"{name} does not exist: --model takes the name of a network "
-            "(keras-pyconv networks lists them), a file, a run's folder or a "
-            "SavedModel"
+            f"(keras-pyconv networks lists them), {SET}, a file, a run's "
+            "folder or a SavedModel"
         )
     elif path.is_dir():
         opened = _of_folder(path, names, side)
@@ -133,6 +139,21 @@ def class_names(classes):
 # Networks of the package -----------------------------------------------------
 
 
+def of_shipped(row, side=None):
+    """The network of weights that come with the package, as it was trained."""
+    build, record = dict(row.build), RECORDS.get(row.variant)
+    if record is None:
+        record = make_segmenter(build.pop("backbone"), **build.pop("network"))
+    if side:
+        *frames, _, _, channels = build["input_shape"]
+        build["input_shape"] = (*frames, side, side, channels)
+    if isinstance(record, Segmenter):
+        build["auxiliary"] = False
+    model = _BUILDERS[type(record)](record, weights=row.set, **build)
+    rule = preprocessing_of_model(model, model.input_shape[1])
+    return of_keras(model, row.name, row.class_names, rule)
+
+
 def _of_network(name, weights_of, names, side):
     sets = weights.published_sets(_FULL.get(name, name))
     if weights_of is None and not sets:
@@ -142,8 +163,10 @@ def _of_network(name, weights_of, names, side):
             "networks with published weights"
         )
     # Published weights know their own classes, whose number names must fit.
-    known = weights_of is None or weights_of in weights.SETS
+    known = weights_of is None or is_published(weights_of)
     source = weights_of or sets[0]
+    if source == SET:
+        return of_shipped(weights.get_published(name, SET), side)
     return _built(name, source, None if known else names, side)
 
 

@@ -71,6 +71,7 @@ def _of_folder(parser):
 
 def _of_list(parser):
     _of_folder(parser)
+    parser.set_defaults(folder=None)
     verify = "also compare every file with its checksum"
     parser.add_argument("--verify", action="store_true", help=verify)
 
@@ -86,7 +87,16 @@ def _check(options):
 def _list(options):
     from keras_pyconv.export.serving import ledger
 
-    rows = ledger.listing(options.folder, options.verify)
+    folder = options.folder
+    if folder is None:
+        from keras_pyconv.weights.catalog import shipped_table
+
+        print(shipped_table())
+        folder = pathlib.Path("saved_models")
+        if not folder.is_dir():
+            return 0
+        print()
+    rows = ledger.listing(folder, options.verify)
     print(ledger.table(rows))
     return 1 if any(state for _, state in rows) else 0
 

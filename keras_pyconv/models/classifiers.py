@@ -204,7 +204,7 @@ def build_video_classifier(
     row = get_video_architecture(architecture)
     dropout = row.dropout if dropout is None else dropout
     ending = include_top, pooling, classes, classifier_activation, dropout
-    check_arguments(*ending, weights, name)
+    check_arguments(*ending, weights, name, row.name)
     clips = clip_input(input_tensor, input_shape, include_top)
     net = KerasNet(rank=3)
     outputs = _classify(net, trunk(net, clips, row)[-1], *ending)

@@ -66,7 +66,7 @@ def build_detector(
     detector = find("detector", detector, Detector, DETECTORS)
     # One of them is the background.
     integer("classes", classes, at_least=2)
-    check_weights(weights)
+    check_weights(weights, detector.name)
     hint = "; `backbone_weights` takes a classifier's"
     check_keras_weights(weights, "Detectors", hint)
     check_backbone_weights(backbone_weights, detector.backbone.name)

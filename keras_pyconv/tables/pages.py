@@ -14,6 +14,7 @@ from keras_pyconv.weights.catalog import (
     CLASSIFICATION_SETS,
     PUBLISHED,
     catalogue_table,
+    shipped_table,
 )
 from keras_pyconv.writing import renewed, write_atomically
 
@@ -60,7 +61,7 @@ PAGES = {
     "weights.md": (
         "<!-- begin: the catalogue -->",
         "<!-- end: the catalogue -->",
-        catalogue_table,
+        lambda: f"{shipped_table('markdown')}\n\n{catalogue_table()}",
     ),
 }
 

@@ -20,6 +20,7 @@ from keras_pyconv.tasks.preprocessing import (
     Preprocessing,
     imagenet_preprocessing,
     prepare_picture,
+    preprocessing_of_model,
     usual_preprocessing,
 )
 from keras_pyconv.tasks.results import (
@@ -31,6 +32,7 @@ from keras_pyconv.tasks.results import (
 )
 from keras_pyconv.typing import ArrayLike, ImageLike, Tensor
 from keras_pyconv.weights import PUBLISHED
+from keras_pyconv.weights.shipped import shipped_weights
 
 _IMAGENET_CLASSES = 1000
 # By the names that the catalogue of published weights uses.
@@ -40,7 +42,10 @@ PREPROCESSING = {"imagenet": imagenet_preprocessing()}
 def preprocessing_of(weights: str) -> Preprocessing:
     """The `Preprocessing` that a set of published weights was trained with."""
     known = {row.set: row.preprocessing for row in PUBLISHED.values()}
-    arguments.one_of("weights", weights, known)
+    own = [row for row in shipped_weights() if row.task == "classification"]
+    arguments.one_of("weights", weights, [*known, *(row.set for row in own)])
+    if weights not in known:
+        return Preprocessing(**own[0].shown)
     return PREPROCESSING[known[weights]]
 
 
@@ -174,6 +179,8 @@ def preprocessing_for(model, given=None):
         )
     if given is not None:
         arguments.instance("preprocessing", given, Preprocessing)
+    elif own := preprocessing_of_model(model, height):
+        given = own
     else:
         is_scaled = scales_pixels(Graph(model))
         given = usual_preprocessing(height or 224, channels, is_scaled)
@@ -191,12 +198,12 @@ def preprocessing_for(model, given=None):
 
 
 def class_names_for(model, given=None):
-    """Names of a classifier's classes: the given, ImageNet's for 1,000, or
-    None."""
+    """Names of a classifier's classes: the given, those that come with its
+    weights, ImageNet's for 1,000, or None."""
     classes = model.output_shape[-1]
     if given is None and classes == _IMAGENET_CLASSES:
         return tuple(name for _, name in imagenet_names())
-    return check_names(given, classes)
+    return check_names(given, classes, model=model)
 
 
 def prepared_image(image, preprocessing):
@@ -224,10 +231,12 @@ def classify(
         image: the path of a file, its bytes, a Pillow image, or an array
             `(height, width, 3)` in [0, 255]; of any size.
         class_names: names of the classes, in label order. The default is
-            ImageNet's names for 1,000 classes, else the class numbers.
+            that of the package's own weights, ImageNet's names for 1,000
+            classes, else the class numbers.
         preprocessing: the `Preprocessing` that the model was trained with. The
-            default is ImageNet's, at the model's input size, or pixels in
-            [0, 255] for a model that begins by scaling them.
+            default is that of the package's own weights, else ImageNet's, at
+            the model's input size, or pixels in [0, 255] for a model that
+            begins by scaling them.
         top: maximum number of classes to return.
 
     Returns:

@@ -8,6 +8,7 @@ import dataclasses
 
 from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
+from keras_pyconv.weights.shipped import TASKS, known
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of pixels in [0, 1], red first
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -53,6 +54,20 @@ class Preprocessing:
 def imagenet_preprocessing(size: int = 224) -> Preprocessing:
     """ImageNet's evaluation at a `size`: 7/8 of the short side."""
     return Preprocessing(size=size, resize=round(size * 256 / 224))
+
+
+def preprocessing_of_model(model, size=None) -> Preprocessing | None:
+    """How images are shown to weights of a classifier in the package, or None.
+
+    `size` is the model's own side, None for the one that it was trained at.
+    """
+    row = known(model)
+    if row is None or row.task != TASKS[0]:
+        return None
+    shown = Preprocessing(**row.shown)
+    size = size or shown.size
+    resize = round(size * shown.resize / shown.size)
+    return dataclasses.replace(shown, size=size, resize=resize)
 
 
 def pixels_as_they_are(size: int, channels: int = 3) -> Preprocessing:

@@ -12,6 +12,7 @@ from keras_pyconv.models.nesting import Graph, head_layer
 from keras_pyconv.renamed import GOES, warn
 from keras_pyconv.tasks.drawing import with_bars
 from keras_pyconv.typing import PathLike
+from keras_pyconv.weights.shipped import known
 from keras_pyconv.writing import replacing, write_atomically
 
 _BARS = 3  # classes under a drawing
@@ -128,10 +129,14 @@ def best(scores, top):
     return labels, scores[labels]
 
 
-def check_names(class_names, classes, also=""):
-    """The names as a tuple, or None; refused unless as many as the classes."""
+def check_names(class_names, classes, also="", model=None):
+    """The names as a tuple, or None; refused unless as many as the classes.
+
+    Of None those that come with the weights of a `model`, where any do.
+    """
     if class_names is None:
-        return None
+        row = model and known(model)
+        return row.class_names if row else None
     names = arguments.texts("class_names", class_names)
     if len(names) != classes:
         raise ValueError(

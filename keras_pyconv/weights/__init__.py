@@ -11,6 +11,7 @@ from keras_pyconv.weights.catalog import (
 from keras_pyconv.weights.files import cache_folder, fetch
 from keras_pyconv.weights.keras_files import save_keras_weights
 from keras_pyconv.weights.loading import load
+from keras_pyconv.weights.shipped import shipped_weights
 from keras_pyconv.weights.torch_files import read_arrays
 from keras_pyconv.weights.torch_names import (
     adapt_stem,

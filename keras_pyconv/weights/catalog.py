@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from keras_pyconv.architectures.levels import check_fields
 from keras_pyconv.architectures.published import CODE_ADE20K, CODE_TOP_1, ERRORS
 from keras_pyconv.arguments import text
+from keras_pyconv.complexity.grid import grid
 from keras_pyconv.reading import plain, short
+from keras_pyconv.weights.shipped import Shipped, shipped_weights
 
 CLASSIFICATION_SETS = ("imagenet", "imagenet_cutmix")
 SEGMENTATION_SETS = ("ade20k", "ade20k_trainval")
@@ -132,14 +134,21 @@ def published_sets(variant: str) -> tuple[str, ...]:
     """Names that `weights=` takes for a variant; empty where there are none."""
     if variant is not None:
         text("variant", variant)
-    return tuple(row.set for row in _ROWS if row.variant == variant)
+    return tuple(row.set for row in _all_rows() if row.variant == variant)
 
 
-def get_published(variant: str, set_name: str) -> Published:
+def _all_rows():
+    return (*_ROWS, *shipped_weights())
+
+
+def get_published(variant: str, set_name: str) -> Published | Shipped:
     """The file of a variant and a set; a ValueError names what there is."""
     text("variant", variant)
     text("set_name", set_name)
     row = PUBLISHED.get((variant, set_name))
+    own = [(one.variant, one.set) for one in shipped_weights()]
+    if (variant, set_name) in own:
+        row = shipped_weights()[own.index((variant, set_name))]
     if row is not None:
         return row
     known = published_sets(variant)
@@ -148,7 +157,7 @@ def get_published(variant: str, set_name: str) -> Published:
             f"No weights set_name={short(set_name)} are published for "
             f"{variant}. Known: {', '.join(map(repr, known))}."
         )
-    others = [row.variant for row in _ROWS if row.set == set_name]
+    others = [row.variant for row in _all_rows() if row.set == set_name]
     having = f" {set_name!r} exists for {', '.join(others)}." if others else ""
     raise ValueError(
         f"No weights are published for {plain(variant)} (set_name="
@@ -170,3 +179,19 @@ def catalogue_table() -> str:
             f"[Drive]({row.page}) |"
         )
     return "\n".join(lines)
+
+
+def shipped_table(style="text") -> str:
+    """The weights in the package, as measured on the whole test split."""
+    rows = []
+    for row in shipped_weights():
+        figures = "; ".join(
+            f"{k} {100 * v:.1f}" for k, v in row.figures.items()
+        )
+        size = f"{row.path.stat().st_size / 1e6:.1f}"
+        rows.append([row.name, row.variant, size, figures])
+    header = ["`--model`", "Network", "MB", "Measured, %"]
+    if style == "text":
+        header[0] = "Weights"
+    words = [title for title in header if title != "MB"]
+    return grid(header, rows, style, words=words)

@@ -48,6 +48,12 @@ def load_keras_weights(model: keras.Model, path) -> keras.Model:
     return model
 
 
+def layer_shapes(path):
+    """The shapes of each layer's variables in a file, by the layer's name."""
+    with _opened(path) as file:
+        return _shapes(_datasets(file))
+
+
 def load_layers(model, layers, path):
     """Loads some layers from a file of any network that has their names."""
     layers = [layer for layer in layers if layer.weights]

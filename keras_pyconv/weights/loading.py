@@ -1,6 +1,8 @@
 """The one way into a model for weights, wherever they are."""
 
+import logging
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -11,18 +13,29 @@ from keras_pyconv import arguments
 from keras_pyconv.typing import Weights
 from keras_pyconv.weights.catalog import PUBLISHED, SETS
 from keras_pyconv.weights.files import fetch
-from keras_pyconv.weights.keras_files import load_keras_weights, load_layers
+from keras_pyconv.weights.keras_files import (
+    layer_shapes,
+    load_keras_weights,
+    load_layers,
+)
 from keras_pyconv.weights.other_models import from_model
+from keras_pyconv.weights.shipped import SET, note, shipped_weights
 from keras_pyconv.weights.torch_files import TORCH_FILES
 from keras_pyconv.weights.torch_names import (
     backbone_layers,
+    blocks_left_over,
     from_torch,
     misfits,
     named_variables,
 )
 from keras_pyconv.weights.torch_shapes import parameters_of
 
+_LOG = logging.getLogger("keras_pyconv")
 PARTS = ("all", "backbone")
+# Layers whose width follows from the number of classes.
+_OF_CLASSES = re.compile(
+    r"predictions|classifier_conv|auxiliary_2_conv|map\d+_classes"
+)
 
 
 def is_torch_file(path) -> bool:
@@ -35,7 +48,7 @@ def is_torch_file(path) -> bool:
 
 def is_published(weights) -> bool:
     """Whether `weights` is a name of the catalogue of published weights."""
-    return isinstance(weights, str) and weights in SETS
+    return isinstance(weights, str) and weights in (*SETS, SET)
 
 
 def _published(model, set_name, part):
@@ -56,6 +69,43 @@ def _published(model, set_name, part):
     )
 
 
+def _load_shipped(model, part):
+    """Fills a model with the weights in the package that fit it.
+
+    A head of other classes keeps its own, which is logged.
+    """
+    layers = model.layers if part == "all" else backbone_layers(model)
+    own = {
+        layer.name: [tuple(variable.shape) for variable in layer.weights]
+        for layer in layers
+        if layer.weights
+    }
+    for row in shipped_weights():
+        held = layer_shapes(row.path)
+        wrong = [name for name in own if held.get(name) != own[name]]
+        kept = {
+            name
+            for name in wrong
+            if name in held and _OF_CLASSES.fullmatch(name)
+        }
+        if own.keys() > kept == {*wrong} and not blocks_left_over(
+            held, own, "_"
+        ):
+            break
+    else:
+        raise ValueError(
+            f"No weights {SET!r} come with the package for a network such as "
+            f"{model.name!r}. They exist for "
+            f"{', '.join(row.variant for row in shipped_weights())}."
+        )
+    load_layers(model, [x for x in layers if x.name not in kept], row.path)
+    if kept:
+        told = "%s: %s of other classes start anew; all else has the weights."
+        _LOG.warning(told, model.name, ", ".join(sorted(kept)))
+    note(model, None if kept or part == "backbone" else row)
+    return model
+
+
 def load(
     model: keras.Model,
     source: Weights | Mapping[str, Any] | keras.Model,
@@ -73,7 +123,8 @@ def load(
             - the name of published weights, such as `"imagenet"`, downloaded
               once. A classifier with other classes keeps its own weights,
               and a stem with other channels is adapted (`adapt_stem`); both
-              are logged.
+              are logged. `"digits_in_photos"` comes with the package, for
+              networks of three channels.
             - the path of a file: Keras (`.weights.h5`, `.keras`, `.h5`), or
               PyTorch and arrays with the authors' names (`.pth`, `.pt`,
               `.npz`, `.safetensors`). If there is a `.sha256` beside it, it
@@ -104,6 +155,14 @@ def load(
     """
     arguments.one_of("part", part, PARTS)
     arguments.instance("model", model, keras.Model)
+    if isinstance(source, str) and source == SET:
+        return _load_shipped(model, part)
+    _load(model, source, part)
+    note(model, None)
+    return model
+
+
+def _load(model, source, part):
     if isinstance(source, keras.Model):
         return from_model(model, source, part)
     adapt = part == "backbone" or is_published(source)

@@ -1027,3 +1027,4 @@ row(
     remark=_WORDS,
 )
 leave_out("without arguments", "weights.cache_folder")
+leave_out("without arguments", "weights.shipped_weights")

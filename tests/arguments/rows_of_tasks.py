@@ -573,7 +573,7 @@ row(
     "segment",
     model=_SEGMENTER,
     image=_IMAGE,
-    protocol=_PROTOCOL,
+    protocol=or_none(_PROTOCOL),
     class_names=_CLASS_NAMES,
     colors=_COLORS,
     exif=FLAG,

@@ -21,8 +21,10 @@ from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.preprocessing import (
     Preprocessing,
     imagenet_preprocessing,
+    preprocessing_of_model,
     usual_preprocessing,
 )
+from keras_pyconv.weights.shipped import known
 
 BEST = {
     "scores": "probabilities of the best classes, best first",
@@ -179,6 +181,8 @@ def choose_preprocessing(seen, preprocessing="auto"):
     if not is_image or None in shape or shape[0] != shape[1]:
         return None
     side, _, channels = shape
+    if own := preprocessing_of_model(seen.model, side):
+        return own
     return usual_preprocessing(side, channels, seen.scales_pixels)
 
 
@@ -187,6 +191,8 @@ def model_signatures(seen, labels, top_k, task, preprocessing):
     task = task or ("classification" if seen.classes else "raw")
     if task == "classification":
         check_classifier(seen)
+        if labels is None and (row := known(seen.model)):
+            labels = row.class_names
         labels = checked_labels(labels, seen.classes)
     elif labels is not None:
         raise ValueError(

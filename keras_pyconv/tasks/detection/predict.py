@@ -143,7 +143,8 @@ def detect(
         image: the path of a file, its bytes, a Pillow image, or an array
             `(rows, columns, 3)` in [0, 255]; of any size.
         class_names: names of the classes without the background, such as
-            `keras_pyconv.datasets.COCO_NAMES`.
+            `keras_pyconv.datasets.COCO_NAMES`; the default is that of the
+            package's own weights, else the class numbers.
         preprocessing: a `Preprocessing`, of which `mean`, `deviation` and
             `exif` apply; the default is ImageNet's.
         **options: `score_threshold` (0.05), `iou_threshold` (0.5) and
@@ -168,7 +169,7 @@ def detect(
     height, width = box_settings(model)["image_shape"]
     # Its outputs do not tell, where `detection_model` made the model.
     classes = box_layer(model, "logits").width - 1
-    names = check_names(class_names, classes, " and the background")
+    names = check_names(class_names, classes, " and the background", model)
     if preprocessing is None:
         preprocessing = Preprocessing()
     arguments.instance("preprocessing", preprocessing, Preprocessing)

@@ -148,8 +148,10 @@ def number_of_classes(model) -> int:
     return shape[-1]
 
 
-def names_of_classes(classes: int, names=None) -> tuple[str, ...]:
-    """The given names, ADE20K's for 150 classes, or the numbers."""
+def names_of_classes(classes: int, names=None, model=None):
+    """The given names, those of a model's weights, ADE20K's for 150 classes,
+    or the numbers."""
     if names is None and classes == len(ADE20K_CLASSES):
         return ADE20K_CLASSES
-    return check_names(names, classes) or tuple(map(str, range(classes)))
+    found = check_names(names, classes, model=model)
+    return found or tuple(map(str, range(classes)))

@@ -22,6 +22,7 @@ from keras_pyconv.tasks.segmentation.windows import (
     SlidingWindows,
 )
 from keras_pyconv.typing import Array, ArrayLike, ImageLike
+from keras_pyconv.weights.shipped import known
 
 _NAMED = 12  # regions in the legend
 
@@ -91,7 +92,7 @@ class Segmentation(Result):
 def segment(
     model: keras.Model,
     image: ImageLike,
-    protocol: Protocol = SINGLE_SCALE,
+    protocol: Protocol | None = None,
     *,
     class_names: Sequence[str] | None = None,
     colors: ArrayLike | None = None,
@@ -104,10 +105,12 @@ def segment(
             at the size of the image.
         image: Path of a file, its bytes, a Pillow image, or an array
             `(height, width, 3)` of pixels in [0, 255].
-        protocol: Windows and scales of the prediction; `MULTI_SCALE` is
+        protocol: Windows and scales of the prediction; the default is that of
+            the package's own weights, else `SINGLE_SCALE`. `MULTI_SCALE` is
             slower and more accurate.
-        class_names: A name for each class. The default is ADE20K's names for
-            150 classes, else the class numbers.
+        class_names: A name for each class. The default is that of the
+            package's own weights, ADE20K's names for 150 classes, else the
+            class numbers.
         colors: uint8 `(classes, 3)`, or None for `palette`.
         exif: Whether to rotate the image as its EXIF data say.
 
@@ -125,7 +128,10 @@ def segment(
     >>> parsed.shares  # such as {"building": 0.41, "sky": 0.22}
     """
     classes = number_of_classes(model)
-    names = names_of_classes(classes, class_names)
+    names = names_of_classes(classes, class_names, model)
+    if protocol is None:
+        row = known(model)
+        protocol = Protocol(**row.shown) if row else SINGLE_SCALE
     arguments.instance("protocol", protocol, Protocol)
     arguments.flag("exif", exif)
     if colors is None:

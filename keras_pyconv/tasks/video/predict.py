@@ -20,6 +20,7 @@ from keras_pyconv.tasks.video.averaging import Clips, ViewScores, check_views
 from keras_pyconv.tasks.video.files import UnreadableVideo
 from keras_pyconv.tasks.video.processes import Decoders
 from keras_pyconv.typing import Array, PathLike
+from keras_pyconv.weights.shipped import known
 
 _SHOWN = 8  # frames of the strip
 _SIDE = 160  # pixels of each
@@ -78,6 +79,8 @@ def _clips_for(model):
             f"or of any size. Received: model={arguments.shown(model)} of "
             f"input shape {shape}"
         )
+    if row := known(model):
+        return Clips(**row.shown)
     _, frames, height, _, _ = shape
     size = height or Clips.resize
     sides = {"size": size, "short_sides": (size, size), "resize": size}
@@ -109,8 +112,10 @@ def recognize(
     Args:
         model: a trained video network of `keras_pyconv`.
         path: path of a video file, or of a folder of frames.
-        class_names: names of the classes, in label order.
-        clips: a `Clips`; the default fits the model's input.
+        class_names: names of the classes, in label order; the default is that
+            of the package's own weights, else the class numbers.
+        clips: a `Clips`; the default is that of the package's own weights,
+            else fits the model's input.
         top: number of classes to return.
         most_clips: maximum number of clips; 1 takes the middle one.
         crops: square crops per clip; 1 takes the central one.
@@ -139,7 +144,7 @@ def recognize(
     clips = of_model if clips is None else clips
     arguments.instance("clips", clips, Clips)
     classes = model.output_shape[-1]
-    names = check_names(class_names, classes)
+    names = check_names(class_names, classes, model=model)
     arguments.integer("top", top)
     check_views(most_clips, crops)
     arguments.integer("batch_size", batch_size, at_most=10**4)

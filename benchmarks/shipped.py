@@ -1,0 +1,259 @@
+"""How right are the weights that come with the package, by size?
+
+    python -m benchmarks.shipped                some minutes on two cores
+    python -m benchmarks.shipped --take classification RUN --command "..."
+
+Asks each, as it is stored, about the whole test split of `digits_in_photos`,
+and compares with its record. `--take` makes the stored file and the record of
+a run's folder; the command of the recipe stands in the record.
+"""
+
+import argparse
+import csv
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+
+from keras_pyconv.reading import read_json
+from keras_pyconv.runs.finished import weights_of_run
+from keras_pyconv.weights import shipped
+from keras_pyconv.writing import write_atomically
+
+DIGITS = tuple("0123456789")
+SIZES = ("small", "medium", "large")
+SIDE = 64
+_HALF = {"mean": (0.5,) * 3, "deviation": (0.5,) * 3}
+_CLIPS = {"frames": 8, "stride": 2, "size": 32, "resize": 32}
+# The test split is the same whatever there is to train on.
+_TEST_ALONE = "-train_examples_1"
+# What is known of each before it is trained.
+ROWS = {
+    "classification": {
+        "variant": "PyConvResNetMini",
+        "build": {"classes": 10, "input_shape": (SIDE, SIDE, 3)},
+        "class_names": DIGITS,
+        "shown": {"size": SIDE, "resize": SIDE, **_HALF},
+        "test": (
+            *("evaluate", "--network=PyConvResNetMini"),
+            *("--weights=digits_in_photos", f"--sides={SIDE}"),
+            f"--data=digits_in_photos/classification{_TEST_ALONE}",
+        ),
+    },
+    "detection": {
+        "variant": "PyConvSSDPyConvResNetMini",
+        "build": {"classes": 11, "input_shape": (SIDE, SIDE, 3)},
+        "class_names": DIGITS,
+        "shown": {},
+        "test": (
+            *("evaluate_detection", "--backbone=PyConvResNetMini"),
+            *("--weights=digits_in_photos", f"--side={SIDE}"),
+            f"--data=digits_in_photos/detection{_TEST_ALONE}",
+        ),
+    },
+    "segmentation": {
+        "variant": "PyConvSegNetPyConvResNetMiniWidth64",
+        "build": {
+            "backbone": "PyConvResNetMini",
+            "network": {"head_width": 64},
+            "classes": 11,
+            "input_shape": (96, 96, 3),
+        },
+        "class_names": ("background", *DIGITS),
+        "shown": {"window": 96, "base_size": 96, "flip": False},
+        "test": (
+            *("evaluate_segmentation", "--backbone=PyConvResNetMini"),
+            *("--head-width=64", "--weights=digits_in_photos", "--window=96"),
+            *("--base-size=96", "--no-flip", "--label-rule=from_zero"),
+            f"--data=digits_in_photos/segmentation{_TEST_ALONE}",
+        ),
+    },
+    "video": {
+        "variant": "PyConvResNet3DMini",
+        "build": {"classes": 6, "input_shape": (8, None, None, 3)},
+        "class_names": ("up", "down", "sideways", "grow", "shrink", "still"),
+        "shown": {**_CLIPS, "short_sides": (32, 36)},
+        "test": (
+            *("recognize_kinetics", "--network=PyConvResNet3DMini"),
+            *("--only-test=digits_in_photos", "--frames=8", "--stride=2"),
+            *("--side=32", "--test-side=32", "--short-sides", "32", "36"),
+            f"--data=digits_in_photos/video{_TEST_ALONE}",
+        ),
+    },
+}
+
+
+# Figures ----------------------------------------------------------------------
+
+
+def of_classification(model, builder, share=""):
+    """Accuracy, of all and by the size of the digit."""
+    from keras_pyconv.tasks import preprocess_input
+
+    parts = builder.as_dataset(split=f"test{share}", batch_size=200)
+    hits, sizes = [], []
+    for part in parts.as_numpy_iterator():
+        images = preprocess_input(part["image"], weights=shipped.SET)
+        found = np.argmax(model(images, training=False), axis=-1)
+        hits.append(found == part["label"])
+        sizes.append(part["size_class"])
+    hits, sizes = np.concatenate(hits), np.concatenate(sizes)
+    figures = {"accuracy": hits.mean()}
+    for number, name in enumerate(SIZES):
+        figures[name] = hits[sizes == number].mean()
+    return figures
+
+
+def of_detection(model, builder, share=""):
+    """COCO's AP, of all and by the boxes' area.
+
+    The bounds are squares of a fifth and of two fifths of the image's side.
+    """
+    from keras_pyconv.datasets.detection import evaluation_scenes
+    from keras_pyconv.datasets.detection_sets import tfds_objects
+    from keras_pyconv.tasks import detection
+
+    test = tfds_objects(builder, f"test{share}")
+    scenes = evaluation_scenes(test, model.input_shape[1:3], batch_size=50)
+    # The set's own areas are those of the ink.
+    truth = test.truth(box_areas=True)
+    found = detection.collect_detections(model, scenes)
+    numbers = detection.coco_numbers(truth, found)
+    side = builder.builder_config.image_size
+    edges = [(side * share) ** 2 for share in (0.2, 0.4)]
+    return {
+        **{name: numbers[name] for name in ("AP", "AP50", "AP75")},
+        **dict(zip(SIZES, detection.ap_by_area(truth, found, edges))),
+    }
+
+
+def of_segmentation(model, builder, share=""):
+    """Mean IoU with the photograph as a class, and pixel accuracy."""
+    from keras_pyconv.tasks import segmentation
+
+    protocol = segmentation.Protocol(**ROWS["segmentation"]["shown"])
+    windows = segmentation.SlidingWindows(model, protocol)
+    counts, sizes = 0, np.zeros((3, 2), "int64")
+    for one in builder.as_dataset(split=f"test{share}").as_numpy_iterator():
+        truth = one["segmentation_mask"][..., 0]
+        labels = windows.labels(one["image"])
+        counts += segmentation.confusion_counts(truth, labels, 11).numpy()
+        owners = one["instance_mask"][..., 0].astype("int32") - 1
+        of_pixels = one["objects"]["size_class"][owners]
+        for number in range(3):
+            some = (owners >= 0) & (of_pixels == number)
+            sizes[number] += some.sum(), (labels == truth)[some].sum()
+    return {
+        "mean IoU": segmentation.mean_iou(counts),
+        "pixel accuracy": segmentation.pixel_accuracy(counts),
+        **{
+            f"pixels of {name} digits": right / total
+            for name, (total, right) in zip(SIZES, sizes)
+        },
+    }
+
+
+def of_video(model, builder, share=""):
+    """Accuracy by the paper's test: all views of a video averaged."""
+    from keras_pyconv import datasets, tasks
+
+    clips = tasks.Clips(**ROWS["video"]["shown"])
+    videos = datasets.video_set(builder, f"test{share}")
+    views = datasets.video_views(videos, clips)
+    errors = tasks.video_errors(model, views, clips, count=videos.count)
+    return {"accuracy": 1 - errors.top1_error}
+
+
+def measure(row, model, data_dir=None, share=""):
+    """The figures of a model on the test split, or a share such as "[:100]"."""
+    from keras_pyconv.datasets import prepare_digits_in_photos
+
+    builder = prepare_digits_in_photos(
+        row.task, data_dir=data_dir, train_examples=1
+    )
+    found = globals()[f"of_{row.task}"](model, builder, share)
+    return {name: round(float(value), 4) for name, value in found.items()}
+
+
+# Files ------------------------------------------------------------------------
+
+
+def halve(source, target):
+    """Writes Keras's weights, without an optimizer's, in floats of 16 bits."""
+    import h5py
+
+    from keras_pyconv.weights.sources import replacing_with_checksum
+
+    def copy(groups, into):
+        for name, one in groups.items():
+            if isinstance(one, h5py.Group):
+                group = into.create_group(name)
+                group.attrs.update(one.attrs)
+                copy(one, group)
+            else:
+                kind = "f2" if one.dtype.kind == "f" else one.dtype
+                into.create_dataset(name, data=one[()].astype(kind))
+
+    with replacing_with_checksum(target) as beside:
+        with h5py.File(source, "r") as whole, h5py.File(beside, "w") as half:
+            copy({k: v for k, v in whole.items() if k != "optimizer"}, half)
+
+
+def curve(folder):
+    """The epochs of a run, as it wrote them."""
+    rows = csv.DictReader((folder / "log.csv").read_text().splitlines())
+    return [
+        {name: float(f"{float(x):.5g}") for name, x in row.items() if x}
+        for row in rows
+    ]
+
+
+def take(task, folder, command, data_dir=None):
+    """Stores the weights of a run, measures them, and writes their record."""
+    from keras_pyconv.commands.opening import of_shipped
+
+    shipped.FOLDER.mkdir(exist_ok=True)
+    made = read_json(folder / "constants.json")
+    training = {"command": command, **made, "curve": curve(folder)}
+    row = shipped.Shipped(
+        task=task, **ROWS[task], figures={}, training=training
+    )
+    halve(weights_of_run(folder), row.path)
+    _write(row)
+    figures = measure(row, of_shipped(row).model, data_dir)
+    _write(dataclasses.replace(row, figures=figures))
+    return figures
+
+
+def _write(row):
+    text = json.dumps(dataclasses.asdict(row), indent=1) + "\n"
+    write_atomically(row.path.with_name(f"{row.task}.json"), text)
+    shipped.shipped_weights.cache_clear()
+
+
+def main(argv=None):
+    """Entry point; returns the figures by task."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--take", nargs=2, metavar=("TASK", "RUN"))
+    parser.add_argument("--command", default="", help="that trained it")
+    parser.add_argument("--data-dir", help="where TFDS keeps its sets")
+    options = parser.parse_args(argv)
+    if options.take:
+        task, folder = options.take
+        take(task, pathlib.Path(folder), options.command, options.data_dir)
+    from keras_pyconv.commands.opening import of_shipped
+
+    found = {}
+    for row in shipped.shipped_weights():
+        model = of_shipped(row).model
+        found[row.task] = measure(row, model, options.data_dir)
+        print(row.name, found[row.task], "record:", row.figures, sep="\n  ")
+    return found
+
+
+if __name__ == "__main__":
+    main()

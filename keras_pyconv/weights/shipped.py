@@ -1,0 +1,111 @@
+"""Weights that the package holds itself, so that nothing is fetched.
+
+Small networks that learned from `digits_in_photos`. Each stands in the folder
+of that name as a file of Keras of 16-bit numbers with its checksum, beside a
+record that says which network it is of, how images are shown to it, what it
+answers, how it was trained and how right it is.
+"""
+
+import dataclasses
+import functools
+import pathlib
+import weakref
+
+from keras_pyconv.arguments import plain
+from keras_pyconv.reading import read_json
+
+SET = "digits_in_photos"
+TASKS = ("classification", "detection", "segmentation", "video")
+FOLDER = pathlib.Path(__file__).with_name(SET)
+# The model that has them -> the row; a model may go before the table does.
+_KNOWN = weakref.WeakKeyDictionary()
+
+
+@dataclasses.dataclass(frozen=True)
+class Shipped:
+    """One file of weights in the package.
+
+    Attributes:
+        task: one of `TASKS`.
+        variant: the record's name.
+        build: arguments of the task's general builder beside the record's
+            name, such as `classes` and `input_shape`.
+        class_names: in the order of the labels, without a background of boxes.
+        shown: fields of the task's own way of showing images: `Preprocessing`,
+            of segmentation `Protocol`, of video `Clips`.
+        test: the recipe that measures them, and its options.
+        figures: measured on the whole test split, by the name of the quantity.
+        training: command, commit, date, machine, versions, seeds and curve.
+    """
+
+    task: str
+    variant: str
+    build: dict
+    class_names: tuple[str, ...]
+    shown: dict
+    test: tuple[str, ...]
+    figures: dict[str, float]
+    training: dict
+    set: str = SET
+
+    @property
+    def name(self) -> str:
+        """What `--model` takes."""
+        return SET if self.task == TASKS[0] else f"{SET}/{self.task}"
+
+    @property
+    def path(self) -> pathlib.Path:
+        """The file of weights."""
+        return FOLDER / f"{self.task}.weights.h5"
+
+
+@functools.cache
+def shipped_weights() -> tuple[Shipped, ...]:
+    """The rows, the classifier first; only of tasks that have one."""
+    files = (FOLDER / f"{task}.json" for task in TASKS)
+    return tuple(_row(file) for file in files if file.is_file())
+
+
+def _row(file):
+    found = read_json(file)
+    found = {f.name: found[f.name] for f in _FIELDS if f.name != "set"}
+    for name in ("class_names", "test"):
+        found[name] = tuple(found[name])
+    for name in ("build", "shown"):
+        found[name] = {k: plain(v) for k, v in found[name].items()}
+    return Shipped(**found)
+
+
+_FIELDS = dataclasses.fields(Shipped)
+
+
+def shipped_named(name) -> Shipped | None:
+    """The row that `--model` calls so; a ValueError for none of this set."""
+    own, _, task = str(name).partition("/")
+    if own != SET:
+        return None
+    found = [row for row in shipped_weights() if row.name == name]
+    if not found and name != f"{SET}/{TASKS[0]}":
+        known = ", ".join(row.name for row in shipped_weights())
+        raise ValueError(f"There is no {name}. With the package come: {known}")
+    return found[0] if found else shipped_weights()[0]
+
+
+# What a model answers with ----------------------------------------------------
+
+
+def note(model, row: Shipped | None):
+    """Remembers whose weights a model has now; None for any others."""
+    if row is None:
+        _KNOWN.pop(model, None)
+    else:
+        _KNOWN[model] = row
+
+
+def known(model) -> Shipped | None:
+    """The row whose weights, heads included, were loaded into a model last."""
+    try:
+        return _KNOWN.get(model)
+    # Of what no weak reference can be made no builder made.
+    except TypeError:
+        return None
