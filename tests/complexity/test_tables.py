@@ -86,7 +86,7 @@ def test_the_command_names_what_it_does_not_know(capsys):
         (lambda: conv_cost(8, 4, (3, 3), 1, groups=3), "groups=3 must divide"),
         (lambda: pyconv_cost(8, (4,), (3, 5), (1, 1), 1), "filters=.4,., ker"),
         (lambda: counted(padding="valid"), "window"),
-        (lambda: counted(padding="full"), "got 'full'"),
+        (lambda: counted(padding="full"), "padding='full'"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
