@@ -65,7 +65,7 @@ def _of_folder(parser):
         nargs="?",
         type=pathlib.Path,
         default=pathlib.Path("saved_models"),
-        help="folder of exported models (default: %(default)s)",
+        help="folder of exported models (default: saved_models)",
     )
 
 
