@@ -4,7 +4,8 @@ PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile
 SOURCES := keras_pyconv recipes tests benchmarks docs
 
-.PHONY: quickstart test test-ci test-beam test-slow benchmark format lint tables docs
+.PHONY: quickstart test test-ci test-beam test-slow benchmark format lint tables \
+	notebooks docs
 
 quickstart: .venv/.recipes
 	$(PYTHON) -m recipes.quickstart
@@ -48,6 +49,10 @@ docs: .venv/.docs
 	$(PYTHON) docs/pictures.py
 	TF_CPP_MIN_LOG_LEVEL=3 $(PYTHON) -m sphinx -q -W --keep-going \
 		-d build/docs/doctrees docs build/docs/html
+
+# Runs the scripts of docs/notebooks, and keeps what they print and draw.
+notebooks: .venv/.docs
+	$(PYTHON) docs/run_notebooks.py
 
 # A folder without pip is what a failed attempt leaves: start it afresh.
 # Setuptools notes that a folder in the way would hide an editable package; that

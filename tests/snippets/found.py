@@ -13,6 +13,7 @@ PAGES = [
     *(ROOT / name for name in (*OTHERS, "saved_models/README.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.py"))
 FILES = sorted(file for name in SOURCES for file in (ROOT / name).rglob("*.py"))
 FENCE = re.compile(r"^( *)```([^\n]*)\n(.*?)^ *```", re.S | re.M)
 # What is not run: what a program prints, trees of files, and Sphinx's own.
@@ -37,6 +38,25 @@ def blocks(text):
     """The fenced blocks that somebody may run, in order."""
     found = [Block(m[2].partition(" ")[0], m[3]) for m in FENCE.finditer(text)]
     return [block for block in found if block.language not in PLAIN]
+
+
+def cells(text):
+    """`(kind, text)` of the cells of a script, as a notebook has them.
+
+    The kinds are "markdown", "python", and "bash" of commands.
+    """
+    for head, cell in re.findall(r"^# %%(.*)\n((?:(?!# %%).*\n)*)", text, re.M):
+        if "[markdown]" in head:
+            yield "markdown", re.sub(r"^# ?", "", cell.strip(), flags=re.M)
+        else:
+            lines = cell.strip().replace("# !", "!")
+            yield "bash" if lines[0] == "!" else "python", lines
+
+
+def _blocks_of(script):
+    for kind, text in cells(script.read_text("utf-8")):
+        if kind != "markdown":
+            yield Block(kind, text.removeprefix("!").replace("\n!", "\n"))
 
 
 def name_of(path):
@@ -86,4 +106,5 @@ def _docstrings():
 
 
 BLOCKS = {name_of(page): blocks(page.read_text("utf-8")) for page in PAGES}
+BLOCKS |= {name_of(script): [*_blocks_of(script)] for script in NOTEBOOKS}
 DOCSTRINGS = dict(_docstrings())

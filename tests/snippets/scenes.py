@@ -186,6 +186,37 @@ PAGES = {
         prints=r"\('n\d{8}', ",
     ),
 }
+# Notebooks run with few steps; `make notebooks` runs them as they stand.
+FEW = {
+    "train_examples=2000": "train_examples=64",
+    "test_examples=300": "test_examples=32",
+    "epochs=40": "epochs=2",
+    "epochs=4,": "epochs=1,",
+    "epochs=5,": "epochs=1,",
+    "epochs=6": "epochs=2",
+    "epochs=10": "epochs=1",
+    "range(1, 11)": "range(1, 2)",
+    "steps = 160": "steps = 20",
+}
+_NOTEBOOKS = {
+    "classify_and_explain": Scene(
+        mark=ci, instead=FEW, wrote=("digit.png", "digit.json")
+    ),
+    "export_and_serve": Scene(
+        mark=ci,
+        really="keras-pyconv",
+        wrote=("saved_models/pets/1", "pets.tflite", "pets.onnx"),
+    ),
+    "finetune_a_folder": Scene(
+        mark=ci,
+        instead=FEW,
+        really="keras-pyconv",
+        wrote=("numbers.keras", "runs/numbers/log.csv"),
+    ),
+    "pyconv_in_your_network": Scene(mark=ci, instead=FEW),
+    "segment_and_detect": Scene(mark=ci, instead=FEW),
+}
+PAGES |= {f"docs/notebooks/{n}.py": scene for n, scene in _NOTEBOOKS.items()}
 
 
 MODEL = """

@@ -1,0 +1,50 @@
+"""Makes a notebook of each script in docs/notebooks, with its output.
+
+python docs/run_notebooks.py                        all, some minutes
+python docs/run_notebooks.py export_and_serve ...   only these
+"""
+
+import os
+import pathlib
+import sys
+import tempfile
+
+import jupytext
+import nbclient
+import nbformat
+
+FOLDER = pathlib.Path(__file__).with_name("notebooks")
+
+
+def run(script):
+    """Runs a script in an empty folder; writes the notebook beside it."""
+    notebook = jupytext.read(script)
+    with tempfile.TemporaryDirectory() as folder:
+        place = {"metadata": {"path": folder}}
+        nbclient.NotebookClient(notebook, resources=place).execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [*filter(is_kept, cell.outputs)]
+        cell.metadata = {}  # when it ran
+    nbformat.write(notebook, script.with_suffix(".ipynb"))
+
+
+def is_kept(output):
+    """Whether an output is neither a warning nor a progress bar."""
+    if output.output_type != "stream":
+        return True
+    return output.name != "stderr" and "\x1b[" not in output.text
+
+
+def main(names):
+    # `!keras-pyconv` is the command of this environment, and says little.
+    paths = str(pathlib.Path(sys.executable).parent), os.environ["PATH"]
+    os.environ |= {"PATH": ":".join(paths), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    for script in sorted(FOLDER.glob("*.py")):
+        if not names or script.stem in names:
+            print(script.stem)
+            run(script)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
