@@ -139,13 +139,19 @@ def _named_types():
     }
 
 
+def _own_signature(item):
+    """The arguments of a class, which Keras hides; a protocol takes none."""
+    own = inspect.signature(item.__init__)
+    own = own.replace(parameters=list(own.parameters.values())[1:])
+    if [*own.parameters] == ["args", "kwargs"]:
+        return ""
+    return stringify_signature(own, unqualified_typehints=True)
+
+
 def read_signature(app, what, name, item, options, signature, result):
-    """The arguments of a layer, which Keras hides, and names for types."""
+    """What a class takes, and types by their names."""
     if what == "class" and signature == "(*args, **kwargs)":
-        own = inspect.signature(item.__init__)
-        arguments = list(own.parameters.values())[1:]
-        own = own.replace(parameters=arguments)
-        signature = stringify_signature(own, unqualified_typehints=True)
+        signature = _own_signature(item)
     for spelled, name in _named_types().items():
         named = f"~{typing.__name__}.{name}"
         signature = signature and signature.replace(spelled, named)
