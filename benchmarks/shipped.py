@@ -1,7 +1,7 @@
 """How right are the weights that come with the package, by size?
 
     python -m benchmarks.shipped                some minutes on two cores
-    python -m benchmarks.shipped --take classification RUN --command "..."
+    python -m benchmarks.shipped --take classification RUN --command COMMAND
 
 Asks each, as it is stored, about the whole test split of `digits_in_photos`,
 and compares with its record. `--take` makes the stored file and the record of
