@@ -7,6 +7,7 @@ own `sys.stderr`, with mistakes, tracebacks and progress, stays on the screen.
 import atexit
 import contextlib
 import faulthandler
+import importlib
 import logging
 import os
 import pathlib
@@ -37,6 +38,17 @@ def divert():
     os.close(number)
     _files.append(path)
     atexit.register(_end)
+    # Absl has a class of its own for its logger, which it makes when imported.
+    importlib.import_module("absl.logging")
+    for name in ("absl", "tensorflow"):
+        logging.getLogger(name).addFilter(_is_for_the_user)
+
+
+def _is_for_the_user(record):
+    """Whether a record is an error; others go where descriptor 2 leads."""
+    if record.levelno < logging.ERROR:
+        os.write(2, f"{record.getMessage()}\n".encode())
+    return record.levelno >= logging.ERROR
 
 
 def keep_in(folder):

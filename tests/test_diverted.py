@@ -57,6 +57,15 @@ def test_a_run_keeps_it_in_its_folder(run, tmp_path):
     assert left.name == "tensorflow.log" and done.stderr == "ours\n"
 
 
+@pytest.mark.parametrize("name", ["absl", "tensorflow"])
+def test_warnings_go_with_it_and_errors_are_seen(run, tmp_path, name):
+    logs = f"import logging; log = logging.getLogger({name!r}); "
+    logs += "log.warning('advice'); log.error('lost'); diverted.keep_in('.')"
+    done, _ = run(logs)
+    assert (tmp_path / "tensorflow.log").read_text() == "noise\nadvice\n"
+    assert "lost" in done.stderr and "advice" not in done.stderr
+
+
 def test_a_crash_beneath_python_is_seen(run):
     done, _ = run("os.abort()")
     assert done.returncode < 0 and "Fatal Python error: Aborted" in done.stderr
