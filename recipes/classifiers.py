@@ -128,9 +128,9 @@ def answers(scores, batches, classes, kept=None):
 # Tables -----------------------------------------------------------------------
 
 
-def table(name, found, classes, variant=None):
+def table(name, found, classes, variant=None, prepare=imagenet_preprocessing):
     """The measured rows, beside the paper's where `variant` has any."""
-    lines = rows(name, found)
+    lines = rows(name, found, prepare)
     if classes == 1000 and variant is not None:
         lines += published_rows(variant, found)
     shown = _shown(classes)
@@ -143,12 +143,12 @@ def _shown(classes):
     return len(HEADER) - (classes <= 5)
 
 
-def rows(name, found):
+def rows(name, found, prepare=imagenet_preprocessing):
     """The measured rows, as in the paper."""
     lines = []
     for side, result in found.items():
         errors = [f"{100 * rate:.2f}" for rate in result.errors().values()]
-        resize = imagenet_preprocessing(side).resize
+        resize = prepare(side).resize
         lines.append([name, str(side), str(resize), *errors])
     return lines
 

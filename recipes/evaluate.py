@@ -137,7 +137,8 @@ def main(argv=None):
         f"\n{validation.name}: {_judged(found)} images, one centre crop, "
         "bilinear and antialiased resizing"
     )
-    print(classifiers.table(name, found, len(classes), variant))
+    shown = preparation(settings)
+    print(classifiers.table(name, found, len(classes), variant, shown))
     for side, result in found.items():
         if settings.per_class:
             worst = classifiers.worst_classes(result, classes)
