@@ -34,6 +34,7 @@ __all__ = [
     "published_sets",
     "read_arrays",
     "save_keras_weights",
+    "shipped_weights",
     "torch_names",
     "torch_shapes",
 ]
