@@ -3,5 +3,6 @@
 from keras_pyconv.reports.boxes import detection_report
 from keras_pyconv.reports.classes import classification_report
 from keras_pyconv.reports.regions import Regions
+from keras_pyconv.reports.report import Report
 
-__all__ = ["Regions", "classification_report", "detection_report"]
+__all__ = ["Regions", "Report", "classification_report", "detection_report"]

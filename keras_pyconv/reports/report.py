@@ -80,7 +80,7 @@ class Report:
     summary: Mapping
     tables: Mapping
     figures: Mapping
-    mistakes: tuple[Mistake, ...] = ()
+    mistakes: tuple = ()
     notes: tuple[str, ...] = ()
 
     def write(self, folder: PathLike) -> pathlib.Path:

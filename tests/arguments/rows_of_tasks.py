@@ -936,7 +936,8 @@ row(
     "reports.Regions",
     class_names=kind(
         ["a", "b"],
-        accepts=lambda v: isinstance(v, (list, tuple))
+        accepts=lambda v: isinstance(v, (list, tuple, np.ndarray))
+        and np.ndim(v) == 1
         and len(v) > 0
         and all(map(is_text, v)),
     ),
@@ -945,6 +946,16 @@ leave_out(
     "called by `evaluate_segmentation`, with what it checked",
     "reports.Regions.add",
     "reports.Regions.add_scores",
+)
+leave_out("made by the reports of the tasks", "reports.Report")
+row(
+    "reports.Report.write",
+    folder=kind(
+        things.in_folder("report"),
+        accepts=is_path,
+        wrong=(things.png_file,),
+    ),
+    options={"owner": lambda: _regions().report(), "works": False},
 )
 row(
     "reports.Regions.report",
