@@ -193,5 +193,5 @@ def shipped_table(style="text") -> str:
     header = ["`--model`", "Network", "MB", "Measured, %"]
     if style == "text":
         header[0] = "Weights"
-    words = [title for title in header if title != "MB"]
+    words = tuple(title for title in header if title != "MB")
     return grid(header, rows, style, words=words)
