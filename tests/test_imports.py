@@ -157,6 +157,17 @@ def test_public_names_are_sorted_and_exist(room):
     assert all(hasattr(module, name) for name in names)
 
 
+@pytest.mark.parametrize("room", ROOMS[1:])
+def test_what_a_room_imports_of_its_own_files_is_public(room):
+    module = importlib.import_module(room)
+    there = {
+        name
+        for name, value in vars(module).items()
+        if str(getattr(value, "__module__", "")).startswith(f"{room}.")
+    }
+    assert there <= set(module.__all__)
+
+
 # Keras loads some of the optional packages itself where they are installed.
 ON_IMPORT = """
 import sys, keras

@@ -6,6 +6,7 @@ config registers it with TFDS.
 
 from typing import TYPE_CHECKING
 
+from keras_pyconv.datasets import digits
 from keras_pyconv.datasets.broken import BrokenPictures, BrokenVideos
 from keras_pyconv.datasets.classification import (
     cutmix,
@@ -25,7 +26,6 @@ from keras_pyconv.datasets.digit_scenes import (
     size_class,
 )
 from keras_pyconv.datasets.digits import (
-    builder_module,
     load_digits_in_photos,
     prepare_digits_in_photos,
 )
@@ -90,5 +90,5 @@ __all__ = [
 
 def __getattr__(name):
     if name in ("DigitsInPhotos", "DigitsInPhotosConfig"):
-        return getattr(builder_module(), name)
+        return getattr(digits.builder_module(), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
