@@ -49,6 +49,9 @@ def test_the_wheel_holds_the_recipes_inside_the_package(built):
     wanted |= {f"keras_pyconv/{name}" for name in sources("recipes")}
     assert {name for name in wheel if name.endswith(".py")} == wanted
     assert "keras_pyconv/tasks/imagenet_classes.csv" in wheel
+    folder = "keras_pyconv/weights/digits_in_photos"
+    for ending in ("json", "weights.h5", "weights.h5.sha256"):
+        assert f"{folder}/classification.{ending}" in wheel
     # By it a checker reads the types of an installed package.
     assert "keras_pyconv/py.typed" in wheel
 
