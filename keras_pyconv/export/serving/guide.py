@@ -154,8 +154,8 @@ def _pictures(record):
 
 A file (JPEG or PNG) is decoded,
 {steps},
-and each channel is normalized: `(pixel / 255 - mean) / deviation` with the
-mean {mean} and the deviation {deviation}.
+and each channel is normalized: `(pixel / 255 - mean) / deviation`, with
+the mean {mean} and the deviation {deviation}.
 Rotations stored by the camera (EXIF) are {turns}applied.
 {broken}`serving_default` takes the result of these steps, as float32.
 """

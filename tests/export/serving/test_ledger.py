@@ -76,8 +76,8 @@ def test_the_command_says_where_no_folder_is(tmp_path, capsys):
 @pytest.mark.parametrize(
     "inner, message",
     [
-        ("net", "is the folder of one model. Give"),
-        ("net/7", "is one version of a model. Give"),
+        ("net", "is the folder of one model. Pass"),
+        ("net/7", "is one version of a model. Pass"),
     ],
 )
 def test_the_command_asks_for_the_folder_of_models(
@@ -85,7 +85,7 @@ def test_the_command_asks_for_the_folder_of_models(
 ):
     assert command.main(["list", str(folder / inner)]) == 2
     error = capsys.readouterr().err
-    assert message in error and error.endswith(f"stand: {folder}\n")
+    assert message in error and error.endswith(f"models: {folder}\n")
 
 
 def test_the_command_says_that_a_folder_holds_no_model(tmp_path, capsys):

@@ -49,7 +49,7 @@ def test_the_recipes_say_that_files_go_beside_the_model(capsys):
     with pytest.raises(SystemExit):
         finetune_folder.main(["--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert "saved_models/NAME; the server's files go beside NAME" in text
+    assert "the server's files go to its parent" in text
 
 
 @pytest.mark.parametrize("name", ["a b", 'a"b', "a:1"])
