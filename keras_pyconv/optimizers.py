@@ -38,7 +38,7 @@ class SGD(keras.optimizers.SGD):
 
     With gradient `g` of a weight `w`, its velocity `v` and the rate `r`:
 
-    ```
+    ```text
     g = g + l2 * w
     v = momentum * v + g
     w = w - r * v                      # r * (g + momentum * v) with Nesterov

@@ -278,6 +278,7 @@ _DOCSTRINGS = {
     ),
     "export.runtimes.litert.litert": Scene(mark=slow, before=MODEL),
     "export.runtimes.onnx.onnx": Scene(mark=slow, before=MODEL),
+    "export.runtimes.openvino.openvino": Scene(mark=slow, before=MODEL),
     "export.serving.saved_model.saved_model": Scene(mark=slow, before=MODEL),
     "export.signatures.classifier.video_signatures": Scene(
         mark=slow, before=VIDEO

@@ -92,7 +92,7 @@ def test_an_export_records_how_its_images_are_prepared(exported):
     assert note.labels == LABELS
     page = (exported.parent / "README.md").read_text()
     assert "long side resized to 32 pixels" in page
-    assert f"the mean {IMAGENET_MEAN}" in page
+    assert f"mean {IMAGENET_MEAN} and the deviation" in page
     assert "classes from 0, named in `assets.extra/" in page
     assert "class -1" not in page
 
@@ -107,7 +107,7 @@ def test_a_model_that_cannot_be_served_so_is_refused():
     maps = keras.layers.Conv2D(5, 1)(gray)
     with pytest.raises(ValueError, match=r"takes \(32, 32, 1\)"):
         segmentation_signatures(keras.Model(gray, maps))
-    with pytest.raises(ValueError, match="holds 256 classes.* has 300"):
+    with pytest.raises(ValueError, match="can hold 256 classes.* has 300"):
         segmentation_signatures(network(classes=300))
 
 
