@@ -142,7 +142,7 @@ def test_a_file_that_does_not_belong_is_refused(change, words, tmp_path):
 def test_a_file_that_is_not_whole_is_refused_by_its_name(text, tmp_path):
     path = tmp_path / "instances.json"
     path.write_text(text)
-    with pytest.raises(ValueError, match="instances.json is no "):
+    with pytest.raises(ValueError, match="instances.json is not a "):
         coco_files(path, tmp_path)
 
 

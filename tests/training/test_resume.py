@@ -81,7 +81,7 @@ def test_data_that_end_too_early_are_refused(tmp_path):
     def short(first_step):
         return small.batches(first_step).take(3)
 
-    with pytest.raises(ValueError, match="ends after 3 batches, where 12 are"):
+    with pytest.raises(ValueError, match="ends after 3 batches, but 12 are"):
         small.run(tmp_path, batches=short)
 
 

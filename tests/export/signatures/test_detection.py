@@ -122,7 +122,7 @@ def test_a_model_that_is_no_detector_is_refused():
 
 
 def test_a_label_too_few_is_refused(model):
-    with pytest.raises(ValueError, match="has 3 classes. Received 2 labels"):
+    with pytest.raises(ValueError, match="3 classes. Received 2 labels"):
         detection_signatures(model, LABELS[:2])
 
 
