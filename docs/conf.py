@@ -12,7 +12,7 @@ project = "keras_pyconv"
 version = release = keras_pyconv.__version__
 html_title = f"{project} {version}"
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
@@ -31,6 +31,9 @@ highlight_language = "none"
 
 # Links to headings, as GitHub makes them.
 myst_heading_anchors = 4
+
+# `make notebooks` runs them; the site shows what they answered.
+nb_execution_mode = "off"
 
 autodoc_inherit_docstrings = False  # Keras's say nothing of ours
 autodoc_member_order = "bysource"

@@ -42,16 +42,17 @@ SECTION = re.compile(
 LINK = re.compile(r"(!?)\[([^]]*)\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
 
-def site_links(text, folder, place):
-    """A page of `folder`, shown in `place`, with the links of the site."""
+def site_links(text, folder):
+    """A page of `folder` with its links as the site has its files."""
 
     def linked(match):
         picture, words, target, anchor = match.groups(default="")
         path = (folder / target).resolve()
+        place = path.relative_to(ROOT).as_posix()
         if path.is_dir():
             return words
-        page = ELSEWHERE.get(path.relative_to(ROOT).as_posix())
-        target = os.path.relpath(DOCS / f"{page}.md" if page else path, place)
+        page = ELSEWHERE.get(place)
+        target = f"{page}.md" if page else os.path.relpath(path, DOCS)
         if words.endswith(".md"):
             words = ""  # the page's title takes the place of its file's name
         return f"{picture}[{words}]({target}{anchor})"
@@ -60,13 +61,12 @@ def site_links(text, folder, place):
 
 
 def read_page(app, docname, content):
-    path = app.env.doc2path(docname)
-    if path.suffix == ".md":
-        content[0] = site_links(content[0], path.parent, path.parent)
+    if app.env.doc2path(docname).suffix == ".md":
+        content[0] = site_links(content[0], DOCS)
 
 
 def read_included(app, path, docname, content):
-    content[0] = site_links(content[0], (DOCS / path).resolve().parent, DOCS)
+    content[0] = site_links(content[0], (DOCS / path).resolve().parent)
 
 
 def _literal(match):
