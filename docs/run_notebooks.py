@@ -22,18 +22,27 @@ def run(script):
     with tempfile.TemporaryDirectory() as folder:
         place = {"metadata": {"path": folder}}
         nbclient.NotebookClient(notebook, resources=place).execute()
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [*filter(is_kept, cell.outputs)]
-        cell.metadata = {}  # when it ran
+    tidy(notebook)
     nbformat.write(notebook, script.with_suffix(".ipynb"))
 
 
+def tidy(notebook):
+    """Leaves out when a cell ran, what is said beside, and second images."""
+    for cell in notebook.cells:
+        cell.metadata = {}
+        if cell.cell_type == "code":
+            cell.outputs = [*filter(is_kept, cell.outputs)]
+            for output in cell.outputs:
+                if "image/jpeg" in output.get("data", {}):
+                    output.data.pop("image/png", None)
+
+
 def is_kept(output):
-    """Whether an output is neither a warning nor a progress bar."""
+    """Whether an output is no warning, progress bar or line of a log."""
     if output.output_type != "stream":
         return True
-    return output.name != "stderr" and "\x1b[" not in output.text
+    noise = output.name == "stderr" or "\x1b[" in output.text
+    return not noise and not output.text.startswith("INFO:")
 
 
 def main(names):

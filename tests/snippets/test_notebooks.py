@@ -28,9 +28,21 @@ def test_a_notebook_is_its_script(script):
 
 
 @scripts
+def test_a_notebook_was_run_to_its_end(script):
+    cells = notebook_of(script)["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == [
+        *range(1, len(code) + 1)
+    ]
+    assert any(cell["outputs"] for cell in code)
+
+
+@scripts
 def test_a_notebook_holds_no_error_and_no_noise(script):
     cells = notebook_of(script)["cells"]
     outputs = [out for cell in cells for out in cell.get("outputs", ())]
+    said = ["".join(output.get("text", "")) for output in outputs]
+    assert not [text for text in said if "/tmp/" in text or "tmp-" in text]
     assert "error" not in {output["output_type"] for output in outputs}
     assert "stderr" not in {output.get("name") for output in outputs}
     assert script.with_suffix(".ipynb").stat().st_size < MOST_BYTES
