@@ -34,6 +34,7 @@ myst_heading_anchors = 4
 
 # `make notebooks` runs them; the site shows what they answered.
 nb_execution_mode = "off"
+nb_merge_streams = True
 
 autodoc_inherit_docstrings = False  # Keras's say nothing of ours
 autodoc_member_order = "bysource"

@@ -145,20 +145,16 @@ def get_published(variant: str, set_name: str) -> Published | Shipped:
     """The file of a variant and a set; a ValueError names what there is."""
     text("variant", variant)
     text("set_name", set_name)
-    row = PUBLISHED.get((variant, set_name))
-    own = [(one.variant, one.set) for one in shipped_weights()]
-    if (variant, set_name) in own:
-        row = shipped_weights()[own.index((variant, set_name))]
-    if row is not None:
+    rows = {(row.variant, row.set): row for row in _all_rows()}
+    if row := rows.get((variant, set_name)):
         return row
-    known = published_sets(variant)
-    if known:
+    others = [row.variant for row in rows.values() if row.set == set_name]
+    having = f" {set_name!r} exists for {', '.join(others)}." if others else ""
+    if known := published_sets(variant):
         raise ValueError(
             f"No weights set_name={short(set_name)} are published for "
-            f"{variant}. Known: {', '.join(map(repr, known))}."
+            f"{variant}. Known: {', '.join(map(repr, known))}.{having}"
         )
-    others = [row.variant for row in _all_rows() if row.set == set_name]
-    having = f" {set_name!r} exists for {', '.join(others)}." if others else ""
     raise ValueError(
         f"No weights are published for {plain(variant)} (set_name="
         f"{short(set_name)}).{having}"
