@@ -145,7 +145,8 @@ def get_published(variant: str, set_name: str) -> Published | Shipped:
     """The file of a variant and a set; a ValueError names what there is."""
     text("variant", variant)
     text("set_name", set_name)
-    rows = {(row.variant, row.set): row for row in _all_rows()}
+    shipped = {(row.variant, row.set): row for row in shipped_weights()}
+    rows = PUBLISHED | shipped
     if row := rows.get((variant, set_name)):
         return row
     others = [row.variant for row in rows.values() if row.set == set_name]
