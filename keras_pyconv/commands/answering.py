@@ -81,7 +81,7 @@ def _of_folder(folder, task):
 
 def is_remote(word) -> bool:
     """Whether a path names another file system than this machine's."""
-    return "://" in word
+    return "://" in os.fspath(word)
 
 
 def _of_remote(word, task):

@@ -269,13 +269,21 @@ def _computes_native_groups(dtype, folder):
     assert answer.dtype.name == dtype
 
 
-def _serves_keras_cv(dtype, folder):
-    backbone = keras_pyconv.keras_cv_backbone(
+def _is_a_backbone(build, dtype):
+    backbone = build(
         "PyConvResNetMini", input_shape=(32, 32, 3), include_rescaling=True
     )
     answer = backbone.predict(255 * _random(1, 32, 32, 3), verbose=0)
     assert answer.dtype.name == dtype
     assert np.isfinite(answer.astype("float32")).all()
+
+
+def _serves_keras_cv(dtype, folder):
+    _is_a_backbone(keras_pyconv.keras_cv_backbone, dtype)
+
+
+def _serves_keras_hub(dtype, folder):
+    _is_a_backbone(keras_pyconv.keras_hub_backbone, dtype)
 
 
 def _convolves(dtype, folder):
@@ -347,6 +355,8 @@ def _runs_elsewhere(dtype, folder):
     )
     pytest.importorskip("tf2onnx", reason="tf2onnx is not installed")
     export.onnx(model, folder / "net.onnx")
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    export.openvino(model, folder / "net.xml")
 
 
 # What is done, and the public callables that it goes through.
@@ -366,6 +376,7 @@ DEEDS = {
     _replaces: ("replace_convolutions", "replacement_report"),
     _computes_native_groups: ("native_groups",),
     _serves_keras_cv: ("keras_cv_backbone",),
+    _serves_keras_hub: ("keras_hub_backbone",),
     _convolves: ("ops.grouped_conv", "ops.pyramid_conv"),
     _averages: ("training.accumulate_gradients", "training.WeightAverage"),
     _is_served: (
@@ -380,7 +391,7 @@ DEEDS = {
         "export.segmentation_signatures",
         "export.video_signatures",
     ),
-    _runs_elsewhere: ("export.litert", "export.onnx"),
+    _runs_elsewhere: ("export.litert", "export.onnx", "export.openvino"),
 }
 CI = (
     _averages,
@@ -389,6 +400,7 @@ CI = (
     _learns_boxes,
     _learns_masks,
     _predicts_by_inception,
+    _serves_keras_hub,
 )
 SLOW = (_tasks_are_served,)
 

@@ -252,9 +252,15 @@ def test_the_classifier_starts_uniform_in_its_fan_in():
 
 MISTAKES = {
     "architecture": ({"row": "PyConvResNet51"}, "Known: .*PyConvResNet50"),
-    "weights": ({"weights": "imagenet"}, "No weights are published for"),
+    "weights": (
+        {"weights": "imagenet"},
+        "No weights set_name='imagenet' are published",
+    ),
     "weights_path": ({"weights": "lost.pth"}, "no such file: .*lost.pth"),
-    "weights_type": ({"weights": 3}, "`weights` must be None or the path"),
+    "weights_type": (
+        {"weights": 3},
+        "`weights` must be None, one of .*, or the path",
+    ),
     "pooling": ({"pooling": "mean"}, r"one of \[None, 'avg', 'max'\]"),
     "classes": ({"classes": 0}, "positive integer.*classes=0"),
     "classes_type": ({"classes": 2.5}, "positive integer.*classes=2.5"),

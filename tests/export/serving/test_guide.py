@@ -81,4 +81,4 @@ def test_it_says_how_a_model_that_scales_pixels_is_fed(tmp_path):
     root = saved_model(keras.Model(inputs, x), tmp_path / "net").parent
     text = (root / "README.md").read_text()
     assert "short side resized to 8 pixels" in text
-    assert "the mean (0.0, 0.0, 0.0)" in text
+    assert "mean (0.0, 0.0, 0.0) and the deviation" in text
