@@ -42,17 +42,16 @@ SECTION = re.compile(
 LINK = re.compile(r"(!?)\[([^]]*)\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
 
-def site_links(text, folder):
-    """A page of `folder` with its links as the site has its files."""
+def site_links(text, folder, place):
+    """A page of `folder`, shown in `place`, with the links of the site."""
 
     def linked(match):
         picture, words, target, anchor = match.groups(default="")
         path = (folder / target).resolve()
-        place = path.relative_to(ROOT).as_posix()
         if path.is_dir():
             return words
-        page = ELSEWHERE.get(place)
-        target = f"{page}.md" if page else os.path.relpath(path, DOCS)
+        page = ELSEWHERE.get(path.relative_to(ROOT).as_posix())
+        target = os.path.relpath(DOCS / f"{page}.md" if page else path, place)
         if words.endswith(".md"):
             words = ""  # the page's title takes the place of its file's name
         return f"{picture}[{words}]({target}{anchor})"
@@ -61,12 +60,13 @@ def site_links(text, folder):
 
 
 def read_page(app, docname, content):
-    if app.env.doc2path(docname).suffix == ".md":
-        content[0] = site_links(content[0], DOCS)
+    path = app.env.doc2path(docname)
+    if path.suffix == ".md":
+        content[0] = site_links(content[0], path.parent, path.parent)
 
 
 def read_included(app, path, docname, content):
-    content[0] = site_links(content[0], (DOCS / path).resolve().parent)
+    content[0] = site_links(content[0], (DOCS / path).resolve().parent, DOCS)
 
 
 def _literal(match):

@@ -21,6 +21,7 @@ def prepare(settings, load_data, make_model):
     wanted = settings.training
     # The preparation of data draws numbers too, but only once.
     with command_line.before_the_work():
+        check_export_root(settings.run.export_root)
         strategy = start(settings)
         data = load_data(settings, strategy)
         say_rate(settings)
@@ -56,6 +57,15 @@ def run(settings, model, data):
         yield opened
     if data.broken and is_first(model):
         print(data.broken)
+
+
+def check_export_root(root):
+    """Refuses before the training what an export would refuse after it."""
+    from keras_pyconv.export.serving import server_files, versions
+
+    if root is not None:
+        versions.check_destination(root)
+        server_files.check_server_files(root)
 
 
 def start(settings):

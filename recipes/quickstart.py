@@ -107,6 +107,7 @@ def main(argv=None):
     print("Preparing the data; nothing is downloaded.")
     with command_line.before_the_work():
         command_line.require("matplotlib", extra="recipes")
+        fitting.check_export_root(settings.export_root)
         data = digits.load(settings, "image", "label", "size_class")
     models, histories, predictions, rows = {}, {}, {}, []
     for name in settings.networks:

@@ -183,7 +183,7 @@ def shipped_table(style="text") -> str:
     rows = []
     for row in shipped_weights():
         figures = "; ".join(
-            f"{k} {100 * v:.1f}" for k, v in row.figures.items()
+            f"{k} {100 * v:.2f}" for k, v in row.figures.items()
         )
         size = f"{row.path.stat().st_size / 1e6:.1f}"
         rows.append([row.name, row.variant, size, figures])

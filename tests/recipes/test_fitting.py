@@ -69,6 +69,14 @@ def test_a_metric_that_is_not_measured_is_refused_before_training(folder):
     assert not list((folder / "refused").rglob("step-*.npz"))
 
 
+def test_a_place_that_no_export_can_have_is_refused_before_training(folder):
+    (folder / "file").touch()
+    words = options(folder, "unmade", f"--export-root={folder / 'file'}")
+    with pytest.raises(Mistake, match="file is a file"):
+        finetune_folder.main(words)
+    assert not (folder / "unmade").exists()
+
+
 def test_errors_and_losses_are_better_when_lower():
     lower = {"val_loss", "val_top1_error"}
     for name in ("val_loss", "val_top1_error", "val_mean_iou", "val_AP"):

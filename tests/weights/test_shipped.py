@@ -85,6 +85,29 @@ def test_a_classifier_answers_with_nothing_said(models):
     assert right / FEW > expected - 3 * error
 
 
+def test_a_detector_answers_with_nothing_said(models):
+    right, examples = 0, held_back("detection", 20)
+    for example in examples:
+        found = keras_pyconv.detect(models("detection"), example["image"])
+        labels = {one["label"] for one in example["objects"]}
+        right += int(found.name(found.labels[0])) in labels
+    # The surest box; of all boxes together the record has the AP.
+    assert right / len(examples) >= 0.7
+
+
+def test_a_segmentation_network_answers_with_nothing_said(models):
+    import tensorflow as tf
+
+    right = []
+    for example in held_back("segmentation", 20):
+        found = keras_pyconv.segment(models("segmentation"), example["image"])
+        truth = tf.io.decode_png(example["segmentation_mask"]).numpy()[..., 0]
+        assert set(found.shares) <= {"background", *"0123456789"}
+        right.append((found.labels == truth).mean())
+    expected = ROWS["segmentation"].figures["pixel accuracy"]
+    assert np.mean(right) == pytest.approx(expected, abs=0.03)
+
+
 def test_the_builder_fills_the_classifier_by_name(models):
     model = keras_pyconv.build_classifier(
         "PyConvResNetMini",
