@@ -49,10 +49,12 @@ def main(names):
     # `!keras-pyconv` is the command of this environment, and says little.
     paths = str(pathlib.Path(sys.executable).parent), os.environ["PATH"]
     os.environ |= {"PATH": ":".join(paths), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    for script in sorted(FOLDER.glob("*.py")):
-        if not names or script.stem in names:
-            print(script.stem)
-            run(script)
+    scripts = {script.stem: script for script in sorted(FOLDER.glob("*.py"))}
+    if unknown := set(names) - set(scripts):
+        sys.exit(f"There is no notebook {', '.join(sorted(unknown))}")
+    for name in names or scripts:
+        print(name)
+        run(scripts[name])
 
 
 if __name__ == "__main__":

@@ -30,13 +30,15 @@ from keras_pyconv.commands import quiet, storage
 from keras_pyconv.commands.answering import answers, is_remote
 from keras_pyconv.commands.opening import open_model
 from keras_pyconv.commands.predict import SHARDED, TABLES, row
-from keras_pyconv.reading import explained
+from keras_pyconv.export.signatures import recorded
+from keras_pyconv.reading import explained, one_line
 
 # Runs in this process; Beam's own default fetches a program to do so.
 _RUNNER = "FnApiRunner"
 _SETTINGS, _FILES = "shards.json", "files.jsonl"
 _FILES_A_SHARD = 1000
 _FEWEST_SHARDS = 16
+_LONGEST_ERROR = 2_000  # characters
 _COUNTED = ("files", "broken")
 
 
@@ -218,6 +220,11 @@ def _pipeline_options(given):
 
 
 def _parsed(words):
+    if words and not words[0].startswith("--"):
+        raise ValueError(
+            f"Beam's options begin with --. Received: {words[0]!r}; sources "
+            "stand before --beam"
+        )
     told = io.StringIO()
     try:
         with quiet(), contextlib.redirect_stderr(told):
@@ -262,6 +269,9 @@ def _digest_of_model(folder):
     there = storage.names(folder)
     # TensorFlow's fingerprint has a checksum of the weights.
     files = [n for n in ("saved_model.pb", "fingerprint.pb") if n in there]
+    place, _, record = recorded.FILE.rpartition("/")
+    if record in storage.names(storage.join(folder, place)):
+        files.append(recorded.FILE)
     content = b"".join(storage.read(storage.join(folder, n)) for n in files)
     return hashlib.sha256(content).hexdigest()
 
@@ -276,8 +286,9 @@ def _begin(output, known, parts):
         storage.write(storage.join(output, _FILES), text)
         storage.write(settings, json.dumps(known, indent=1) + "\n")
         return set()
+    content = storage.read(settings)
     with explained(f"{settings} is damaged"):
-        begun = dict(json.loads(storage.read(settings)))
+        begun = dict(json.loads(content))
     others = [name for name in known if known[name] != begun.get(name)]
     if others:
         raise ValueError(
@@ -301,8 +312,14 @@ def _run(handler, output, missing, options):
         | "Predict" >> RunInference(handler)
         | "Write" >> beam.Map(_write, output)
     )
-    result = pipeline.run()
-    result.wait_until_finish()
+    try:
+        result = pipeline.run()
+        result.wait_until_finish()
+    except (OSError, ValueError, RuntimeError):
+        raise
+    # Other runners have errors of their own.
+    except Exception as error:
+        raise RuntimeError(one_line(error, _LONGEST_ERROR)) from error
     ours = MetricsFilter().with_namespace(__name__)
     counters = result.metrics().query(ours)["counters"]
     counted = {one.key.metric.name: one.result for one in counters}

@@ -147,7 +147,7 @@ def _writers(options, opened, paths):
                 and result.draw(folder / "drawn" / f"{place(path)}.png")
             )
         if options.report:
-            title = f"{opened.name}: {len(paths)} of {opened.task}"
+            title = f"{opened.name}: {opened.task} of {len(paths)} files"
             shown = stack.enter_context(page(folder / "report.html", title))
             writers.append(lambda *answer: _show(shown, *answer))
         if folder:

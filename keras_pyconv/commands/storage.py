@@ -75,9 +75,16 @@ def write(path, text):
         write_atomically(path, text)
         return
     beside = f"{path}.{os.urandom(4).hex()}"
-    with FileSystems.create(beside, **_RAW) as file:
-        file.write(text.encode())
-    FileSystems.rename([beside], [path])
+    try:
+        with FileSystems.create(beside, **_RAW) as file:
+            file.write(text.encode())
+        FileSystems.rename([beside], [path])
+    # Each file system has errors of its own.
+    except Exception as error:
+        with contextlib.suppress(Exception):
+            FileSystems.delete([beside])
+        told = f"{path} could not be written: {one_line(error)}"
+        raise RuntimeError(told) from error
 
 
 @contextlib.contextmanager

@@ -72,8 +72,8 @@ def detection_report(
     arguments.check("truth", truth, objects, rule)
     labels = _labels(truth, results)
     names = names_of("class_names", class_names, 1 + max(labels.values()))
-    sides = np.sqrt([one["area"] for one in objects])
-    edges = measures.size_edges(sides)
+    areas = np.array([one["area"] for one in objects], float)
+    edges = measures.size_edges(areas)
     precision, sums = _judged(truth, results, labels, len(names), edges)
     counts, wrong = _confusion(truth, results, labels, len(names), score)
     columns = {
@@ -81,9 +81,11 @@ def detection_report(
         for name, (overlaps, part) in _COLUMNS.items()
     }
     known = np.ma.filled(precision.mean(axis=(0, 1, 2)), np.nan)
+    groups = np.searchsorted(edges[1:-1], areas)
+    sides = np.sqrt(edges).tolist()
     rows = zip(
-        *(edges[:-1].tolist(), edges[1:].tolist()),
-        np.histogram(sides, edges)[0].tolist(),
+        *(sides[:-1], sides[1:]),
+        np.bincount(groups, minlength=len(edges) - 1).tolist(),
         known[len(_RANGES) :].tolist(),
     )
     rows = [(*row, np.nan, np.nan) for row in rows]
@@ -125,8 +127,7 @@ def _judged(truth, results, labels, classes, edges):
     """
     # Of pycocotools both ends are in a range.
     lower = [edges[0], *np.nextafter(edges[1:-1], np.inf)]
-    groups = np.square(list(zip(lower, edges[1:]))).tolist()
-    ranges = [*_RANGES, *groups]
+    ranges = [*_RANGES, *map(list, zip(lower, edges[1:]))]
     names = list(map(str, range(len(ranges))))
     options = {"areaRng": ranges, "areaRngLbl": names}
     judged = evaluated(truth, results, catIds=sorted(labels), **options)

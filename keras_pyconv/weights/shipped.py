@@ -81,7 +81,8 @@ _FIELDS = dataclasses.fields(Shipped)
 
 def shipped_named(name) -> Shipped | None:
     """The row that `--model` calls so; a ValueError for none of this set."""
-    own, _, task = str(name).partition("/")
+    name = str(name)
+    own, _, task = name.partition("/")
     if own != SET:
         return None
     found = [row for row in shipped_weights() if row.name == name]

@@ -281,6 +281,7 @@ def test_other_options_on_a_used_folder_are_refused(begun, change, said):
     [
         (["--runner", "Nope"], "Unexpected pipeline runner: Nope"),
         (["--fly"], "Beam has no option --fly"),
+        (["more"], "sources stand before --beam"),
         (["--direct_num_workers", "x"], "invalid int value: 'x'"),
     ],
 )

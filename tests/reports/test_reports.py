@@ -269,3 +269,14 @@ def test_a_path_of_a_file_is_refused(tmp_path):
     report = classification_report(LABELS, SCORES)
     with pytest.raises(NotADirectoryError, match="`folder`"):
         report.write(pathlib.Path(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("height", [19, 7, 30])
+def test_objects_of_one_area_are_all_counted(height):
+    # Roots of such areas, squared again, are other numbers.
+    boxes = [[0.0, 0.0, 1.0, float(height)], [5.0, 5.0, 6.0, 5.0 + height]]
+    truth, found = boxes_of(
+        {"a": (boxes, [0, 0])}, {"a": (boxes, [0, 0], [0.9, 0.8])}
+    )
+    _, sizes = detection_report(truth, found).tables["by_size"]
+    assert [row[2:4] for row in sizes] == [(2, pytest.approx(1.0))]

@@ -106,7 +106,7 @@ def openvino(
     """
     arguments.flag("fold", fold)
     path = arguments.new_file("path", path)
-    good = path.suffix.lower() == ".xml"
+    good = path.suffix == ".xml"
     arguments.check("path", path, good, "a path that ends in .xml")
     if importlib.util.find_spec("openvino") is None:
         told = "OpenVINO's format is written by openvino: pip install openvino"
