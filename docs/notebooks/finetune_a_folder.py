@@ -30,7 +30,7 @@ SIDE = 48
 #
 # Usually you start from `weights="imagenet"`, which downloads the authors'
 # weights. To avoid a download, pretrain a small network on the ten digits for
-# half a minute.
+# about a minute.
 
 # %%
 splits = datasets.load_digits_in_photos(

@@ -112,7 +112,7 @@ def open_model(
         opened = _of_network(name, weights_of, names, side)
     elif not path.exists():
         raise FileNotFoundError(
-            f"{name} does not exist: --model takes the name of a network "
+            f"{name} does not exist: a model is the name of a network "
             f"(keras-pyconv networks lists them), {SET}, a file, a run's "
             "folder or a SavedModel"
         )

@@ -64,8 +64,8 @@ def _check_graph(form, concrete):
     if any(function.attr[MUST_COMPILE].b for function in library.function):
         raise ValueError(
             f"The model {form.name!r} contains a function that XLA must "
-            "compile, which ONNX does not support: replace a Keras "
-            "convolution with groups by a keras_pyconv.PyConv with one level."
+            "compile, which ONNX does not support: convert Keras "
+            "convolutions with groups by keras_pyconv.native_groups(model)."
         )
 
 

@@ -39,8 +39,8 @@ TABLES = re.compile(r"InitializeTableFromTextFile(V2)?")
 
 CURES = {
     "must-compile": (
-        "stock TF Serving does not compile with XLA: replace a Keras "
-        "convolution with groups by keras_pyconv.PyConv with one level, "
+        "stock TF Serving does not compile with XLA: convert Keras "
+        "convolutions with groups by keras_pyconv.native_groups(model), "
         "and build layers without jit_compile=True"
     ),
     "python-function": (
