@@ -28,6 +28,7 @@ def _increasing(boundaries):
         arguments.is_number(number, 0) for number in found
     )
     good = good and list(found) == sorted(set(found))
+    good = good and getattr(boundaries, "ndim", 1) == 1
     rule = "a list of increasing numbers from 0"
     return arguments.check("boundaries", found, good, rule)
 

@@ -117,7 +117,7 @@ detector.compile(
     loss=tasks.detection_losses(),
 )
 losses = detector.fit(
-    batches(0), epochs=4, steps_per_epoch=steps // 4, verbose=2
+    batches(0), epochs=4, steps_per_epoch=steps // 4, shuffle=False, verbose=2
 ).history["loss"]
 
 # %% [markdown]

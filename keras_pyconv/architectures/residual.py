@@ -121,7 +121,7 @@ class Architecture:
 
     def __post_init__(self):
         check_fields(self, shown(self.name).strip("'"))
-        if not callable(self.block):
+        if not callable(self.block) or isinstance(self.block, type):
             check_choice(self.name, BLOCKS, block=self.block)
         good = self.block not in BASIC_BLOCKS or self.expansion == 1
         message = f"basic blocks do not expand; got expansion={self.expansion}"

@@ -62,6 +62,8 @@ class Table:
 
     def __post_init__(self):
         check_fields(self)
+        text("key", self.key)
+        text("title", self.title)
         for row in self.rows:
             self._check(row)
 

@@ -296,7 +296,7 @@ row(
     box_maps=kind(Value("box maps", lambda: _box_settings()["box_maps"])),
     cells=kind(Value("cells", lambda: _box_settings()["cells"])),
     image_shape=kind((64, 64), accepts=lambda v: isinstance(v, set)),
-    input_size=kind(64),
+    input_size=kind(64, accepts=is_count),
     **_DECODING,
     options={"works": True},
 )

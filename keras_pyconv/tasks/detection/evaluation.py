@@ -353,6 +353,9 @@ class DetectionResults:
         if image_id in self._by_image:
             raise ValueError(f"The image {image_id!r} was already added.")
         columns = {"labels": labels, "scores": scores}
+        for name, column in columns.items():
+            rule = "numbers, one for each box"
+            arguments.check(name, column, column is not None, rule)
         boxes, columns = _checked(image_id, boxes, 0, **columns)
         rows = (x.tolist() for x in (boxes, *columns.values()))
         self._by_image[image_id] = list(zip(*rows))
