@@ -200,7 +200,7 @@ def test_stock_grouped_convolution_is_refused_by_name(tmp_path):
     inputs = keras.Input((8, 8, 4))
     x = keras.layers.Conv2D(4, 3, groups=2, name="stock")(inputs)
     model = keras.Model(inputs, x)
-    with pytest.raises(ValueError, match="'stock' .Conv2D, groups=2.*PyConv"):
+    with pytest.raises(ValueError, match="'stock' .Conv2D, groups=2.*native_g"):
         saved_model(model, tmp_path / "net")
     assert not files(tmp_path)
 
@@ -223,7 +223,7 @@ def test_a_sequential_model_that_is_no_classifier_is_written(tmp_path):
 def test_stock_groups_in_a_sequential_model_are_refused_by_name(tmp_path):
     stock = keras.layers.Conv2D(4, 3, groups=2, name="stock")
     model = keras.Sequential([keras.Input((8, 8, 4)), stock])
-    with pytest.raises(ValueError, match="'stock' .Conv2D, groups=2.*PyConv"):
+    with pytest.raises(ValueError, match="'stock' .Conv2D, groups=2.*native_g"):
         saved_model(model, tmp_path / "net")
     assert not files(tmp_path)
 
