@@ -1,4 +1,4 @@
-"""How figures of models are shown to people: one convention, everywhere.
+"""How figures of models are shown to people, in lines, tables and reports.
 
 Shares are per cent with one decimal, and what was not measured is "none".
 Files for machines keep numbers as they are computed: shares between 0 and 1.
@@ -22,11 +22,16 @@ def is_known(name, value) -> bool:
     return value >= 0 or not is_share(name)
 
 
+def share(value) -> str:
+    """A share of 1 in per cent; NaN was not measured."""
+    return "none" if math.isnan(value) else f"{100 * value:.1f} %"
+
+
 def shown(name, value) -> str:
     """A figure as text, by its name in logs."""
     if not is_known(name, value):
         return "none"
-    return f"{100 * value:.1f} %" if is_share(name) else f"{value:.4g}"
+    return share(value) if is_share(name) else f"{value:.4g}"
 
 
 def words_of(name) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.figures import share
 from keras_pyconv.reports import measures
 from keras_pyconv.reports.report import (
     WORST,
@@ -186,7 +187,7 @@ def _mistakes(truth, labels, wrong, names, images):
             str(one),
             names[labels[real["category_id"]] if real else -1],
             names[labels[box["category_id"]]],
-            f"{100 * sure:.1f} %",
+            share(sure),
             None if pixels is None else _drawn(pixels, real, box),
         )
         for one, (sure, real, box), pixels in zip(ids, worst, seen)

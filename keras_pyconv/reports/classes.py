@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.figures import share
 from keras_pyconv.reports import measures
 from keras_pyconv.reports.report import (
     WORST,
@@ -77,7 +78,7 @@ def classification_report(
             names[place],
             class_names[labels[place]],
             class_names[best[place]],
-            f"{100 * sure[place]:.1f} %",
+            share(sure[place]),
             pixels,
         )
         for place, pixels in zip(worst, seen)

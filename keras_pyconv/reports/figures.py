@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_pyconv.figures import share
 from keras_pyconv.reading import plain
 from keras_pyconv.reports.measures import BINS, LEVELS, shares
 
@@ -32,10 +33,6 @@ def _percent(axis, name, label):
         PercentFormatter(1, symbol=" %")
     )
     axis.set(**{f"{name}label": label, f"{name}lim": (0, 1.005)})
-
-
-def _share(value):
-    return "none" if value != value else f"{100 * value:.1f} %"
 
 
 def _short(number):
@@ -90,13 +87,13 @@ def curves(levels, scores, names):
         label = "80 % of the classes"
         axis.fill_between(LEVELS, *band, color="#dddddd", lw=0, label=label)
     for place, number in enumerate(shown):
-        label = f"{plain(names[number], 18)}  {_share(scores[number])}"
+        label = f"{plain(names[number], 18)}  {share(scores[number])}"
         style = {"color": f"C{place % 10}", "label": label}
         style["ls"] = "-" if place < 10 else "--"
         axis.plot(LEVELS, levels[number], lw=1, **style)
     if len(known):
         mean, label = levels[known].mean(axis=0), scores[known].mean()
-        style = {"color": "black", "lw": 2.2, "label": f"mean  {_share(label)}"}
+        style = {"color": "black", "lw": 2.2, "label": f"mean  {share(label)}"}
         axis.plot(LEVELS, mean, **style)
     _percent(axis, "x", "recall")
     _percent(axis, "y", "precision")
@@ -117,20 +114,19 @@ def reliability(sums, error):
     count, known = sums[0], sums[0] > 0
     confidence, accuracy = sums[1:, known] / count[known]
     axis.plot([0, 1], [0, 1], "--", color=_GRAY, lw=1)
-    gap = {"color": _RED, "lw": 2, "label": f"gap, {_share(error)} on average"}
+    gap = {"color": _RED, "lw": 2, "label": f"gap, {share(error)} on average"}
     axis.vlines(confidence, accuracy, confidence, **gap)
     dots = {"color": _BLUE, "clip_on": False, "label": "a bin of answers"}
     axis.plot(confidence, accuracy, "o-", **dots)
     axis.legend(loc="upper left", frameon=False, fontsize="small")
-    left, share = np.arange(BINS)[known] / BINS, count[
-        known
-    ] / count.sum().clip(1)
+    left = np.arange(BINS)[known] / BINS
+    heights = count[known] / count.sum().clip(1)
     bars = {"align": "edge", "color": _GRAY, "edgecolor": "white"}
-    below.bar(left, share, 1 / BINS, **bars)
+    below.bar(left, heights, 1 / BINS, **bars)
     _percent(axis, "y", "accuracy")
     _percent(below, "y", "answers")
     _percent(below, "x", "confidence")
-    below.set_ylim(0, 1.1 * share.max(initial=0.01))
+    below.set_ylim(0, 1.1 * heights.max(initial=0.01))
     return figure
 
 
@@ -139,13 +135,13 @@ def by_size(rows, unit, label):
 
     `rows` are those of `measures.by_size`; `label` is what the share is.
     """
-    least, most, number, share, low, high = np.array(rows, float).T
+    least, most, number, shown, low, high = np.array(rows, float).T
     figure, (axis,) = _axes(_WIDTH, 3.4)
     places, reach = np.arange(len(rows)), None
     if np.isfinite(low).all():
-        reach = np.clip((share - low, high - share), 0, 1)
-    bars = axis.bar(places, share, 0.7, yerr=reach, color=_BLUE)
-    text = list(map(_share, share))
+        reach = np.clip((shown - low, high - shown), 0, 1)
+    bars = axis.bar(places, shown, 0.7, yerr=reach, color=_BLUE)
+    text = list(map(share, shown))
     axis.bar_label(bars, text, padding=2, fontsize="small")
     named = [
         f"{a:.0f} to {b:.0f}\nn = {n:.0f}"

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.figures import share
 from keras_pyconv.reports import measures
 from keras_pyconv.reports.report import (
     Mistake,
@@ -78,7 +79,7 @@ class Regions:
 
         def mistake():
             pixels = _beside(read_image(example["image"]), truth, labels)
-            return Mistake(str(name), *names, f"IoU {100 * iou:.1f} %", pixels)
+            return Mistake(str(name), *names, f"IoU {share(iou)}", pixels)
 
         self._worst.add(-iou, mistake)
 

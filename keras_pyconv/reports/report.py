@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.figures import share
 from keras_pyconv.page import page, plots, table
 from keras_pyconv.reports import figures, measures
 from keras_pyconv.typing import PathLike
@@ -153,7 +154,7 @@ def _csv(header, rows):
 def _word(value):
     """A value for the page; shares in per cent."""
     if isinstance(value, float):
-        return "none" if value != value else f"{100 * value:.1f} %"
+        return share(value)
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
