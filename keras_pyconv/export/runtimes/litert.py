@@ -9,7 +9,6 @@ import functools
 import importlib
 import pathlib
 import re
-import tempfile
 import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -18,7 +17,6 @@ import keras
 import numpy as np
 
 from keras_pyconv import arguments
-from keras_pyconv.diverted import without_gradients
 from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.runtimes import about, portable
 from keras_pyconv.lazy import tf
@@ -26,7 +24,6 @@ from keras_pyconv.tasks.preprocessing import Preprocessing
 from keras_pyconv.typing import ArrayLike, PathLike
 from keras_pyconv.writing import replacing
 
-SIGNATURE = "serving_default"
 # Largest difference that passes, as a share of the largest output. That of
 # eight bits is no mistake: the report says what it costs.
 ALLOWED = {"float32": 1e-4, "float16": 2e-2, "int8": np.inf}
@@ -81,7 +78,7 @@ def open_litert(path, threads=None):
                 "install ai-edge-litert"
             ) from None
     interpreter = module.Interpreter(str(path), num_threads=threads)
-    runner = interpreter.get_signature_runner(SIGNATURE)
+    runner = interpreter.get_signature_runner(portable.SIGNATURE)
 
     def ask(inputs):
         return runner(**inputs)
@@ -128,12 +125,7 @@ def _batches(examples, specs):
 
 def _converted(form, specs, precision, examples):
     """The bytes of the LiteRT file."""
-    module = tf.Module()
-    module.model_variables = [v.value for v in form.model.variables]
-    function = portable.exported_function(form, specs)
-    signatures = {SIGNATURE: function.get_concrete_function()}
-    with tempfile.TemporaryDirectory() as folder, without_gradients():
-        tf.saved_model.save(module, folder, signatures=signatures)
+    with portable.saved(form, specs) as folder:
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

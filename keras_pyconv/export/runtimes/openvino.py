@@ -3,23 +3,19 @@
 import importlib.metadata
 import importlib.util
 import pathlib
-import tempfile
 from collections.abc import Sequence
 from typing import Literal
 
 import keras
 
 from keras_pyconv import arguments
-from keras_pyconv.diverted import without_gradients
 from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.runtimes import about, portable
-from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.preprocessing import Preprocessing
 from keras_pyconv.typing import PathLike
 from keras_pyconv.writing import replacing
 
 ALLOWED = 1e-4  # largest difference, as a share of the largest output
-_SIGNATURE = "serving_default"
 
 
 def open_openvino(path, threads=None, precision="f32", weights=None):
@@ -58,12 +54,7 @@ def _convert(form, specs):
     """The model as OpenVINO has it in memory."""
     import openvino as library
 
-    module = tf.Module()
-    module.model_variables = [v.value for v in form.model.variables]
-    function = portable.exported_function(form, specs)
-    signatures = {_SIGNATURE: function.get_concrete_function()}
-    with tempfile.TemporaryDirectory() as folder, without_gradients():
-        tf.saved_model.save(module, folder, signatures=signatures)
+    with portable.saved(form, specs) as folder:
         try:
             # `convert_model` is this, and tells OpenVINO's makers.
             return library.Core().read_model(folder)

@@ -4,13 +4,16 @@ Converters are known to end well and to leave a file that no runtime takes: it
 takes its place once it was asked in its own runtime.
 """
 
+import contextlib
 import dataclasses
 import functools
 import pathlib
+import tempfile
 
 import keras
 import numpy as np
 
+from keras_pyconv.diverted import without_gradients
 from keras_pyconv.export.form import NAMES_SHOWN, difference, formed
 from keras_pyconv.export.inspect import is_sound
 from keras_pyconv.export.signatures.classifier import (
@@ -26,6 +29,8 @@ from keras_pyconv.tasks.detection.default_boxes import (
     box_settings,
     is_detector,
 )
+
+SIGNATURE = "serving_default"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,6 +156,18 @@ def exported_function(form, specs):
     """The `tf.function` from inputs in their order to outputs by name."""
     serve = functools.partial(_outputs, form)
     return tf.function(serve, input_signature=specs, autograph=False)
+
+
+@contextlib.contextmanager
+def saved(form, specs):
+    """The folder of a SavedModel of the form, for converters, in a block."""
+    module = tf.Module()
+    module.model_variables = [v.value for v in form.model.variables]
+    function = exported_function(form, specs)
+    signatures = {SIGNATURE: function.get_concrete_function()}
+    with tempfile.TemporaryDirectory() as folder, without_gradients():
+        tf.saved_model.save(module, folder, signatures=signatures)
+        yield folder
 
 
 def can_run(runtime, form, errors=Exception):
