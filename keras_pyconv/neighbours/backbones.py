@@ -161,6 +161,18 @@ def _built(library, architecture, weights, input_shape, rescaling, name):
     return backbone if weights is None else load_weights(backbone, weights)
 
 
+class Described:
+    """Adds the arguments of a backbone to its configuration."""
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "architecture": self.architecture,
+            "input_shape": self.input_shape[1:],
+            "include_rescaling": self.include_rescaling,
+        }
+
+
 def network_of(architecture, input_shape, include_rescaling):
     """The input and the output of a backbone's network."""
     images = x = keras.Input(tuple(input_shape))

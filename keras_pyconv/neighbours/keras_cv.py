@@ -4,11 +4,11 @@ import keras
 import keras_cv
 
 from keras_pyconv.architectures import get_architecture
-from keras_pyconv.neighbours.backbones import levels, network_of
+from keras_pyconv.neighbours.backbones import Described, levels, network_of
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
-class PyConvBackbone(keras_cv.models.Backbone):
+class PyConvBackbone(Described, keras_cv.models.Backbone):
     """A residual network of ours; arguments as `keras_cv_backbone`."""
 
     def __init__(
@@ -30,12 +30,4 @@ class PyConvBackbone(keras_cv.models.Backbone):
         self.pyramid_level_inputs = {
             level: tensor._keras_history.operation.name
             for level, tensor in levels(self).items()
-        }
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "architecture": self.architecture,
-            "input_shape": self.input_shape[1:],
-            "include_rescaling": self.include_rescaling,
         }

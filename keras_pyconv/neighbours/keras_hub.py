@@ -6,11 +6,11 @@ import keras
 import keras_hub
 
 from keras_pyconv.architectures import get_architecture
-from keras_pyconv.neighbours.backbones import levels, network_of
+from keras_pyconv.neighbours.backbones import Described, levels, network_of
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
-class PyConvHubBackbone(keras_hub.models.FeaturePyramidBackbone):
+class PyConvHubBackbone(Described, keras_hub.models.FeaturePyramidBackbone):
     """A residual network of ours; arguments as `keras_hub_backbone`."""
 
     def __init__(
@@ -34,14 +34,6 @@ class PyConvHubBackbone(keras_hub.models.FeaturePyramidBackbone):
         self.architecture = row
         self.include_rescaling = include_rescaling
         self.pyramid_outputs = levels(self)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "architecture": self.architecture,
-            "input_shape": self.input_shape[1:],
-            "include_rescaling": self.include_rescaling,
-        }
 
 
 @contextlib.contextmanager
