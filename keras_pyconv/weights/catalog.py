@@ -134,19 +134,20 @@ def published_sets(variant: str) -> tuple[str, ...]:
     """Names that `weights=` takes for a variant; empty where there are none."""
     if variant is not None:
         text("variant", variant)
-    return tuple(row.set for row in _all_rows() if row.variant == variant)
+    return tuple(own for known, own in _every_row() if known == variant)
 
 
-def _all_rows():
-    return (*_ROWS, *shipped_weights())
+def _every_row():
+    """`PUBLISHED` and what the package holds itself, likewise."""
+    own = {(row.variant, row.set): row for row in shipped_weights()}
+    return PUBLISHED | own
 
 
 def get_published(variant: str, set_name: str) -> Published | Shipped:
     """The file of a variant and a set; a ValueError names what there is."""
     text("variant", variant)
     text("set_name", set_name)
-    shipped = {(row.variant, row.set): row for row in shipped_weights()}
-    rows = PUBLISHED | shipped
+    rows = _every_row()
     if row := rows.get((variant, set_name)):
         return row
     others = [row.variant for row in rows.values() if row.set == set_name]
