@@ -70,6 +70,13 @@ def find_files(words, task) -> list[str]:
     return found
 
 
+def check_found(paths, words, task):
+    """Refuses words that name no file."""
+    if not paths:
+        kind = "videos" if task == "video" else "images"
+        raise ValueError(f"no {kind} found in {' '.join(map(str, words))}")
+
+
 def _of_folder(folder, task):
     if task == "video":
         return videos_of(folder)
@@ -127,7 +134,7 @@ def listed(text, folder):
     columns = rows.fieldnames or [""]
     column = "path" if "path" in columns else columns[0]
     paths = [row[column].strip() for row in rows]
-    return [p if "://" in p else os.path.join(folder, p) for p in paths]
+    return [p if is_remote(p) else os.path.join(folder, p) for p in paths]
 
 
 def answers(opened: Opened, paths, batch_size=16, top=5, local=_read):

@@ -27,7 +27,7 @@ from apache_beam.options.pipeline_options import (
 
 from keras_pyconv import arguments
 from keras_pyconv.commands import quiet, storage
-from keras_pyconv.commands.answering import answers, is_remote
+from keras_pyconv.commands.answering import answers, check_found, is_remote
 from keras_pyconv.commands.opening import open_model
 from keras_pyconv.commands.predict import SHARDED, TABLES, row
 from keras_pyconv.export.signatures import recorded
@@ -195,9 +195,7 @@ def predict(
     handler = _ShardHandler(format, model, top=top, batch_size=batch_size)
     task = handler.load_model().task
     paths = storage.find(sources, task)
-    if not paths:
-        kind = "videos" if task == "video" else "images"
-        raise ValueError(f"no {kind} found in {' '.join(map(str, sources))}")
+    check_found(paths, sources, task)
     parts = _divided(paths, shards)
     known = {"model": _digest_of_model(handler.model), "top": top}
     kept = _begin(output, known | {"format": format}, parts)

@@ -84,13 +84,15 @@ def run(options):
     """Answers; 1 where nothing could be read."""
     if options.beam is not None:
         return _run_on_beam(options)
-    from keras_pyconv.commands.answering import answers, find_files
+    from keras_pyconv.commands.answering import (
+        answers,
+        check_found,
+        find_files,
+    )
 
     opened = open_model_of(options)
     paths = find_files(options.source, opened.task)
-    if not paths:
-        kind = "videos" if opened.task == "video" else "images"
-        raise ValueError(f"no {kind} found in {' '.join(options.source)}")
+    check_found(paths, options.source, opened.task)
     found = answers(opened, paths, options.batch_size, options.top)
     broken = 0
     with _writers(options, opened, paths) as writers:

@@ -319,3 +319,30 @@ def test_what_is_no_list_no_folder_or_damaged_is_refused(
     (tmp_path / "out" / "shards.json").write_text("{")
     with pytest.raises(ValueError, match="shards.json is damaged"):
         run([str(photos)], "out")
+
+
+@pytest.mark.parametrize("error", [OSError("no space"), Exception("denied")])
+def test_what_cannot_be_written_is_told_and_leaves_nothing(monkeypatch, error):
+    deleted = []
+
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr(ours.storage.FileSystems, "create", refuse)
+    monkeypatch.setattr(ours.storage.FileSystems, "delete", deleted.extend)
+    with pytest.raises(RuntimeError, match="ours://a could not be written: "):
+        ours.storage.write("ours://a", "text")
+    assert [path[:9] for path in deleted] == ["ours://a."]
+
+
+def test_errors_of_other_runners_are_told_as_one_line(
+    saved, photos, tmp_path, monkeypatch
+):
+    class Failing:
+        def wait_until_finish(self):
+            raise Exception("the job\nwas cancelled")
+
+    monkeypatch.setattr(ours.beam.Pipeline, "run", lambda self: Failing())
+    given = saved["classification"], [str(photos)], tmp_path / "out"
+    with pytest.raises(RuntimeError, match="the job was cancelled"):
+        ours.predict(*given)
