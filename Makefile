@@ -4,8 +4,8 @@ PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile
 SOURCES := keras_pyconv recipes tests benchmarks docs
 
-.PHONY: quickstart test test-ci test-beam test-slow benchmark format lint tables \
-	notebooks docs
+.PHONY: quickstart test test-ci test-beam test-official test-slow benchmark format \
+	lint tables notebooks docs
 
 quickstart: .venv/.recipes
 	$(PYTHON) -m recipes.quickstart
@@ -20,6 +20,10 @@ test-ci: .venv/.tests
 # In an environment of its own, .venv-beam, that this makes.
 test-beam:
 	.ci/test-beam
+
+# In another, .venv-official, with the TensorFlow that TF Model Garden asks for.
+test-official:
+	.ci/test-official
 
 test-slow: .venv/.tests
 	$(PYTEST) -m slow

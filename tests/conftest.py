@@ -1,8 +1,10 @@
 """What tests of several rooms share: one set of small video files.
 
-And which tests depend on the kernels that TensorFlow chooses for a processor.
+And which tests depend on the kernels that TensorFlow chooses for a processor,
+and which on tf-models-official.
 """
 
+import importlib.util
 import pathlib
 
 import pytest
@@ -26,6 +28,8 @@ KERNELS = (
 BY_ITSELF = "models/test_whole_network.py"
 # Its longer cases, marked `ci`, run once, with the processor's own choice.
 ONCE = "conformance/test_number_types.py"
+# Why tests marked `official` do not run, where they do not.
+WITHOUT = "tf-models-official is not installed; `make test-official` has it"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -39,6 +43,10 @@ def pytest_collection_modifyitems(items):
         once = place == ONCE and item.get_closest_marker("ci")
         if place.startswith(KERNELS) and place != BY_ITSELF and not once:
             item.add_marker("kernels")
+    if importlib.util.find_spec("official") is None:
+        for item in items:
+            if item.get_closest_marker("official"):
+                item.add_marker(pytest.mark.skip(reason=WITHOUT))
 
 
 @pytest.fixture(scope="session")

@@ -196,14 +196,9 @@ def test_without_model_garden_the_command_says_what_to_install(
     assert "pip install '.[official]'" in line
 
 
+@pytest.mark.official
 class TestWithModelGarden:
     """Files and words, read by `params_dict`."""
-
-    @pytest.fixture(autouse=True)
-    def official(self):
-        pytest.importorskip(
-            "official", reason="the extra `official` is not installed"
-        )
 
     def test_a_file_stands_beneath_words_and_these_beneath_options(
         self, tmp_path

@@ -132,9 +132,9 @@ def test_variables_of_a_path_have_a_rate_of_their_own():
         )
 
 
+@pytest.mark.official
 @pytest.mark.ci
 def test_a_file_of_settings_repeats_its_run(folder):
-    pytest.importorskip("official", reason="reads files of settings")
     words = ["--epochs=2", "--learning-rate=0.1", "--class-weights=balanced"]
     model, history = finetune_folder.main(options(folder, "first", *words))
     file = folder / "first" / "settings.yaml"
