@@ -5,7 +5,7 @@ shortcut spans three frames. The paper does not say so; no other reading gives
 the printed GFLOPs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keras_pyconv.architectures.levels import (
     check,
@@ -115,7 +115,26 @@ _ROWS = tuple(
     for family in ("ResNet", "PyConvResNet")
 )
 
+
+def _tiny(name, mini):
+    """`mini` without its last stage, which has three quarters of it."""
+    base = replace(
+        mini.base,
+        name=name.replace("3D", ""),
+        stages=mini.base.stages[:-1],
+        total_stride=mini.base.total_stride // mini.base.stages[-1].stride,
+    )
+    source = f"ours: {mini.name} without its last stage"
+    strides = mini.frames_strides[:-1]
+    return replace(
+        mini, name=name, base=base, source=source, frames_strides=strides
+    )
+
+
 VIDEO_ARCHITECTURES = {row.name: row for row in _ROWS}
+VIDEO_ARCHITECTURES["PyConvResNet3DTiny"] = _tiny(
+    "PyConvResNet3DTiny", VIDEO_ARCHITECTURES["PyConvResNet3DMini"]
+)
 
 
 def get_video_architecture(

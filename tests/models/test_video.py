@@ -127,6 +127,10 @@ def test_features_are_found_by_stride():
     assert [feature.channels for feature in found] == [32, 128, 256, 512, 1024]
     assert [f.stride for f in found] == [2, 4, 8, 16, 32]
     assert [f.output.shape[1] for f in found] == [8, 8, 8, 4, 2]
+    tiny = features(mini("PyConvResNet3DTiny", input_shape=(8, 64, 64, 3)))
+    assert [f.output.shape[1:] for f in tiny] == [
+        f.output.shape[1:] for f in found[:-1]
+    ]
 
 
 def test_a_saved_network_loads_and_computes_the_same(tmp_path):
