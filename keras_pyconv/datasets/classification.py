@@ -21,6 +21,7 @@ from keras_pyconv.tasks.preprocessing import (
     normalize,
     prepare_picture,
 )
+from keras_pyconv.tasks.resizing import resize
 from keras_pyconv.typing import Batches, Shard, Tensor
 
 AREA = (0.08, 1.0)  # of a random crop, as a share of the image's
@@ -126,7 +127,7 @@ def training_pictures(
     def prepared(crop_of):
         def prepare(example, seed):
             crop = crop_of(example, apart(seed, _CROP))
-            square = tf.image.resize(crop, sides, antialias=True)
+            square = resize(crop, sides)
             if flip:
                 square = tf.image.stateless_random_flip_left_right(
                     square, apart(seed, _FLIP)

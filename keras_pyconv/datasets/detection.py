@@ -19,6 +19,7 @@ from keras_pyconv.tasks.detection import encode_targets, stretch
 from keras_pyconv.tasks.detection.matching import check_boxes
 from keras_pyconv.tasks.image import decode_window
 from keras_pyconv.tasks.preprocessing import Preprocessing, normalize
+from keras_pyconv.tasks.resizing import resize
 from keras_pyconv.typing import Array, Batches, Shard
 
 # The overlap that every object must exceed; None is any, and "whole" leaves
@@ -160,7 +161,7 @@ def augmented(
     # Where a window of whole pixels really is.
     window = tf.cast(cut, tf.float32) / tf.cast(tf.tile(sides, [2]), tf.float32)
     boxes, labels = crop_boxes(boxes, labels, window)
-    picture = tf.image.resize(picture, shape, antialias=True)
+    picture = resize(picture, shape)
     picture = colour_jitter(picture, apart(seed, _COLOUR))
     if flip:
         picture, boxes = random_flip(picture, boxes, apart(seed, _FLIP))

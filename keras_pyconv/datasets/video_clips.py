@@ -23,6 +23,7 @@ from keras_pyconv.datasets.video_sets import VideoSet
 from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.preprocessing import normalize
+from keras_pyconv.tasks.resizing import resize, resize_window
 from keras_pyconv.tasks.video.averaging import Clips, check_views
 from keras_pyconv.tasks.video.decoding import (
     ATTEMPTS,
@@ -205,14 +206,8 @@ def _random_square(pixels, seed, clips):
     scaled = tf.cast(scaled, tf.float32)
     draws = tf.random.stateless_uniform([2], apart(seed, _SQUARE))
     corner = tf.floor(draws * (scaled - clips.size + 1.0))
-    square = tf.raw_ops.ScaleAndTranslate(
-        images=pixels,
-        size=(clips.size, clips.size),
-        scale=scaled / tf.cast(sides, tf.float32),
-        translation=-corner,
-        kernel_type="triangle",
-        antialias=True,
-    )
+    scale = scaled / tf.cast(sides, tf.float32)
+    square = resize_window(pixels, [clips.size] * 2, scale, -corner)
     if clips.flip:
         flip = tf.random.stateless_uniform([], apart(seed, _FLIP)) < 0.5
         square = tf.where(flip, square[:, :, ::-1], square)
@@ -358,7 +353,7 @@ def _views_of_frames(encoded, *, clips, crops, frames, stride, size):
             raise UnreadableVideo("no frame decodes")
         sides = np.array(pixels.shape[1:3])
         scaled = np.round(size * sides / sides.min()).astype("float32")
-        whole = tf.image.resize(pixels, scaled.astype(int), antialias=True)
+        whole = resize(pixels, scaled.astype(int))
         whole = np.clip(np.round(whole), 0, 255).astype("uint8")
         views += views_of_clip(whole, crops, size)
     return np.stack(views)

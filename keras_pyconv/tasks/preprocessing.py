@@ -8,6 +8,7 @@ import dataclasses
 
 from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
+from keras_pyconv.tasks.resizing import resize_window
 from keras_pyconv.weights.shipped import TASKS, known
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of pixels in [0, 1], red first
@@ -100,15 +101,9 @@ def central_square(picture, size: int, resize: int):
     sides = tf.shape(picture)[:2]
     resized = resize * sides // tf.reduce_min(sides)
     margins = tf.round(tf.cast(resized - size, tf.float32) / 2.0)
-    square = tf.raw_ops.ScaleAndTranslate(
-        images=picture[tf.newaxis],
-        size=(size, size),
-        scale=tf.cast(resized, tf.float32) / tf.cast(sides, tf.float32),
-        translation=-margins,
-        kernel_type="triangle",
-        antialias=True,
-    )
-    return tf.ensure_shape(square[0], (size, size, picture.shape[-1]))
+    scale = tf.cast(resized, tf.float32) / tf.cast(sides, tf.float32)
+    square = resize_window(picture, (size, size), scale, -margins)
+    return tf.ensure_shape(square, (size, size, picture.shape[-1]))
 
 
 def normalize(pictures, preprocessing):

@@ -21,6 +21,7 @@ from keras_pyconv.export.signatures.signature import Signature
 from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.image import decode_image
 from keras_pyconv.tasks.preprocessing import Preprocessing, normalize
+from keras_pyconv.tasks.resizing import resize
 
 SIDE = 473
 LARGEST = 1024  # pixels to which logits are enlarged; beyond, labels are
@@ -35,7 +36,7 @@ def _fitted(image, side, rule):
     sides = tf.cast(tf.shape(image)[:2], tf.float32)
     inner = tf.round(side * sides / tf.reduce_max(sides))
     inner = tf.cast(tf.maximum(inner, 1.0), tf.int32)
-    pixels = normalize(tf.image.resize(image, inner, antialias=True), rule)
+    pixels = normalize(resize(image, inner), rule)
     return tf.image.pad_to_bounding_box(pixels, 0, 0, side, side), inner
 
 

@@ -9,12 +9,12 @@ import keras
 import numpy as np
 
 from keras_pyconv import arguments, renamed
-from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.detection.decoding import DecodeDetections
 from keras_pyconv.tasks.detection.default_boxes import box_layer, box_settings
 from keras_pyconv.tasks.drawing import enlarged, label
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.preprocessing import Preprocessing, normalize
+from keras_pyconv.tasks.resizing import resize
 from keras_pyconv.tasks.results import Result, check_names, traced
 from keras_pyconv.typing import Array, ArrayLike, ImageLike, PathLike, Tensor
 
@@ -121,9 +121,7 @@ def stretch(
     arguments.integer("width", width)
     if preprocessing is not None:
         arguments.instance("preprocessing", preprocessing, Preprocessing)
-    resized = tf.image.resize(
-        tf.cast(picture, tf.float32), (height, width), antialias=True
-    )
+    resized = resize(picture, (height, width))
     return normalize(resized, preprocessing or Preprocessing())
 
 
