@@ -52,15 +52,25 @@ def open_images(settings):
 
 
 def open_split(settings, split):
-    """The labelled images of one split; a part of a folder without splits."""
+    """The labelled images of one split; a part of what has no splits."""
+    from keras_pyconv.datasets.picture_sets import has_splits
     from keras_pyconv.datasets.splits import TRAINING
 
     source = source_of(settings, "classification", train=64, test=32)
-    folder = pathlib.Path(str(source))
-    if folder.is_dir() and not any((folder / s).is_dir() for s in TRAINING):
+    several = getattr(settings.data, "multi_label", None)
+    if pathlib.Path(str(source)).exists() and not has_splits(source):
         share = getattr(settings.data, "held_back", HELD_BACK)
-        return datasets.split_class_folder(folder, share)[split not in TRAINING]
-    return datasets.picture_set(source, split, settings.run.data_dir)
+        parts = datasets.split_class_folder(source, share, several)
+        found = parts[split not in TRAINING]
+    else:
+        where = settings.run.data_dir
+        found = datasets.picture_set(source, split, where, several)
+    if found.multi_label and not hasattr(settings.data, "multi_label"):
+        raise ValueError(
+            f"{found.name} has several labels an image, or none: the recipe "
+            "finetune_folder learns them"
+        )
+    return found
 
 
 def open_masks(settings, splits=("train", "validation")):

@@ -73,6 +73,16 @@ def _cropped(picture, seed, area=AREA):
     return picture[top : top + height, left : left + width]
 
 
+def _target(pictures, example, one_hot=False):
+    """The number of an example's class, or a row of a share of each."""
+    label = example["label"]
+    if label.shape.rank:
+        return tf.cast(label, tf.float32)
+    if one_hot or pictures.multi_label:
+        return tf.one_hot(label, len(pictures.classes))
+    return tf.cast(label, tf.int64)
+
+
 def training_pictures(
     pictures: PictureSet,
     preprocessing: Preprocessing = Preprocessing(),
@@ -96,7 +106,8 @@ def training_pictures(
         pictures: the `PictureSet`.
         preprocessing: its `size`, mean, deviation and `exif` are taken.
         batch_size, seed, shard: as in `training_stream`.
-        one_hot: give targets as one row of float32 an image.
+        one_hot: give targets as one row of float32 an image; those of several
+            labels always are.
         batch_map: as in `training_stream`, such as `cutmix(...)`.
         broken: a `BrokenPictures`; None makes one for this set.
         shuffle_buffer: how many encoded images to shuffle among; of ImageNet
@@ -133,9 +144,7 @@ def training_pictures(
                     square, apart(seed, _FLIP)
                 )
             square = tf.ensure_shape(square, (*sides, 3))
-            label = tf.cast(example["label"], tf.int64)
-            if one_hot:
-                label = tf.one_hot(label, len(pictures.classes))
+            label = _target(pictures, example, one_hot)
             return normalize(square, preprocessing), label
 
         return prepare
@@ -175,8 +184,9 @@ def evaluation_pictures(
 
     Returns:
         `tf.data.Dataset` of float32 images `(batch, size, size, 3)`, int64
-        labels `(batch,)` and float32 weights `(batch,)`: 1, or 0 for what
-        cannot be read and what fills the last batch up.
+        labels `(batch,)`, or float32 `(batch, classes)` of a set of several
+        labels, and float32 weights `(batch,)`: 1, or 0 for what cannot be read
+        and what fills the last batch up.
     """
     arguments.examples("pictures", pictures)
     arguments.instance("preprocessing", preprocessing, Preprocessing)
@@ -186,7 +196,7 @@ def evaluation_pictures(
     exif = preprocessing.exif
 
     def prepared(image, example, weight):
-        label = tf.cast(example["label"], tf.int64)
+        label = _target(pictures, example)
         return prepare_picture(image, preprocessing), label, weight
 
     def prepare(example):
@@ -202,7 +212,8 @@ def evaluation_pictures(
     dataset = pictures.examples(None).shard(shard[1], shard[0])
     dataset = map_or_substitute(dataset, prepare, substitute)
     blank = tf.zeros((*[preprocessing.size] * 2, 3))
-    filling = (blank, tf.constant(0, tf.int64), 0.0)
+    nothing = tf.zeros(len(pictures.classes)) if pictures.multi_label else 0
+    filling = (blank, tf.cast(nothing, dataset.element_spec[1].dtype), 0.0)
     return evaluation_batches(
         dataset, filling, pictures.count, batch_size, shard
     ).prefetch(tf.data.AUTOTUNE)

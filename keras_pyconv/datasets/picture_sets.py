@@ -1,55 +1,110 @@
-"""Labelled images by name: a data set of TFDS, or folders of classes.
+"""Labelled images by name: a data set of TFDS, folders of classes, or a CSV.
 
 Classes are numbered by their sorted names, as in TFDS and torchvision.
 """
 
+import dataclasses
 import functools
-import hashlib
 import os
+import pathlib
+import re
+
+import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.datasets import csv_lists
 from keras_pyconv.datasets.sets import (
     ExampleSet,
     below,
     digest,
     in_order,
     opened,
+    refuse,
     tfds_labelled,
 )
-from keras_pyconv.datasets.splits import class_folders
+from keras_pyconv.datasets.splits import (
+    TRAINING,
+    class_folders,
+    held_back,
+)
 from keras_pyconv.listing import IMAGES, Listing
+from keras_pyconv.reading import is_text, short
 from keras_pyconv.typing import PathLike, TfdsBuilder
 
+_BETWEEN_LABELS = re.compile("[;|]")
 
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class PictureSet(ExampleSet):
-    """One split of labelled images: `picture`, `label` and `name` of each."""
+    """One split of labelled images: `picture`, `label` and `name` of each.
+
+    Attributes:
+        multi_label: whether an image may have several labels, or none. Then
+            `label` is a row of 0 and 1, one for each class; or a number.
+    """
+
+    multi_label: bool = False
 
 
 def picture_set(
     name: PathLike | TfdsBuilder,
     split: str = "train",
     data_dir: PathLike | None = None,
+    multi_label: bool | None = None,
 ) -> PictureSet:
     """Opens one split of a data set, and prepares it if TFDS must.
 
+    A CSV has a header of `path` and `label`, and `split` if it has several
+    splits; without this column it is one split, whatever that is called.
+    Paths begin at the CSV's folder. Several labels of an image stand in one
+    cell with `;` or `|` between them; an empty cell is an image without any.
+
     Args:
         name: an existing folder that has a folder for each split, in which
-            each class has a folder (ImageNet as torchvision wants it); else
-            the name of a TFDS data set, such as "imagenet2012", or its
-            prepared builder.
+            each class has a folder (ImageNet as torchvision wants it); a CSV
+            file; else the name of a TFDS data set, such as "imagenet2012", or
+            its prepared builder.
         split: "train", "validation", or as the data set calls its splits; of
             a TFDS set also a part, such as "train[:10%]". "validation" finds
             the folders "val" and "test" too, and TFDS's split "test".
         data_dir: where TFDS keeps its data sets.
+        multi_label: whether an image may have several labels. None: if any
+            row of a CSV has several, or none. False takes each cell of a CSV
+            for one name.
 
     Raises:
-        ValueError: no such data set or split, no class folders, or classes
-            of which the training split knows nothing.
+        ValueError: no such data set or split, no class folders, classes of
+            which the training split knows nothing, or rows of a CSV that are
+            wrong, by their numbers.
     """
+    _check_multi_label(multi_label)
     of_builder = functools.partial(
         tfds_labelled, PictureSet, "picture", "Image", "classification set"
     )
-    return opened(name, split, data_dir, _folder_set, of_builder)
+
+    def of_csv(path, split):
+        return _Listed(path, multi_label).part(split)
+
+    found = opened(name, split, data_dir, _folder_set, of_builder, of_csv)
+    return (
+        dataclasses.replace(found, multi_label=True) if multi_label else found
+    )
+
+
+def _check_multi_label(value):
+    if value is not None:
+        arguments.flag("multi_label", value)
+
+
+def has_splits(source: PathLike) -> bool:
+    """Whether a folder or a CSV says what to train on and what to judge by."""
+    path = pathlib.Path(source)
+    if _is_csv(path):
+        return "split" in csv_lists.read(path, [["path"]])[0]
+    return any((path / name).is_dir() for name in TRAINING)
+
+
+# Folders ---------------------------------------------------------------------
 
 
 def _of_files(title, classes, listing, names, digests_labels=False):
@@ -88,29 +143,168 @@ def _folder_set(root, split):
     return _of_files(title, classes, listing, names, digests_labels=True)
 
 
+# CSV -------------------------------------------------------------------------
+
+
+def _is_csv(path):
+    return str(path).lower().endswith(".csv") and not os.path.isdir(path)
+
+
+class _Listed:
+    """The images of a CSV, which `part` gives as sets."""
+
+    def __init__(self, path, multi_label=None):
+        self._path, self._root = path, os.path.dirname(path)
+        self._columns, rows = csv_lists.read(path, [["path"]])
+        for _, row in rows:
+            row["labels"] = _labels_in(row["label"], multi_label is False)
+        if multi_label is None:
+            multi_label = any(len(row["labels"]) != 1 for _, row in rows)
+        self._multi_label = multi_label
+        self._check(rows)
+        self.classes = csv_lists.classes_of(path, rows)
+        if len(self.classes) < 2:
+            raise ValueError(
+                f"{path} must name at least two classes. Found: "
+                f"{short(self.classes)}"
+            )
+        advice = "Give an image one row, its labels as in cat;dog."
+        self.rows = csv_lists.check_repeated(
+            *(path, rows, lambda row: row["path"], "an image", advice)
+        )
+        self._repeated = len(rows) - len(self.rows)
+        self._check_training()
+
+    def _check(self, rows):
+        names = ["path"] + ["split"] * ("split" in self._columns)
+
+        def wrong_label(row):
+            good = all(map(is_text, row["labels"]))
+            return (
+                []
+                if good and (row["label"] or self._multi_label)
+                else ["label"]
+            )
+
+        advice = ", and a label" if not self._multi_label else ""
+        advice += "; between labels is one ; or |" if self._multi_label else ""
+        csv_lists.check(
+            self._path, rows, names, "an image", advice, wrong_label
+        )
+        missing = [
+            f"line {line}: {short(row['path'])}"
+            for line, row in rows
+            if not os.path.isfile(os.path.join(self._root, row["path"]))
+        ]
+        told = f"Paths begin at the CSV's folder, {self._root or '.'}."
+        refuse(self._path, missing, "of its files do not exist", told)
+
+    def _check_training(self):
+        """Refuses classes that the training split does not have."""
+        training, known = set(TRAINING), set()
+        if not training & {row.get("split") for _, row in self.rows}:
+            return
+        for _, row in self.rows:
+            known.update(row["labels"] if row["split"] in training else ())
+        wrong = [
+            f"line {line}: {short(one)}"
+            for line, row in self.rows
+            for one in row["labels"]
+            if one not in known
+        ]
+        told = "Labels are those of the training images."
+        what = "of its labels have no image to train on"
+        refuse(self._path, wrong, what, told)
+
+    def part(self, split):
+        """The set of a split."""
+        about = self._path, self._columns, self.rows, split
+        split, rows = csv_lists.of_split(*about)
+        return self.set_of(split, rows)
+
+    def set_of(self, title, rows):
+        """The set of some of the rows."""
+        names = [row["path"] for _, row in rows]
+        paths = [os.path.join(self._root, name) for name in names]
+        numbers = {one: number for number, one in enumerate(self.classes)}
+        labels = [[numbers[n] for n in row["labels"]] for _, row in rows]
+        if self._multi_label:
+            hot = np.zeros((len(rows), len(numbers)), "uint8")
+            for place, own in enumerate(labels):
+                hot[place, own] = 1
+            labels = hot
+        else:
+            labels = [own for (own,) in labels]
+        repeated = {"repeated rows": self._repeated} if self._repeated else {}
+        return PictureSet(
+            f"{os.path.basename(self._path)}, {title}",
+            tuple(self.classes),
+            len(rows),
+            in_order({"picture": paths, "label": labels, "name": paths}),
+            are_files=True,
+            digest=digest(self.classes, names, labels),
+            problems=repeated,
+            multi_label=self._multi_label,
+        )
+
+
+def _labels_in(cell, is_one_name):
+    """The labels of a cell, each once, in the order of the cell."""
+    if is_one_name:
+        return (cell,)
+    found = [name.strip() for name in _BETWEEN_LABELS.split(cell)]
+    return tuple(dict.fromkeys(found)) if cell else ()
+
+
+# Parts -----------------------------------------------------------------------
+
+
 def split_class_folder(
-    root: PathLike, share: float = 0.2
+    root: PathLike, share: float = 0.2, multi_label: bool | None = None
 ) -> tuple[PictureSet, PictureSet]:
     """Divides the images of each class, by their names alone.
 
     Every run and every machine divides a folder alike, and a few new images
-    move few others.
+    move few others. Of several labels the rarest has its share first.
 
     Args:
-        root: folder with a folder of images for each class.
+        root: folder with a folder of images for each class, or a CSV.
         share: of each class's images that goes to validation, rounded, but
             at least one where there are two.
+        multi_label: as in `picture_set`.
 
     Returns:
         Two `PictureSet`s, training and validation, of the same classes in
-        the order of their names.
+        the order of their names, or of the CSV.
 
     Raises:
-        ValueError: there are not two classes, or the share is no share.
+        ValueError: there are not two classes, or the share is no share; as in
+            `picture_set`.
     """
     if not arguments.is_number(share, 0, 1) or share in (0, 1):
         arguments.refuse("share", share, "a number between 0 and 1")
-    listing = Listing(arguments.folder("root", root), IMAGES)
+    _check_multi_label(multi_label)
+    if _is_csv(arguments.path("root", root)):
+        parts = _parts_of_csv(_Listed(os.fspath(root), multi_label), share)
+    else:
+        listing = Listing(arguments.folder("root", root), IMAGES)
+        parts = _parts_of_folder(listing, share)
+    if multi_label:
+        parts = [dataclasses.replace(one, multi_label=True) for one in parts]
+    training, validation = parts
+    return training, validation
+
+
+def _parts_of_csv(listed, share):
+    names = [row["path"] for _, row in listed.rows]
+    held = held_back(names, [row["labels"] for _, row in listed.rows], share)
+    parts = [], []
+    for place, row in enumerate(listed.rows):
+        parts[place in held].append(row)
+    return map(listed.set_of, ("training", "validation"), parts)
+
+
+def _parts_of_folder(listing, share):
     by_class = {name: _images_of(listing, name) for name in listing.folders()}
     by_class = {name: images for name, images in by_class.items() if images}
     if len(by_class) < 2:
@@ -119,19 +313,17 @@ def split_class_folder(
             f"Found: {sorted(by_class)}"
         )
     listing.say()
-    training: list[str] = []
-    validation: list[str] = []
-    for names in by_class.values():
-        names.sort(key=lambda name: name.split(os.sep))
-        number = min(max(1, round(share * len(names))), len(names) - 1)
-        drawn = {n: hashlib.sha256(n.encode()).digest() for n in names}
-        held = set(sorted(names, key=drawn.__getitem__)[:number])
-        for name in names:
-            (validation if name in held else training).append(name)
-
-    def part(title, names):
-        return _of_files(
-            f"{listing.root}, {title}", [*by_class], listing, names
-        )
-
-    return part("training", training), part("validation", validation)
+    names = [
+        name
+        for images in by_class.values()
+        for name in sorted(images, key=lambda name: name.split(os.sep))
+    ]
+    labels = [(name.partition(os.sep)[0],) for name in names]
+    held, parts = held_back(names, labels, share), ([], [])
+    for place, name in enumerate(names):
+        parts[place in held].append(name)
+    titles = [f"{listing.root}, {one}" for one in ("training", "validation")]
+    return [
+        _of_files(title, [*by_class], listing, part)
+        for title, part in zip(titles, parts)
+    ]

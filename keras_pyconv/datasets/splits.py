@@ -1,5 +1,7 @@
-"""Splits of data sets: what they are called, and their folders of classes."""
+"""Splits of data sets: their names, their folders, and a share held back."""
 
+import collections
+import hashlib
 import pathlib
 
 from keras_pyconv.listing import Listing
@@ -47,3 +49,28 @@ def class_folders(root, split, *kinds):
             "the training classes."
         )
     return listing, classes
+
+
+def held_back(names, labels, share):
+    """Places of the examples of which a share of each class is held back.
+
+    It follows from names alone. Of several `labels` (tuples; without any is a
+    class too) the rarest has its share first; every class keeps one example.
+    """
+    members = collections.defaultdict(list)
+    for place, own in enumerate(labels):
+        for one in own or (None,):
+            members[one].append(place)
+    kept = {one: len(places) for one, places in members.items()}
+    drawn = [hashlib.sha256(name.encode()).digest() for name in names]
+    held, decided = set(), set()
+    for one in sorted(members, key=lambda one: (len(members[one]), str(one))):
+        count = len(members[one])
+        least = count - min(max(1, round(share * count)), count - 1)
+        for place in sorted({*members[one]} - decided, key=drawn.__getitem__):
+            own = labels[place] or (None,)
+            if kept[one] > least and all(kept[other] > 1 for other in own):
+                held.add(place)
+                kept.update({other: kept[other] - 1 for other in own})
+        decided.update(members[one])
+    return held

@@ -4,31 +4,26 @@ A video is a file, or a folder of images, one a frame. Classes are numbered by
 their sorted names.
 """
 
-import csv
 import dataclasses
 import functools
-import io
 import os
 
 from keras_pyconv import arguments
+from keras_pyconv.datasets import csv_lists
 from keras_pyconv.datasets.sets import (
     ExampleSet,
     below,
     digest,
     opened,
-    refuse,
     tfds_labelled,
 )
-from keras_pyconv.datasets.splits import class_folders, split_named
+from keras_pyconv.datasets.splits import class_folders
 from keras_pyconv.listing import IMAGES, VIDEOS, Listing
-from keras_pyconv.reading import is_text, read_text, short
 from keras_pyconv.typing import PathLike, TfdsBuilder
 
 KINDS = (VIDEOS, IMAGES)
 # Columns of the lists that Kinetics comes with, beside "label" and "split".
 _KINETICS = ("youtube_id", "time_start", "time_end")
-_SPLITS = {"validate": "validation"}  # Kinetics' own word for it
-_DIGITS = 7  # too many for the number of a class
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -138,57 +133,9 @@ def _of_rows(name, rows, classes, root, problems=None):
 # CSV -------------------------------------------------------------------------
 
 
-def _csv_rows(path):
-    """Columns and rows (line, values by column) of a CSV with a header."""
-    # A video's name may hold what `str.splitlines` takes for an end of line.
-    text = io.StringIO(read_text(path), newline="")
-    reader = csv.reader(text, skipinitialspace=True, strict=True)
-    columns, rows, wrong = [], [], []
-    try:
-        columns = [name.strip() for name in next(reader, [])]
-        for line in filter(None, reader):
-            # A space at the end would make another class.
-            values = [value.strip() for value in line]
-            rows.append((reader.line_num, dict(zip(columns, values))))
-            if len(values) != len(columns):
-                wrong.append(f"line {reader.line_num} has {len(values)}")
-    except csv.Error as error:
-        wrong.append(f"line {reader.line_num}: {error}")
-    refuse(
-        path,
-        wrong,
-        f"of its lines cannot be read as the {len(columns)} columns of "
-        "the first",
-        "Put values that hold a comma or a quote in quotes.",
-    )
-    known = set(columns)
-    has_paths = {"path", "label"} <= known or {"label", *_KINETICS} <= known
-    if not has_paths or len(known) < len(columns):
-        raise ValueError(
-            f"{path} must start with a header line that names each column "
-            "once: path and label, or those of Kinetics (label, youtube_id, "
-            f"time_start, time_end). Received: {short(sorted(columns))}"
-        )
-    return columns, rows
-
-
-def _check_rows(path, rows, columns):
-    """Refuses rows in which a value is missing, or a time is none."""
-    names = ["path"] if "path" in columns else list(_KINETICS)
-    names += ["label"] + ["split"] * ("split" in columns)
-    wrong = []
-    for line, row in rows:
-        bad = [name for name in names if not is_text(row[name])]
-        if "path" not in columns:
-            times = ("time_start", "time_end")
-            bad += [name for name in times if not _is_time(row[name])]
-        wrong += [f"line {line}: {n} is {short(row[n])}" for n in bad[:1]]
-    refuse(
-        path,
-        wrong,
-        "of its lines do not name a video",
-        f"Each needs {', '.join(names)}; times are in seconds, from 0 on.",
-    )
+def _wrong_times(row):
+    times = ("time_start", "time_end")
+    return [name for name in times if not _is_time(row[name])]
 
 
 def _is_time(value):
@@ -199,59 +146,25 @@ def _is_time(value):
         return False
 
 
-def _check_numbers(path, rows):
-    """Refuses numbers as labels that are too long for those of classes."""
-    wrong = [
-        f"line {line}: {short(row['label'])}"
-        for line, row in rows
-        if len(row["label"].lstrip("0")) >= _DIGITS
-    ]
-    refuse(
-        path,
-        wrong,
-        "of its lines have a label that is no number of a class",
-        f"Numbers of classes are below {10 ** (_DIGITS - 1):,}; or give names.",
-    )
-
-
-def _check_repeated(path, rows):
-    """Refuses a video of two classes."""
-    seen, wrong = {}, []
-    for line, row in rows:
-        name = _path_of(row)
-        first, label = seen.setdefault(name, (line, row["label"]))
-        if label != row["label"]:
-            wrong.append(
-                f"{short(name)} is {short(label)} in line {first} and "
-                f"{short(row['label'])} in line {line}"
-            )
-    refuse(
-        path,
-        wrong,
-        "of its lines give a video another label than before",
-        "A video has one class.",
-    )
-
-
 def _csv_set(path, split, root):
-    columns, rows = _csv_rows(path)
-    _check_rows(path, rows, columns)
-    classes = sorted({row["label"] for _, row in rows})
-    # Numbers are classes already, and stay what they are.
-    if classes and all(x.isascii() and x.isdigit() for x in classes):
-        _check_numbers(path, rows)
-        for _, row in rows:
-            row["label"] = str(int(row["label"]))
-        most = max(int(row["label"]) for _, row in rows)
-        classes = [str(number) for number in range(most + 1)]
-    if "split" in columns:
-        for _, row in rows:
-            row["split"] = _SPLITS.get(row["split"], row["split"])
-        known = sorted({row["split"] for _, row in rows})
-        split = split_named(split, known, path)
-        rows = [(line, row) for line, row in rows if row["split"] == split]
-    _check_repeated(path, rows)
-    pairs = [(root / _path_of(row), row["label"]) for _, row in rows]
+    rule = (
+        "path and label, or those of Kinetics (label, youtube_id, "
+        "time_start, time_end)"
+    )
+    columns, rows = csv_lists.read(path, (("path",), _KINETICS), rule)
+    has_paths = "path" in columns
+    names = ["path"] if has_paths else list(_KINETICS)
+    names += ["label"] + ["split"] * ("split" in columns)
+    advice = "; times are in seconds, from 0 on"
+    wrong = None if has_paths else _wrong_times
+    csv_lists.check(path, rows, names, "a video", advice, wrong)
+    for _, row in rows:
+        row["labels"] = (row["label"],)
+    classes = csv_lists.classes_of(path, rows)
+    split, rows = csv_lists.of_split(path, columns, rows, split)
+    advice = "A video has one class."
+    csv_lists.check_repeated(path, rows, _path_of, "a video", advice)
+    pairs = [(root / _path_of(row), row["labels"][0]) for _, row in rows]
     return _of_rows(f"{path.name}, {split}", pairs, classes, root)
 
 

@@ -1206,6 +1206,7 @@ row("datasets.joined", first=kind(pictures))
 _SHARD = kind((0, 1), [0, 1], accepts=lambda v: False, wrong=((1, 1), (0, 0)))
 _SEED = kind(1, 0, accepts=lambda v: is_whole(v) and 0 <= v < 2**63)
 _BUFFER = kind(2, accepts=lambda v: is_whole(v) and 0 < v < 2**63)
+_MULTI_LABEL = or_none(FLAG)
 _PREPARED = kind(
     Value("Preprocessing(8, 8)", lambda: Preprocessing(8, 8)),
 )
@@ -1217,6 +1218,7 @@ row(
         accepts=lambda v: is_path(v) and str(v) == ".",
     ),
     share=kind(0.2, 0.5, accepts=lambda v: is_real(v) and 0 < v < 1),
+    multi_label=_MULTI_LABEL,
 )
 row(
     "datasets.cutmix",
@@ -1281,6 +1283,7 @@ _NOWHERE = kind("/no/such/folder", accepts=is_path)
 _DATA_DIR = kind(optional=True, accepts=is_path)
 for _name in ("picture_set", "mask_set", "video_set", "detection_set"):
     _more = {
+        "picture_set": {"multi_label": _MULTI_LABEL},
         "mask_set": {
             "classes": kind(
                 optional=True,
