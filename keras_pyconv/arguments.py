@@ -15,6 +15,7 @@ import types
 import typing
 from collections.abc import Callable, Sequence
 
+from keras_pyconv import storage
 from keras_pyconv.reading import check_file, one_line, short
 
 # The most of anything that is counted along an axis or as a dimension: above
@@ -244,19 +245,25 @@ def model(name, value):
     return check(name, value, good, "a built model: call it on an input first")
 
 
-def path(name, value) -> pathlib.Path:
-    """A path, whether or not something is there."""
+def path(name, value, anywhere=False):
+    """A path, whether or not something is there.
+
+    `anywhere` takes paths of other file systems too, such as `gs://`, which
+    stay text; `pathlib.Path` is of this machine.
+    """
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     instance(name, value, str, "a path, as text or `pathlib.Path`")
     good = value and "\0" not in value
     check(name, value, good, "a path, not empty and without zero bytes")
-    return pathlib.Path(value)
+    good = anywhere or not storage.is_remote(value)
+    check(name, value, good, "a path on this machine")
+    return storage.place(value)
 
 
-def file(name, value) -> pathlib.Path:
+def file(name, value, anywhere=False):
     """The path of a file that can be read."""
-    found = path(name, value)
+    found = path(name, value, anywhere)
     try:
         check_file(found)
     except OSError as error:
@@ -265,10 +272,13 @@ def file(name, value) -> pathlib.Path:
     return found
 
 
-def new_file(name, value) -> pathlib.Path:
+def new_file(name, value, anywhere=False):
     """A path that a file can be written to; its folder may be missing."""
-    found, rule = path(name, value), "the name of a file, not of a folder"
-    check(name, value, not os.path.isdir(found), rule, IsADirectoryError)
+    found, rule = (
+        path(name, value, anywhere),
+        "the name of a file, not of a folder",
+    )
+    check(name, value, not storage.is_folder(found), rule, IsADirectoryError)
     return found
 
 
@@ -290,10 +300,13 @@ def new_folder(name, value) -> pathlib.Path:
     return found
 
 
-def folder(name, value) -> pathlib.Path:
+def folder(name, value, anywhere=False):
     """The path of a folder that is there."""
-    found, rule = new_folder(name, value), "the path of an existing folder"
-    check(name, value, os.path.isdir(found), rule, FileNotFoundError)
+    found, rule = path(name, value, anywhere), "the path of an existing folder"
+    if not storage.is_folder(found):
+        is_file = storage.exists(found)
+        error = NotADirectoryError if is_file else FileNotFoundError
+        refuse(name, value, rule, error)
     return found
 
 

@@ -23,6 +23,20 @@ _LOOKED_AT = 16  # bytes of a file without an ending
 _SHOWN = 4  # endings that a message names
 
 
+def _is_remote(path):
+    # As `storage` says it, which clients of a server do not have.
+    return "://" in os.fspath(path)
+
+
+def _beginning(path):
+    if _is_remote(path):
+        from keras_pyconv import storage
+
+        return storage.read(path, _LOOKED_AT)
+    with open(path, "rb") as file:
+        return file.read(_LOOKED_AT)
+
+
 @dataclasses.dataclass(frozen=True)
 class Kind:
     """A kind of data file, by its ending, or its first bytes without one."""
@@ -37,8 +51,7 @@ class Kind:
         if ending:
             return ending in self.endings
         try:
-            with open(path, "rb") as file:
-                return bool(self.beginning.match(file.read(_LOOKED_AT)))
+            return bool(self.beginning.match(_beginning(path)))
         except OSError:
             return False
 
@@ -137,8 +150,7 @@ class Listing:
     def _entries(self, place):
         """Sorted entries of a folder: regular files, and folders."""
         try:
-            with os.scandir(place) as entries:
-                entries = sorted(entries, key=lambda entry: entry.name)
+            entries = self._listed_in(place)
         except PermissionError:
             raise PermissionError(
                 "You have no permission to list the folder "
@@ -152,6 +164,15 @@ class Listing:
             else:
                 (folders if entry.is_dir() else files).append(entry)
         return files, folders
+
+    @staticmethod
+    def _listed_in(place):
+        if _is_remote(place):
+            from keras_pyconv import storage
+
+            return storage.entries(place)
+        with os.scandir(place) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
 
     def _reason(self, entry):
         """Why an entry is not listed; None where it is."""

@@ -5,9 +5,10 @@ import contextlib
 import errno
 import json
 import os
-import pathlib
 import re
 import reprlib
+
+from keras_pyconv import storage
 
 # UTF-32 first: its mark begins with that of UTF-16.
 _MARKS = {
@@ -66,8 +67,10 @@ def check_file(path) -> str:
 
     Anything else raises the kind of OSError that Python has for it.
     """
-    # To open a pipe would wait for its other end; a device may have no end.
     path = os.fspath(path)
+    if storage.is_remote(path):
+        return storage.check_file(path)
+    # To open a pipe would wait for its other end; a device may have no end.
     try:
         os.stat(path)
     except (OSError, ValueError) as error:
@@ -99,13 +102,19 @@ def _unreachable(path, error):
     return OSError(f"{short(path)} is no path of a file: {cause}.")
 
 
+def read_bytes(path) -> bytes:
+    """What a file holds, of which anything else is an OSError."""
+    # To ask about a remote file would double the requests.
+    return storage.read(path if storage.is_remote(path) else check_file(path))
+
+
 def read_text(path) -> str:
     """The text of a file in UTF-8, or in what its byte order mark says.
 
     A FileNotFoundError where nothing is, a ValueError for what is no text.
     """
     try:
-        content = pathlib.Path(check_file(path)).read_bytes()
+        content = read_bytes(path)
     except FileNotFoundError:
         raise
     except OSError as error:

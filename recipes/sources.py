@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import pathlib
 
 from . import command_line
 from .lazy import datasets, keras_pyconv, np, tasks, training
@@ -58,7 +57,7 @@ def open_split(settings, split):
 
     source = source_of(settings, "classification", train=64, test=32)
     several = getattr(settings.data, "multi_label", None)
-    if pathlib.Path(str(source)).exists() and not has_splits(source):
+    if keras_pyconv.storage.exists(str(source)) and not has_splits(source):
         share = getattr(settings.data, "held_back", HELD_BACK)
         parts = datasets.split_class_folder(source, share, several)
         found = parts[split not in TRAINING]

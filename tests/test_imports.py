@@ -22,6 +22,7 @@ ORDER = [
     "figures",
     "lazy",
     "renamed",
+    "storage",
     "listing",
     "reading",
     "writing",

@@ -6,12 +6,12 @@ grow with their number.
 
 import contextlib
 import csv
-import glob
 import itertools
 import os
 
 import numpy as np
 
+from keras_pyconv import storage
 from keras_pyconv.commands.opening import Opened
 from keras_pyconv.datasets.ahead import ahead
 from keras_pyconv.datasets.video_sets import videos_of
@@ -57,14 +57,14 @@ def find_files(words, task) -> list[str]:
     """
     found = []
     for word in words:
-        if is_remote(word):
-            found += _of_remote(word, task)
-        elif os.path.isdir(word):
+        if storage.is_remote(word) and task == "video":
+            raise ValueError(f"videos are read from this machine: copy {word}")
+        if storage.is_folder(word):
             found += _of_folder(word, task)
         elif word.lower().endswith(".csv"):
             found += listed(read_text(word), os.path.dirname(word))
-        elif set(WILD) & set(word) and not os.path.exists(word):
-            found += sorted(glob.glob(word, recursive=True)) or [word]
+        elif set(WILD) & set(word) and not storage.exists(word):
+            found += storage.glob(word) or [word]
         else:
             found.append(word)
     return found
@@ -86,63 +86,22 @@ def _of_folder(folder, task):
     return files
 
 
-def is_remote(word) -> bool:
-    """Whether a path names another file system than this machine's."""
-    return "://" in os.fspath(word)
-
-
-def _of_remote(word, task):
-    """The files of a folder, a pattern or a path as of `gs://bucket`."""
-    if task == "video":
-        raise ValueError(f"videos are read from this machine: copy {word}")
-    with _refused(word):
-        if tf.io.gfile.isdir(word):
-            return sorted(
-                f"{folder.rstrip('/')}/{name}"
-                for folder, _, names in tf.io.gfile.walk(word)
-                for name in names
-                if name.lower().endswith(IMAGES.endings)
-            )
-        if set(WILD) & set(word):
-            return sorted(tf.io.gfile.glob(word)) or [word]
-    return [word]
-
-
-@contextlib.contextmanager
-def _refused(word):
-    """Turns TensorFlow's errors of files into the system's."""
-    try:
-        yield
-    except tf.errors.OpError as error:
-        raise OSError(f"{word} cannot be read: {one_line(error)}") from error
-
-
-@contextlib.contextmanager
-def _read(path):
-    """A path of this machine, or the bytes of an image elsewhere."""
-    if not is_remote(path):
-        yield path
-        return
-    with _refused(path), tf.io.gfile.GFile(path, "rb") as file:
-        encoded = file.read()
-    yield encoded
-
-
 def listed(text, folder):
     """Paths of a CSV's text, which begin at the folder."""
     rows = csv.DictReader(text.splitlines())
     columns = rows.fieldnames or [""]
     column = "path" if "path" in columns else columns[0]
     paths = [row[column].strip() for row in rows]
-    return [p if is_remote(p) else os.path.join(folder, p) for p in paths]
+    return [storage.join(folder, path) for path in paths]
 
 
-def answers(opened: Opened, paths, batch_size=16, top=5, local=_read):
+def answers(
+    opened: Opened, paths, batch_size=16, top=5, local=contextlib.nullcontext
+):
     """Yields `(path, Result or None, reason)` of each file, in their order.
 
     The reason says in one line why a file could not be answered, else "".
-    `local` gives, for a block, the path on this machine of what is at a path,
-    or the bytes of an image.
+    `local` gives, for a block, a path that can be read of what is at a path.
     """
     if opened.task == "video":
         yield from _of_videos(opened, paths, batch_size, top, local)
@@ -192,8 +151,7 @@ def prepared_by(opened, side=None):
     about = _reading(opened, prepare)
 
     def prepared(path):
-        with _read(path) as place:
-            return prepare(read_image(place, *about))
+        return prepare(read_image(path, *about))
 
     return prepared
 

@@ -26,12 +26,13 @@ from apache_beam.options.pipeline_options import (
 )
 
 from keras_pyconv import arguments
-from keras_pyconv.commands import quiet, storage
-from keras_pyconv.commands.answering import answers, check_found, is_remote
+from keras_pyconv.commands import beam_files, quiet
+from keras_pyconv.commands.answering import answers, check_found
 from keras_pyconv.commands.opening import open_model
 from keras_pyconv.commands.predict import SHARDED, TABLES, row
 from keras_pyconv.export.signatures import recorded
 from keras_pyconv.reading import explained, one_line
+from keras_pyconv.storage import is_remote
 
 # Runs in this process; Beam's own default fetches a program to do so.
 _RUNNER = "FnApiRunner"
@@ -92,7 +93,7 @@ class SavedModelHandler(ModelHandler):
     def __init__(self, model, *, batch_size: int = 16, top: int = 5):
         self._batch_size = arguments.integer("batch_size", batch_size)
         self._top = arguments.integer("top", top)
-        self._model = storage.saved_model(model)
+        self._model = beam_files.saved_model(model)
         super().__init__(max_batch_size=self._at_once())
 
     def _at_once(self):
@@ -105,12 +106,12 @@ class SavedModelHandler(ModelHandler):
 
     def load_model(self):
         """The model, opened."""
-        with quiet(), storage.local_folder(self._model) as folder:
+        with quiet(), beam_files.local_folder(self._model) as folder:
             return open_model(folder)
 
     def answers(self, paths, opened):
         """Yields path, result and reason of each file, as `predict` does."""
-        given = (self._batch_size, self._top, storage.local)
+        given = (self._batch_size, self._top, beam_files.local)
         return answers(opened, paths, *given)
 
     def run_inference(self, batch, model, inference_args=None):
@@ -194,7 +195,7 @@ def predict(
     FileSystems.set_options(options)
     handler = _ShardHandler(format, model, top=top, batch_size=batch_size)
     task = handler.load_model().task
-    paths = storage.find(sources, task)
+    paths = beam_files.find(sources, task)
     check_found(paths, sources, task)
     parts = _divided(paths, shards)
     known = {"model": _digest_of_model(handler.model), "top": top}
@@ -264,13 +265,15 @@ def _places(parts, format):
 
 def _digest_of_model(folder):
     """Tells one SavedModel from another at the same place."""
-    there = storage.names(folder)
+    there = beam_files.names(folder)
     # TensorFlow's fingerprint has a checksum of the weights.
     files = [n for n in ("saved_model.pb", "fingerprint.pb") if n in there]
     place, _, record = recorded.FILE.rpartition("/")
-    if record in storage.names(storage.join(folder, place)):
+    if record in beam_files.names(beam_files.join(folder, place)):
         files.append(recorded.FILE)
-    content = b"".join(storage.read(storage.join(folder, n)) for n in files)
+    content = b"".join(
+        beam_files.read(beam_files.join(folder, n)) for n in files
+    )
     return hashlib.sha256(content).hexdigest()
 
 
@@ -279,12 +282,14 @@ def _begin(output, known, parts):
     text = "".join(parts)
     digest = hashlib.sha256(text.encode()).hexdigest()
     known |= {"shards": len(parts), "files": digest}
-    settings, there = storage.join(output, _SETTINGS), storage.names(output)
+    settings, there = beam_files.join(output, _SETTINGS), beam_files.names(
+        output
+    )
     if _SETTINGS not in there:
-        storage.write(storage.join(output, _FILES), text)
-        storage.write(settings, json.dumps(known, indent=1) + "\n")
+        beam_files.write(beam_files.join(output, _FILES), text)
+        beam_files.write(settings, json.dumps(known, indent=1) + "\n")
         return set()
-    content = storage.read(settings)
+    content = beam_files.read(settings)
     with explained(f"{settings} is damaged"):
         begun = dict(json.loads(content))
     others = [name for name in known if known[name] != begun.get(name)]
@@ -306,7 +311,7 @@ def _run(handler, output, missing, options):
         pipeline
         | "Shards" >> beam.Create(missing)
         | "Spread" >> beam.Reshuffle()
-        | "List" >> beam.Map(_listed, storage.join(output, _FILES))
+        | "List" >> beam.Map(_listed, beam_files.join(output, _FILES))
         | "Predict" >> RunInference(handler)
         | "Write" >> beam.Map(_write, output)
     )
@@ -326,12 +331,12 @@ def _run(handler, output, missing, options):
 
 def _listed(place, file):
     name, *window = place
-    lines = storage.read(file, *window).decode().splitlines()
+    lines = beam_files.read(file, *window).decode().splitlines()
     return name, list(map(json.loads, lines))
 
 
 def _write(shard, output):
     name, text, counts = shard
-    storage.write(storage.join(output, name), text)
+    beam_files.write(beam_files.join(output, name), text)
     for counter, count in zip(_COUNTED, counts):
         Metrics.counter(__name__, counter).inc(count)

@@ -1,12 +1,13 @@
 """Images with boxes: COCO's JSON beside a folder, or a set of TFDS."""
 
 import dataclasses
+import fnmatch
 import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keras_pyconv import arguments
+from keras_pyconv import arguments, storage
 from keras_pyconv.datasets.coco_labels import COCO_IDS
 from keras_pyconv.datasets.sets import (
     ExampleSet,
@@ -31,6 +32,8 @@ from keras_pyconv.tasks.detection.annotations import (
 from keras_pyconv.tasks.image import decode_image, image_sides
 from keras_pyconv.tasks.orientation import turn
 from keras_pyconv.typing import PathLike, Tensor, TfdsBuilder
+
+ANNOTATIONS = "annotations"  # the folder of the files of boxes
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,26 +117,39 @@ def detection_set(
     def of_folder(root, split):
         file = _instances(root, split)
         known = categories
-        others = sorted((root / "annotations").glob("instances_train*.json"))
+        others = [
+            f for f in _files_of_boxes(root) if f.startswith("instances_train")
+        ]
         if known is None and len(others) == 1 and others != [file]:
-            known = read_categories(others[0])
-        folder = root / file.stem.removeprefix("instances_")
-        return coco_files(file, folder, known, with_objects_only)
+            known = read_categories(os.path.join(root, ANNOTATIONS, others[0]))
+        folder = file.removeprefix("instances_").removesuffix(".json")
+        return coco_files(
+            os.path.join(root, ANNOTATIONS, file),
+            os.path.join(root, folder),
+            known,
+            with_objects_only,
+        )
 
     return opened(name, split, data_dir, of_folder, tfds_objects)
 
 
+def _files_of_boxes(root):
+    """Names of the files of boxes in COCO's layout, sorted."""
+    files = storage.file_names(os.path.join(root, ANNOTATIONS))
+    return sorted(fnmatch.filter(files, "instances_*.json"))
+
+
 def _instances(root, split):
-    """The one file of a split's boxes in COCO's layout."""
-    files = sorted((root / "annotations").glob("instances_*.json"))
+    """The name of the one file of a split's boxes."""
+    files = _files_of_boxes(root)
     names = {"train": "train", "validation": "val"}
     start = f"instances_{names.get(split, split)}"
-    found = [file for file in files if file.name.startswith(start)]
+    found = [file for file in files if file.startswith(start)]
     if len(found) != 1:
         raise ValueError(
             f"{root} must have one file annotations/{start}*.json for the "
             f"split {split!r}. There are: "
-            f"{', '.join(file.name for file in files) or 'none'}"
+            f"{', '.join(files) or 'none'}"
         )
     return found[0]
 
@@ -172,8 +188,8 @@ def coco_files(
             does not belong to the images; the message names the rows.
         ImportError: Pillow is not installed.
     """
-    folder = arguments.folder("folder", folder)
-    arguments.file("annotations", annotations)
+    folder = arguments.folder("folder", folder, anywhere=True)
+    arguments.file("annotations", annotations, anywhere=True)
     arguments.flag("with_objects_only", with_objects_only)
     rows = read_annotations(annotations, categories)
     ids, names = _labels(rows, categories)
@@ -246,21 +262,16 @@ def _paths(annotations, folder):
     nameless = [short(one.id) for one in images if one.file_name is None]
     advice = "Add it to each row of 'images'."
     refuse(annotations.file, nameless, "pictures have no 'file_name'", advice)
-    with os.scandir(folder) as entries:
-        there = {entry.name for entry in entries if entry.is_file()}
     names = [image.file_name for image in images]
-    missing = [
-        short(name)
-        for name in names
-        if name not in there and not (folder / name).is_file()
-    ]
+    missing = storage.absent(folder, names)
+    missing = [short(name) for name in names if name in missing]
     refuse(
         annotations.file,
         missing,
         f"pictures are missing in {folder}",
         "Bring them, or remove their rows and what refers to them.",
     )
-    return [str(folder / name) for name in names]
+    return [os.path.join(folder, name) for name in names]
 
 
 def _table(annotations, ids):

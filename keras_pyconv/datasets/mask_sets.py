@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from keras_pyconv import arguments
+from keras_pyconv import arguments, storage
 from keras_pyconv.datasets.masks import LABEL_RULES, decode_mask, fault
 from keras_pyconv.datasets.sets import (
     ExampleSet,
@@ -194,14 +194,17 @@ def _folder_set(root, split, classes, rule):
         _subfolder(root, names) for names in (IMAGE_FOLDERS, MASK_FOLDERS)
     ]
     split = split_named(split, Listing(images).folders(), images)
-    listings = [Listing(folder / split, IMAGES) for folder in (images, masks)]
+    listings = [
+        Listing(os.path.join(folder, split), IMAGES)
+        for folder in (images, masks)
+    ]
     pictures, found = map(_by_stem, listings)
     _check_pairs(root, pictures, found)
     paths = [pictures[stem] for stem in sorted(pictures)]
     columns = {
         "picture": paths,
         "mask": [found[stem] for stem in sorted(pictures)],
-        "name": below(images / split, paths),
+        "name": below(listings[0].root, paths),
     }
     turns, problems = orientations_for(
         root,
@@ -230,7 +233,7 @@ def _folder_set(root, split, classes, rule):
 
 def _by_stem(folder):
     """Paths of the images of a `Listing` by their names without an ending."""
-    if not os.path.isdir(folder.root):
+    if not storage.is_folder(folder.root):
         raise ValueError(f"The folder {folder.root} does not exist.")
     found, twins = {}, []
     for path in folder.files():
@@ -269,8 +272,8 @@ def _check_pairs(root, images, masks):
 
 def _written_names(root):
     """The lines of the folder's file of names, or None without one."""
-    path = root / CLASSES
-    if not path.exists():
+    path = os.path.join(root, CLASSES)
+    if not storage.exists(path):
         return None
     lines = [line.strip() for line in read_text(path).split("\n")]
     names, first = [line for line in lines if line], {}
@@ -291,11 +294,11 @@ def _written_names(root):
 
 def _subfolder(root, names):
     for name in names:
-        if (root / name).is_dir():
-            return root / name
+        if storage.is_folder(folder := os.path.join(root, name)):
+            return folder
     raise ValueError(
         f"{root} has none of the folders {', '.join(names)}; there are: "
-        f"{sorted(path.name for path in root.iterdir())[:20]}"
+        f"{[entry.name for entry in storage.entries(root)][:20]}"
     )
 
 

@@ -6,12 +6,11 @@ Classes are numbered by their sorted names, as in TFDS and torchvision.
 import dataclasses
 import functools
 import os
-import pathlib
 import re
 
 import numpy as np
 
-from keras_pyconv import arguments
+from keras_pyconv import arguments, storage
 from keras_pyconv.datasets import csv_lists
 from keras_pyconv.datasets.sets import (
     ExampleSet,
@@ -98,10 +97,10 @@ def _check_multi_label(value):
 
 def has_splits(source: PathLike) -> bool:
     """Whether a folder or a CSV says what to train on and what to judge by."""
-    path = pathlib.Path(source)
-    if _is_csv(path):
-        return "split" in csv_lists.read(path, [["path"]])[0]
-    return any((path / name).is_dir() for name in TRAINING)
+    if _is_csv(source):
+        return "split" in csv_lists.read(source, [["path"]])[0]
+    folders = (storage.join(source, name) for name in TRAINING)
+    return any(map(storage.is_folder, folders))
 
 
 # Folders ---------------------------------------------------------------------
@@ -126,7 +125,7 @@ def _of_files(title, classes, listing, names, digests_labels=False):
 def _images_of(listing, name):
     """Names of the images of a class, below the listed folder."""
     folder = os.path.join(listing.root, name)
-    files = listing.files(folder) if os.path.isdir(folder) else []
+    files = listing.files(folder) if storage.is_folder(folder) else []
     return below(listing.root, files)
 
 
@@ -147,7 +146,7 @@ def _folder_set(root, split):
 
 
 def _is_csv(path):
-    return str(path).lower().endswith(".csv") and not os.path.isdir(path)
+    return str(path).lower().endswith(".csv") and not storage.is_folder(path)
 
 
 class _Listed:
@@ -191,10 +190,12 @@ class _Listed:
         csv_lists.check(
             self._path, rows, names, "an image", advice, wrong_label
         )
+        names = [row["path"] for _, row in rows]
+        absent = storage.absent(self._root, names)
         missing = [
             f"line {line}: {short(row['path'])}"
             for line, row in rows
-            if not os.path.isfile(os.path.join(self._root, row["path"]))
+            if row["path"] in absent
         ]
         told = f"Paths begin at the CSV's folder, {self._root or '.'}."
         refuse(self._path, missing, "of its files do not exist", told)
@@ -225,7 +226,7 @@ class _Listed:
     def set_of(self, title, rows):
         """The set of some of the rows."""
         names = [row["path"] for _, row in rows]
-        paths = [os.path.join(self._root, name) for name in names]
+        paths = [storage.join(self._root, name) for name in names]
         numbers = {one: number for number, one in enumerate(self.classes)}
         labels = [[numbers[n] for n in row["labels"]] for _, row in rows]
         if self._multi_label:
@@ -284,10 +285,10 @@ def split_class_folder(
     if not arguments.is_number(share, 0, 1) or share in (0, 1):
         arguments.refuse("share", share, "a number between 0 and 1")
     _check_multi_label(multi_label)
-    if _is_csv(arguments.path("root", root)):
+    if _is_csv(arguments.path("root", root, anywhere=True)):
         parts = _parts_of_csv(_Listed(os.fspath(root), multi_label), share)
     else:
-        listing = Listing(arguments.folder("root", root), IMAGES)
+        listing = Listing(arguments.folder("root", root, anywhere=True), IMAGES)
         parts = _parts_of_folder(listing, share)
     if multi_label:
         parts = [dataclasses.replace(one, multi_label=True) for one in parts]

@@ -6,13 +6,12 @@ import functools
 import hashlib
 import logging
 import os
-import pathlib
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 
-from keras_pyconv import arguments
+from keras_pyconv import arguments, storage
 from keras_pyconv.datasets.splits import split_named
 from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.orientation import headers, orientations
@@ -140,17 +139,19 @@ def opened(
     if not is_builder:
         rule = "a folder, a name of TFDS or its builder"
         arguments.instance("name", name, (str, os.PathLike), rule)
-        arguments.path("name", name)
+        name = arguments.path("name", name, anywhere=True)
     arguments.text("split", split)
     if data_dir is not None:
-        data_dir = os.fspath(arguments.path("data_dir", data_dir))
+        data_dir = os.fspath(
+            arguments.path("data_dir", data_dir, anywhere=True)
+        )
     if is_builder:
         return of_builder(name, split)
-    if os.path.isdir(name):
-        return of_folder(pathlib.Path(name), split)
+    if storage.is_folder(name):
+        return of_folder(name, split)
     if of_csv and str(name).lower().endswith(".csv"):
-        return of_csv(pathlib.Path(name), split)
-    if os.path.isabs(name):
+        return of_csv(name, split)
+    if os.path.isabs(name) or storage.is_remote(name):
         raise ValueError(f"The folder {os.fspath(name)!r} does not exist.")
     builder = (builder_of or tfds_builder)(str(name), data_dir)
     return of_builder(builder, split)

@@ -2,7 +2,7 @@
 
 import collections
 import hashlib
-import pathlib
+import os
 
 from keras_pyconv.listing import Listing
 
@@ -28,7 +28,7 @@ def class_folders(root, split, *kinds):
             "val, and in each of these one for each class."
         )
     folders = [
-        pathlib.Path(root, split_named(name, known, root))
+        os.path.join(root, split_named(name, known, root))
         for name in (TRAINING[0], split)
     ]
     training, listing = [Listing(folder, *kinds) for folder in folders]

@@ -61,6 +61,8 @@ def video_set(
     Raises:
         ValueError: no such data set or split, no classes, or no videos.
     """
+    if not hasattr(name, "as_dataset"):
+        name = arguments.path("name", name)  # decoders read local files
     if root is not None:
         root = arguments.folder("root", root)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
-from keras_pyconv.reading import check_file, one_line, plain
+from keras_pyconv.reading import one_line, plain, read_bytes
 from keras_pyconv.tasks.orientation import (
     exif_orientation,
     stored_window,
@@ -177,8 +177,7 @@ def read_image(source, channels: int = 3, exif: bool = True) -> np.ndarray:
     """
     if isinstance(source, (str, os.PathLike)):
         try:
-            with open(check_file(source), "rb") as file:
-                encoded = file.read()
+            encoded = read_bytes(source)
         except FileNotFoundError:
             raise
         except OSError as error:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_pyconv import storage
 from keras_pyconv.lazy import tf
 
 AS_STORED = 1
@@ -49,7 +50,7 @@ def _header(path):
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with storage.opened(path) as file, Image.open(file) as image:
             # A PNG's own `getexif` decodes all of it first.
             found = Image.Image.getexif(image).get(_TAG, AS_STORED)
             # Pillow turns a TIFF by itself.

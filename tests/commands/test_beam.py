@@ -52,6 +52,10 @@ class Bucket(systems.LocalFileSystem):
         pair = source_file_names, destination_file_names
         return super().rename(*map(_without_scheme, pair))
 
+    def delete(self, paths):
+        for path in _without_scheme(paths):
+            pathlib.Path(path).unlink()
+
 
 def _without_scheme(paths):
     return [path.removeprefix("bucket:/") for path in paths]
@@ -175,7 +179,7 @@ def test_a_file_system_that_fails_blames_no_file(monkeypatch):
     monkeypatch.setattr(ours.FileSystems, "open", fail)
     monkeypatch.setattr(ours.FileSystems, "exists", fail)
     with pytest.raises(RuntimeError, match="the network is down"):
-        ours.storage.read("bucket://photos/a.png")
+        ours.beam_files.read("bucket://photos/a.png")
 
 
 # Ended and started again -----------------------------------------------------
@@ -328,11 +332,38 @@ def test_what_cannot_be_written_is_told_and_leaves_nothing(monkeypatch, error):
     def refuse(*_, **__):
         raise error
 
-    monkeypatch.setattr(ours.storage.FileSystems, "create", refuse)
-    monkeypatch.setattr(ours.storage.FileSystems, "delete", deleted.extend)
+    monkeypatch.setattr(ours.beam_files.FileSystems, "create", refuse)
+    monkeypatch.setattr(ours.beam_files.FileSystems, "delete", deleted.extend)
     with pytest.raises(RuntimeError, match="ours://a could not be written: "):
-        ours.storage.write("ours://a", "text")
+        ours.beam_files.write("ours://a", "text")
     assert [path[:9] for path in deleted] == ["ours://a."]
+
+
+def test_a_file_is_replaced_where_renaming_refuses_to(tmp_path, monkeypatch):
+    """HDFS renames only to what does not exist."""
+    rename = Bucket.rename
+
+    def careful(self, sources, targets):
+        if any(map(self.exists, targets)):
+            raise OSError("it exists")
+        return rename(self, sources, targets)
+
+    monkeypatch.setattr(Bucket, "rename", careful)
+    for text in ("first", "second"):
+        ours.beam_files.write(f"bucket:/{tmp_path}/a.txt", text)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "second"
+
+
+def test_names_of_remote_folders_are_no_patterns(tmp_path):
+    for name in ("a[1]", "a1"):
+        (tmp_path / name / "inner").mkdir(parents=True)
+        (tmp_path / name / "inner" / f"{name}.png").touch()
+        (tmp_path / name / "b.txt").touch()
+    folder = f"bucket:/{tmp_path}/a[1]"
+    found = ours.beam_files.find([folder], "classification")
+    assert found == [f"{folder}/inner/a[1].png"]
+    assert ours.beam_files.names(folder) == {"b.txt"}
 
 
 def test_errors_of_other_runners_are_told_as_one_line(

@@ -298,7 +298,7 @@ def test_images_elsewhere_are_read_by_tensorflows_file_systems(
     assert names == ["a.png", "b.jpg", "d.webp", "a.png"]
     for name, row in zip(names, found):
         assert row["classes"] == wanted[name]["classes"]
-    assert "ram://" in gone["reason"] and "NotFound" in gone["reason"]
+    assert gone["reason"] == f"There is nothing at '{elsewhere}/gone.png'"
 
 
 def test_eight_bits_are_written_by_the_command(

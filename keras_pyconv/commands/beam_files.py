@@ -9,15 +9,17 @@ import glob
 import os
 import pathlib
 import posixpath
+import re
 import tempfile
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from keras_pyconv.commands.answering import WILD, find_files, is_remote, listed
+from keras_pyconv.commands.answering import WILD, find_files, listed
 from keras_pyconv.commands.opening import newest
 from keras_pyconv.listing import IMAGES, VIDEOS
 from keras_pyconv.reading import decoded, one_line
+from keras_pyconv.storage import is_remote
 from keras_pyconv.writing import write_atomically
 
 _RAW = {"compression_type": CompressionTypes.UNCOMPRESSED}
@@ -32,7 +34,7 @@ def join(folder, name) -> str:
 def names(folder) -> set[str]:
     """Names of the files that lie in a folder; none where there is none."""
     if is_remote(folder):
-        return {path.rpartition("/")[2] for path in _matches(f"{folder}/*")}
+        return {path.rpartition("/")[2] for path in _below(folder, "*")}
     return set(os.listdir(folder)) if os.path.isdir(folder) else set()
 
 
@@ -41,6 +43,15 @@ def _matches(pattern):
     (found,) = FileSystems.match([pattern])
     paths = sorted(about.path for about in found.metadata_list)
     return [path for path in paths if not path.endswith("/")]
+
+
+def _below(folder, pattern):
+    """Paths that fit a pattern in a folder of any name."""
+    folder = folder.rstrip("/")
+    # Beam's patterns have no way to quote; any character stands for these.
+    wild = re.sub(r"[*?[]", "?", folder)
+    found = _matches(f"{wild}/{pattern}")
+    return [path for path in found if path.startswith(f"{folder}/")]
 
 
 def read(path, begin=0, length=-1) -> bytes:
@@ -78,13 +89,24 @@ def write(path, text):
     try:
         with FileSystems.create(beside, **_RAW) as file:
             file.write(text.encode())
-        FileSystems.rename([beside], [path])
+        _rename(beside, path)
     # Each file system has errors of its own.
     except Exception as error:
         with contextlib.suppress(Exception):
             FileSystems.delete([beside])
         told = f"{path} could not be written: {one_line(error)}"
         raise RuntimeError(told) from error
+
+
+def _rename(source, path):
+    try:
+        FileSystems.rename([source], [path])
+    except Exception:
+        # HDFS renames only to what does not exist.
+        if not FileSystems.exists(path):
+            raise
+        FileSystems.delete([path])
+        FileSystems.rename([source], [path])
 
 
 @contextlib.contextmanager
@@ -106,7 +128,7 @@ def local_folder(path):
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
-        for source in _matches(f"{path}/**"):
+        for source in _below(path, "**"):
             copy = pathlib.Path(folder, source.removeprefix(f"{path}/"))
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(read(source))
@@ -117,7 +139,7 @@ def saved_model(model) -> str:
     """The folder of one SavedModel: the given one, or its newest version."""
     model = os.fspath(model).rstrip("/")
     if is_remote(model):
-        graphs = _matches(f"{model}/{_GRAPH}") + _matches(f"{model}/*/{_GRAPH}")
+        graphs = _below(model, _GRAPH) + _below(model, f"*/{_GRAPH}")
     else:
         versions = glob.glob(f"{glob.escape(model)}/*/{_GRAPH}")
         graphs = filter(os.path.isfile, [f"{model}/{_GRAPH}", *versions])
@@ -145,9 +167,9 @@ def find(words, task) -> list[str]:
 def _remote_files(word, task):
     if word.lower().endswith(".csv"):
         return listed(decoded(read(word), word), word.rpartition("/")[0])
-    if set(WILD) & set(word):
+    if set(WILD) & set(word) and not _below(word, "*"):
         return _matches(word) or [word]
     if IMAGES.matches(word) or VIDEOS.matches(word):
         return [word]
     kind = VIDEOS if task == "video" else IMAGES
-    return [p for p in _matches(f"{word.rstrip('/')}/**") if kind.matches(p)]
+    return [path for path in _below(word, "**") if kind.matches(path)]
