@@ -7,6 +7,7 @@ import os
 import pathlib
 import secrets
 
+from keras_pyconv import storage
 from keras_pyconv.reading import check_file
 
 # What a file system without locks answers.
@@ -20,6 +21,10 @@ def replacing(path):
     Otherwise it is removed, and what stood at `path` stays. What was written is
     on the disk before it is renamed, so a loss of power leaves one of the two.
     """
+    if storage.is_remote(path):
+        with storage.sent(os.fspath(path)) as beside:
+            yield beside
+        return
     path = pathlib.Path(path)
     if path.is_dir():
         raise IsADirectoryError(

@@ -61,11 +61,12 @@ def run(settings, model, data):
 
 def check_export_root(root):
     """Refuses before the training what an export would refuse after it."""
-    from keras_pyconv.export.serving import server_files, versions
+    from keras_pyconv.export.serving import remote, server_files, versions
 
     if root is not None:
-        versions.check_destination(root)
-        server_files.check_server_files(root)
+        with remote.reached(root) as folder:
+            versions.check_destination(folder)
+            server_files.check_server_files(folder)
 
 
 def start(settings):

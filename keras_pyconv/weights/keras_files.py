@@ -84,7 +84,8 @@ def save_keras_weights(model: keras.Model, path: PathLike) -> None:
     """
     arguments.instance("model", model, keras.Model)
     arguments.check("model", model, model.built, "a model that is built")
-    if not str(arguments.new_file("path", path)).endswith(".weights.h5"):
+    file = arguments.new_file("path", path, anywhere=True)
+    if not str(file).endswith(".weights.h5"):
         rule = "a file whose name ends in .weights.h5"
         arguments.refuse("path", path, rule)
     with sources.replacing_with_checksum(path) as beside:

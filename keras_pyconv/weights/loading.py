@@ -20,6 +20,7 @@ from keras_pyconv.weights.keras_files import (
 )
 from keras_pyconv.weights.other_models import from_model
 from keras_pyconv.weights.shipped import SET, note, shipped_weights
+from keras_pyconv.weights.sources import fetched
 from keras_pyconv.weights.torch_files import TORCH_FILES
 from keras_pyconv.weights.torch_names import (
     backbone_layers,
@@ -125,7 +126,8 @@ def load(
               and a stem with other channels is adapted (`adapt_stem`); both
               are logged. `"digits_in_photos"` comes with the package, for
               networks of three channels.
-            - the path of a file: Keras (`.weights.h5`, `.keras`, `.h5`), or
+            - the path of a file, here or as `gs://bucket/my.weights.h5`:
+              Keras (`.weights.h5`, `.keras`, `.h5`), or
               PyTorch and arrays with the authors' names (`.pth`, `.pt`,
               `.npz`, `.safetensors`). If there is a `.sha256` beside it, it
               must match. Code in a file is never executed.
@@ -168,10 +170,12 @@ def _load(model, source, part):
     adapt = part == "backbone" or is_published(source)
     if is_published(source):
         source = fetch(_published(model, source, part))
-    if not isinstance(source, Mapping):
-        arguments.path("source", source)
-    if isinstance(source, Mapping) or is_torch_file(source):
+    if isinstance(source, Mapping):
         return from_torch(model, source, part, adapt)
-    if part == "backbone":
-        return load_layers(model, backbone_layers(model), source)
-    return load_keras_weights(model, source)
+    arguments.path("source", source, anywhere=True)
+    with fetched(source) as file:
+        if is_torch_file(file):
+            return from_torch(model, file, part, adapt)
+        if part == "backbone":
+            return load_layers(model, backbone_layers(model), file)
+        return load_keras_weights(model, file)

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-import pathlib
 import re
 import zipfile
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_pyconv import storage
 from keras_pyconv.reading import check_file, one_line, plain, short
 from keras_pyconv.writing import replacing, write_atomically
 
@@ -140,6 +140,11 @@ def write_checksum(path, digest=None):
     write_atomically(checksum_path(path), content)
 
 
+def fetched(path):
+    """`storage.fetched` of a file, with its checksum where it has one."""
+    return storage.fetched(path, checksum_path(path))
+
+
 @contextlib.contextmanager
 def replacing_with_checksum(path):
     """`replacing`, with a `.sha256` beside what was written.
@@ -149,7 +154,7 @@ def replacing_with_checksum(path):
     with replacing(path) as beside:
         yield beside
         digest = checksum(beside)
-        pathlib.Path(checksum_path(path)).unlink(missing_ok=True)
+        storage.remove(checksum_path(path))
     write_checksum(path, digest)
 
 

@@ -7,7 +7,6 @@ refuses to allocate them; so they are lowered to two axes.
 import dataclasses
 import functools
 import importlib
-import pathlib
 import re
 import warnings
 from collections.abc import Sequence
@@ -248,7 +247,7 @@ def litert(
     >>> print(keras_pyconv.export.litert(model, "digits.tflite", "float16"))
     """
     arguments.flag("fold", fold)
-    arguments.new_file("path", path)
+    path = arguments.new_file("path", path, anywhere=True)
     seen = inspect(model)
     record, boxes = portable.recorded_of(seen, labels, preprocessing)
     form = portable.portable_form(seen, "portable", fold)
@@ -274,5 +273,4 @@ def litert(
             accuracy = _accuracy(form, specs, ask, asked, truth)
         about.write(file, record, boxes)
         written = file.stat().st_size
-    path = pathlib.Path(path)
     return portable.Exported(path, precision, written, rows, accuracy)

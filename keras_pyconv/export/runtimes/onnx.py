@@ -5,7 +5,6 @@ convolution that XLA must compile, as Keras's own are.
 """
 
 import importlib.util
-import pathlib
 from collections.abc import Sequence
 from typing import Literal
 
@@ -121,7 +120,7 @@ def onnx(
     >>> print(keras_pyconv.export.onnx(model, "digits.onnx"))
     """
     arguments.flag("fold", fold)
-    arguments.new_file("path", path)
+    path = arguments.new_file("path", path, anywhere=True)
     arguments.integer("opset", opset, 7, 23)
     _check_packages()
     seen = inspect(model)
@@ -134,7 +133,7 @@ def onnx(
         rows = portable.compare(form, specs, dict(opened), ALLOWED, (1, 2))
         about.write(file, record, boxes)
         size = file.stat().st_size
-    return portable.Exported(pathlib.Path(path), "float32", size, rows)
+    return portable.Exported(path, "float32", size, rows)
 
 
 def _open_all(form, file):

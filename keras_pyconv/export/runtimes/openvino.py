@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import importlib.util
-import pathlib
 from collections.abc import Sequence
 from typing import Literal
 
@@ -96,8 +95,8 @@ def openvino(
     >>> print(keras_pyconv.export.openvino(model, "digits.xml"))
     """
     arguments.flag("fold", fold)
-    path = arguments.new_file("path", path)
-    good = path.suffix == ".xml"
+    path = arguments.new_file("path", path, anywhere=True)
+    good = str(path).endswith(".xml")
     arguments.check("path", path, good, "a path that ends in .xml")
     if importlib.util.find_spec("openvino") is None:
         told = "OpenVINO's format is written by openvino: pip install openvino"
@@ -110,11 +109,11 @@ def openvino(
     specs = portable.sized_specs(form, None, None)
     made = _convert(form, specs)
     made.set_rt_info(about.as_text(record, boxes), [about.NAME])
-    beside = path.with_suffix(".bin")
+    beside = str(path).removesuffix(".xml") + ".bin"
     with replacing(path) as file, replacing(beside) as weights:
         library.serialize(made, str(file), str(weights))
         with portable.can_run("OpenVINO", form, RuntimeError):
             runtime, ask = open_openvino(file, weights=weights)
         rows = portable.compare(form, specs, {runtime: ask}, ALLOWED, (1, 2))
         size = file.stat().st_size + weights.stat().st_size
-    return portable.Exported(pathlib.Path(path), "float32", size, rows)
+    return portable.Exported(path, "float32", size, rows)

@@ -68,14 +68,14 @@ class Exported:
     """A file that was opened in its runtime and answers as Keras does.
 
     Attributes:
-        path: of the file.
+        path: of the file; text where it is on another file system.
         precision: of its weights.
         size_bytes: of the file.
         comparisons: a `Comparison` for each runtime and batch.
         accuracy: what less precision cost, or None where nothing was lost.
     """
 
-    path: pathlib.Path
+    path: pathlib.Path | str
     precision: str
     size_bytes: int
     comparisons: tuple

@@ -19,6 +19,7 @@ from keras_pyconv.export.serving import ledger, versions
 from keras_pyconv.export.serving.audit import check_graph, read_signatures
 from keras_pyconv.export.serving.guide import write_guide
 from keras_pyconv.export.serving.module import check_size, os_errors, writer
+from keras_pyconv.export.serving.remote import reached
 from keras_pyconv.export.serving.server_files import (
     check_server_files,
     write_server_files,
@@ -26,6 +27,7 @@ from keras_pyconv.export.serving.server_files import (
 from keras_pyconv.export.serving.warmup import write_warmup
 from keras_pyconv.export.signatures.classifier import model_signatures
 from keras_pyconv.export.signatures.signature import Signature, given_signatures
+from keras_pyconv.storage import is_remote
 from keras_pyconv.tasks.preprocessing import Preprocessing
 from keras_pyconv.typing import PathLike
 
@@ -48,7 +50,7 @@ def saved_model(
     batch_sizes: Sequence[int] = BATCH_SIZES,
     source: str | None = None,
     server_files: bool = True,
-) -> pathlib.Path:
+) -> pathlib.Path | str:
     """Writes a model as `<root>/<version>/` for TF Serving.
 
     The version appears complete or not at all, and an existing one is never
@@ -77,8 +79,9 @@ def saved_model(
     Args:
         model: built functional or sequential `keras.Model`; it stays
             unchanged. A mixed-precision model is written as float32.
-        root: the model's folder, such as `saved_models/digits`, created if it
-            is missing. Its name is the model's name on the server.
+        root: the model's folder, such as `saved_models/digits` or
+            `gs://bucket/models/digits`, created if it is missing. Its name is
+            the model's name on the server.
         version: positive integer, or None for one more than the largest.
         labels: sequence of class names, two for a single sigmoid unit; None
             uses the class numbers as text.
@@ -108,7 +111,8 @@ def saved_model(
             files of the server, to the parent folder of `root`.
 
     Returns:
-        `pathlib.Path` of the version's folder.
+        `pathlib.Path` of the version's folder; text where it is on another
+        file system.
 
     Raises:
         ValueError: the model is not built, contains NaN or infinity, or has a
@@ -133,13 +137,32 @@ def saved_model(
     arguments.one_of("task", task, (None, "classification", "raw"))
     if source is not None and not isinstance(source, os.PathLike):
         arguments.text("source", source)
-    root = arguments.path("root", root)
-    name = pathlib.Path(os.path.abspath(root)).name
+    root = arguments.path("root", root, anywhere=True)
     if signatures is None:
         options = labels, top_k, task, preprocessing
         signatures, record = model_signatures(seen, *options)
     else:
         signatures, record = given_signatures(signatures, labels, task, top_k)
+    about = (signatures, record, batch_sizes, source, server_files)
+    with reached(root) as folder:
+        place = _write(seen, folder, version, fold, freeze, *about)
+    return f"{root}/{place.name}" if is_remote(root) else place
+
+
+def _write(
+    seen,
+    root,
+    version,
+    fold,
+    freeze,
+    signatures,
+    record,
+    batch_sizes,
+    source,
+    server_files,
+):
+    """Writes a version into a folder of this machine."""
+    name = pathlib.Path(os.path.abspath(root)).name
     parameters = seen.model.count_params()
     versions.check_destination(
         root, version, check_size(seen.name, parameters, freeze)
