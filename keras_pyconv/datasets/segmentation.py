@@ -1,10 +1,11 @@
 """Images and masks in step: the augmentation that the paper's networks saw.
 
 OpenCV's nearest pixel, which the authors use for labels, is up to half a pixel
-off its bilinear one; here the two agree. keras-cv's layers do not serve: they
-fill masks with 0, turn 255 into a class, and cannot crop masks.
+off its bilinear one; here the two agree. keras-cv turns both. Its other layers
+do not serve (docs/segmentation.md).
 """
 
+import functools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +21,7 @@ from keras_pyconv.datasets.stream import (
     training_stream,
 )
 from keras_pyconv.lazy import tf
+from keras_pyconv.tasks.library import keras_cv
 from keras_pyconv.tasks.preprocessing import (
     LARGEST_PIXEL,
     Preprocessing,
@@ -52,22 +54,25 @@ def random_scale(image, labels, seed, scales=SCALES):
     return tf.image.resize(image, size), labels[..., 0]
 
 
+@functools.cache
+def _rotation(method, fill):
+    """keras-cv's layer; it gets its angles as labels, and draws none."""
+    layers = keras_cv("A random turn", on_any_backend=True).layers
+
+    class Rotation(layers.RandomRotation):
+        def get_random_transformation_batch(self, batch_size, labels, **_):
+            return {"angles": labels}
+
+    options = {"seed": 1, "fill_value": fill, "dtype": "float32"}
+    with tf.init_scope():
+        return Rotation(0.0, "constant", method, **options)
+
+
 def _turned(values, angle, method, fill):
-    """`(height, width, channels)` turned about the middle."""
-    sides = tf.cast(tf.shape(values)[:2], tf.float32)
-    y, x = tf.unstack((sides - 1.0) / 2.0)
-    cos, sin = tf.cos(angle), tf.sin(angle)
-    right = x - x * cos + y * sin
-    down = y - x * sin - y * cos
-    transform = tf.stack([cos, -sin, right, sin, cos, down, 0.0, 0.0])
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=values[tf.newaxis],
-        transforms=transform[tf.newaxis],
-        output_shape=tf.shape(values)[:2],
-        interpolation=method,
-        fill_mode="CONSTANT",
-        fill_value=fill,
-    )[0]
+    """`(height, width, channels)` turned about the middle, in float32."""
+    # As an image, a mask too: its own way makes a channel of each label.
+    batch = {"images": tf.stack([values]), "labels": tf.stack([angle])}
+    return _rotation(method, fill)(batch)["images"][0]
 
 
 def random_turn(image, labels, seed, mean, turn=TURN):
@@ -77,9 +82,9 @@ def random_turn(image, labels, seed, mean, turn=TURN):
     def turned():
         angle = (2.0 * draw - 1.0) * math.radians(turn)
         # The fill is one number for all channels.
-        around = _turned(image - mean, angle, "BILINEAR", 0.0)
-        beneath = _turned(labels[..., None], angle, "NEAREST", float(IGNORED))
-        return around + mean, beneath[..., 0]
+        around = _turned(image - mean, angle, "bilinear", 0.0)
+        beneath = _turned(labels[..., None], angle, "nearest", float(IGNORED))
+        return around + mean, tf.cast(beneath[..., 0], labels.dtype)
 
     return tf.cond(chance < HALF, turned, lambda: (image, labels))
 
@@ -152,7 +157,8 @@ def augment(
     mean = LARGEST_PIXEL * tf.constant(preprocessing.mean)
     image = tf.cast(image, tf.float32)
     image, labels = random_scale(image, labels, seed, scales)
-    image, labels = random_turn(image, labels, seed, mean, turn)
+    if turn:
+        image, labels = random_turn(image, labels, seed, mean, turn)
     image = random_blur(image, seed)
     if flip:
         image, labels = random_flip(image, labels, seed)
@@ -187,6 +193,8 @@ def training_masks(
         `(batch, side, side)`; see `training_stream`.
     """
     _check(masks, side, preprocessing)
+    if augmentation.get("turn", TURN):
+        _rotation("bilinear", 0.0)  # its absence is told before the work
 
     def prepared(decoded):
         return lambda example, seed: augment(

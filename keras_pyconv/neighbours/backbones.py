@@ -10,7 +10,7 @@ from keras_pyconv.architectures import ARCHITECTURES
 from keras_pyconv.models.arguments import check_input_shape, check_weights
 from keras_pyconv.models.classifiers import build_classifier
 from keras_pyconv.models.features import features
-from keras_pyconv.tasks.detection.library import keras_cv as import_keras_cv
+from keras_pyconv.tasks.library import keras_cv as import_keras_cv
 from keras_pyconv.tasks.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
 from keras_pyconv.typing import Shape, Weights
 from keras_pyconv.weights import load as load_weights

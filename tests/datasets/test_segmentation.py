@@ -1,5 +1,7 @@
 """Pictures and masks stay in step through all of the augmentation."""
 
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -82,9 +84,18 @@ def test_what_comes_in_at_the_borders_has_no_class_and_the_mean_colour():
 def test_a_turn_is_about_the_middle():
     image = np.zeros((21, 31, 1), "float32")
     image[10, 15] = 1
-    turned = segmentation._turned(image, 0.3, "BILINEAR", 0.0).numpy()
+    turned = segmentation._turned(image, 0.3, "bilinear", 0.0).numpy()
     assert turned.argmax() == image.argmax()
     assert turned.max() == pytest.approx(1)
+
+
+def test_only_a_turn_needs_keras_cv(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras_cv", None)
+    segmentation._rotation.cache_clear()
+    masks, options = mask_set(folder), {"batch_size": 2, "seed": 5}
+    with pytest.raises(ImportError, match="A random turn needs keras-cv"):
+        training_masks(masks, 33, **options)
+    training_masks(masks, 33, turn=0, **options)()
 
 
 def test_the_blur_is_the_5_by_5_of_opencv():

@@ -16,8 +16,8 @@ from keras_pyconv.tasks.detection.default_boxes import (
     box_settings,
     boxes_of_maps,
 )
-from keras_pyconv.tasks.detection.library import counting, keras_cv
 from keras_pyconv.tasks.detection.matching import decode
+from keras_pyconv.tasks.library import counting, keras_cv
 
 SCORE = 0.05
 OVERLAP = 0.5

@@ -14,7 +14,7 @@ from keras_pyconv.architectures import DETECTORS, BoxMap, Detector
 from keras_pyconv.architectures.lookup import find
 from keras_pyconv.layers.box_maps import JoinBoxMaps
 from keras_pyconv.models.nesting import all_models
-from keras_pyconv.tasks.detection.library import keras_cv
+from keras_pyconv.tasks.library import keras_cv
 
 
 def _map_boxes(row, cells, image_shape, input_size):

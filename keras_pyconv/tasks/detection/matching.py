@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
-from keras_pyconv.tasks.detection.library import keras_cv
+from keras_pyconv.tasks.library import keras_cv
 from keras_pyconv.typing import Tensor
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)

@@ -1,4 +1,4 @@
-"""keras-cv, where detection needs it, and why it may refuse to work."""
+"""keras-cv, where a task needs it, and why it may refuse to work."""
 
 import contextlib
 import os
@@ -6,10 +6,10 @@ import os
 import keras
 
 
-def keras_cv():
+def keras_cv(task="Detection", on_any_backend=False):
     """The package keras-cv, imported at the first call, or why it is not."""
     backend = keras.backend.backend()
-    if backend != "tensorflow":
+    if backend != "tensorflow" and not on_any_backend:
         raise RuntimeError(
             "Default boxes, matching and suppression need TensorFlow. "
             f"Received: the backend {backend!r}; set KERAS_BACKEND=tensorflow."
@@ -25,7 +25,7 @@ def keras_cv():
         import keras_cv as package
     except ImportError as error:
         raise ImportError(
-            "Detection needs keras-cv, which is not installed: "
+            f"{task} needs keras-cv, which is not installed: "
             "pip install keras-cv"
         ) from error
     return package
