@@ -75,6 +75,7 @@ from keras_pyconv.neighbours import keras_cv_backbone, keras_hub_backbone
 from keras_pyconv.placement import level_devices
 from keras_pyconv.tasks import (
     classify,
+    describe,
     detect,
     explain,
     recognize,
@@ -138,6 +139,7 @@ __all__ = [
     "classify",
     "complexity",
     "datasets",
+    "describe",
     "detect",
     "explain",
     "export",

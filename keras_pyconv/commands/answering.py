@@ -6,6 +6,7 @@ grow with their number.
 
 import contextlib
 import csv
+import dataclasses
 import itertools
 import os
 
@@ -30,7 +31,9 @@ from keras_pyconv.tasks.image import read_image, reason_of
 from keras_pyconv.tasks.preprocessing import (
     Preprocessing,
     imagenet_preprocessing,
+    normalization_of,
     prepare_picture,
+    shown_as,
 )
 from keras_pyconv.tasks.results import best, probabilities, traced
 from keras_pyconv.tasks.segmentation import (
@@ -39,7 +42,7 @@ from keras_pyconv.tasks.segmentation import (
     Segmentation,
     palette,
 )
-from keras_pyconv.weights.shipped import known
+from keras_pyconv.weights.described import shown_by
 
 WILD = "*?["
 
@@ -143,7 +146,9 @@ def prepared_by(opened, side=None):
     prepare, _ = _TASKS[opened.task](opened, 1)
     if opened.task == "segmentation":
         side = opened.model.input_shape[1] or side
-        rule = opened.preprocessing or imagenet_preprocessing(side)
+        usual = imagenet_preprocessing(side)
+        own = dataclasses.replace(usual, **normalization_of(opened.model))
+        rule = opened.preprocessing or own
 
         def prepare(pixels):
             return prepare_picture(tf.constant(pixels), rule)
@@ -182,7 +187,8 @@ def _classifying(opened, top):
 
 
 def _detecting(opened, _):
-    rule = opened.preprocessing or Preprocessing()
+    own = shown_as(Preprocessing, opened.model, "detection")
+    rule = opened.preprocessing or own or Preprocessing()
 
     def prepare(pixels):
         return stretch(pixels, opened.side, opened.side, rule)
@@ -209,7 +215,8 @@ def _segmenting(opened, _):
         return _of_server(opened)
     protocol, rule = None, opened.preprocessing
     side = opened.model.input_shape[1]
-    if (side or rule) and known(opened.model) is None:
+    own = shown_by(opened.model, "segmentation")
+    if (side or rule) and own is None:
         side, rule = side or SINGLE_SCALE.window, rule or Preprocessing()
         base = round(side * SINGLE_SCALE.base_size / SINGLE_SCALE.window)
         about = {"mean": rule.mean, "deviation": rule.deviation}

@@ -40,12 +40,15 @@ from keras_pyconv.runs.finished import (
     task_of,
     weights_of_run,
 )
-from keras_pyconv.tasks.detection import DecodeDetections, detection_model
-from keras_pyconv.tasks.detection.default_boxes import box_layer, is_detector
-from keras_pyconv.tasks.preprocessing import (
-    Preprocessing,
-    preprocessing_of_model,
+from keras_pyconv.tasks.description import (
+    checked_names,
+    task_of_model,
+    tell,
 )
+from keras_pyconv.tasks.detection import DecodeDetections, detection_model
+from keras_pyconv.tasks.detection.default_boxes import box_layer
+from keras_pyconv.tasks.preprocessing import Preprocessing
+from keras_pyconv.weights.described import note
 from keras_pyconv.weights.loading import is_published, is_torch_file
 from keras_pyconv.weights.shipped import SET, shipped_named
 from keras_pyconv.weights.sources import verify
@@ -150,8 +153,7 @@ def of_shipped(row, side=None):
     if isinstance(record, Segmenter):
         build["auxiliary"] = False
     model = _BUILDERS[type(record)](record, weights=row.set, **build)
-    rule = preprocessing_of_model(model, model.input_shape[1])
-    return of_keras(model, row.name, row.class_names, rule)
+    return of_keras(model, row.name)
 
 
 def _of_network(name, weights_of, names, side):
@@ -191,36 +193,30 @@ def _built(network, source, names, side=None, **options):
 def of_keras(model, name, names=None, preprocessing=None) -> Opened:
     """What is known of a Keras model by its shapes."""
     model = inference_model(model)
-    names = names if isinstance(names, tuple) else None
-    shapes = [tuple(one.shape) for one in model.outputs]
-    if is_detector(model):
-        return _of_detector(model, name, names, preprocessing)
-    if len(model.input_shape) == 5:
-        task = "video"
-    elif len(shapes) == 1 and len(shapes[0]) in (2, 4):
-        task = {2: "classification", 4: "segmentation"}[len(shapes[0])]
-    else:
+    task = task_of_model(model)
+    if task is None:
+        shapes = [tuple(one.shape) for one in model.outputs]
         raise ValueError(
             f"{name} does not fit any task: its input shape is "
             f"{model.input_shape}, its output shapes are {shapes}"
         )
-    return Opened(name, task, model, names, preprocessing)
+    names = names if isinstance(names, tuple) else None
+    names = checked_names(model, task, names)
+    if names is None and task == "detection":
+        is_coco = box_layer(model, "logits").width == 81
+        names = COCO_NAMES if is_coco else None
+    own = preprocessing if task == "classification" else None
+    tell(model, task, names, own)
+    opened = Opened(name, task, model, names, preprocessing)
+    return opened if task != "detection" else _detecting(opened)
 
 
-def _of_detector(model, name, names, preprocessing):
-    decoded = model
+def _detecting(opened):
+    model = decoded = opened.model
     if "offsets" in model.output:
         decoded = detection_model(model)
-    if names is None and box_layer(model, "logits").width == 81:
-        names = COCO_NAMES
-    return Opened(
-        name,
-        "detection",
-        model,
-        names,
-        preprocessing,
-        of_batch=decoded.predict_on_batch,
-        side=model.input_shape[1],
+    return dataclasses.replace(
+        opened, of_batch=decoded.predict_on_batch, side=model.input_shape[1]
     )
 
 
@@ -375,7 +371,7 @@ def _of_saved_model(path):
 
 def _of_runtime(path, names):
     """A LiteRT or ONNX file, as `keras_pyconv.export` writes them."""
-    record, boxes = about.read(path)
+    record, boxes, description = about.read(path)
     names = names or (record.labels and tuple(record.labels))
     ask, key, (rows, *sides) = _opened_runtime(path)
     sides = [record.size if n is None else n for n in sides]
@@ -411,6 +407,8 @@ def _of_runtime(path, names):
         )
 
     model = _as_model(in_graph, (1, *sides), output.shape, is_probability)
+    if description is not None:
+        note(model, description)
     return of_keras(model, str(path), names, record.preprocessing)
 
 

@@ -11,12 +11,13 @@ import keras
 
 from keras_pyconv import arguments
 from keras_pyconv.typing import Tensor
+from keras_pyconv.weights.described import Describes, note_like
 
 AUXILIARY_WEIGHT = 0.4
 
 
 @keras.saving.register_keras_serializable(package="keras_pyconv")
-class AuxiliaryModel(keras.Model):
+class AuxiliaryModel(Describes, keras.Model):
     """Functional model whose auxiliary output exists in training alone.
 
     `model(x, training=True)`, as in `fit`, gives `{"logits": ...,
@@ -94,4 +95,5 @@ def inference_model(model: keras.Model) -> keras.Model:
     arguments.instance("model", model, keras.Model)
     if not isinstance(model, AuxiliaryModel):
         return model
-    return keras.Model(model.input, model.output["logits"], name=model.name)
+    made = keras.Model(model.input, model.output["logits"], name=model.name)
+    return note_like(made, model)

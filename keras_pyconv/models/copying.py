@@ -9,6 +9,7 @@ import inspect
 import keras
 
 from keras_pyconv.models.nesting import is_graph
+from keras_pyconv.weights.described import note_like
 
 _KEPT_BY_CLASS = (
     keras.layers.Layer,
@@ -139,12 +140,13 @@ class Copier:
             return self.single(operation)
         if isinstance(operation, keras.Sequential):
             return self._sequential(operation)
-        return keras.models.clone_model(
+        made = keras.models.clone_model(
             _uncompiled(operation),
             clone_function=self.copy,
             call_function=self._call,
             input_tensors=self._inputs_like(operation),
         )
+        return note_like(made, operation)
 
     def _inputs_like(self, model):
         """Inputs of the same structure and names."""

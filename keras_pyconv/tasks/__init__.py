@@ -9,6 +9,7 @@ from keras_pyconv.tasks.classification import (
     preprocessing_of,
 )
 from keras_pyconv.tasks.crossentropy import Crossentropy
+from keras_pyconv.tasks.description import describe
 from keras_pyconv.tasks.detection import (
     DecodeDetections,
     Detections,
@@ -72,6 +73,7 @@ __all__ = [
     "coco_numbers",
     "decode_predictions",
     "default_boxes",
+    "describe",
     "detect",
     "detection_losses",
     "detection_model",

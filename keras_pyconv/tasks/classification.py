@@ -198,12 +198,13 @@ def preprocessing_for(model, given=None):
 
 
 def class_names_for(model, given=None):
-    """Names of a classifier's classes: the given, those that come with its
-    weights, ImageNet's for 1,000, or None."""
+    """Names of a classifier's classes: the given, its own, ImageNet's for
+    1,000, or None."""
     classes = model.output_shape[-1]
-    if given is None and classes == _IMAGENET_CLASSES:
+    names = check_names(given, classes, model=model)
+    if names is None and classes == _IMAGENET_CLASSES:
         return tuple(name for _, name in imagenet_names())
-    return check_names(given, classes, model=model)
+    return names
 
 
 def prepared_image(image, preprocessing):
@@ -231,12 +232,12 @@ def classify(
         image: the path of a file, its bytes, a Pillow image, or an array
             `(height, width, 3)` in [0, 255]; of any size.
         class_names: names of the classes, in label order. The default is
-            that of the package's own weights, ImageNet's names for 1,000
-            classes, else the class numbers.
+            the model's own (`describe`), ImageNet's names for 1,000 classes,
+            else the class numbers.
         preprocessing: the `Preprocessing` that the model was trained with. The
-            default is that of the package's own weights, else ImageNet's, at
-            the model's input size, or pixels in [0, 255] for a model that
-            begins by scaling them.
+            default is the model's own, else ImageNet's, at the model's input
+            size, or pixels in [0, 255] for a model that begins by scaling
+            them.
         top: maximum number of classes to return.
 
     Returns:

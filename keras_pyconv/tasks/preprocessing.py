@@ -8,8 +8,9 @@ import dataclasses
 
 from keras_pyconv import arguments
 from keras_pyconv.lazy import tf
+from keras_pyconv.reading import explained
 from keras_pyconv.tasks.resizing import resize_window
-from keras_pyconv.weights.shipped import TASKS, known
+from keras_pyconv.weights.described import known, shown_by
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of pixels in [0, 1], red first
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -58,17 +59,36 @@ def imagenet_preprocessing(size: int = 224) -> Preprocessing:
 
 
 def preprocessing_of_model(model, size=None) -> Preprocessing | None:
-    """How images are shown to weights of a classifier in the package, or None.
+    """How images are shown to a classifier that was described, or None.
 
     `size` is the model's own side, None for the one that it was trained at.
     """
-    row = known(model)
-    if row is None or row.task != TASKS[0]:
+    shown = shown_as(Preprocessing, model, "classification")
+    if shown is None:
         return None
-    shown = Preprocessing(**row.shown)
     size = size or shown.size
     resize = round(size * shown.resize / shown.size)
     return dataclasses.replace(shown, size=size, resize=resize)
+
+
+def shown_as(kind, model, task):
+    """How images are shown to a described model of a task, or None.
+
+    `kind` is the task's own: `Preprocessing`, `Protocol` or `Clips`.
+    """
+    fields = shown_by(model, task)
+    if fields is None:
+        return None
+    with explained(f"the description of {model.name!r} is damaged"):
+        return kind(**fields)
+
+
+def normalization_of(model):
+    """What every task shares of how images are shown to a described model."""
+    found = known(model)
+    shown = found.shown or {} if found is not None else {}
+    names = ("mean", "deviation", "exif")
+    return {name: shown[name] for name in names if name in shown}
 
 
 def pixels_as_they_are(size: int, channels: int = 3) -> Preprocessing:

@@ -12,7 +12,7 @@ from keras_pyconv.models.nesting import Graph, head_layer
 from keras_pyconv.renamed import GOES, warn
 from keras_pyconv.tasks.drawing import with_bars
 from keras_pyconv.typing import PathLike
-from keras_pyconv.weights.shipped import known
+from keras_pyconv.weights.described import known
 from keras_pyconv.writing import replacing, write_atomically
 
 _BARS = 3  # classes under a drawing
@@ -132,11 +132,12 @@ def best(scores, top):
 def check_names(class_names, classes, also="", model=None):
     """The names as a tuple, or None; refused unless as many as the classes.
 
-    Of None those that come with the weights of a `model`, where any do.
+    Of None those that a `model` has itself, where it has any.
     """
+    if class_names is None and (found := known(model)):
+        class_names = found.class_names
     if class_names is None:
-        row = model and known(model)
-        return row.class_names if row else None
+        return None
     names = arguments.texts("class_names", class_names)
     if len(names) != classes:
         raise ValueError(

@@ -12,6 +12,7 @@ import numpy as np
 from keras_pyconv import arguments
 from keras_pyconv.typing import Weights
 from keras_pyconv.weights.catalog import PUBLISHED, SETS
+from keras_pyconv.weights.described import forget, note
 from keras_pyconv.weights.files import fetch
 from keras_pyconv.weights.keras_files import (
     layer_shapes,
@@ -19,7 +20,7 @@ from keras_pyconv.weights.keras_files import (
     load_layers,
 )
 from keras_pyconv.weights.other_models import from_model
-from keras_pyconv.weights.shipped import SET, note, shipped_weights
+from keras_pyconv.weights.shipped import SET, shipped_weights
 from keras_pyconv.weights.sources import fetched
 from keras_pyconv.weights.torch_files import TORCH_FILES
 from keras_pyconv.weights.torch_names import (
@@ -103,7 +104,9 @@ def _load_shipped(model, part):
     if kept:
         told = "%s: %s of other classes start anew; all else has the weights."
         _LOG.warning(told, model.name, ", ".join(sorted(kept)))
-    note(model, None if kept or part == "backbone" else row)
+    forget(model)
+    if not kept and part == "all":
+        note(model, row.description)
     return model
 
 
@@ -160,7 +163,7 @@ def load(
     if isinstance(source, str) and source == SET:
         return _load_shipped(model, part)
     _load(model, source, part)
-    note(model, None)
+    forget(model)
     return model
 
 

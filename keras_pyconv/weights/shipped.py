@@ -9,16 +9,13 @@ answers, how it was trained and how right it is.
 import dataclasses
 import functools
 import pathlib
-import weakref
 
 from keras_pyconv.arguments import plain
 from keras_pyconv.reading import read_json
+from keras_pyconv.weights.described import TASKS, Description
 
 SET = "digits_in_photos"
-TASKS = ("classification", "detection", "segmentation", "video")
 FOLDER = pathlib.Path(__file__).with_name(SET)
-# The model that has them -> the row; a model may go before the table does.
-_KNOWN = weakref.WeakKeyDictionary()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +55,11 @@ class Shipped:
         """The file of weights."""
         return FOLDER / f"{self.task}.weights.h5"
 
+    @property
+    def description(self) -> Description:
+        """What a model with all these weights answers with."""
+        return Description(self.task, self.class_names, self.shown, self.set)
+
 
 @functools.cache
 def shipped_weights() -> tuple[Shipped, ...]:
@@ -90,23 +92,3 @@ def shipped_named(name) -> Shipped | None:
         known = ", ".join(row.name for row in shipped_weights())
         raise ValueError(f"There is no {name}. With the package come: {known}")
     return found[0] if found else shipped_weights()[0]
-
-
-# What a model answers with ----------------------------------------------------
-
-
-def note(model, row: Shipped | None):
-    """Remembers whose weights a model has now; None for any others."""
-    if row is None:
-        _KNOWN.pop(model, None)
-    else:
-        _KNOWN[model] = row
-
-
-def known(model) -> Shipped | None:
-    """The row whose weights, heads included, were loaded into a model last."""
-    try:
-        return _KNOWN.get(model)
-    # Of what no weak reference can be made no builder made.
-    except TypeError:
-        return None

@@ -177,6 +177,12 @@ row(
     options={"called": {"image": ("",)}},
 )
 row(
+    "describe",
+    model=kind(things.classifier, wrong=(things.dense_model,)),
+    class_names=_CLASS_NAMES,
+    preprocessing=_PREPROCESSING_OF_16,
+)
+row(
     "tasks.Classification",
     labels=_array(2, dtype="int64", high=3),
     scores=_array(2),

@@ -170,6 +170,14 @@ def _classifies(dtype, folder):
     assert len(found.labels) == 2 and np.isfinite(found.scores).all()
 
 
+def _is_described(dtype, folder):
+    model = keras_pyconv.build_classifier(
+        "PyConvResNetMini", input_shape=(64, 64, 3), classes=5
+    )
+    keras_pyconv.describe(model, list("abcde"))
+    assert keras_pyconv.classify(model, _image()).class_names == tuple("abcde")
+
+
 def _detects(dtype, folder):
     model = _detector()
     found = keras_pyconv.detect(model, _image(), score_threshold=0.0)
@@ -364,6 +372,7 @@ DEEDS = {
     _learns_classes: ("training.SGD",),
     _learns_boxes: ("build_detector",),
     _classifies: ("classify",),
+    _is_described: ("describe",),
     _detects: ("detect",),
     _learns_masks: ("build_segmenter",),
     _segments: ("segment",),

@@ -330,6 +330,7 @@ examples = [{{"image": image, "labels": labels}}]
     "tasks.classification.preprocess_input": Scene(
         before="model = keras_pyconv.build_classifier('PyConvResNetMini')"
     ),
+    "tasks.description.describe": Scene(mark=ci, wrote=("pets.keras",)),
     "tasks.detection.predict.detect": Scene(
         mark=slow,
         files={

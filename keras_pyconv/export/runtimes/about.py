@@ -10,19 +10,23 @@ import pathlib
 import zipfile
 
 from keras_pyconv.export.signatures.recorded import Recorded, of_row
+from keras_pyconv.weights.described import Description
 from keras_pyconv.writing import replacing
 
 NAME = "keras_pyconv.json"
 
 
-def as_text(record, boxes=None):
-    """A `Recorded` and the arguments of `boxes_of_maps` as JSON."""
-    return json.dumps({**json.loads(record.as_text()), "boxes": boxes})
+def as_text(record, boxes=None, description=None):
+    """A `Recorded`, the arguments of `boxes_of_maps`, and a `Description`."""
+    more = {"boxes": boxes}
+    if description is not None:
+        more["description"] = description.to_json()
+    return json.dumps({**json.loads(record.as_text()), **more})
 
 
-def write(path, record, boxes=None):
-    """Puts them into a LiteRT or ONNX file."""
-    text, path = as_text(record, boxes), pathlib.Path(path)
+def write(path, *recorded):
+    """Puts the arguments of `as_text` into a LiteRT or ONNX file."""
+    text, path = as_text(*recorded), pathlib.Path(path)
     with replacing(path) as beside:
         beside.write_bytes(path.read_bytes())
         if path.suffix.lower() == ".onnx":
@@ -41,13 +45,14 @@ def _into_onnx(path, text):
 
 
 def read(path):
-    """The `Recorded` of a file and its boxes; defaults where it has none."""
+    """What `as_text` was given, of a file; defaults where it has none."""
     text = _text(pathlib.Path(path))
     if text is None:
-        return Recorded(), None
+        return Recorded(), None, None
     row = json.loads(text)
-    boxes = row.pop("boxes", None)
-    return of_row(row, path), boxes
+    boxes, found = row.pop("boxes", None), row.pop("description", None)
+    found = found and Description.of_json(found)
+    return of_row(row, path), boxes, found
 
 
 def _text(path):

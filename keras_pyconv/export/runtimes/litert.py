@@ -249,7 +249,7 @@ def litert(
     arguments.flag("fold", fold)
     path = arguments.new_file("path", path, anywhere=True)
     seen = inspect(model)
-    record, boxes = portable.recorded_of(seen, labels, preprocessing)
+    recorded = portable.recorded_of(seen, labels, preprocessing)
     form = portable.portable_form(seen, "portable", fold)
     _check_options(form, precision, calibration, batch, size)
     specs = portable.sized_specs(form, batch, size)
@@ -271,6 +271,6 @@ def litert(
                 asked = _examples(evaluation[0], specs)
                 truth = np.asarray(evaluation[1])[: len(asked[0])]
             accuracy = _accuracy(form, specs, ask, asked, truth)
-        about.write(file, record, boxes)
+        about.write(file, *recorded)
         written = file.stat().st_size
     return portable.Exported(path, precision, written, rows, accuracy)

@@ -124,14 +124,14 @@ def onnx(
     arguments.integer("opset", opset, 7, 23)
     _check_packages()
     seen = inspect(model)
-    record, boxes = portable.recorded_of(seen, labels, preprocessing)
+    recorded = portable.recorded_of(seen, labels, preprocessing)
     form = portable.portable_form(seen, "onnx", fold)
     specs = portable.sized_specs(form, None, None)
     with replacing(path) as file:
         _convert(form, specs, opset, file)
         opened = _open_all(form, file)
         rows = portable.compare(form, specs, dict(opened), ALLOWED, (1, 2))
-        about.write(file, record, boxes)
+        about.write(file, *recorded)
         size = file.stat().st_size
     return portable.Exported(path, "float32", size, rows)
 

@@ -104,11 +104,11 @@ def openvino(
     import openvino as library
 
     seen = inspect(model)
-    record, boxes = portable.recorded_of(seen, labels, preprocessing)
+    recorded = portable.recorded_of(seen, labels, preprocessing)
     form = portable.portable_form(seen, "onnx", fold)
     specs = portable.sized_specs(form, None, None)
     made = _convert(form, specs)
-    made.set_rt_info(about.as_text(record, boxes), [about.NAME])
+    made.set_rt_info(about.as_text(*recorded), [about.NAME])
     beside = str(path).removesuffix(".xml") + ".bin"
     with replacing(path) as file, replacing(beside) as weights:
         library.serialize(made, str(file), str(weights))

@@ -29,6 +29,7 @@ from keras_pyconv.tasks.detection.default_boxes import (
     box_settings,
     is_detector,
 )
+from keras_pyconv.weights.described import known
 
 SIGNATURE = "serving_default"
 
@@ -99,7 +100,7 @@ def portable_form(seen, target="portable", fold=True):
 
 
 def recorded_of(seen, labels, preprocessing):
-    """What a file says of itself: a `Recorded`, and a detector's boxes.
+    """What a file says of itself: the arguments of `about.write`.
 
     `labels` and `preprocessing` are those of the caller, who may be wrong.
     """
@@ -110,7 +111,8 @@ def recorded_of(seen, labels, preprocessing):
     elif not classes and len(seen.output_shapes) == 1:
         classes = seen.output_shapes[0][-1]
     rule = choose_preprocessing(seen, preprocessing)
-    return Recorded(rule, checked_labels(labels, classes)), boxes
+    labels = checked_labels(labels, classes, seen.model)
+    return Recorded(rule, labels), boxes, known(seen.model)
 
 
 def refusal(form, how, why):

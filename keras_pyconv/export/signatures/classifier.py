@@ -1,5 +1,6 @@
 """The signatures of classifiers of images and clips, and of other models."""
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 
@@ -21,10 +22,11 @@ from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.preprocessing import (
     Preprocessing,
     imagenet_preprocessing,
+    normalization_of,
     preprocessing_of_model,
     usual_preprocessing,
 )
-from keras_pyconv.weights.shipped import known
+from keras_pyconv.weights.described import known
 
 BEST = {
     "scores": "probabilities of the best classes, best first",
@@ -34,8 +36,10 @@ BEST = {
 OUTPUTS = {**BEST, "probabilities": "of every class"}
 
 
-def checked_labels(labels, classes):
-    """The labels as a tuple, one for each class; None for None."""
+def checked_labels(labels, classes, model):
+    """The labels, or the model's own, one for each class; None without."""
+    if labels is None and (found := known(model)):
+        labels = found.class_names
     if labels is None:
         return None
     labels = arguments.texts("labels", labels)
@@ -183,7 +187,8 @@ def choose_preprocessing(seen, preprocessing="auto"):
     side, _, channels = shape
     if own := preprocessing_of_model(seen.model, side):
         return own
-    return usual_preprocessing(side, channels, seen.scales_pixels)
+    usual = usual_preprocessing(side, channels, seen.scales_pixels)
+    return usual and dataclasses.replace(usual, **normalization_of(seen.model))
 
 
 def model_signatures(seen, labels, top_k, task, preprocessing):
@@ -191,13 +196,12 @@ def model_signatures(seen, labels, top_k, task, preprocessing):
     task = task or ("classification" if seen.classes else "raw")
     if task == "classification":
         check_classifier(seen)
-        if labels is None and (row := known(seen.model)):
-            labels = row.class_names
-        labels = checked_labels(labels, seen.classes)
+        labels = checked_labels(labels, seen.classes, seen.model)
     elif labels is not None:
         raise ValueError(
             "`labels` name the classes of a classifier, but this model is "
-            "exported with its raw outputs."
+            "exported with its raw outputs. Received: "
+            f"labels={arguments.shown(labels)}"
         )
     rule = choose_preprocessing(seen, preprocessing)
     if task == "raw":
@@ -257,8 +261,10 @@ def video_signatures(
     seen = inspect(model)
     frames, side = _clip_shape(seen)
     check_classifier(seen)
-    labels = checked_labels(labels, seen.classes)
-    rule = preprocessing or imagenet_preprocessing(side)
+    labels = checked_labels(labels, seen.classes, model)
+    usual = imagenet_preprocessing(side)
+    own = dataclasses.replace(usual, **normalization_of(model))
+    rule = preprocessing or own
     steps = (
         f"a frame's short side resized to {rule.resize} pixels with "
         f"antialiasing, the central {side} x {side} cut out"

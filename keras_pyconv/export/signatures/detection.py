@@ -21,7 +21,7 @@ from keras_pyconv.export.signatures.signature import Signature
 from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.detection import DecodeDetections, stretch
 from keras_pyconv.tasks.image import decode_image
-from keras_pyconv.tasks.preprocessing import Preprocessing
+from keras_pyconv.tasks.preprocessing import Preprocessing, normalization_of
 
 OUTPUTS = {"offsets", "logits"}
 _MEANINGS = {
@@ -53,10 +53,10 @@ def detection_signatures(
 
     Args:
         model: a `PyConvSSD` or `SSD` of a fixed image size, channels last.
-        labels: names of the classes, the background left out; None gives
-            their numbers as text.
+        labels: names of the classes, the background left out; None takes
+            the model's own (`describe`), or their numbers as text.
         preprocessing: a `Preprocessing` whose mean and deviation are taken;
-            by default ImageNet's.
+            by default the model's own, or ImageNet's.
         **options: of `DecodeDetections`.
 
     Returns:
@@ -77,10 +77,11 @@ def detection_signatures(
     """
     seen = inspect(model)
     _check(seen)
-    labels = checked_labels(labels, model.output["logits"].shape[-1] - 1)
+    classes = model.output["logits"].shape[-1] - 1
+    labels = checked_labels(labels, classes, model)
     layer = DecodeDetections.for_model(model, **options)
     height, width = shape = tuple(layer.settings["image_shape"])
-    rule = preprocessing or Preprocessing()
+    rule = preprocessing or Preprocessing(**normalization_of(model))
     sized = dataclasses.replace(rule, size=height, resize=height)
     steps = f"stretched to {height} x {width} pixels with antialiasing"
     record = Recorded(sized, labels, steps=steps)

@@ -20,7 +20,11 @@ from keras_pyconv.export.signatures.recorded import Recorded
 from keras_pyconv.export.signatures.signature import Signature
 from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.image import decode_image
-from keras_pyconv.tasks.preprocessing import Preprocessing, normalize
+from keras_pyconv.tasks.preprocessing import (
+    Preprocessing,
+    normalization_of,
+    normalize,
+)
 from keras_pyconv.tasks.resizing import resize
 
 SIDE = 473
@@ -113,8 +117,8 @@ def segmentation_signatures(
     """
     seen = inspect(model)
     side = _side(seen)
-    labels = checked_labels(labels, seen.output_shapes[0][-1])
-    rule = preprocessing or Preprocessing()
+    labels = checked_labels(labels, seen.output_shapes[0][-1], model)
+    rule = preprocessing or Preprocessing(**normalization_of(model))
     square = dataclasses.replace(rule, size=side, resize=side)
     steps = f"its long side resized to {side} pixels with antialiasing (what a "
     steps += "square then lacks below or on the right is 0 after the rest)"

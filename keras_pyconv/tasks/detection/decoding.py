@@ -18,6 +18,7 @@ from keras_pyconv.tasks.detection.default_boxes import (
 )
 from keras_pyconv.tasks.detection.matching import decode
 from keras_pyconv.tasks.library import counting, keras_cv
+from keras_pyconv.weights.described import note_like
 
 SCORE = 0.05
 OVERLAP = 0.5
@@ -149,6 +150,5 @@ def detection_model(model: keras.Model, **options: float) -> keras.Model:
         ValueError: if the model is no detector, or its image size is open.
     """
     layer = DecodeDetections.for_model(model, name="detections", **options)
-    return keras.Model(
-        model.input, layer(model.output), name=f"{model.name}_detections"
-    )
+    outputs, name = layer(model.output), f"{model.name}_detections"
+    return note_like(keras.Model(model.input, outputs, name=name), model)

@@ -13,7 +13,11 @@ from keras_pyconv.tasks.detection.decoding import DecodeDetections
 from keras_pyconv.tasks.detection.default_boxes import box_layer, box_settings
 from keras_pyconv.tasks.drawing import enlarged, label
 from keras_pyconv.tasks.image import read_image
-from keras_pyconv.tasks.preprocessing import Preprocessing, normalize
+from keras_pyconv.tasks.preprocessing import (
+    Preprocessing,
+    normalize,
+    shown_as,
+)
 from keras_pyconv.tasks.resizing import resize
 from keras_pyconv.tasks.results import Result, check_names, traced
 from keras_pyconv.typing import Array, ArrayLike, ImageLike, PathLike, Tensor
@@ -141,10 +145,10 @@ def detect(
         image: the path of a file, its bytes, a Pillow image, or an array
             `(rows, columns, 3)` in [0, 255]; of any size.
         class_names: names of the classes without the background, such as
-            `keras_pyconv.datasets.COCO_NAMES`; the default is that of the
-            package's own weights, else the class numbers.
+            `keras_pyconv.datasets.COCO_NAMES`; the default is the model's own
+            (`describe`), else the class numbers.
         preprocessing: a `Preprocessing`, of which `mean`, `deviation` and
-            `exif` apply; the default is ImageNet's.
+            `exif` apply; the default is the model's own, else ImageNet's.
         **options: `score_threshold` (0.05), `iou_threshold` (0.5) and
             `max_detections` (200) of `DecodeDetections`. A `detection_model`
             has its own and takes none.
@@ -169,7 +173,8 @@ def detect(
     classes = box_layer(model, "logits").width - 1
     names = check_names(class_names, classes, " and the background", model)
     if preprocessing is None:
-        preprocessing = Preprocessing()
+        own = shown_as(Preprocessing, model, "detection")
+        preprocessing = own or Preprocessing()
     arguments.instance("preprocessing", preprocessing, Preprocessing)
     decoded = _decoding(model, options)
     pixels = read_image(image, exif=preprocessing.exif)

@@ -149,9 +149,9 @@ def number_of_classes(model) -> int:
 
 
 def names_of_classes(classes: int, names=None, model=None):
-    """The given names, those of a model's weights, ADE20K's for 150 classes,
-    or the numbers."""
-    if names is None and classes == len(ADE20K_CLASSES):
-        return ADE20K_CLASSES
+    """The given names, the model's own, ADE20K's for 150 classes, or the
+    numbers."""
     found = check_names(names, classes, model=model)
+    if found is None and classes == len(ADE20K_CLASSES):
+        return ADE20K_CLASSES
     return found or tuple(map(str, range(classes)))

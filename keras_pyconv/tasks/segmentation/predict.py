@@ -9,6 +9,7 @@ import numpy as np
 from keras_pyconv import arguments
 from keras_pyconv.tasks.drawing import enlarged, with_legend
 from keras_pyconv.tasks.image import read_image
+from keras_pyconv.tasks.preprocessing import shown_as
 from keras_pyconv.tasks.results import Result, traced
 from keras_pyconv.tasks.segmentation.classes import (
     names_of_classes,
@@ -22,7 +23,6 @@ from keras_pyconv.tasks.segmentation.windows import (
     SlidingWindows,
 )
 from keras_pyconv.typing import Array, ArrayLike, ImageLike
-from keras_pyconv.weights.shipped import known
 
 _NAMED = 12  # regions in the legend
 
@@ -105,12 +105,11 @@ def segment(
             at the size of the image.
         image: Path of a file, its bytes, a Pillow image, or an array
             `(height, width, 3)` of pixels in [0, 255].
-        protocol: Windows and scales of the prediction; the default is that of
-            the package's own weights, else `SINGLE_SCALE`. `MULTI_SCALE` is
+        protocol: Windows and scales of the prediction; the default is the
+            model's own (`describe`), else `SINGLE_SCALE`. `MULTI_SCALE` is
             slower and more accurate.
-        class_names: A name for each class. The default is that of the
-            package's own weights, ADE20K's names for 150 classes, else the
-            class numbers.
+        class_names: A name for each class. The default is the model's own,
+            ADE20K's names for 150 classes, else the class numbers.
         colors: uint8 `(classes, 3)`, or None for `palette`.
         exif: Whether to rotate the image as its EXIF data say.
 
@@ -130,8 +129,8 @@ def segment(
     classes = number_of_classes(model)
     names = names_of_classes(classes, class_names, model)
     if protocol is None:
-        row = known(model)
-        protocol = Protocol(**row.shown) if row else SINGLE_SCALE
+        own = shown_as(Protocol, model, "segmentation")
+        protocol = own or SINGLE_SCALE
     arguments.instance("protocol", protocol, Protocol)
     arguments.flag("exif", exif)
     if colors is None:

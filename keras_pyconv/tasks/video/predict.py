@@ -11,16 +11,12 @@ import numpy as np
 
 from keras_pyconv import arguments, renamed
 from keras_pyconv.tasks.drawing import strip
-from keras_pyconv.tasks.results import (
-    Ranking,
-    best,
-    check_names,
-)
+from keras_pyconv.tasks.preprocessing import shown_as
+from keras_pyconv.tasks.results import Ranking, best, check_names
 from keras_pyconv.tasks.video.averaging import Clips, ViewScores, check_views
 from keras_pyconv.tasks.video.files import UnreadableVideo
 from keras_pyconv.tasks.video.processes import Decoders
 from keras_pyconv.typing import Array, PathLike
-from keras_pyconv.weights.shipped import known
 
 _SHOWN = 8  # frames of the strip
 _SIDE = 160  # pixels of each
@@ -79,8 +75,8 @@ def _clips_for(model):
             f"or of any size. Received: model={arguments.shown(model)} of "
             f"input shape {shape}"
         )
-    if row := known(model):
-        return Clips(**row.shown)
+    if own := shown_as(Clips, model, "video"):
+        return own
     _, frames, height, _, _ = shape
     size = height or Clips.resize
     sides = {"size": size, "short_sides": (size, size), "resize": size}
@@ -112,10 +108,10 @@ def recognize(
     Args:
         model: a trained video network of `keras_pyconv`.
         path: path of a video file, or of a folder of frames.
-        class_names: names of the classes, in label order; the default is that
-            of the package's own weights, else the class numbers.
-        clips: a `Clips`; the default is that of the package's own weights,
-            else fits the model's input.
+        class_names: names of the classes, in label order; the default is the
+            model's own (`describe`), else the class numbers.
+        clips: a `Clips`; the default is the model's own, else fits the
+            model's input.
         top: number of classes to return.
         most_clips: maximum number of clips; 1 takes the middle one.
         crops: square crops per clip; 1 takes the central one.

@@ -60,7 +60,7 @@ def test_a_file_answers_as_the_model_does(images, tmp_path, precision):
 def test_a_file_says_what_its_classes_are_called(images, tmp_path):
     path = tmp_path / "net.tflite"
     litert(images, path, labels=("ant", "bee", "cow"))
-    record, boxes = about.read(path)
+    record, boxes, _ = about.read(path)
     assert record.labels == ("ant", "bee", "cow") and boxes is None
     with pytest.raises(ValueError, match="3 classes. Received 2 labels"):
         litert(images, path, labels=("ant", "bee"))

@@ -47,7 +47,7 @@ class TestWithOpenVino:
         files = sorted(tmp_path.iterdir())
         assert [file.name for file in files] == ["net.bin", "net.xml"]
         assert exported.size_bytes == sum(file.stat().st_size for file in files)
-        record, boxes = about.read(path)
+        record, boxes, _ = about.read(path)
         assert (record.labels, record.preprocessing) == (NAMES, rule)
         assert boxes is None
         _, ask = open_openvino(path)
@@ -69,7 +69,7 @@ class TestWithOpenVino:
             "PyConvResNetMini", input_shape=(64, 64, 3), classes=4
         )
         openvino(detector, tmp_path / "net.xml", labels=NAMES)
-        record, boxes = about.read(tmp_path / "net.xml")
+        record, boxes, _ = about.read(tmp_path / "net.xml")
         assert record.labels == NAMES and boxes["image_shape"] == [64, 64]
 
 

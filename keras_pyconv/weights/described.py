@@ -1,0 +1,122 @@
+"""What a model answers with: names of its classes, and how images are shown.
+
+The model keeps it itself and in its configuration, so that it stands in every
+file that Keras writes of it.
+"""
+
+import dataclasses
+import functools
+
+import keras
+
+from keras_pyconv import arguments
+from keras_pyconv.reading import explained
+
+TASKS = ("classification", "detection", "segmentation", "video")
+# Not set as attributes are: Keras would follow what it holds.
+_PLACE = "_keras_pyconv_description"
+_KEY = "description"
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """Class names and preprocessing of a model.
+
+    Attributes:
+        task: one of `TASKS`.
+        class_names: in label order, without a detector's background, or None.
+        shown: fields of the task's own way of showing images: `Preprocessing`,
+            of segmentation `Protocol`, of video `Clips`. None for the default.
+        weights: the set of the package whose weights it came with; None for
+            what the model's owner said.
+    """
+
+    task: str
+    class_names: tuple[str, ...] | None = None
+    shown: dict | None = None
+    weights: str | None = None
+
+    def __post_init__(self):
+        arguments.check_fields(self)
+        arguments.one_of("task", self.task, TASKS)
+
+    def to_json(self):
+        """Its fields, as JSON can hold them."""
+        return {key: x for key, x in vars(self).items() if x is not None}
+
+    @classmethod
+    def of_json(cls, row):
+        """The one of such fields; a ValueError for anything else."""
+        with explained("the model's description is damaged"):
+            row = {key: arguments.plain(value) for key, value in row.items()}
+            if shown := row.get("shown"):
+                row["shown"] = {k: arguments.plain(v) for k, v in shown.items()}
+            return cls(**row)
+
+
+class Describes:
+    """Functional models whose configuration has the description."""
+
+    def get_config(self):
+        config, found = super().get_config(), known(self)
+        return config if found is None else {**config, _KEY: found.to_json()}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        row = config.pop(_KEY, None)
+        model = super().from_config(config, custom_objects)
+        if row is not None:
+            note(model, Description.of_json(row))
+        return model
+
+
+@keras.saving.register_keras_serializable(package="keras_pyconv")
+class DescribedModel(Describes, keras.Model):
+    """What `note` makes of a functional model of Keras."""
+
+
+@functools.cache
+def _functional():
+    """Keras's class of functional models; gives ours that base too."""
+    one = keras.Input((), name="one")
+    DescribedModel(one, one, name="described")
+    return type(keras.Model(one, one, name="plain"))
+
+
+def can_be_saved(model) -> bool:
+    """Whether files that Keras writes of a model hold its description."""
+    return isinstance(model, Describes) or type(model) is _functional()
+
+
+def note(model, description):
+    """Gives a model its description."""
+    vars(model)[_PLACE] = description
+    if can_be_saved(model) and not isinstance(model, Describes):
+        # In place, for others hold the model; the class adds no state.
+        object.__setattr__(model, "__class__", DescribedModel)
+
+
+def note_like(model, other):
+    """Gives a model the description of another with the same classes."""
+    if (found := known(other)) is not None:
+        note(model, found)
+    return model
+
+
+def forget(model):
+    """Takes away what came with weights that the model no longer has."""
+    found = known(model)
+    if found is not None and found.weights:
+        del vars(model)[_PLACE]
+
+
+def known(model) -> Description | None:
+    """The description of a model, if it has one."""
+    return getattr(model, "__dict__", {}).get(_PLACE)
+
+
+def shown_by(model, task) -> dict | None:
+    """How images are shown to a model of a task, where that is known."""
+    found = known(model)
+    return found.shown if found is not None and found.task == task else None
