@@ -71,7 +71,12 @@ from keras_pyconv.models import (
     replace_convolutions,
     replacement_report,
 )
-from keras_pyconv.neighbours import keras_cv_backbone, keras_hub_backbone
+from keras_pyconv.neighbours import (
+    from_preset,
+    keras_cv_backbone,
+    keras_hub_backbone,
+    save_to_preset,
+)
 from keras_pyconv.placement import level_devices
 from keras_pyconv.tasks import (
     classify,
@@ -144,6 +149,7 @@ __all__ = [
     "explain",
     "export",
     "features",
+    "from_preset",
     "inflate",
     "keras_cv_backbone",
     "keras_hub_backbone",
@@ -154,6 +160,7 @@ __all__ = [
     "replace_convolutions",
     "replacement_report",
     "reports",
+    "save_to_preset",
     "segment",
     "show_pyramid",
     "tables",

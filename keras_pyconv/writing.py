@@ -6,6 +6,7 @@ import math
 import os
 import pathlib
 import secrets
+import shutil
 
 from keras_pyconv import storage
 from keras_pyconv.reading import check_file
@@ -41,6 +42,29 @@ def replacing(path):
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def making_folder(path):
+    """A new folder beside `path`, which takes its place if the block ends well.
+
+    Otherwise it is removed. What stands at `path` may be an empty folder alone.
+    """
+    path = pathlib.Path(path)
+    if path.exists() and any(path.iterdir()):
+        raise FileExistsError(
+            f"{path} is not empty; name another folder, or remove it first."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
+    beside.mkdir()
+    try:
+        yield beside
+        with contextlib.suppress(FileNotFoundError):
+            path.rmdir()
+        os.rename(beside, path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def write_atomically(path, content):

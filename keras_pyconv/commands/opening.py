@@ -33,6 +33,11 @@ from keras_pyconv.export.signatures import recorded
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.auxiliary import inference_model
 from keras_pyconv.models.classifiers import BUILDERS
+from keras_pyconv.neighbours.presets import (
+    from_preset,
+    is_of_hub,
+    is_preset,
+)
 from keras_pyconv.reading import one_line, read_text
 from keras_pyconv.runs.finished import (
     constants_of,
@@ -113,11 +118,13 @@ def open_model(
         opened = of_shipped(row, side)
     elif name in RECORDS or name in _FULL:
         opened = _of_network(name, weights_of, names, side)
+    elif is_of_hub(name):
+        opened = of_keras(from_preset(name), str(name), names)
     elif not path.exists():
         raise FileNotFoundError(
             f"{name} does not exist: a model is the name of a network "
-            f"(keras-pyconv networks lists them), {SET}, a file, a run's "
-            "folder or a SavedModel"
+            f"(keras-pyconv networks lists them), {SET}, a file, the folder of "
+            "a run, a preset or a SavedModel, or hf://USER/NAME"
         )
     elif path.is_dir():
         opened = _of_folder(path, names, side)
@@ -253,12 +260,14 @@ def _of_file(path, network, names, side):
 def _of_folder(path, names, side):
     if is_run(path):
         return _of_run(path, None, names, side)
+    if is_preset(path):
+        return of_keras(from_preset(path), str(path), names)
     if not (path / "saved_model.pb").is_file():
         versions = [one.parent for one in path.glob("*/saved_model.pb")]
         path = pathlib.Path(newest(versions) or path)
     if not (path / "saved_model.pb").is_file():
         raise ValueError(
-            f"{path} is neither the folder of a run nor a SavedModel"
+            f"{path} is neither the folder of a run, a preset nor a SavedModel"
         )
     return _of_saved_model(path)
 

@@ -1,6 +1,7 @@
 """Rows of layers, records, counts, networks, weights and tables."""
 
 import fractions
+import shutil
 
 import keras
 import numpy as np
@@ -25,6 +26,7 @@ from tests.arguments.kinds import (
     choice,
     is_count,
     is_flag,
+    is_path,
     is_real,
     is_text,
     is_whole,
@@ -903,6 +905,24 @@ for _name in ("keras_cv_backbone", "keras_hub_backbone"):
         name=NAME,
         options={"works": False},
     )
+row(
+    "save_to_preset",
+    model=kind(things.classifier),
+    folder=kind(
+        things.in_folder("preset"), accepts=is_path, wrong=(things.text_file,)
+    ),
+    options={
+        "undo": lambda: shutil.rmtree(
+            things.folder() / "preset", ignore_errors=True
+        )
+    },
+)
+row(
+    "from_preset",
+    source=kind(
+        things.preset, wrong=(things.text_file, "hf://one", "kaggle://a/b")
+    ),
+)
 row("features", model=kind(things.classifier, wrong=(things.dense_model,)))
 row(
     "inflate",

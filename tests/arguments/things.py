@@ -89,6 +89,12 @@ def weights_file():
 
 
 @made
+def preset():
+    path = folder() / "a_preset"
+    return keras_pyconv.save_to_preset(classifier.make(), path)
+
+
+@made
 def arrays_file():
     path = folder() / "arrays.npz"
     np.savez(path, a=np.zeros(3))

@@ -18,7 +18,7 @@ from tests.commands.conftest import classifier, detector, recognizer
 from tests.tasks.test_description import GRAY, NAMES, SHOWN
 
 pytestmark = pytest.mark.ci
-ENDINGS = (".keras", ".tflite", ".onnx")
+ENDINGS = (".keras", "", ".tflite", ".onnx")
 ASK = {
     "classification": keras_pyconv.classify,
     "detection": keras_pyconv.detect,
@@ -49,7 +49,7 @@ MODELS = {
 def carried(tmp_path_factory):
     """Function of a task and an ending to the model and its file.
 
-    Runtimes' files were compared with Keras.
+    The ending of a preset is empty. Runtimes' files were compared with Keras.
     """
     place, made = tmp_path_factory.mktemp("carried"), {}
 
@@ -60,6 +60,8 @@ def carried(tmp_path_factory):
         model, path = made[task], place / f"{task}{ending}"
         if ending == ".keras":
             model.save(path)
+        elif not ending:
+            keras_pyconv.save_to_preset(model, path)
         else:
             write = {".tflite": export.litert, ".onnx": export.onnx}[ending]
             for row in write(model, path).comparisons:

@@ -170,12 +170,17 @@ def _classifies(dtype, folder):
     assert len(found.labels) == 2 and np.isfinite(found.scores).all()
 
 
-def _is_described(dtype, folder):
+def _comes_back_from_a_preset(dtype, folder):
     model = keras_pyconv.build_classifier(
         "PyConvResNetMini", input_shape=(64, 64, 3), classes=5
     )
     keras_pyconv.describe(model, list("abcde"))
-    assert keras_pyconv.classify(model, _image()).class_names == tuple("abcde")
+    keras_pyconv.save_to_preset(model, folder / "preset")
+    again = keras_pyconv.from_preset(folder / "preset")
+    for one, other in zip(again.weights, model.weights):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+    assert keras_pyconv.classify(again, _image()).class_names == tuple("abcde")
 
 
 def _detects(dtype, folder):
@@ -372,7 +377,7 @@ DEEDS = {
     _learns_classes: ("training.SGD",),
     _learns_boxes: ("build_detector",),
     _classifies: ("classify",),
-    _is_described: ("describe",),
+    _comes_back_from_a_preset: ("describe", "from_preset", "save_to_preset"),
     _detects: ("detect",),
     _learns_masks: ("build_segmenter",),
     _segments: ("segment",),
@@ -404,6 +409,7 @@ DEEDS = {
 }
 CI = (
     _averages,
+    _comes_back_from_a_preset,
     _inflates,
     _is_served,
     _learns_boxes,

@@ -300,6 +300,12 @@ _DOCSTRINGS = {
         before="from keras_pyconv.neighbours.keras_hub import "
         "PyConvImageClassifier",
     ),
+    "neighbours.presets.save_to_preset": Scene(before=MODEL),
+    "neighbours.presets.from_preset": Scene(
+        before=f"""{MODEL}
+keras_pyconv.save_to_preset(model, "presets/pets")""",
+        files={"cat.jpg": files.image},
+    ),
     "neighbours.serving.retinanet_signatures": Scene(
         mark=slow, before=RETINANET
     ),
