@@ -20,6 +20,7 @@ _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
 # A name appears there when the file is whole, and folders are parts of names,
 # which end in a slash where they are listed.
 _OF_OBJECTS = ("gs://", "s3://")
+GRAPH = "saved_model.pb"  # what makes a folder a SavedModel
 _LONGEST = 300  # characters of what TensorFlow says
 
 
@@ -39,6 +40,10 @@ def place(path):
 @contextlib.contextmanager
 def told(path, what="read"):
     """Turns TensorFlow's errors of files into the system's, of one line."""
+    # What is local needs no TensorFlow, and there may be none.
+    if not is_remote(path):
+        yield
+        return
     try:
         yield
     except tf.errors.NotFoundError as error:
@@ -106,8 +111,9 @@ def entries(folder) -> list:
     found = []
     for name in names:
         path = posixpath.join(folder, name.rstrip("/"))
-        is_inner = name.endswith("/") or not says and is_folder(path)
-        found.append(Entry(name.rstrip("/"), path, is_inner))
+        is_inner = name.endswith("/") if says else _is_folder(path)
+        if is_inner is not None:
+            found.append(Entry(name.rstrip("/"), path, is_inner))
     return found
 
 
@@ -167,7 +173,7 @@ def check_file(path) -> str:
 
 @contextlib.contextmanager
 def fetched(path, *beside):
-    """The path on this machine of a file or a folder: its own, or a copy's.
+    """The path on this machine of a file or a SavedModel: its, or a copy's.
 
     Files `beside` it come too, where they exist. Errors in the block name what
     was asked for, and not its copy.
@@ -176,6 +182,9 @@ def fetched(path, *beside):
         yield path
         return
     path = place(path)
+    # Another folder may be a whole bucket.
+    if is_folder(path) and not exists(f"{path}/{GRAPH}"):
+        raise FileNotFoundError(f"{path} contains no SavedModel.")
     with tempfile.TemporaryDirectory() as folder:
         with named(path.rpartition("/")[0], folder):
             for one in (path, *beside):
@@ -205,6 +214,8 @@ def named(path, copy):
             one.replace(copy, path) if isinstance(one, str) else one
             for one in error.args
         )
+        if getattr(error, "filename", None):
+            error.filename = str(error.filename).replace(copy, path)
         raise
 
 
@@ -223,7 +234,7 @@ def sent(path):
 
 def send(source, path):
     """Copies a file of this machine, whole or not at all."""
-    source, beside = os.fspath(source), path
+    source = os.fspath(source)
     with told(path, "written"):
         if path.startswith(_OF_OBJECTS):
             tf.io.gfile.copy(source, path, overwrite=True)

@@ -1,5 +1,7 @@
 """Classifiers to be judged, wherever they come from, and tables of errors."""
 
+import pathlib
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -12,7 +14,7 @@ from keras_pyconv.progress import Bar
 from keras_pyconv.reading import check_file, one_line
 from keras_pyconv.tasks import error_rates
 from keras_pyconv.tasks.preprocessing import imagenet_preprocessing
-from keras_pyconv.weights.sources import verify
+from keras_pyconv.weights.sources import fetched, verify
 
 HEADER = ["", "crop", "short side", "top-1 err, %", "top-5 err, %"]
 
@@ -68,25 +70,35 @@ def _of_variant(settings, classes):
     )
 
 
+def _of_model(model):
+    def scores(batch):
+        return model(batch, training=False)
+
+    return scores, model.input_shape[1], model.output_shape[-1]
+
+
+def _of_path(path):
+    """As `of_export`, of a file too; and labels, where they are known."""
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist.")
+    if not path.is_dir():
+        return _of_model(of_file(path)), None
+    about = recorded.read(path)
+    return of_export(path), about and about.labels
+
+
 def load(settings, classes):
     """The model as a function of a batch, its side or None, and its name."""
-    path, labels = settings.model, None
-    if path is not None and not path.exists():
-        raise FileNotFoundError(f"{path} does not exist.")
-    if path is not None and path.is_dir():
-        scores, side, units = of_export(path)
-        name, about = str(path), recorded.read(path)
-        labels = about and about.labels
+    labels = None
+    if settings.model is None:
+        name, model = settings.variant, _of_variant(settings, classes)
+        scores, side, units = _of_model(model)
     else:
-        name = settings.variant if path is None else path.stem
-        model = (
-            _of_variant(settings, classes) if path is None else of_file(path)
-        )
-        side, units = model.input_shape[1], model.output_shape[-1]
-
-        def scores(batch):
-            return model(batch, training=False)
-
+        with fetched(settings.model) as path:
+            path = pathlib.Path(path)
+            asked, labels = _of_path(path)
+            name = path.stem if path.is_file() else str(settings.model)
+            scores, side, units = asked
     if units != len(classes):
         raise ValueError(
             f"{name} has {units} classes, but the images have "

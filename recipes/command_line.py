@@ -16,9 +16,10 @@ import operator
 import pathlib
 import sys
 
-from .settings import FILE, fields, flat, nearest, override
+from .settings import FILE, Anywhere, fields, flat, nearest, override
 
-_METAVARS = {int: "N", float: "X", pathlib.Path: "PATH", str: "NAME"}
+_METAVARS = {int: "N", float: "X", str: "NAME"}
+_METAVARS |= dict.fromkeys((pathlib.Path, Anywhere), "PATH")
 
 
 class Mistake(ValueError):
@@ -73,7 +74,8 @@ def _add_option(group, field):
     if kind.of is not bool:
         metavar = field.about["metavar"] or _METAVARS[kind.of]
         own = {
-            "type": kind.of,
+            # Settings make the path, and refuse one that is not theirs.
+            "type": str if kind.of is pathlib.Path else kind.of,
             "nargs": kind.count,
             "choices": kind.choices,
             "metavar": None if kind.choices else metavar,

@@ -24,7 +24,7 @@ import pathlib
 
 from . import command_line, groups, pictures, reporting, results, sources
 from .lazy import datasets, keras_pyconv, tasks
-from .settings import Part, Positive, option
+from .settings import Anywhere, Part, Positive, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Settings:
     weights: str | None = option(
         None, "imagenet, imagenet_cutmix or a weights file"
     )
-    model: pathlib.Path | None = option(
+    model: Anywhere | None = option(
         None, "a .keras file or a SavedModel, instead of --weights"
     )
     per_class: bool = option(False, "list the worst classes")

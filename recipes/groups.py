@@ -5,7 +5,16 @@ import functools
 import pathlib
 from typing import Literal
 
-from .settings import Decay, Natural, Part, Positive, Rate, Share, option
+from .settings import (
+    Anywhere,
+    Decay,
+    Natural,
+    Part,
+    Positive,
+    Rate,
+    Share,
+    option,
+)
 
 # What says where and for how long, and cannot change the result.
 _where = functools.partial(option, decides=False)
@@ -17,9 +26,11 @@ class Place:
     """Where it runs."""
 
     workdir: pathlib.Path = _where(
-        pathlib.Path("runs"), "output folder of the run", recorded=False
+        pathlib.Path("runs"),
+        "output folder of the run, on this machine",
+        recorded=False,
     )
-    data_dir: pathlib.Path | None = _where(
+    data_dir: Anywhere | None = _where(
         None, "folder of prepared TFDS data sets; default: the one of TFDS"
     )
     smoke: bool = option(
@@ -48,9 +59,10 @@ class Run(Place):
         "to the end",
         recorded=False,
     )
-    export_root: pathlib.Path | None = _where(
+    export_root: Anywhere | None = _where(
         None,
-        "export the trained model to this folder, such as saved_models/pets; "
+        "export the trained model to this folder, such as saved_models/pets or "
+        "gs://bucket/models/pets; "
         "the server's files go to its parent. Default: no export",
         metavar="FOLDER",
     )

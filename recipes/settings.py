@@ -12,13 +12,21 @@ import types
 import typing
 from typing import Annotated
 
+from .lazy import keras_pyconv
+
+
+class Anywhere(str):
+    """A path of this machine, or of another file system, such as `gs://`."""
+
+
 FILE = "settings.yaml"  # in the folder of a run
 # What a type is called, and of which types its values may be in a file.
 _TYPES = {
     bool: ("true or false", (bool,)),
     float: ("a number", (float, int, str)),
     int: ("a whole number", (int, str)),
-    pathlib.Path: ("a path", (str, type(pathlib.Path()))),
+    Anywhere: ("a path", (Anywhere, str, type(pathlib.Path()))),
+    pathlib.Path: ("a path on this machine", (str, type(pathlib.Path()))),
     str: ("text", (str, int, float)),
 }
 _BOUNDS = {
@@ -77,6 +85,8 @@ class _Kind:
         if type(value) not in taken:
             raise ValueError(value)
         found = self.of(value)
+        if self.of is pathlib.Path and keras_pyconv.storage.is_remote(value):
+            raise ValueError(value)
         within = (_BOUNDS[name](found, bound) for name, bound in self.bounds)
         if found not in (self.choices or (found,)) or not all(within):
             raise ValueError(value)

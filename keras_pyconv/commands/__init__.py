@@ -8,9 +8,11 @@ import argparse
 import contextlib
 import importlib
 import logging
+import pathlib
 import sys
 
 from keras_pyconv.reading import one_line
+from keras_pyconv.storage import is_remote
 
 # The file of each, and what it is for.
 COMMANDS = {
@@ -73,6 +75,13 @@ def parse(words):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     return module.options(name, parser, rest)
+
+
+def local_path(word):
+    """The path of an option, which must be on this machine."""
+    if is_remote(word):
+        raise argparse.ArgumentTypeError(f"{word} is not on this machine")
+    return pathlib.Path(word)
 
 
 def add_model_options(add):

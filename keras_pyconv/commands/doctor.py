@@ -2,9 +2,8 @@
 
 import collections
 import csv
-import pathlib
 
-from keras_pyconv.commands import TASKS
+from keras_pyconv.commands import TASKS, local_path
 
 _EXAMPLES = """
 DATA is what the recipes train on: class folders, a COCO folder, images/ and
@@ -22,7 +21,7 @@ def options(name, parser, words):
     add = parser.add_argument
     parser.usage = "%(prog)s DATA [OPTION ...]"
     parser.epilog = _EXAMPLES
-    add("data", metavar="DATA", type=pathlib.Path, help="folder or CSV file")
+    add("data", metavar="DATA", type=local_path, help="folder or CSV file")
     task = "default: guessed from the layout of DATA"
     add("--task", choices=TASKS, help=task)
     classes = "mask classes: names (cat,dog), a file of names, or a number"
@@ -31,15 +30,15 @@ def options(name, parser, words):
     add("--label-rule", metavar="RULE", help=rule)
     add("--split", help="split to check, if DATA is a CSV (train)")
     root = "folder that the paths in a CSV are relative to"
-    add("--root", type=pathlib.Path, help=root)
+    add("--root", type=local_path, help=root)
     processes = "number of processes that decode videos"
     add("--processes", type=int, metavar="N", help=processes)
     seconds = "time limit per video (%(default)s)"
     add("--timeout", type=float, default=600, metavar="SECONDS", help=seconds)
     table = "write the problems to a CSV, one row per file"
-    add("--table", type=pathlib.Path, metavar="CSV", help=table)
+    add("--table", type=local_path, metavar="CSV", help=table)
     page = "write an HTML report with thumbnails"
-    add("--page", type=pathlib.Path, metavar="HTML", help=page)
+    add("--page", type=local_path, metavar="HTML", help=page)
     found = parser.parse_args(words)
     found.run = run
     return found

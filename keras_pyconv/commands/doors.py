@@ -13,6 +13,7 @@ from keras_pyconv.runs.finished import (
     task_of,
     weights_of_run,
 )
+from keras_pyconv.storage import is_remote
 
 _TRAIN = """usage: keras-pyconv train RECIPE [OPTION ...]
 
@@ -163,6 +164,8 @@ def _run_recipe(parser, name, words):
 
 def words_of_run(parser, words):
     """The recipe and its options where the first word is a run's folder."""
+    if words and is_remote(words[0]):
+        parser.error(f"a run is on this machine: copy {words[0]}")
     if not words or not is_run(folder := pathlib.Path(words[0])):
         return _words_of_shipped(parser, words)
     try:

@@ -1,6 +1,6 @@
 """`keras-pyconv export`: writes a model as SavedModel, LiteRT or ONNX."""
 
-import pathlib
+import os
 
 from keras_pyconv.commands import add_model_options, open_model_of
 
@@ -9,6 +9,7 @@ _CALIBRATION = 256  # images, of which the first count
 _EXAMPLES = """
 A TARGET that ends in .tflite, .onnx or .xml (OpenVINO) is a file.
 Any other TARGET is a folder that gets a new SavedModel version for TF Serving.
+A TARGET may be on another file system, as gs://bucket/models/pets.
 All formats include the class names and the preprocessing.
 
   keras-pyconv export runs/pets saved_models/pets
@@ -52,11 +53,14 @@ def run(options):
             "an export needs a fixed clip size: add --side, such as the one "
             "used for training"
         )
-    target = pathlib.Path(options.target)
     write = _saved_model
-    if target.suffix.lower() in _ENDINGS:
+    if _ending(options.target) in _ENDINGS:
         write = _runtime
-    print(write(opened, target, options))
+    print(write(opened, options.target, options))
+
+
+def _ending(target):
+    return os.path.splitext(target)[1].lower()
 
 
 def _saved_model(opened, target, options):
@@ -75,7 +79,7 @@ def _runtime(opened, target, options):
     from keras_pyconv import export
     from keras_pyconv.export.inspect import inspect
 
-    model, ending = opened.model, target.suffix.lower()
+    model, ending = opened.model, _ending(target)
     about = {"labels": opened.class_names}
     about["preprocessing"] = opened.preprocessing or "auto"
     if ending != ".tflite":

@@ -5,6 +5,7 @@ Files of other runtimes become layers of a Keras model, so that `classify`,
 """
 
 import dataclasses
+import logging
 import os
 import pathlib
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from keras_pyconv import models, weights
+from keras_pyconv import models, storage, weights
 from keras_pyconv.architectures import (
     RECORDS,
     Detector,
@@ -56,7 +57,7 @@ from keras_pyconv.tasks.preprocessing import Preprocessing
 from keras_pyconv.weights.described import note
 from keras_pyconv.weights.loading import is_published, is_torch_file
 from keras_pyconv.weights.shipped import SET, shipped_named
-from keras_pyconv.weights.sources import verify
+from keras_pyconv.weights.sources import checksum_path, verify
 
 _RUNTIMES = {
     ".tflite": open_litert,
@@ -114,12 +115,15 @@ def open_model(
     """
     names = class_names(classes)
     path = pathlib.Path(name)
-    if row := shipped_named(name):
+    row = None if _is_folder_of(name) else shipped_named(name)
+    if row:
         opened = of_shipped(row, side)
     elif name in RECORDS or name in _FULL:
         opened = _of_network(name, weights_of, names, side)
     elif is_of_hub(name):
         opened = of_keras(from_preset(name), str(name), names)
+    elif storage.is_remote(name):
+        opened = _of_remote(name, network, names, side)
     elif not path.exists():
         raise FileNotFoundError(
             f"{name} does not exist: a model is the name of a network "
@@ -135,13 +139,25 @@ def open_model(
     return opened
 
 
+def _is_folder_of(name):
+    """Whether a name of the package's weights is written as a folder's."""
+    if not os.path.isdir(name):
+        return False
+    if "/" in str(name):
+        return True
+    if shipped_named(name):
+        told = "%s is the weights of that name; the folder is %s/"
+        logging.getLogger("keras_pyconv").warning(told, name, name)
+    return False
+
+
 def class_names(classes):
     """The names of a file or a list, a number of classes, or None."""
     if classes is None or isinstance(classes, (int, tuple)):
         return classes
     if isinstance(classes, str) and classes.isdigit():
         return int(classes)
-    if pathlib.Path(classes).is_file():
+    if storage.is_remote(classes) or os.path.isfile(classes):
         classes = read_text(classes).strip().replace("\n", ",")
     return tuple(name.strip() for name in classes.split(","))
 
@@ -255,6 +271,28 @@ def _of_file(path, network, names, side):
             "--network, and --classes if they differ from the published ones"
         )
     return _built(network, path, names, side)
+
+
+def _of_remote(name, network, names, side):
+    """What is elsewhere, by a copy; of a SavedModel the newest version."""
+    place = storage.place(name)
+    beside = [checksum_path(place)]
+    if place.endswith(".xml"):
+        beside.append(place.removesuffix(".xml") + ".bin")
+    if storage.is_folder(place):
+        if not storage.exists(f"{place}/{storage.GRAPH}"):
+            found = (one.path for one in storage.entries(place) if one.is_dir())
+            place = newest(found) or place
+        if not storage.exists(f"{place}/{storage.GRAPH}"):
+            raise ValueError(
+                f"{name} is no SavedModel; runs are opened on this machine"
+            )
+    with storage.fetched(place, *beside) as copy:
+        if copy.is_dir():
+            opened = _of_folder(copy, names, side)
+        else:
+            opened = _of_file(copy, network, names, side)
+    return dataclasses.replace(opened, name=str(name))
 
 
 def _of_folder(path, names, side):

@@ -15,6 +15,7 @@ from keras_pyconv.commands import (
     open_model_of,
     quiet,
 )
+from keras_pyconv.storage import is_remote
 
 _FORMATS = ("csv", "json", "jsonl")
 SHARDED = ("csv", "jsonl")
@@ -56,6 +57,8 @@ def options(name, parser, words):
     add("--beam", nargs=argparse.REMAINDER, help=on_beam)
     found = parser.parse_args(words)
     _check_beam(parser, found)
+    if found.beam is None and is_remote(found.output):
+        parser.error("--output is a folder on this machine, without --beam")
     for flag in ("draw", "report"):
         if getattr(found, flag) and not found.output:
             parser.error(f"--{flag} writes files: add --output FOLDER")

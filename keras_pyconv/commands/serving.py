@@ -6,6 +6,8 @@
 import json
 import pathlib
 
+from keras_pyconv.commands import local_path
+
 _VERSION = "folder of one version, such as saved_models/pets/1"
 _EXAMPLES = {
     "check": """
@@ -56,14 +58,14 @@ def _of_bench(parser):
     add("--size", type=int, default=64, help=side)
     switch = "set TF_ENABLE_ONEDNN_OPTS (default: leave it unchanged)"
     add("--onednn", choices=("on", "off"), help=switch)
-    add("--json", type=pathlib.Path, help="also write the figures to this file")
+    add("--json", type=local_path, help="also write the figures to this file")
 
 
 def _of_folder(parser):
     parser.add_argument(
         "folder",
         nargs="?",
-        type=pathlib.Path,
+        type=local_path,
         default=pathlib.Path("saved_models"),
         help="folder of exported models (default: saved_models)",
     )
@@ -104,21 +106,23 @@ def _list(options):
 def _bench(options):
     from keras_pyconv.export.proof import bench as timing
     from keras_pyconv.progress import Bar
+    from keras_pyconv.storage import fetched
     from keras_pyconv.writing import write_atomically
 
     threads = options.threads or timing.default_threads()
     onednn = {"on": True, "off": False}.get(options.onednn)
     cases = len(threads) * len(options.batch_sizes)
-    rows = timing.bench(
-        options.path,
-        options.signature,
-        batch_sizes=options.batch_sizes,
-        threads=threads,
-        seconds=options.seconds,
-        size=options.size,
-        onednn=onednn,
-        progress=Bar(cases, unit_name="case").update,
-    )
+    with fetched(options.path) as path:
+        rows = timing.bench(
+            path,
+            options.signature,
+            batch_sizes=options.batch_sizes,
+            threads=threads,
+            seconds=options.seconds,
+            size=options.size,
+            onednn=onednn,
+            progress=Bar(cases, unit_name="case").update,
+        )
     print(timing.table(rows))
     if options.json:
         figures = timing.record(options.path, options.signature, rows, onednn)

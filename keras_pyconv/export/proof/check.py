@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_pyconv import arguments
+from keras_pyconv import arguments, storage
 from keras_pyconv.export.form import formed
 from keras_pyconv.export.inspect import UNKNOWN_SIZES, inspect, is_sound
 from keras_pyconv.export.proof import claims
@@ -204,7 +204,8 @@ def check(
     run.
 
     Args:
-        path: folder of one version, such as `saved_models/digits/1`.
+        path: folder of one version, such as `saved_models/digits/1`; of another
+            file system a copy is checked.
         model: the exported `keras.Model`, to compare the outputs with, or None.
         signatures: the `Signature` records of the export, if you passed some;
             they are compared with `model` too.
@@ -221,10 +222,13 @@ def check(
 
     >>> print(keras_pyconv.export.check("saved_models/digits/1", model))
     """
-    arguments.path("path", path)
+    arguments.path("path", path, anywhere=True)
     if model is not None:
         arguments.model("model", model)
     if signatures is not None:
         arguments.instance("signatures", signatures, (list, tuple))
-    (report,) = check_all([Candidate(path, model, signatures)])
+    with storage.fetched(path) as folder:
+        (report,) = check_all([Candidate(folder, model, signatures)])
+    if storage.is_remote(path):
+        report = dataclasses.replace(report, path=path)
     return report

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import re
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Row:
 class Report:
     """Everything that `check` found out about one SavedModel."""
 
-    path: pathlib.Path
+    path: pathlib.Path | Any  # text where it is on another file system
     rows: tuple
 
     @property

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import pathlib
 import tempfile
+from typing import Any
 
 import keras
 import numpy as np
@@ -76,7 +77,7 @@ class Exported:
         accuracy: what less precision cost, or None where nothing was lost.
     """
 
-    path: pathlib.Path | str
+    path: pathlib.Path | Any
     precision: str
     size_bytes: int
     comparisons: tuple

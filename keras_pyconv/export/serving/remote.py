@@ -12,8 +12,8 @@ from keras_pyconv.export.serving.server_files import (
     MODELS,
     MONITORING,
 )
+from keras_pyconv.storage import GRAPH
 
-GRAPH = "saved_model.pb"
 _SMALL = (GUIDE, BATCHING, MODELS, MONITORING, LEDGER)
 
 

@@ -8,7 +8,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 
@@ -21,6 +21,7 @@ from keras_pyconv.export.serving.guide import write_guide
 from keras_pyconv.export.serving.module import check_size, os_errors, writer
 from keras_pyconv.export.serving.remote import reached
 from keras_pyconv.export.serving.server_files import (
+    MOUNTED,
     check_server_files,
     write_server_files,
 )
@@ -50,7 +51,7 @@ def saved_model(
     batch_sizes: Sequence[int] = BATCH_SIZES,
     source: str | None = None,
     server_files: bool = True,
-) -> pathlib.Path | str:
+) -> pathlib.Path | Any:
     """Writes a model as `<root>/<version>/` for TF Serving.
 
     The version appears complete or not at all, and an existing one is never
@@ -144,8 +145,10 @@ def saved_model(
     else:
         signatures, record = given_signatures(signatures, labels, task, top_k)
     about = (signatures, record, batch_sizes, source, server_files)
+    # A server reads other file systems itself; this machine's is mounted.
+    models = os.path.dirname(root) if is_remote(root) else MOUNTED
     with reached(root) as folder:
-        place = _write(seen, folder, version, fold, freeze, *about)
+        place = _write(seen, folder, version, fold, freeze, *about, models)
     return f"{root}/{place.name}" if is_remote(root) else place
 
 
@@ -160,6 +163,7 @@ def _write(
     batch_sizes,
     source,
     server_files,
+    served_from,
 ):
     """Writes a version into a folder of this machine."""
     name = pathlib.Path(os.path.abspath(root)).name
@@ -193,5 +197,5 @@ def _write(
     )
     write_guide(root, entry, signatures, read_signatures(place), record)
     if server_files:
-        write_server_files(root, batch_sizes, entry)
+        write_server_files(root, batch_sizes, entry, served_from)
     return place

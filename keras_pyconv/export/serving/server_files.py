@@ -71,8 +71,11 @@ def _end_of_list(text):
     raise ValueError("its list has no end")
 
 
-def with_model(text, name):
-    """The text of a list of models with a model added, if it is not there."""
+def with_model(text, name, root=MOUNTED):
+    """The text of a list of models with a model added, if it is not there.
+
+    `root` is where the server has the folder of models.
+    """
     if not _SILENT.sub("", text).strip():
         text = f"{text.rstrip()}\nmodel_config_list {{\n}}\n".lstrip("\n")
     what = f"{MODELS} holds no model_config_list that can be read, so that the "
@@ -81,9 +84,7 @@ def with_model(text, name):
         if name in listed:
             return text
         end = _end_of_list(text)
-        longer = (
-            text[:end] + _MODEL.format(name=name, root=MOUNTED) + text[end:]
-        )
+        longer = text[:end] + _MODEL.format(name=name, root=root) + text[end:]
         if _listed(longer) != [*listed, name]:
             raise ValueError("it could not be extended")
     return longer
@@ -132,18 +133,19 @@ def check_server_files(root, wanted=True):
         )
 
 
-def write_server_files(root, batch_sizes, entry):
+def write_server_files(root, batch_sizes, entry, served_from=MOUNTED):
     """Updates the ledger and the server's files in the folder of models."""
     folder = pathlib.Path(os.path.abspath(root)).parent
     with locked(folder / LOCK):
         add_entry(folder, entry)
-        write_missing(folder, [entry.name], batch_sizes)
+        write_missing(folder, [entry.name], batch_sizes, served_from)
 
 
-def write_missing(folder, names, batch_sizes):
+def write_missing(folder, names, batch_sizes, served_from=MOUNTED):
     """Adds models to the list of a folder, and the files that it lacks."""
     folder, before = pathlib.Path(folder), _models_text(folder)
-    after = functools.reduce(with_model, names, before)
+    add = functools.partial(with_model, root=served_from)
+    after = functools.reduce(add, names, before)
     if after != before:
         write_atomically(folder / MODELS, after)
     texts = {BATCHING: batching(batch_sizes), MONITORING: _MONITORING}

@@ -48,9 +48,12 @@ def test_an_export_elsewhere_answers_as_the_local_one(
         np.testing.assert_array_equal(answers(remote)[name], wanted)
     again = saved_model(network, f"{bucket}/net/", server_files=False)
     assert again == f"{bucket}/net/2"
-    with storage.fetched(bucket) as folder:
-        (entry,), (wanted,) = map(read_ledger, (folder, tmp_path / "models"))
-    assert entry.source == wanted.source and entry.size_bytes > 0
+    (entry,) = json.loads(storage.read(f"{bucket}/ledger.json"))
+    (wanted,) = read_ledger(tmp_path / "models")
+    assert entry["source"] == wanted.source and entry["size_bytes"] > 0
+    # A server reads the bucket itself.
+    listed = storage.read(f"{bucket}/models.config").decode()
+    assert listed.count(f'base_path: "{bucket}/net"') == 1
     with pytest.raises(FileExistsError) as caught:
         saved_model(network, f"{bucket}/net", version=2)
     assert f"Version 2 exists in {bucket}/net and" in str(caught.value)
