@@ -21,6 +21,7 @@ _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
 # which end in a slash where they are listed.
 _OF_OBJECTS = ("gs://", "s3://")
 GRAPH = "saved_model.pb"  # what makes a folder a SavedModel
+_PRESET = "config.json"  # likewise a preset
 _LONGEST = 300  # characters of what TensorFlow says
 
 
@@ -80,6 +81,11 @@ def exists(path) -> bool:
 def is_folder(path) -> bool:
     """Whether a folder is at a path."""
     return bool(_is_folder(path)) if is_remote(path) else os.path.isdir(path)
+
+
+def is_model(folder) -> bool:
+    """Whether a folder is a SavedModel or a preset."""
+    return any(exists(f"{folder}/{name}") for name in (GRAPH, _PRESET))
 
 
 class Entry(NamedTuple):
@@ -173,7 +179,7 @@ def check_file(path) -> str:
 
 @contextlib.contextmanager
 def fetched(path, *beside):
-    """The path on this machine of a file or a SavedModel: its, or a copy's.
+    """The path on this machine of a file or a model's folder, or of a copy.
 
     Files `beside` it come too, where they exist. Errors in the block name what
     was asked for, and not its copy.
@@ -183,8 +189,8 @@ def fetched(path, *beside):
         return
     path = place(path)
     # Another folder may be a whole bucket.
-    if is_folder(path) and not exists(f"{path}/{GRAPH}"):
-        raise FileNotFoundError(f"{path} contains no SavedModel.")
+    if is_folder(path) and not is_model(path):
+        raise FileNotFoundError(f"{path} is no SavedModel and no preset.")
     with tempfile.TemporaryDirectory() as folder:
         with named(path.rpartition("/")[0], folder):
             for one in (path, *beside):

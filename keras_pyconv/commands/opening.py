@@ -280,12 +280,13 @@ def _of_remote(name, network, names, side):
     if place.endswith(".xml"):
         beside.append(place.removesuffix(".xml") + ".bin")
     if storage.is_folder(place):
-        if not storage.exists(f"{place}/{storage.GRAPH}"):
+        if not storage.is_model(place):
             found = (one.path for one in storage.entries(place) if one.is_dir())
             place = newest(found) or place
-        if not storage.exists(f"{place}/{storage.GRAPH}"):
+        if not storage.is_model(place):
             raise ValueError(
-                f"{name} is no SavedModel; runs are opened on this machine"
+                f"{name} is no SavedModel and no preset; runs are opened on "
+                "this machine"
             )
     with storage.fetched(place, *beside) as copy:
         if copy.is_dir():

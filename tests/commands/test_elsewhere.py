@@ -91,7 +91,7 @@ def test_a_check_and_a_timing_are_of_a_copy(saved, monkeypatch, capsys):
     assert commands.main(["bench", version]) == 0
     root = version.rpartition("/")[0]
     assert commands.main(["check", root]) == 2
-    assert f"{root} contains no SavedModel" in capsys.readouterr().err
+    assert f"{root} is no SavedModel" in capsys.readouterr().err
     assert {path.name for path in seen} == {"1"}
     assert not any(path.exists() for path in seen)
 

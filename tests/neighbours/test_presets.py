@@ -101,6 +101,7 @@ def test_a_preset_of_another_file_system_is_read_but_not_written(folder):
     for path in folder.iterdir():
         tf.io.gfile.copy(str(path), f"{place}/{path.name}")
     assert known(keras_pyconv.from_preset(place)).class_names == NAMES
+    assert open_model(place).class_names == NAMES
     with pytest.raises(ValueError, match="`folder` must be a path on this"):
         keras_pyconv.save_to_preset(classifier(), place)
 
