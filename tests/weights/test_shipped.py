@@ -12,8 +12,8 @@ from keras_pyconv.commands.opening import of_shipped, open_model
 from keras_pyconv.weights import published_sets
 from keras_pyconv.weights import shipped as rows_of_package
 from keras_pyconv.weights import shipped_weights, sources
-from keras_pyconv.weights.described import known
 from keras_pyconv.weights.catalog import shipped_table
+from keras_pyconv.weights.described import known
 
 ROWS = {row.task: row for row in shipped_weights()}
 MOST = 15e6  # bytes in the wheel
