@@ -16,8 +16,8 @@ import pathlib
 
 import numpy as np
 
+from keras_pyconv.finished import weights_of_run
 from keras_pyconv.reading import read_json
-from keras_pyconv.runs.finished import weights_of_run
 from keras_pyconv.weights import shipped
 from keras_pyconv.writing import write_atomically
 

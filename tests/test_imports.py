@@ -25,6 +25,7 @@ ORDER = [
     "storage",
     "listing",
     "reading",
+    "finished",
     "writing",
     "page",
     "arguments",

@@ -7,7 +7,7 @@ import sys
 import textwrap
 
 from keras_pyconv.commands import TASKS
-from keras_pyconv.runs.finished import (
+from keras_pyconv.finished import (
     constants_of,
     is_run,
     task_of,

@@ -31,6 +31,12 @@ from keras_pyconv.export.runtimes.onnx import open_onnx_runtime
 from keras_pyconv.export.runtimes.openvino import open_openvino
 from keras_pyconv.export.serving.audit import FILES, audit
 from keras_pyconv.export.signatures import recorded
+from keras_pyconv.finished import (
+    constants_of,
+    is_run,
+    task_of,
+    weights_of_run,
+)
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.auxiliary import inference_model
 from keras_pyconv.models.classifiers import BUILDERS
@@ -40,12 +46,6 @@ from keras_pyconv.neighbours.presets import (
     is_preset,
 )
 from keras_pyconv.reading import one_line, read_text
-from keras_pyconv.runs.finished import (
-    constants_of,
-    is_run,
-    task_of,
-    weights_of_run,
-)
 from keras_pyconv.tasks.description import (
     checked_names,
     task_of_model,

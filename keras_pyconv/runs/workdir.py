@@ -11,9 +11,9 @@ import shutil
 
 import numpy as np
 
+from keras_pyconv.finished import CONSTANTS
 from keras_pyconv.provenance import provenance
 from keras_pyconv.runs import checkpoints
-from keras_pyconv.runs.finished import CONSTANTS
 from keras_pyconv.writing import locked, write_atomically
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+>")

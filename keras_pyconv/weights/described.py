@@ -4,12 +4,15 @@ The model keeps it itself and in its configuration, so that it stands in every
 file that Keras writes of it.
 """
 
+import contextlib
 import dataclasses
 import functools
+import os
 
 import keras
 
 from keras_pyconv import arguments
+from keras_pyconv.finished import constants_of, is_run, task_of
 from keras_pyconv.reading import explained
 
 TASKS = ("classification", "detection", "segmentation", "video")
@@ -27,8 +30,8 @@ class Description:
         class_names: in label order, without a detector's background, or None.
         shown: fields of the task's own way of showing images: `Preprocessing`,
             of segmentation `Protocol`, of video `Clips`. None for the default.
-        weights: the set of the package whose weights it came with; None for
-            what the model's owner said.
+        weights: what it came with, such as the name of weights in the package;
+            None for what the model's owner said.
     """
 
     task: str
@@ -52,6 +55,19 @@ class Description:
             if shown := row.get("shown"):
                 row["shown"] = {k: arguments.plain(v) for k, v in shown.items()}
             return cls(**row)
+
+
+def of_run(path) -> Description | None:
+    """The description of the run in whose folder a file of weights stands."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if not is_run(folder):
+        return None
+    # Weights are as good beside a damaged file.
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        made = constants_of(folder)
+        names = arguments.texts("classes", made["classes"])
+        return Description(task_of(made), names, weights="a run")
+    return None
 
 
 class Describes:

@@ -12,7 +12,7 @@ import numpy as np
 from keras_pyconv import arguments
 from keras_pyconv.typing import Weights
 from keras_pyconv.weights.catalog import PUBLISHED, SETS
-from keras_pyconv.weights.described import forget, note
+from keras_pyconv.weights.described import forget, known, note, of_run
 from keras_pyconv.weights.files import fetch
 from keras_pyconv.weights.keras_files import (
     layer_shapes,
@@ -133,7 +133,8 @@ def load(
               Keras (`.weights.h5`, `.keras`, `.h5`), or
               PyTorch and arrays with the authors' names (`.pth`, `.pt`,
               `.npz`, `.safetensors`). If there is a `.sha256` beside it, it
-              must match. Code in a file is never executed.
+              must match. Code in a file is never executed. From the folder
+              of a run, its class names come along.
             - a mapping from the authors' parameter names to arrays.
             - a `keras.Model` with the same layer names; an
               `InceptionResNetV2` of `keras.applications`, whose published
@@ -164,6 +165,11 @@ def load(
         return _load_shipped(model, part)
     _load(model, source, part)
     forget(model)
+    is_path = isinstance(source, (str, os.PathLike))
+    if part == "all" and is_path and not is_published(source):
+        found = of_run(source)
+        if found is not None and known(model) is None:
+            note(model, found)
     return model
 
 

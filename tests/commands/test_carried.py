@@ -114,9 +114,14 @@ def test_the_folder_of_a_run_gives_its_model_the_names(tmp_path):
         "PyConvResNetMini", classes=3, input_shape=(32, 32, 3)
     )
     model.save_weights(tmp_path / "net.weights.h5")
-    opened = open_model(str(tmp_path))
-    assert known(opened.model).class_names == NAMES
     image = np.zeros((40, 50, 3), "uint8")
-    found = keras_pyconv.classify(opened.model, image)
-    wanted = keras_pyconv.classify(model, image, NAMES)
-    assert str(found) == str(wanted)
+    wanted = str(keras_pyconv.classify(model, image, NAMES))
+    for one in (
+        open_model(str(tmp_path)).model,
+        keras_pyconv.weights.load(model, tmp_path / "net.weights.h5"),
+    ):
+        assert known(one).class_names == NAMES
+        assert str(keras_pyconv.classify(one, image)) == wanted
+    (tmp_path / "constants.json").write_text("{")
+    keras_pyconv.weights.load(model, tmp_path / "net.weights.h5")
+    assert known(model) is None

@@ -122,7 +122,7 @@ PAGES = {
             "picture.png": files.image,
         },
         wrote=("pictures/few/train/9", "pictures/first/test/0"),
-        prints=r"\[\[\('(\d)', '\1', 0\.\d+\)\]\]",
+        prints=r"\d \d+\.\d%\n",
     ),
     "docs/formats.md": Scene(
         mark=slow,
