@@ -217,7 +217,7 @@ def of_keras(model, name, names=None, preprocessing=None) -> Opened:
     """What is known of a Keras model by its shapes."""
     model = inference_model(model)
     task = task_of_model(model)
-    if task is None:
+    if not task:
         shapes = [tuple(one.shape) for one in model.outputs]
         raise ValueError(
             f"{name} does not fit any task: its input shape is "

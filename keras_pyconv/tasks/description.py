@@ -28,17 +28,17 @@ KINDS = {
 }
 
 
-def task_of_model(model) -> str | None:
-    """The task that a network's shapes fit, one of `KINDS`, or None."""
+def task_of_model(model) -> str:
+    """The task that a network's shapes fit, one of `KINDS`, or ""."""
     if is_detector(model):
         return "detection"
     model = inference_model(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
-        return None
+        return ""
     if len(model.inputs[0].shape) == 5:
         return "video"
     of_ranks = {2: "classification", 4: "segmentation"}
-    return of_ranks.get(len(model.outputs[0].shape))
+    return of_ranks.get(len(model.outputs[0].shape), "")
 
 
 def describe(
