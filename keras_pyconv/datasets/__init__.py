@@ -7,10 +7,18 @@ config registers it with TFDS.
 from typing import TYPE_CHECKING
 
 from keras_pyconv.datasets import digits
+from keras_pyconv.datasets.augmentation import (
+    Distortion,
+    auto_augment,
+    rand_augment,
+    random_erasing,
+)
 from keras_pyconv.datasets.broken import BrokenPictures, BrokenVideos
 from keras_pyconv.datasets.classification import (
     cutmix,
+    either,
     evaluation_pictures,
+    mixup,
     training_pictures,
 )
 from keras_pyconv.datasets.coco_labels import COCO_IDS, COCO_NAMES
@@ -60,21 +68,27 @@ __all__ = [
     "COCO_IDS",
     "COCO_NAMES",
     "DetectionSet",
+    "Distortion",
     "LABEL_RULES",
     "SIZE_CLASSES",
     "SIZE_EDGES",
+    "auto_augment",
     "central_crops",
     "coco_files",
     "cutmix",
     "detection_set",
+    "either",
     "evaluation_clips",
     "evaluation_pictures",
     "evaluation_scenes",
     "joined",
     "load_digits_in_photos",
     "mask_set",
+    "mixup",
     "picture_set",
     "prepare_digits_in_photos",
+    "rand_augment",
+    "random_erasing",
     "size_class",
     "split_class_folder",
     "training_clips",

@@ -28,7 +28,7 @@ AREA = (0.08, 1.0)  # of a random crop, as a share of the image's
 ASPECT = (3 / 4, 4 / 3)  # of a random crop, width by height
 ATTEMPTS = 10  # to draw a crop that fits, before the central one is taken
 # What the seed of an example is for.
-_CROP, _FLIP = range(2)
+_CROP, _FLIP, _DISTORT, _ERASE = range(4)
 
 
 def random_crop_box(height, width, seed, area=AREA, aspect=ASPECT):
@@ -96,6 +96,8 @@ def training_pictures(
     shard: Shard = (0, 1),
     area: tuple[float, float] = AREA,
     flip: bool = True,
+    distort: Callable[[Tensor, Tensor], Tensor] | None = None,
+    erase: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Batches:
     """Batches to train on, which can begin at any step.
 
@@ -114,6 +116,9 @@ def training_pictures(
             16,384 are about 1.8 GB.
         area: least and greatest share of an image's area that is cropped.
         flip: whether half of the images are turned left to right.
+        distort: function (image, seed) to an image, in [0, 255], such as
+            `rand_augment()`.
+        erase: the same after normalization, such as `random_erasing()`.
 
     Returns:
         A function `batches(first_step=0)` to a `tf.data.Dataset` of float32
@@ -125,6 +130,8 @@ def training_pictures(
     arguments.flag("one_hot", one_hot)
     arguments.flag("flip", flip)
     arguments.interval("area", area)
+    arguments.function("distort", distort, optional=True)
+    arguments.function("erase", erase, optional=True)
     broken = broken or BrokenPictures.among(pictures)
     exif, sides = preprocessing.exif, [preprocessing.size] * 2
 
@@ -144,8 +151,12 @@ def training_pictures(
                     square, apart(seed, _FLIP)
                 )
             square = tf.ensure_shape(square, (*sides, 3))
-            label = _target(pictures, example, one_hot)
-            return normalize(square, preprocessing), label
+            if distort:
+                square = distort(square, apart(seed, _DISTORT))
+            square = normalize(square, preprocessing)
+            if erase:
+                square = erase(square, apart(seed, _ERASE))
+            return square, _target(pictures, example, one_hot)
 
         return prepare
 
@@ -262,12 +273,69 @@ def cutmix(
     return mix
 
 
+def mixup(
+    alpha: float = 0.2, probability: float = 1.0
+) -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Mixup (Zhang et al., 2018): each image is a mean with its neighbour.
+
+    One share a batch, as in the code of mixup, and pairs as in `cutmix`.
+
+    Args:
+        alpha: of the Beta distribution of the share; 0.2 as published.
+        probability: of mixing a batch at all.
+
+    Returns:
+        A function as `cutmix` gives.
+    """
+    arguments.number("alpha", alpha, above=0)
+    arguments.number("probability", probability, 0, 1)
+
+    def mix(pictures, targets, seed):
+        chance = tf.random.stateless_uniform([], apart(seed, 0))
+        gammas = tf.random.stateless_gamma([2], apart(seed, 1), alpha)
+        # Both may be too small for float32.
+        share = tf.math.divide_no_nan(gammas[1], tf.reduce_sum(gammas))
+        share = tf.where(chance < probability, share, 0.0)
+        return tuple(
+            (1.0 - share) * values + share * _neighbours(values)
+            for values in (pictures, targets)
+        )
+
+    return mix
+
+
+def either(
+    first: Callable[..., Any], second: Callable[..., Any]
+) -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """One of two functions for each batch, such as `cutmix()` and `mixup()`.
+
+    Args:
+        first, second: functions as `cutmix` gives; both are drawn alike.
+
+    Returns:
+        A function as these.
+    """
+    arguments.function("first", first)
+    arguments.function("second", second)
+
+    def mix(pictures, targets, seed):
+        draw = tf.random.stateless_uniform([], apart(seed, 0))
+        inner = apart(seed, 1)
+        return tf.cond(
+            draw < 0.5,
+            lambda: first(pictures, targets, inner),
+            lambda: second(pictures, targets, inner),
+        )
+
+    return mix
+
+
 def _neighbours(batch):
     """The rows in the order 1, 0, 3, 2, 5, 4, ...; an even number."""
     number = batch.shape[0]
     if number % 2:
         raise ValueError(
-            "CutMix swaps boxes between pairs of images, so each worker needs "
+            "CutMix and Mixup mix pairs of images, so each worker needs "
             f"an even number of images per batch. Received: {number} images"
         )
     return tf.gather(batch, [place ^ 1 for place in range(number)])

@@ -7,6 +7,7 @@ without objects has no loss.
 from collections.abc import Sequence
 
 from keras_pyconv import arguments
+from keras_pyconv.datasets.augmentation import Distortion, distorting
 from keras_pyconv.datasets.broken import BrokenPictures
 from keras_pyconv.datasets.detection_sets import DetectionSet
 from keras_pyconv.datasets.stream import (
@@ -35,7 +36,7 @@ CONTRAST = (0.5, 1.5)
 SATURATION = (0.5, 1.5)
 HUE = 0.5 / 360  # of the circle, either way; as trained, not as first written
 # What the seed of an example, and that of its window, are for.
-_CROP, _COLOUR, _FLIP = range(3)
+_CROP, _COLOUR, _FLIP, _DISTORT = range(4)
 _CHOICE, _WINDOW = range(2)
 
 
@@ -152,6 +153,7 @@ def augmented(
     preprocessing,
     orientation=None,
     flip=True,
+    distort=None,
 ):
     """A random view of an image, and boxes and labels of what is left in it."""
     window = random_window(boxes, apart(seed, _CROP))
@@ -166,6 +168,10 @@ def augmented(
     if flip:
         picture, boxes = random_flip(picture, boxes, apart(seed, _FLIP))
     picture = tf.ensure_shape(picture, (*shape, 3))
+    if distort:
+        picture, boxes, labels = distort.with_boxes(
+            picture, boxes, labels, apart(seed, _DISTORT)
+        )
     return normalize(picture, preprocessing), boxes, labels
 
 
@@ -179,6 +185,7 @@ def training_scenes(
     seed: int,
     augment: bool = True,
     flip: bool = True,
+    distort: Distortion | None = None,
     broken: BrokenPictures | None = None,
     shuffle_buffer: int | None = 4096,
     shard: Shard = (0, 1),
@@ -200,6 +207,7 @@ def training_scenes(
         augment: whether to crop, flip and change colours.
         flip: whether that mirrors half of the images; not where those show
             other objects, as of text.
+        distort: what follows them, such as `rand_augment()`, or None.
         broken: a `BrokenPictures`; None makes one for this set.
         shuffle_buffer: how many encoded images of TFDS to shuffle among;
             files are shuffled all.
@@ -213,6 +221,7 @@ def training_scenes(
     arguments.examples("scenes", scenes)
     arguments.flag("augment", augment)
     arguments.flag("flip", flip)
+    distorting(distort)
     check_boxes(default_boxes=default_boxes)
     shape = arguments.integers("shape", shape, 2)
     broken = broken or BrokenPictures.among(scenes)
@@ -225,6 +234,7 @@ def training_scenes(
                 *(boxes, labels, seed, shape, preprocessing),
                 example.get("orientation"),
                 flip,
+                distort,
             )
         else:
             picture = stretch(scenes.decoded(example), *shape, preprocessing)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.datasets.augmentation import Distortion, distorting
 from keras_pyconv.datasets.mask_sets import MaskSet
 from keras_pyconv.datasets.stream import (
     apart,
@@ -37,7 +38,7 @@ BLUR = 5  # pixels, the side of the kernel
 BLUR_DEVIATION = 1.1  # pixels, as OpenCV derives it for 5
 HALF = 0.5
 # What the seed of an example is for.
-_SCALE, _TURN, _BLUR, _FLIP, _CROP = range(5)
+_SCALE, _TURN, _BLUR, _FLIP, _CROP, _DISTORT = range(6)
 
 
 def _draws(seed, use, count):
@@ -149,6 +150,7 @@ def augment(
     scales=SCALES,
     turn=TURN,
     flip=True,
+    distort=None,
 ):
     """The whole augmentation of one image, in [0, 255], and its labels.
 
@@ -164,6 +166,9 @@ def augment(
         image, labels = random_flip(image, labels, seed)
     draws = _draws(seed, _CROP, 2)
     image, labels = crop(image, labels, side, mean, draws)
+    if distort:
+        seed = apart(seed, _DISTORT)
+        image, labels = distort.with_mask(image, labels, seed)
     return normalize(image, preprocessing), labels
 
 
@@ -176,6 +181,7 @@ def training_masks(
     seed: int,
     shuffle_buffer: int | None = 4096,
     shard: Shard = (0, 1),
+    distort: Distortion | None = None,
     **augmentation: Any,
 ) -> Batches:
     """Batches to train on, which can begin at any step.
@@ -185,6 +191,7 @@ def training_masks(
         side: of the crops, in pixels.
         preprocessing: whose mean and deviation are taken.
         batch_size, seed, shuffle_buffer, shard: as in `training_stream`.
+        distort: what follows the crop, such as `rand_augment()`, or None.
         **augmentation: `scales`, `turn` and `flip` of `augment`.
 
     Returns:
@@ -193,6 +200,7 @@ def training_masks(
         `(batch, side, side)`; see `training_stream`.
     """
     _check(masks, side, preprocessing)
+    augmentation["distort"] = distorting(distort)
     if augmentation.get("turn", TURN):
         _rotation("bilinear", 0.0)  # its absence is told before the work
 

@@ -1,5 +1,7 @@
 """Rows of tasks, data sets, training and export."""
 
+import importlib.util
+
 import numpy as np
 
 import keras_pyconv
@@ -1232,6 +1234,48 @@ row(
     probability=_FRACTION,
 )
 row(
+    "datasets.mixup",
+    alpha=POSITIVE,
+    probability=_FRACTION,
+)
+row(
+    "datasets.either",
+    first=kind(Value("cutmix()", datasets.cutmix), accepts=callable),
+    second=kind(Value("cutmix()", datasets.cutmix), accepts=callable),
+)
+# It stands in an environment of its own.
+_WITH_OFFICIAL = {"works": importlib.util.find_spec("official") is not None}
+row(
+    "datasets.rand_augment",
+    layers=COUNT,
+    magnitude=kind(
+        5, 10.0, accepts=lambda v: is_real(v) and 0 <= v <= 10, wrong=(11,)
+    ),
+    exclude=kind(
+        ["Invert"], ("Rotate", "Cutout"), wrong=(["Blur"],), optional=True
+    ),
+    options=_WITH_OFFICIAL,
+)
+row(
+    "datasets.auto_augment",
+    policy=choice("v0", "simple"),
+    options=_WITH_OFFICIAL,
+)
+row(
+    "datasets.random_erasing",
+    probability=_FRACTION,
+    area=kind((0.1, 0.2), wrong=((0.2, 0.1), (0, 1), (0.5, 2))),
+    options=_WITH_OFFICIAL,
+)
+leave_out(
+    "made by `rand_augment` and `auto_augment`, on tensors of a graph",
+    "datasets.Distortion",
+    "datasets.Distortion.__call__",
+    "datasets.Distortion.describe",
+    "datasets.Distortion.with_boxes",
+    "datasets.Distortion.with_mask",
+)
+row(
     "datasets.size_class",
     size=kind(
         3,
@@ -1255,6 +1299,8 @@ row(
     shard=_SHARD,
     area=kind((0.5, 1.0), wrong=((1.0, 0.5), (0, 1), (0.5, 2))),
     flip=FLAG,
+    distort=kind(optional=True, accepts=callable),
+    erase=kind(optional=True, accepts=callable),
 )
 row(
     "datasets.evaluation_pictures",

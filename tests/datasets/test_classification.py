@@ -407,6 +407,50 @@ def test_cutmix_leaves_out_batches_and_draws_the_share_evenly():
     assert 0.2 < np.mean([share for share in shares if share]) < 0.45
 
 
-def test_cutmix_refuses_an_odd_batch():
+@pytest.mark.parametrize("make", ["cutmix", "mixup"])
+def test_an_odd_batch_is_refused(make):
+    mix = getattr(classification, make)()
     with pytest.raises(ValueError, match="per batch. Received: 3 imag"):
-        classification.cutmix()(tf.zeros((3, 4, 4, 3)), tf.eye(3), seeds(1)[0])
+        mix(tf.zeros((3, 4, 4, 3)), tf.eye(3), seeds(1)[0])
+
+
+# Mixup -----------------------------------------------------------------------
+
+
+def blends(mix, count=200):
+    """Pictures of one colour each, and targets, under `count` seeds."""
+    colours = tf.constant([0.0, 1.0, 2.0, 3.0])[:, None, None, None]
+    dataset = tf.data.Dataset.from_tensor_slices(seeds(count)).map(
+        lambda seed: mix(colours, tf.one_hot(tf.range(4), 4), seed)
+    )
+    return list(dataset.as_numpy_iterator())
+
+
+def test_mixup_blends_pictures_and_targets_of_a_pair_by_one_share():
+    shares = []
+    for pictures, targets in blends(classification.mixup(0.5)):
+        share = targets[0, 1]
+        pair = [[1 - share, share], [share, 1 - share]]
+        np.testing.assert_allclose(targets, np.kron(np.eye(2), pair), atol=1e-6)
+        means = targets @ np.arange(4)
+        np.testing.assert_allclose(pictures.ravel(), means, atol=1e-5)
+        shares.append(share)
+    # Beta(1/2, 1/2) has a mean of a half, and a variance of an eighth.
+    assert 0.4 < np.mean(shares) < 0.6 and 0.09 < np.var(shares) < 0.16
+
+
+def test_mixup_leaves_out_batches_and_takes_any_alpha():
+    mix = classification.mixup(probability=0.5)
+    mixed_ones = sum(targets[0, 1] > 0 for _, targets in blends(mix))
+    assert 60 < mixed_ones < 140
+    for pictures, targets in blends(classification.mixup(1e-3), 20):
+        assert np.isfinite(pictures).all() and np.isfinite(targets).all()
+
+
+def test_a_batch_is_mixed_by_either_of_two():
+    def marked(number):
+        return lambda x, y, seed: (x + number, y)
+
+    found = blends(classification.either(marked(10), marked(20)))
+    firsts = [float(pictures.min()) for pictures, _ in found]
+    assert {*firsts} == {10.0, 20.0} and 70 < firsts.count(10.0) < 130
