@@ -50,6 +50,7 @@ class Settings:
         "fractions of the run at which the learning rate drops to a tenth",
     )
     data: groups.Images = groups.Images("imagenet2012", side=224)
+    augmentation: groups.ImageAugmentation = groups.ImageAugmentation()
     optimizer: groups.Optimizer = groups.Optimizer(
         rate=0.1, rate_batch=256, momentum=0.9, weight_decay=1e-4
     )

@@ -48,6 +48,7 @@ class Settings:
     cutmix_alpha: Rate = option(1.0, "alpha of CutMix's Beta distribution")
     cutmix_probability: Share = option(1.0, "probability of mixing a batch")
     data: groups.Images = groups.Images("imagenet2012", side=224)
+    augmentation: groups.ImageAugmentation = groups.ImageAugmentation()
     optimizer: groups.Optimizer = groups.Optimizer(
         rate=0.4, rate_batch=1024, momentum=0.9, weight_decay=1e-4
     )

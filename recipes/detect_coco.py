@@ -66,6 +66,7 @@ class Settings:
     )
     network: groups.Detector = groups.Detector("PyConvSSD", side=300)
     data: Views = Views("coco/2017")
+    augmentation: groups.Augmentation = groups.Augmentation()
     optimizer: groups.Optimizer = groups.Optimizer(
         rate=0.02,
         rate_batch=256,
@@ -84,6 +85,7 @@ FIGURES = "val_AP", "val_AP50", "val_AP75"
 
 def load_data(settings, strategy):
     """Images with boxes, matched with those of the network."""
+    distort = sources.distortion(settings.augmentation)
     train = sources.open_scenes(settings, "train", with_objects_only=True)
     labels = dict(zip(train.categories, train.classes))
     validation = sources.open_scenes(settings, "validation", labels)
@@ -101,6 +103,7 @@ def load_data(settings, strategy):
         tasks.default_boxes(networks.detector(settings), shape),
         shape,
         flip=settings.data.flip,
+        distort=distort,
         broken=broken,
         **sources.batching(settings, strategy, train),
     )

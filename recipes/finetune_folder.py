@@ -16,8 +16,7 @@ Paper's result: none; the paper trains its networks from random weights.
 Our result: 34.5 % top-1 error on four digits after 120 images, from weights of
 six other digits; training from random weights stays at chance
 (docs/finetuning.md). We had no published weights, so we did not measure them.
-Device: a GPU for PyConvResNet50 and some thousand images; a CPU for some
-hundred.
+Device: a GPU for PyConvResNet50 and thousands of images; a CPU for hundreds.
 
 Deviations from the paper: momentum and L2 are the paper's. The low learning
 rate with a cosine schedule, the larger crops and everything else are ours.
@@ -69,6 +68,7 @@ class Settings:
     head_factor: Rate = option(10.0, "factor on the classifier's learning rate")
     warmup_epochs: Natural = option(1, "epochs of linear warm-up")
     data: Crops = Crops(side=224)
+    augmentation: groups.ImageAugmentation = groups.ImageAugmentation()
     optimizer: groups.Optimizer = groups.Optimizer(
         rate=0.01, rate_batch=32, momentum=0.9, weight_decay=1e-4
     )

@@ -8,6 +8,7 @@ from typing import Literal
 from .settings import (
     Anywhere,
     Decay,
+    Magnitude,
     Natural,
     Part,
     Positive,
@@ -181,6 +182,50 @@ class Images:
         None, "folder with one folder per class, or TFDS name", needed=True
     )
     side: Positive = option(224, "image size in pixels")
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+    """Augmentation.
+
+    RandAugment and AutoAugment need tf-models-official.
+    """
+
+    randaugment: bool = option(
+        False, "RandAugment: some random operations on each image"
+    )
+    layers: Positive = option(
+        2, "operations of RandAugment on an image", flag="randaugment-layers"
+    )
+    magnitude: Magnitude = option(
+        10.0,
+        "magnitude of RandAugment, 0 to 10",
+        flag="randaugment-magnitude",
+    )
+    autoaugment: str | None = option(
+        None,
+        "AutoAugment with this policy: v0 and reduced_imagenet are for "
+        "photographs, detection_v0 for objects. Default: off",
+        metavar="POLICY",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageAugmentation(Augmentation):
+    """Augmentation.
+
+    RandAugment, AutoAugment and random erasing need tf-models-official.
+    """
+
+    mixup: Rate | None = option(
+        None,
+        "Mixup with this alpha of the Beta distribution, such as 0.2. "
+        "Default: off",
+        metavar="ALPHA",
+    )
+    random_erasing: Share = option(
+        0.0, "probability of erasing a box of an image", metavar="P"
+    )
 
 
 @dataclasses.dataclass(frozen=True)

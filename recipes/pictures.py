@@ -192,3 +192,38 @@ def label_maps(rows, class_names, path):
         frameon=False,
     )
     return _save(figure, path)
+
+
+def augmentation_sheet(rows, path):
+    """Rows of examples and what was done to them, to a PNG.
+
+    An example is a dictionary of an image in [0, 255], `boxes` as fractions or
+    a `mask`, whose class 0 is bare and whose ignored pixels are white.
+    """
+    from matplotlib.patches import Rectangle
+
+    width, height = len(rows[0]), len(rows)
+    figure, axes = _figure(height, width, 1.9 * width, 2.2 * height)
+    for axis, (example, words) in zip(axes.flat, sum(map(list, rows), [])):
+        image = np.clip(example["image"], 0, 255).astype("uint8")
+        if "mask" in example:
+            mask = np.array(example["mask"])
+            outside = mask == tasks.segmentation.IGNORED
+            mask[outside] = 0
+            image = tasks.segmentation.overlay(image, mask, ignored=0)
+            image[outside] = 255
+        axis.imshow(image)
+        sides = np.array([*image.shape[:2], *image.shape[:2]])
+        for box in example.get("boxes", ()):
+            top, left, bottom, right = np.asarray(box) * sides - 0.5
+            axis.add_patch(
+                Rectangle(
+                    (left, top),
+                    *(right - left, bottom - top),
+                    fill=False,
+                    color="yellow",
+                )
+            )
+        axis.set_title("\n".join(words) or "unchanged", fontsize=8)
+        axis.axis("off")
+    return _save(figure, path)

@@ -68,6 +68,7 @@ class Settings:
     power: Rate = option(0.9, "power of the polynomial decay")
     network: groups.Segmenter = groups.Segmenter()
     data: Crops = Crops("ade20k")
+    augmentation: groups.Augmentation = groups.Augmentation()
     optimizer: groups.Optimizer = groups.Optimizer(
         rate=0.01,
         rate_batch=16,
@@ -91,6 +92,7 @@ FIGURES = "val_mean_iou", "val_pixel_accuracy", "val_loss"
 def load_data(settings, strategy):
     """Images with masks: crops to train on, central ones to judge by."""
     data = settings.data
+    distort = sources.distortion(settings.augmentation)
     splits = *data.train_on, "validation"
     *parts, validation = sources.open_masks(settings, splits)
     train = datasets.joined(*parts)
@@ -100,6 +102,7 @@ def load_data(settings, strategy):
         scales=data.scales,
         turn=data.turn,
         flip=data.flip,
+        distort=distort,
         **sources.batching(settings, strategy, train),
     )
     crops = functools.partial(datasets.central_crops, validation, data.side)

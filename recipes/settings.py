@@ -44,6 +44,7 @@ Rate = Annotated[float, ("above", 0)]
 Decay = Annotated[float, ("at least", 0)]
 Share = Annotated[float, ("at least", 0), ("at most", 1)]
 Fraction = Annotated[float, ("above", 0), ("at most", 1)]
+Magnitude = Annotated[float, ("at least", 0), ("at most", 10)]
 Part = Annotated[float, ("above", 0), ("below", 1)]
 
 

@@ -141,10 +141,34 @@ def batching(settings, strategy, train):
     }
 
 
+def distortion(chosen):
+    """What `--randaugment` or `--autoaugment` ask for, or None."""
+    if chosen.randaugment and chosen.autoaugment:
+        raise ValueError("Choose one of --randaugment and --autoaugment.")
+    if chosen.randaugment:
+        return datasets.rand_augment(chosen.layers, chosen.magnitude)
+    if chosen.autoaugment:
+        return datasets.auto_augment(chosen.autoaugment)
+    return None
+
+
+def _augmentation(chosen, options):
+    """The options of `datasets.training_pictures` with what is chosen."""
+    options = {**options, "distort": distortion(chosen)}
+    if chosen.random_erasing:
+        options["erase"] = datasets.random_erasing(chosen.random_erasing)
+    if chosen.mixup:
+        mix, other = datasets.mixup(chosen.mixup), options.get("batch_map")
+        options["batch_map"] = datasets.either(other, mix) if other else mix
+        options["one_hot"] = True
+    return options
+
+
 def image_data(settings, strategy, **options):
     """Labelled images, as `Data`; options of `datasets.training_pictures`."""
-    # Unknown ones before the data.
+    # Unknown ones, and packages that are missing, before the data.
     keras_pyconv.architectures.get_architecture(settings.variant)
+    options = _augmentation(settings.augmentation, options)
     train, validation = open_images(settings)
     print(f"{train.count} images to train on, {validation.count} to judge by.")
     side = settings.data.side

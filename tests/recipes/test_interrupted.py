@@ -32,8 +32,8 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("interrupted")
 
 
-def options(recipe, folder, workdir):
-    words = ["--smoke", *RECIPES[recipe].split()]
+def options(recipe, folder, workdir, more=()):
+    words = ["--smoke", *RECIPES[recipe].split(), *more]
     words += [f"--data-dir={folder / 'data'}", f"--workdir={workdir}"]
     if recipe == "quickstart":
         words.append(f"--export-root={folder / 'quickstart'}")
@@ -88,12 +88,22 @@ def result_of(recipe, words):
 def test_a_recipe_that_is_killed_ends_as_an_unbroken_one(
     recipe, folder, capsys
 ):
-    broken = folder / recipe / "broken"
-    words = options(recipe, folder, broken)
+    check(recipe, folder / recipe, capsys)
+
+
+@pytest.mark.official
+def test_so_does_one_that_distorts_images(folder, capsys):
+    more = "--randaugment --mixup=0.4 --random-erasing=0.5".split()
+    check("finetune_folder", folder / "distorted", capsys, more)
+
+
+def check(recipe, folder, capsys, more=()):
+    broken = folder / "broken"
+    words = options(recipe, folder.parent, broken, more)
     kill_after_a_checkpoint(recipe, words, broken)
     weights, figures = result_of(recipe, words)
     assert "Going on after step" in capsys.readouterr().out
-    whole = options(recipe, folder, folder / recipe / "whole")
+    whole = options(recipe, folder.parent, folder / "whole", more)
     expected_weights, expected_figures = result_of(recipe, whole)
     assert figures == expected_figures
     for mine, theirs in zip(weights, expected_weights, strict=True):

@@ -91,6 +91,9 @@ ON_BEAM = Scene(
 )
 PAGES = {
     "README.md": Scene(mark=ci, wrote=("saved_models/pets/1/saved_model.pb",)),
+    "docs/augmentation.md": Scene(
+        mark=pytest.mark.official, files={"pets": files.split_folder(16)}
+    ),
     "docs/beam.md": dataclasses.replace(
         ON_BEAM, prints=r"'file': 'photos/0.jpg'(.|\n)*'file': 'photos/1.jpg'"
     ),
