@@ -1,13 +1,16 @@
 """Where the process is ours, what comes before Keras and TensorFlow load.
 
-Of the command the words are read: loading takes seconds, of which `--help` and
-a mistake need none. Of the command and of a recipe logs are diverted.
+Of the command the words are read: loading takes seconds, of which `--help`, a
+mistake and what records answer need none. Of the command and of a recipe logs
+are diverted.
 """
 
+import contextlib
 import importlib
 import os
 import pathlib
 import sys
+import types
 
 
 def _module():
@@ -30,12 +33,31 @@ def is_recipe():
     return _module().removeprefix("keras_pyconv.").startswith("recipes.")
 
 
+@contextlib.contextmanager
+def records_alone():
+    """Files of these parts load without their `__init__`, which loads Keras."""
+    parts = [f"keras_pyconv.{part}" for part in ("weights", "export")]
+    for name in parts:
+        module = sys.modules[name] = types.ModuleType(name)
+        module.__path__ = [
+            str(pathlib.Path(__file__).with_name(name[len("keras_pyconv.") :]))
+        ]
+    yield
+    for name in list(sys.modules):
+        if name.startswith(tuple(parts)):
+            del sys.modules[name]
+
+
 words = words_of_command() if sys.argv else None
 if words is not None:
     # TensorFlow reads them when it is first imported: fast grouped kernels,
     # and no lines about absent GPUs.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    importlib.import_module("keras_pyconv.commands").parse(words)
+    with records_alone():
+        commands = importlib.import_module("keras_pyconv.commands")
+        options = commands.parse(words)
+        if options.reads_records:
+            sys.exit(commands.answer(options))
 if sys.argv and (words is not None or is_recipe()):
     importlib.import_module("keras_pyconv.diverted").divert()

@@ -2,6 +2,7 @@
 
 import codecs
 import contextlib
+import difflib
 import errno
 import json
 import os
@@ -45,6 +46,12 @@ def one_line(error, most=_LONGEST_MESSAGE) -> str:
     lines = [line.strip() for line in str(error)[:10_000].splitlines()]
     text = " ".join(line for line in lines if line).rstrip(".")
     return plain(text, most) or type(error).__name__
+
+
+def nearest(word, known) -> str:
+    """What to say of a word that is not known: the known one most like it."""
+    near = difflib.get_close_matches(str(word), known, n=1, cutoff=0.6)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 @contextlib.contextmanager

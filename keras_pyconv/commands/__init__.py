@@ -1,7 +1,7 @@
 """The command `keras-pyconv`. Its help loads no framework.
 
 Each file has `options(name, parser, words)`, which fills the parser of a
-subcommand and sets `run`.
+subcommand and sets `run`, and `reads_records` where that loads none either.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import logging
 import pathlib
 import sys
 
-from keras_pyconv.reading import one_line
+from keras_pyconv.reading import nearest, one_line
 from keras_pyconv.storage import is_remote
 
 # The file of each, and what it is for.
@@ -64,9 +64,9 @@ def parse(words):
         sys.exit(0)
     name, *rest = words
     if name not in COMMANDS:
-        known = ", ".join(COMMANDS)
-        told = f"keras-pyconv: error: unknown command {name!r}. Known: {known}"
-        sys.exit(_mistake(told))
+        near, known = nearest(name, COMMANDS), ", ".join(COMMANDS)
+        told = f"unknown command {name!r}.{near} Known: {known}"
+        sys.exit(_mistake(f"keras-pyconv: error: {told}"))
     file, purpose = COMMANDS[name]
     module = importlib.import_module(f"keras_pyconv.commands.{file}")
     parser = Parser(
@@ -74,7 +74,9 @@ def parse(words):
         description=f"{purpose[0].upper()}{purpose[1:]}.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    return module.options(name, parser, rest)
+    options = module.options(name, parser, rest)
+    options.reads_records = getattr(options, "reads_records", False)
+    return options
 
 
 def local_path(word):
@@ -129,7 +131,11 @@ def main(words=None) -> int:
         0 on success, 1 if the command found a problem, 2 if it could not
         run; it then prints the reason on one line.
     """
-    options = parse(sys.argv[1:] if words is None else words)
+    return answer(parse(sys.argv[1:] if words is None else words))
+
+
+def answer(options) -> int:
+    """Runs the command that was parsed; returns as `main`."""
     try:
         return options.run(options) or 0
     except (OSError, ValueError, ImportError, RuntimeError) as error:

@@ -13,6 +13,7 @@ from keras_pyconv.finished import (
     task_of,
     weights_of_run,
 )
+from keras_pyconv.reading import nearest
 from keras_pyconv.storage import is_remote
 
 _TRAIN = """usage: keras-pyconv train RECIPE [OPTION ...]
@@ -133,8 +134,21 @@ def _train(parser, words):
 def _evaluate(parser, words):
     known = recipes()
     words = words_of_run(parser, words)
+    if words and not words[0].startswith("-") and words[0] not in known:
+        _refuse_run(parser, words[0], [*filter(_is_test, known)])
     shown = _listed(known, _is_test)
     return _of_recipe(parser, words, known, _EVALUATE.format(recipes=shown))
+
+
+def _refuse_run(parser, name, recipes):
+    from keras_pyconv.weights.shipped import shipped_weights
+
+    shipped = [row.name for row in shipped_weights()]
+    near = nearest(name, recipes + shipped)
+    parser.error(
+        f"{name!r} is no run's folder, weights or recipe.{near} Weights: "
+        f"{', '.join(shipped)}. Recipes: {', '.join(recipes)}"
+    )
 
 
 def _of_recipe(parser, words, known, told):
@@ -144,7 +158,8 @@ def _of_recipe(parser, words, known, told):
         sys.exit(0)
     name, *rest = words
     if name not in known:
-        parser.error(f"unknown recipe {name!r}. Known: {', '.join(known)}")
+        near, listed = nearest(name, known), ", ".join(known)
+        parser.error(f"unknown recipe {name!r}.{near} Known: {listed}")
     found = parser.parse_args([])
     found.run = lambda _: _run_recipe(parser, name, rest)
     if {"-h", "--help"} & set(rest):
@@ -225,7 +240,7 @@ def _tables(parser, words):
     from keras_pyconv.tables import __main__ as tables
 
     found = tables.parser("keras-pyconv tables").parse_args(words)
-    found.run = tables.run
+    found.run, found.reads_records = tables.run, not found.measure
     return found
 
 
@@ -238,14 +253,15 @@ def _networks(parser, words):
     published = "list only networks with published weights"
     add("--has-weights", action="store_true", help=published)
     found = parser.parse_args(words)
-    found.run = _print_networks
+    found.run, found.reads_records = _print_networks, True
     return found
 
 
 def _print_networks(options):
-    from keras_pyconv import architectures, weights
+    from keras_pyconv import architectures
     from keras_pyconv.complexity import complexity
     from keras_pyconv.complexity.grid import grid
+    from keras_pyconv.weights.catalog import published_sets
 
     of_task = {
         "segmentation": architectures.SEGMENTERS,
@@ -255,7 +271,7 @@ def _print_networks(options):
     rows = []
     for name in architectures.RECORDS:
         task = next((t for t, all in of_task.items() if name in all), TASKS[0])
-        sets = ", ".join(weights.published_sets(name))
+        sets = ", ".join(published_sets(name))
         if options.has_weights and not sets:
             continue
         if options.task not in (None, task):

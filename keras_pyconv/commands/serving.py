@@ -34,7 +34,7 @@ def options(name, parser, words):
     _ARGUMENTS[name](parser)
     parser.epilog = _EXAMPLES[name]
     found = parser.parse_args(words)
-    found.run = _RUNS[name]
+    found.run, found.reads_records = _RUNS[name], name == "list"
     return found
 
 
@@ -95,7 +95,7 @@ def _list(options):
 
         print(shipped_table())
         folder = pathlib.Path("saved_models")
-        if not folder.is_dir():
+        if not any(folder.glob("*/*/saved_model.pb")):
             return 0
         print()
     rows = ledger.listing(folder, options.verify)

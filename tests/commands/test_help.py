@@ -56,9 +56,14 @@ def test_help_fits_a_screen_and_has_two_examples(
         ["keras_pyconv", "tables", "-h"],
         ["keras_pyconv", "train", "finetune_folder", "-h"],
         ["keras_pyconv", "doctor"],
+        ["keras_pyconv", "evaluate", "digits_in_photos", "-h"],
+        ["keras_pyconv", "evaluate", "digits_in_foto"],
+        ["keras_pyconv", "list"],
+        ["keras_pyconv", "networks", "--max-parameters", "1"],
+        ["keras_pyconv", "tables", "--table", "1"],
     ],
 )
-def test_help_and_mistakes_do_not_wait_for_tensorflow(words):
+def test_help_mistakes_and_records_do_not_wait_for_tensorflow(words):
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", *words],
         capture_output=True,
@@ -91,6 +96,14 @@ def test_every_subcommand_has_a_file(told):
         ),
         (["train", "nothing"], "unknown recipe 'nothing'"),
         (["networks", "--task", "x"], "--task"),
+        (["evalute"], "Did you mean evaluate?"),
+        (["train", "quickstat"], "Did you mean quickstart?"),
+        (["evaluate", "digits_in_foto"], "Did you mean digits_in_photos?"),
+        (
+            ["evaluate", "digits_in_foto"],
+            "Weights: digits_in_photos, digits_in_photos/detection",
+        ),
+        (["export", "runs/pets", "pets.pt"], "pets.onnx"),
     ],
 )
 def test_a_mistake_is_one_line(capsys, words, said):
