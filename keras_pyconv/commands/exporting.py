@@ -31,6 +31,7 @@ def options(name, parser, words):
     images = "images or folders that represent your data, for int8"
     add("--calibration", nargs="+", metavar="SOURCE", help=images)
     found = parser.parse_args(words)
+    _check_target(parser, found.target)
     is_litert = found.target.lower().endswith(".tflite")
     if found.precision != "float32" and not is_litert:
         parser.error("--precision is of a .tflite file")
@@ -38,6 +39,19 @@ def options(name, parser, words):
         parser.error("--precision int8 and --calibration need each other")
     found.run = run
     return found
+
+
+def _check_target(parser, target):
+    """Refuses the ending of a file that is no export's."""
+    name, ending = os.path.splitext(target)
+    if _ending(target) in _ENDINGS or not ending[1:2].isalpha():
+        return
+    if not os.path.isdir(target):
+        files = ", ".join(f"{name}{known}" for known in _ENDINGS)
+        parser.error(
+            f"{ending} is no format of an export. Did you mean {files}, or "
+            f"{name}, the folder of a SavedModel?"
+        )
 
 
 def run(options):

@@ -45,7 +45,7 @@ from keras_pyconv.neighbours.presets import (
     is_of_hub,
     is_preset,
 )
-from keras_pyconv.reading import one_line, read_text
+from keras_pyconv.reading import nearest, one_line, plain, read_text
 from keras_pyconv.tasks.description import (
     checked_names,
     task_of_model,
@@ -125,8 +125,9 @@ def open_model(
     elif storage.is_remote(name):
         opened = _of_remote(name, network, names, side)
     elif not path.exists():
+        near = nearest(name, [*RECORDS, *_FULL, SET])
         raise FileNotFoundError(
-            f"{name} does not exist: a model is the name of a network "
+            f"{name} does not exist.{near} A model is the name of a network "
             f"(keras-pyconv networks lists them), {SET}, a file, the folder of "
             "a run, a preset or a SavedModel, or hf://USER/NAME"
         )
@@ -135,6 +136,7 @@ def open_model(
     else:
         opened = _of_file(path, network, names, side)
     if isinstance(names, tuple):
+        _check_names(opened, names)
         opened = dataclasses.replace(opened, class_names=names)
     return opened
 
@@ -149,6 +151,20 @@ def _is_folder_of(name):
         told = "%s is the weights of that name; the folder is %s/"
         logging.getLogger("keras_pyconv").warning(told, name, name)
     return False
+
+
+def _check_names(opened, names):
+    """Refuses names that are not as many as the classes, if those are known."""
+    known = opened.class_names
+    if opened.model is None or opened.task == "detection":
+        count = known and len(known)
+    else:
+        count = opened.model.outputs[0].shape[-1]
+    if count not in (None, len(names)):
+        raise ValueError(
+            f"{opened.name} has {count} classes. Received {len(names)} names: "
+            f"--classes {plain(','.join(names))}"
+        )
 
 
 def class_names(classes):
@@ -259,7 +275,7 @@ def _of_file(path, network, names, side):
                 f"Keras cannot load {path}: {one_line(error)}"
             ) from error
     if ending in _RUNTIMES:
-        return _of_runtime(path, names)
+        return _of_runtime(path)
     if is_torch_file(path) and network is None:
         arrays = weights.read_arrays(path)
         network = weights.find_variant(arrays)
@@ -417,10 +433,10 @@ def _of_saved_model(path):
     return Opened(str(path), task, None, names, rule, of_files=of_files)
 
 
-def _of_runtime(path, names):
+def _of_runtime(path):
     """A LiteRT or ONNX file, as `keras_pyconv.export` writes them."""
     record, boxes, description = about.read(path)
-    names = names or (record.labels and tuple(record.labels))
+    names = record.labels and tuple(record.labels)
     ask, key, (rows, *sides) = _opened_runtime(path)
     sides = [record.size if n is None else n for n in sides]
 

@@ -11,7 +11,7 @@ import functools
 import pathlib
 
 from keras_pyconv.arguments import plain
-from keras_pyconv.reading import read_json
+from keras_pyconv.reading import nearest, read_json
 from keras_pyconv.weights.described import TASKS, Description
 
 SET = "digits_in_photos"
@@ -89,6 +89,9 @@ def shipped_named(name) -> Shipped | None:
         return None
     found = [row for row in shipped_weights() if row.name == name]
     if not found and name != f"{SET}/{TASKS[0]}":
-        known = ", ".join(row.name for row in shipped_weights())
-        raise ValueError(f"There is no {name}. With the package come: {known}")
+        known = [row.name for row in shipped_weights()]
+        raise ValueError(
+            f"There is no {name}.{nearest(name, known)} With the package "
+            f"come: {', '.join(known)}"
+        )
     return found[0] if found else shipped_weights()[0]
