@@ -22,9 +22,9 @@ def is_known(name, value) -> bool:
     return value >= 0 or not is_share(name)
 
 
-def share(value) -> str:
+def share(value, digits=1) -> str:
     """A share of 1 in per cent; NaN was not measured."""
-    return "none" if math.isnan(value) else f"{100 * value:.1f} %"
+    return "none" if math.isnan(value) else f"{100 * value:.{digits}f} %"
 
 
 def shown(name, value) -> str:

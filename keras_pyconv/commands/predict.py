@@ -174,9 +174,17 @@ def _show(page, path, result, reason):
     if result is None:
         page.add(path, "could not be read", reason)
         return
+    from keras_pyconv.figures import share
+    from keras_pyconv.tasks.classification import Classification
+
     rows = _named(result)
-    text = ", ".join(f"{name} {score:.1%}" for name, score in rows[:5])
-    page.add(path, rows[0][0] if rows else "nothing", text, result.draw())
+    text, pixels = "", None
+    # Other drawings hold these words, where they belong.
+    if isinstance(result, Classification):
+        text = ", ".join(f"{name} {share(score)}" for name, score in rows[:5])
+        pixels = result.image.repeat(3 // result.image.shape[2], axis=2)
+    first = rows[0][0] if rows else "nothing"
+    page.add(path, first, text, result.draw() if pixels is None else pixels)
 
 
 def _named(result):

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import logging
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -19,6 +20,8 @@ from keras_pyconv.typing import Tensor
 
 log = logging.getLogger(__name__)
 
+# In the names of configs of digits, of which each set tells its own.
+_COUNTS = re.compile(r"-(train|test)_examples_\d+")
 SHOWN = 3  # files or lines that a message names
 
 
@@ -293,7 +296,7 @@ def tfds_set(kind, builder, split, stored, columns, classes, **fields):
         return dataset.enumerate().map(ours)
 
     return kind(
-        f"{builder.info.full_name}, {split}",
+        f"{_COUNTS.sub('', builder.info.full_name)}, {split}",
         tuple(classes),
         len(examples()),
         examples,

@@ -21,6 +21,7 @@ import numpy as np
 from keras import layers
 
 from keras_pyconv import arguments
+from keras_pyconv.figures import share
 from keras_pyconv.layers.pyconv import PyConv
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.nesting import Graph, head_layer, is_graph
@@ -80,7 +81,7 @@ class Explanation(Ranking):
 
     def __str__(self):
         pairs = zip(self.levels, self.shares)
-        levels = ", ".join(f"{name} {share:.1%}" for name, share in pairs)
+        levels = ", ".join(f"{name} {share(part)}" for name, part in pairs)
         return f"{super().__str__()}: {levels}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -98,14 +99,14 @@ class Explanation(Ranking):
         size = (len(panels) * step + _GAP, below + _BELOW)
         drawing = Image.new("RGB", size, "white")
         pen, font = ImageDraw.Draw(drawing), ImageFont.load_default(14)
-        title = f"{self.label}, {self.score:.1%}, by {self.layer}"
+        title = f"{self.label}, {share(self.score)}, by {self.layer}"
         pen.text((_GAP, 6), title, "black", font)
-        for left, (name, heat, share) in enumerate(panels):
+        for left, (name, heat, part) in enumerate(panels):
             left = _GAP + left * step
             drawing.paste(self._panel(heat), (left, _TOP))
-            if share is not None:
-                name = f"{name}  {share:.1%}"
-                box = left, below + 24, left + share * _PANEL, below + 34
+            if part is not None:
+                name = f"{name}  {share(part)}"
+                box = left, below + 24, left + part * _PANEL, below + 34
                 pen.rectangle(box, fill=_HOT)
             pen.text((left, below + 4), name, "black", font)
         return np.asarray(drawing)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.figures import share
 from keras_pyconv.layers.pyconv import PyConv
 from keras_pyconv.tasks.receptive_field import (
     check_images,
@@ -284,7 +285,7 @@ def _draw_fields(figure, networks, fields, windows):
         outside = share_outside(field, square)
         axis.set_title(
             f"{network.name}: {own} px can reach it\n"
-            f"{outside:.1%} of the gradient outside {square} px",
+            f"{share(outside)} of the gradient outside {square} px",
             fontsize=8,
         )
     axes[0].set_ylabel("pixels; fourth root of gradient", fontsize=7)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.figures import share
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.nesting import Graph, head_layer
 from keras_pyconv.renamed import GOES, warn
@@ -109,7 +110,7 @@ class Ranking(Result):
 
     def __str__(self):
         rows = zip(self.labels, self.scores)
-        return "\n".join(f"{self.name(n)} {score:.1%}" for n, score in rows)
+        return "\n".join(f"{self.name(n)} {share(score)}" for n, score in rows)
 
     def to_dict(self) -> dict[str, Any]:
         return {"classes": self._rows()}
@@ -117,7 +118,7 @@ class Ranking(Result):
     def _with_bars(self, image, title=""):
         """An image of Pillow's with a bar for each of the best classes."""
         rows = [
-            (f"{row['score']:.1%}  {row['name']}", row["score"])
+            (f"{share(row['score'])}  {row['name']}", row["score"])
             for row in self._rows()[:_BARS]
         ]
         return np.asarray(with_bars(image, rows, title))

@@ -18,6 +18,7 @@ import numpy as np
 from keras_pyconv import arguments
 from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.runtimes import about, portable
+from keras_pyconv.figures import share
 from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.preprocessing import Preprocessing
 from keras_pyconv.typing import ArrayLike, PathLike
@@ -53,10 +54,12 @@ class Accuracy:
     def __str__(self):
         parts = [f"int8 against float32 on {self.examples} examples: "]
         if self.agreement is not None:
-            parts.append(f"the best class agrees in {self.agreement:.1%}, ")
+            parts.append(f"the best class agrees in {share(self.agreement)}, ")
         parts.append(f"mean difference {self.mean_difference:.1e}")
         if self.before is not None:
-            parts.append(f", accuracy {self.before:.1%} to {self.after:.1%}")
+            parts.append(
+                f", accuracy {share(self.before)} to {share(self.after)}"
+            )
         return "".join(parts)
 
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_pyconv import arguments, renamed
+from keras_pyconv.figures import share
 from keras_pyconv.tasks.detection.decoding import DecodeDetections
 from keras_pyconv.tasks.detection.default_boxes import box_layer, box_settings
 from keras_pyconv.tasks.drawing import enlarged, label
@@ -92,7 +93,7 @@ class Detections(Result):
             pen.rectangle((xmin, ymin, xmax, ymax), outline=colour, width=line)
         for row in rows:
             ymin, xmin, _, _ = (times * side for side in row["box"])
-            text = f"{row['name']} {row['score']:.0%}"
+            text = f"{row['name']} {share(row['score'], 0)}"
             label(drawing, (xmin, ymin), text, _colour(row["label"]))
         return np.asarray(drawing)
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.figures import share
 from keras_pyconv.tasks.drawing import enlarged, with_legend
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.preprocessing import shown_as
@@ -65,7 +66,7 @@ class Segmentation(Result):
     def _drawn(self):
         image, _ = enlarged(self.overlay)
         rows = [
-            (f"{self.name(one)}  {count / self.labels.size:.1%}", colour)
+            (f"{self.name(one)}  {share(count / self.labels.size)}", colour)
             for one, count, colour in self._legend()
         ]
         return np.asarray(with_legend(image, rows))

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.figures import share
 from keras_pyconv.progress import Bar
 from keras_pyconv.tasks import error_rates
 from keras_pyconv.tasks.preprocessing import (
@@ -88,8 +89,8 @@ class VideoErrors:
 
     def __str__(self):
         text = (
-            f"top-1 error {self.top1_error:.2%}, top-5 error "
-            f"{self.top5_error:.2%} of {self.videos} videos"
+            f"top-1 error {share(self.top1_error, 2)}, top-5 error "
+            f"{share(self.top5_error, 2)} of {self.videos} videos"
         )
         if self.skipped:
             text += f"; {self.skipped} could not be read and are not counted"
