@@ -12,12 +12,8 @@ from keras_pyconv.tasks.preprocessing import Preprocessing
 from keras_pyconv.tasks.results import check_names
 from keras_pyconv.tasks.segmentation.windows import Protocol
 from keras_pyconv.tasks.video.averaging import Clips
-from keras_pyconv.weights.described import (
-    Description,
-    can_be_saved,
-    known,
-    note,
-)
+from keras_pyconv.weights.described import can_be_saved, known, note
+from keras_pyconv.weights.description import Description
 
 # How each task shows images.
 KINDS = {

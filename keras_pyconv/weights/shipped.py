@@ -12,7 +12,7 @@ import pathlib
 
 from keras_pyconv.arguments import plain
 from keras_pyconv.reading import nearest, read_json
-from keras_pyconv.weights.described import TASKS, Description
+from keras_pyconv.weights.description import TASKS, Description
 
 SET = "digits_in_photos"
 FOLDER = pathlib.Path(__file__).with_name(SET)

@@ -10,7 +10,7 @@ import pathlib
 import zipfile
 
 from keras_pyconv.export.signatures.recorded import Recorded, of_row
-from keras_pyconv.weights.described import Description
+from keras_pyconv.weights.description import Description
 from keras_pyconv.writing import replacing
 
 NAME = "keras_pyconv.json"
