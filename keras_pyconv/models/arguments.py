@@ -4,13 +4,17 @@ Names, order and defaults are those of Keras, but for `weights`, which is None
 by default. Any number of channels and any size, also unknown, are fine.
 """
 
+import functools
+import inspect
 import os
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 import keras
 
 from keras_pyconv import arguments
 from keras_pyconv.models.keras_net import channel_axis
-from keras_pyconv.reading import check_file, short
+from keras_pyconv.reading import check_file, nearest, short
 from keras_pyconv.weights import get_published, published_sets
 from keras_pyconv.weights.keras_files import ENDINGS
 from keras_pyconv.weights.loading import is_published, is_torch_file
@@ -20,6 +24,26 @@ DEFAULT_SIZE = 224
 DEFAULT_CLIP = (16, DEFAULT_SIZE, DEFAULT_SIZE)
 IMAGE_SIZES = ("height", "width")
 CLIP_SIZES = ("frames", "height", "width")
+Options = ParamSpec("Options")
+Result = TypeVar("Result")
+
+
+def names_itself(function: Callable[Options, Result]):
+    """A call that does not fit names the function, and the nearest argument."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def called(*args: Options.args, **kwargs: Options.kwargs) -> Result:
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError as error:
+            unknown = [n for n in kwargs if n not in signature.parameters]
+            near = "".join(nearest(n, signature.parameters) for n in unknown)
+            told = f"{function.__name__} {error}.{near}"
+            raise TypeError(told) from None
+        return function(*args, **kwargs)
+
+    return called
 
 
 def check_arguments(

@@ -26,6 +26,7 @@ from keras_pyconv.models.arguments import (
     check_keras_weights,
     clip_input,
     image_input,
+    names_itself,
     sizes_of,
 )
 from keras_pyconv.models.keras_net import GLOBAL_POOLINGS, KerasNet
@@ -87,6 +88,7 @@ def _helped_by(like) -> Callable[[Function], Function]:
     return lambda function: complete_help(function, like)
 
 
+@names_itself
 def build_classifier(
     architecture: Architecture | str,
     include_top: bool = True,
@@ -163,6 +165,7 @@ def _check_non_local(images, row):
         )
 
 
+@names_itself
 @_helped_by(build_classifier)
 def build_video_classifier(
     architecture: VideoArchitecture | str,
@@ -211,6 +214,7 @@ def build_video_classifier(
     return finish(clips, outputs, name or row.name.lower(), weights)
 
 
+@names_itself
 @_helped_by(build_classifier)
 def build_inception(
     architecture: Inception | str,
@@ -293,7 +297,7 @@ def _named(
     vars(builder)["__signature__"] = signature
     builder.__name__ = builder.__qualname__ = name
     builder.__doc__ = f"{name} (paper, {record.source}).{remark}"
-    return complete_help(builder, build)
+    return names_itself(complete_help(builder, build))
 
 
 PyConvResNet18 = _named(build_classifier, "PyConvResNet18")

@@ -19,6 +19,7 @@ from keras_pyconv.models.arguments import (
     check_keras_weights,
     check_weights,
     image_input,
+    names_itself,
     sizes_of,
 )
 from keras_pyconv.models.classifiers import complete_help, finish
@@ -27,6 +28,7 @@ from keras_pyconv.networks import detector as described
 from keras_pyconv.typing import Shape, Tensor, Weights
 
 
+@names_itself
 def build_detector(
     detector: Detector | str,
     weights: Weights | None = None,
@@ -80,6 +82,7 @@ def build_detector(
     return finish(images, outputs, name, weights, backbone_weights)
 
 
+@names_itself
 def PyConvSSD(
     backbone: Architecture | str = "PyConvResNet50",
     weights: Weights | None = None,
@@ -103,6 +106,7 @@ def PyConvSSD(
     return build_detector(row, weights, backbone_weights, *ending)
 
 
+@names_itself
 def SSD(
     backbone: Architecture | str = "ResNet50",
     weights: Weights | None = None,

@@ -14,6 +14,7 @@ from keras_pyconv.models.arguments import (
     check_arguments,
     check_backbone_weights,
     image_input,
+    names_itself,
 )
 from keras_pyconv.models.auxiliary import AuxiliaryModel
 from keras_pyconv.models.classifiers import complete_help, finish
@@ -22,6 +23,7 @@ from keras_pyconv.networks import segmenter as described
 from keras_pyconv.typing import Shape, Tensor, Weights
 
 
+@names_itself
 def build_segmenter(
     segmenter: Segmenter | str,
     weights: Weights | None = None,
@@ -53,6 +55,7 @@ def build_segmenter(
     return finish(images, outputs, name, weights, backbone_weights, make)
 
 
+@names_itself
 def PyConvSegNet(
     backbone: Architecture | str = "PyConvResNet50",
     weights: Weights | None = None,

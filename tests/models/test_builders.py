@@ -29,6 +29,24 @@ def images(*shape):
     return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
+@pytest.mark.parametrize(
+    "name, record",
+    [
+        ("SEResNet50", []),
+        ("PyConvResNet3D50", []),
+        ("PyConvSegNet", []),
+        ("SSD", []),
+        ("build_classifier", ["ResNetMini"]),
+    ],
+)
+def test_a_wrong_argument_is_told_by_its_function_with_the_nearest(
+    name, record
+):
+    said = f"^{name} got .* 'klasses'. Did you mean classes.$"
+    with pytest.raises(TypeError, match=said):
+        getattr(models, name)(*record, klasses=5)
+
+
 def test_every_network_of_the_family_has_a_builder():
     others = ("NLResNet", "PreActResNet", "ResNeXt", "SEResNet")
     assert {f"{name}{n}" for name in others for n in (50, 101, 152)} == (
