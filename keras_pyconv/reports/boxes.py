@@ -72,7 +72,12 @@ def detection_report(
     rule = "of one object at least that is no crowd"
     arguments.check("truth", truth, objects, rule)
     labels = _labels(truth, results)
-    names = names_of("class_names", class_names, 1 + max(labels.values()))
+    count = 1 + max(labels.values())
+    if truth.categories is None and class_names is not None:
+        # The last classes may occur nowhere.
+        given = arguments.texts("class_names", class_names)
+        count = max(count, len(given))
+    names = names_of("class_names", class_names, count)
     areas = np.array([one["area"] for one in objects], float)
     edges = measures.size_edges(areas)
     precision, sums = _judged(truth, results, labels, len(names), edges)

@@ -197,6 +197,17 @@ def test_labels_that_only_a_detector_knows_have_a_row():
     assert report.tables["confusion_counts"][1][1] == ["1", 0, 0, 0, 1, 0]
 
 
+def test_the_last_names_may_be_of_classes_that_occur_nowhere():
+    truth, found = GroundTruth(), DetectionResults()
+    truth.add(1, (99, 99), [BOX], [1])
+    found.add(1, [BOX], [1], [0.9])
+    report = detection_report(truth, found, ("cat", "dog", "fox"))
+    counts = report.tables["confusion_counts"][1]
+    assert [row[0] for row in counts[:3]] == ["cat", "dog", "fox"]
+    with pytest.raises(ValueError, match="2 texts"):
+        detection_report(truth, found, ("cat",))
+
+
 TRUTH = np.array([[0, 0, 1], [0, 255, 1]])
 ANSWER = np.array([[0, 1, 1], [0, 1, 1]])
 
