@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import importlib.util
+import pathlib
 from collections.abc import Sequence
 from typing import Literal
 
@@ -12,8 +13,11 @@ from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.runtimes import about, portable
 from keras_pyconv.tasks.preprocessing import Preprocessing
 from keras_pyconv.typing import PathLike
+from keras_pyconv.weights.sources import checksum
 from keras_pyconv.writing import replacing
 
+# In the .xml: the checksum of its .bin. They are replaced one by one.
+_DIGEST, _UNKNOWN = "keras_pyconv_weights", "0" * 64
 ALLOWED = 1e-4  # largest difference, as a share of the largest output
 
 
@@ -31,7 +35,9 @@ def open_openvino(path, threads=None, precision="f32", weights=None):
     if threads is not None:
         settings["INFERENCE_NUM_THREADS"] = threads
     files = [str(file) for file in (path, weights) if file is not None]
-    compiled = core.compile_model(core.read_model(*files), "CPU", settings)
+    model = core.read_model(*files)
+    _check_pair(model, *map(pathlib.Path, files))
+    compiled = core.compile_model(model, "CPU", settings)
 
     def ask(inputs):
         answer = compiled(inputs)
@@ -47,6 +53,28 @@ def open_openvino(path, threads=None, precision="f32", weights=None):
         for one in compiled.inputs
     }
     return f"OpenVINO {importlib.metadata.version('openvino')}", ask
+
+
+def _check_pair(model, path, weights=None):
+    """Refuses an .xml beside the .bin of another export."""
+    if model.has_rt_info(_DIGEST):
+        weights = weights or path.with_suffix(".bin")
+        if model.get_rt_info(_DIGEST).value != checksum(weights):
+            raise ValueError(
+                f"{path} and {weights} are of different exports: export the "
+                "model again"
+            )
+
+
+def _serialize(made, file, weights):
+    """Writes both files; the first says which second one it goes with."""
+    import openvino as library
+
+    made.set_rt_info(_UNKNOWN, [_DIGEST])
+    library.serialize(made, str(file), str(weights))
+    text = pathlib.Path(file).read_text("utf-8")
+    text = text.replace(_UNKNOWN, checksum(weights))
+    pathlib.Path(file).write_text(text, "utf-8")
 
 
 def _convert(form, specs):
@@ -101,8 +129,6 @@ def openvino(
     if importlib.util.find_spec("openvino") is None:
         told = "OpenVINO's format is written by openvino: pip install openvino"
         raise ImportError(told)
-    import openvino as library
-
     seen = inspect(model)
     recorded = portable.recorded_of(seen, labels, preprocessing)
     form = portable.portable_form(seen, "onnx", fold)
@@ -111,7 +137,7 @@ def openvino(
     made.set_rt_info(about.as_text(*recorded), [about.NAME])
     beside = str(path).removesuffix(".xml") + ".bin"
     with replacing(path) as file, replacing(beside) as weights:
-        library.serialize(made, str(file), str(weights))
+        _serialize(made, file, weights)
         with portable.can_run("OpenVINO", form, RuntimeError):
             runtime, ask = open_openvino(file, weights=weights)
         rows = portable.compare(form, specs, {runtime: ask}, ALLOWED, (1, 2))

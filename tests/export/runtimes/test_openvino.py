@@ -58,6 +58,15 @@ class TestWithOpenVino:
             answer = ask({"images": images})["kinds"]
             np.testing.assert_allclose(answer, model(images), atol=1e-5)
 
+    def test_files_of_two_exports_are_no_pair(self, model, tmp_path):
+        path, other = tmp_path / "net.xml", tmp_path / "other.xml"
+        openvino(model, path)
+        twin = keras.models.clone_model(model)
+        openvino(twin, other)
+        other.with_suffix(".bin").replace(path.with_suffix(".bin"))
+        with pytest.raises(ValueError, match="are of different exports"):
+            open_openvino(path)
+
     def test_clips_run(self, tmp_path):
         inputs = keras.Input((4, 8, 8, 4))
         outputs = keras_pyconv.PyConv3D(8, (3, 5), groups=(1, 2))(inputs)
