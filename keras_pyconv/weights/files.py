@@ -4,10 +4,12 @@ The cache is `models/keras_pyconv` in Keras's folder (`KERAS_HOME`, by default
 `~/.keras`). Of a downloaded pickle only arrays stay, as `.npz`.
 """
 
+import contextlib
 import json
 import os
 import pathlib
 import re
+import sys
 import tempfile
 
 import numpy as np
@@ -111,6 +113,26 @@ def _by_hand(published):
     )
 
 
+class _Retries:
+    """Standard error, where one line stands for all that gdown retries."""
+
+    def __init__(self, stream):
+        self._stream, self._count, self._skips = stream, 0, False
+
+    def write(self, text):
+        """Passes the text on."""
+        ends_skipped, self._skips = self._skips and text == "\n", False
+        if text.startswith("Retrying ("):
+            self._count += 1
+            self._skips = self._count > 1
+            text = "The server does not answer; trying again ..."
+        if not (self._skips or ends_skipped):
+            self._stream.write(text)
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+
 def _download(published, path):
     """Fetches the file to `path`, with a progress bar."""
     what = f"the weights {published.set!r} of {published.variant}"
@@ -122,13 +144,14 @@ def _download(published, path):
             f"install gdown. {_by_hand(published)}"
         ) from None
     try:
-        gdown.download(
-            published.address,
-            os.fspath(path),
-            use_cookies=False,
-            timeout=_TIMEOUT_SECONDS,
-            retries=_RETRIES,
-        )
+        with contextlib.redirect_stderr(_Retries(sys.stderr)):
+            gdown.download(
+                published.address,
+                os.fspath(path),
+                use_cookies=False,
+                timeout=_TIMEOUT_SECONDS,
+                retries=_RETRIES,
+            )
     # Requests, gdown and the system fail in their own ways; the user needs
     # what to do.
     except Exception as error:

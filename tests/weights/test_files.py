@@ -44,6 +44,19 @@ def test_a_file_is_fetched_with_a_progress_bar_and_kept(
     assert {p.name for p in cache.iterdir() if p.suffix != ".lock"} == kept
 
 
+def test_retries_are_told_in_one_line(capsys):
+    stream = files._Retries(sys.stderr)
+    for number in range(3):
+        # As gdown says it.
+        print(f"Retrying ({number}/3) in 0.5s: error", file=stream)
+    print("50%", file=stream)
+    wanted = "The server does not answer; trying again ...\n50%\n"
+    assert capsys.readouterr().err == wanted
+    assert 'f"Retrying ({' in pathlib.Path(
+        sys.modules["gdown.download"].__file__
+    ).read_text("utf-8")
+
+
 def test_what_is_kept_needs_no_server(
     published, cache, server, checkpoint, arrays
 ):
