@@ -47,20 +47,25 @@ class Predicted(NamedTuple):
     """What a run has done.
 
     Attributes:
-        files: how many this run has looked at.
+        files: how many this run has looked at; None if its runner does not
+            count.
         broken: how many of them could not be read.
         shards: files of output in all.
         kept: how many of these an earlier run had finished.
     """
 
-    files: int
+    files: int | None
     broken: int
     shards: int
     kept: int
 
     def __str__(self):
         kept = f" ({self.kept} of them kept)" * bool(self.kept)
-        done = f"predicted {self.files - self.broken} of {self.files} files"
+        if self.files is None:
+            done = "predicted files, which the runner does not count"
+        else:
+            good = self.files - self.broken
+            done = f"predicted {good} of {self.files} files"
         return f"{done}; {self.shards} shards{kept}"
 
 
@@ -326,7 +331,7 @@ def _run(handler, output, missing, options):
     ours = MetricsFilter().with_namespace(__name__)
     counters = result.metrics().query(ours)["counters"]
     counted = {one.key.metric.name: one.result for one in counters}
-    return [counted.get(name, 0) for name in _COUNTED]
+    return counted.get("files"), counted.get("broken", 0)
 
 
 def _listed(place, file):
