@@ -119,13 +119,16 @@ def _run_on_beam(options):
             f"--beam needs Apache Beam, which cannot be imported ({error}): "
             "pip install '.[beam]' in an environment of its own"
         ) from error
-    # Beam's words when a part of it that is not needed cannot be imported.
-    noise = "Resource module is not available"
-    logging.root.addFilter(lambda said: noise not in str(said.msg))
+    logging.root.addFilter(_is_no_noise)
     named = {name: getattr(options, name) for name in _TO_BEAM}
     done = predict(options.model, options.source, options=options.beam, **named)
     print(f"{done} in {options.output}", file=sys.stderr)
-    return int(0 < done.files == done.broken)
+    return int(bool(done.files) and done.files == done.broken)
+
+
+def _is_no_noise(said):
+    """Whether Beam does not say that a part that is not needed is missing."""
+    return "Resource module is not available" not in str(said.msg)
 
 
 @contextlib.contextmanager

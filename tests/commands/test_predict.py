@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import os
+import re
 import shutil
 import sys
 
@@ -201,6 +202,20 @@ def test_tables_drawings_and_a_report(saved, photos, tmp_path):
     page = (tmp_path / "out" / "report.html").read_text()
     assert page.count("<figure") == 8 and page.count("data:image/jpeg") == 5
     assert "http" not in page and "could not be read" in page
+    assert (
+        " %" in page and re.search(r"\d%", page.partition("<main>")[2]) is None
+    )
+
+
+def test_names_that_do_not_fit_are_refused_before_the_work(
+    saved, photos, tmp_path, capsys
+):
+    words = ["predict", "--model", str(saved["detection"]), str(photos)]
+    words += ["--output", str(tmp_path / "out"), "--classes", "a,b"]
+    assert commands.main(words) == 2
+    told = capsys.readouterr().err
+    assert "3 classes. Received 2 names: --classes a,b" in told
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_list_a_pattern_and_what_is_not_there(saved, photos, tmp_path):
