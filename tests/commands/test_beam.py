@@ -237,6 +237,12 @@ def test_killed_and_started_again_nothing_is_lost_or_doubled(
     assert sum("reason" in json.loads(row) for row in found) == 59
 
 
+def test_a_runner_without_counters_has_no_numbers_of_files():
+    done = ours.Predicted(None, 0, 4, 1)
+    wanted = "files, which the runner does not count; 4 shards (1 of them kept)"
+    assert str(done) == f"predicted {wanted}"
+
+
 def test_a_finished_folder_is_left_as_it_is(saved, photos, tmp_path):
     options = {"format": "jsonl", "shards": 2}
     given = (saved["classification"], [str(photos)], tmp_path)
