@@ -22,8 +22,7 @@ SHARDED = ("csv", "jsonl")
 _TO_BEAM = ("output", "format", "shards", "top", "batch_size")
 _EXAMPLES = """
 MODEL is a run's folder, a preset, a SavedModel, a .keras, .tflite, .onnx or
-weights file, a network with published weights, or digits_in_photos (no
-download).
+weights file, a network with published weights, or digits_in_photos.
 
   keras-pyconv predict --model digits_in_photos photos/ --output out --report
   keras-pyconv predict --model runs/pets 'photos/*.jpg' --format jsonl

@@ -59,7 +59,7 @@ def test_help_fits_a_screen_and_has_two_examples(
         ["keras_pyconv", "evaluate", "digits_in_photos", "-h"],
         ["keras_pyconv", "evaluate", "digits_in_foto"],
         ["keras_pyconv", "list"],
-        ["keras_pyconv", "networks", "--max-parameters", "1"],
+        ["keras_pyconv", "networks", "--max-parameters", "3"],
         ["keras_pyconv", "tables", "--table", "1"],
     ],
 )

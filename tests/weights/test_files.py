@@ -1,6 +1,7 @@
 """Published files are fetched once, checked, converted and kept whole."""
 
 import builtins
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -53,7 +54,7 @@ def test_retries_are_told_in_one_line(capsys):
     wanted = "The server does not answer; trying again ...\n50%\n"
     assert capsys.readouterr().err == wanted
     assert 'f"Retrying ({' in pathlib.Path(
-        sys.modules["gdown.download"].__file__
+        importlib.util.find_spec("gdown.download").origin
     ).read_text("utf-8")
 
 
