@@ -28,7 +28,9 @@ Options = ParamSpec("Options")
 Result = TypeVar("Result")
 
 
-def names_itself(function: Callable[Options, Result]):
+def names_itself(
+    function: Callable[Options, Result],
+) -> Callable[Options, Result]:
     """A call that does not fit names the function, and the nearest argument."""
     signature = inspect.signature(function)
 

@@ -159,7 +159,7 @@ def test_the_class_is_chosen_by_name_or_number_and_the_answer_says_it():
     said = json.loads(json.dumps(found.to_dict()))
     assert said["classes"][0]["name"] == "dog"
     shares = {one["kernel"]: one["share"] for one in said["levels"]}
-    assert str(found).startswith(f"dog {found.score:.1%}: 3x3 ")
+    assert str(found).startswith(f"dog {100 * found.score:.1f} %: 3x3 ")
     assert list(shares) == ["3x3", "5x5"]
     assert sum(shares.values()) == pytest.approx(1)
     best = explained(pyramid())

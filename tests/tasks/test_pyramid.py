@@ -76,7 +76,7 @@ def test_one_call_draws_levels_and_fields(model, tmp_path, alone):
     assert any("9x9, depth 4\n8 filters" in title for title in titles)
     network = "pyconvresnetmini: 23 px" if alone else "resnetmini: 19 px"
     (title,) = [title for title in titles if title.startswith(network)]
-    assert "\n0.0% of the gradient outside" in title
+    assert "\n0.0 % of the gradient outside" in title
 
 
 def test_a_network_without_stages_shows_its_levels_alone(tmp_path):
