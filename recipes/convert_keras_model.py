@@ -24,7 +24,7 @@ import dataclasses
 import pathlib
 
 from . import command_line, digits, fitting, groups, results
-from .lazy import keras, keras_pyconv, training
+from .lazy import figures, keras, keras_pyconv, training
 from .settings import Natural, Positive, Rate, Share, as_dict, option
 
 
@@ -105,7 +105,7 @@ def main(argv=None):
         rows[f"{name}, trained on"] = accuracy(network, data)
     print()
     for name, right in rows.items():
-        print(f"{name:<22} test accuracy {right:.1%}")
+        print(f"{name:<22} test accuracy {figures.share(right)}")
     rows = [{"network": name, "accuracy": one} for name, one in rows.items()]
     results.write_record(
         settings.run.workdir / "results.json",

@@ -18,7 +18,7 @@ import dataclasses
 import pathlib
 
 from . import command_line, groups
-from .lazy import keras, keras_pyconv, np, tasks
+from .lazy import figures, keras, keras_pyconv, np, tasks
 from .settings import Natural, Positive, option
 
 
@@ -116,7 +116,7 @@ def main(argv=None):
     print(f"Figure: {path}")
     print(
         f"Share of the gradient outside of {plain.name}'s {window} pixels: "
-        + ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
+        + ", ".join(f"{n} {figures.share(x)}" for n, x in shares.items())
     )
     return shares
 

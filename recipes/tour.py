@@ -7,6 +7,7 @@ import numpy as np
 import keras_pyconv
 from keras_pyconv.complexity.grid import grid
 from keras_pyconv.datasets import SIZE_CLASSES
+from keras_pyconv.figures import share
 
 from . import pictures
 
@@ -67,7 +68,7 @@ def table(rows):
                 row["network"],
                 f"{row['parameters']:,}",
                 f"{row['multiply_adds']:,}",
-                *(f"{row[name]:.1%}" for name in ("accuracy", *sizes)),
+                *(share(row[name]) for name in ("accuracy", *sizes)),
                 "-" if math.isnan(seconds) else f"{seconds:.3f}",
             ]
         )

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_pyconv import arguments
+from keras_pyconv.figures import share
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.segmentation.classes import (
     names_of_classes,
@@ -90,7 +91,7 @@ class Evaluation:
             "pixels": int(self.matrix.sum()),
         }
         lines += [
-            f"{row['class']:{width}}  {_percent(row['iou'])}   "
+            f"{row['class']:{width}} {_percent(row['iou'])}  "
             f"{_percent(row['accuracy'])}  {row['pixels']:13,}"
             for row in (*self.rows(), mean)
         ]
@@ -98,9 +99,9 @@ class Evaluation:
         return "\n".join(lines)
 
 
-def _percent(share):
-    """In seven characters; a dash for what never occurs."""
-    return f"{'-':>7}" if np.isnan(share) else f"{share:7.2%}"
+def _percent(part):
+    """In eight characters; a dash for what never occurs."""
+    return f"{'-' if np.isnan(part) else share(part, 2):>8}"
 
 
 def _checked(labels, image, name):

@@ -63,7 +63,7 @@ def test_the_set_has_one_confusion_matrix(model, tmp_path, capsys):
     assert found.pictures == 2
     assert "2/2" in capsys.readouterr().out
     assert [row["pixels"] for row in found.rows()] == list(matrix.sum(axis=1))
-    assert f"{found.pixel_accuracy:7.2%}" in str(found)
+    assert f"{100 * found.pixel_accuracy:6.2f} %" in str(found)
 
 
 def test_a_mask_of_another_size_is_refused_by_name(model):
@@ -84,8 +84,8 @@ def test_a_class_that_never_occurs_has_a_dash_in_the_table():
     found = Evaluation(matrix, ("cat", "dog", "fox"), 1)
     rows = [line.split() for line in str(found).splitlines()[1:4]]
     assert rows == [
-        ["cat", "75.00%", "75.00%", "4"],
-        ["dog", "0.00%", "-", "0"],
+        ["cat", "75.00", "%", "75.00", "%", "4"],
+        ["dog", "0.00", "%", "-", "0"],
         ["fox", "-", "-", "0"],
     ]
 
