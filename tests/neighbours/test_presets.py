@@ -247,9 +247,11 @@ def test_a_preset_comes_from_a_hub(
 ):
     module = pytest.importorskip(library, reason=f"{library} downloads")
     asked = []
+    wanted = ["config.json", "metadata.json", "model.weights.h5", "task.json"]
 
-    def download(name, **options):
+    def download(name, allow_patterns=None):
         asked.append(name)
+        assert allow_patterns in (None, wanted)
         return str(folder)
 
     monkeypatch.setattr(module, function, download)
