@@ -76,6 +76,10 @@ _TESTS = {
             "network": "variant",
             "side": "data.side",
             "frames": "data.frames",
+            "stride": "data.stride",
+            "test-side": "test.side",
+            "test-clips": "test.clips",
+            "test-crops": "test.crops",
         },
     ),
 }

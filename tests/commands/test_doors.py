@@ -59,9 +59,17 @@ def test_a_folder_without_models_is_not_served(tmp_path, capsys):
                 "variant": "PyConvResNet3D50",
                 "data.side": 112,
                 "data.frames": 8,
+                "data.stride": 2,
+                "test.side": 128,
+                "test.clips": 3,
+                "test.crops": 1,
             },
             "recognize_kinetics",
-            {"network": "PyConvResNet3D50", "side": 112, "frames": 8},
+            {
+                **{"network": "PyConvResNet3D50", "side": 112, "frames": 8},
+                **{"stride": 2, "test-side": 128},
+                **{"test-clips": 3, "test-crops": 1},
+            },
         ),
         (
             {"network.head": "SSD", "network.side": 300},
