@@ -71,7 +71,7 @@ ROWS = {
     },
     "video": {
         "variant": "PyConvResNet3DTiny",
-        "build": {"classes": 6, "input_shape": (8, None, None, 3)},
+        "build": {"classes": 6, "input_shape": (8, 32, 32, 3)},
         "class_names": ("up", "down", "sideways", "grow", "shrink", "still"),
         "shown": {**_CLIPS, "short_sides": (32, 36)},
         "test": (

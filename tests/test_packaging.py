@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from keras_pyconv.weights.shipped import TASKS
+
 ROOT = Path(__file__).parents[1]
 BUILD = """
 from setuptools import build_meta
@@ -50,8 +52,9 @@ def test_the_wheel_holds_the_recipes_inside_the_package(built):
     assert {name for name in wheel if name.endswith(".py")} == wanted
     assert "keras_pyconv/tasks/imagenet_classes.csv" in wheel
     folder = "keras_pyconv/weights/digits_in_photos"
-    for ending in ("json", "weights.h5", "weights.h5.sha256"):
-        assert f"{folder}/classification.{ending}" in wheel
+    for task in TASKS:
+        for ending in ("json", "weights.h5", "weights.h5.sha256"):
+            assert f"{folder}/{task}.{ending}" in wheel
     # By it a checker reads the types of an installed package.
     assert "keras_pyconv/py.typed" in wheel
 

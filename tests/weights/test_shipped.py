@@ -9,6 +9,7 @@ import pytest
 import keras_pyconv
 from benchmarks import shipped as measured
 from keras_pyconv.commands.opening import of_shipped, open_model
+from keras_pyconv.tasks.video import predict
 from keras_pyconv.weights import published_sets
 from keras_pyconv.weights import shipped as rows_of_package
 from keras_pyconv.weights import shipped_weights, sources
@@ -107,6 +108,44 @@ def test_a_segmentation_network_answers_with_nothing_said(models):
         right.append((found.labels == truth).mean())
     expected = ROWS["segmentation"].figures["pixel accuracy"]
     assert np.mean(right) == pytest.approx(expected, abs=0.03)
+
+
+BACKWARDS = {"up": "down", "grow": "shrink"}
+BACKWARDS |= {there: here for here, there in BACKWARDS.items()}
+
+
+def test_a_video_network_answers_with_nothing_said(models, tmp_path):
+    names, right, turned = ROWS["video"].class_names, 0, 0
+    for number, example in enumerate(held_back("video", 12)):
+        for order, frames in enumerate([example["video"]] * 2):
+            folder = tmp_path / f"{number}_{order}"
+            folder.mkdir()
+            for place, frame in enumerate(frames[:: 1 - 2 * order]):
+                (folder / f"{place:02}.jpg").write_bytes(frame)
+            found = keras_pyconv.recognize(models("video"), folder)
+            assert len(found.frames) == 8
+            label = names[example["label"]]
+            if order:
+                turned += found.label == BACKWARDS.get(label, label)
+            else:
+                right += found.label == label
+    # The same frames from last to first are the opposite motion.
+    assert right >= 11 and turned >= 11
+
+
+def test_a_video_network_is_exported_as_it_was_measured(models):
+    made = keras_pyconv.export.video_signatures(models("video"))
+    (record,) = [one.recorded for one in made if one.name == "serve_frames"]
+    assert record.labels == ROWS["video"].class_names
+    side = ROWS["video"].shown["resize"]
+    rule = record.preprocessing
+    assert (rule.size, rule.resize) == (side, side)
+
+
+def test_clips_follow_the_models_own_side():
+    model = open_model("digits_in_photos/video", side=48).model
+    clips = predict._clips_for(model)
+    assert (clips.frames, clips.stride, clips.resize) == (8, 2, 48)
 
 
 def test_the_builder_fills_the_classifier_by_name(models):

@@ -26,7 +26,7 @@ from keras_pyconv.tasks.preprocessing import (
     preprocessing_of_model,
     usual_preprocessing,
 )
-from keras_pyconv.weights.described import known
+from keras_pyconv.weights.described import known, shown_by
 
 BEST = {
     "scores": "probabilities of the best classes, best first",
@@ -236,10 +236,11 @@ def video_signatures(
 
     Args:
         model: a video classifier of a fixed clip size, channels last.
-        labels: name of every class, or None for the indices as text.
+        labels: name of every class; by default the model's own
+            (`describe`), else the indices as text.
         top_k: number of best classes; at most all are given.
-        preprocessing: a `Preprocessing` for each frame; by default
-            ImageNet's of the model's side.
+        preprocessing: a `Preprocessing` for each frame; by default the
+            model's own, else ImageNet's of the model's side.
 
     Returns:
         List of `Signature`: `serving_default` takes prepared clips,
@@ -263,6 +264,8 @@ def video_signatures(
     check_classifier(seen)
     labels = checked_labels(labels, seen.classes, model)
     usual = imagenet_preprocessing(side)
+    if shown_by(model, "video"):  # the short side is that of the squares
+        usual = Preprocessing(side, side)
     own = dataclasses.replace(usual, **normalization_of(model))
     rule = preprocessing or own
     steps = (

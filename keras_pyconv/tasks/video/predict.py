@@ -75,12 +75,11 @@ def _clips_for(model):
             f"or of any size. Received: model={arguments.shown(model)} of "
             f"input shape {shape}"
         )
-    if own := shown_as(Clips, model, "video"):
-        return own
+    usual = shown_as(Clips, model, "video") or Clips()
     _, frames, height, _, _ = shape
-    size = height or Clips.resize
+    size = height or usual.resize
     sides = {"size": size, "short_sides": (size, size), "resize": size}
-    return Clips(frames or Clips.frames, **sides)
+    return dataclasses.replace(usual, frames=frames or usual.frames, **sides)
 
 
 # Starting a process takes longer than many a video; it ends with this one.
