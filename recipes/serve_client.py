@@ -54,7 +54,7 @@ class Answer:
     def __str__(self):
         pairs = zip(self.labels, self.scores)
         best = ", ".join(f"{label} ({score:.3f})" for label, score in pairs)
-        return self.problem or best
+        return self.problem or best or "no label"
 
 
 def _answers(where, files, columns):
@@ -77,9 +77,11 @@ def _answers(where, files, columns):
 
 
 def _answer(labels, scores, classes):
-    if classes[0] == NO_CLASS:
+    # Of several labels none may be found, but their scores are above 0.
+    if classes[0] == NO_CLASS and not scores[0]:
         return Answer(problem="the server reads no picture in it")
-    return Answer(tuple(labels), tuple(map(float, scores)))
+    count = sum(number != NO_CLASS for number in classes)
+    return Answer(tuple(labels[:count]), tuple(map(float, scores[:count])))
 
 
 # REST ----------------------------------------------------------------------

@@ -35,7 +35,13 @@ from keras_pyconv.tasks.preprocessing import (
     prepare_picture,
     shown_as,
 )
-from keras_pyconv.tasks.results import best, probabilities, traced
+from keras_pyconv.tasks.results import (
+    TOP,
+    best,
+    chosen,
+    probabilities,
+    traced,
+)
 from keras_pyconv.tasks.segmentation import (
     SINGLE_SCALE,
     Protocol,
@@ -99,17 +105,24 @@ def listed(text, folder):
 
 
 def answers(
-    opened: Opened, paths, batch_size=16, top=5, local=contextlib.nullcontext
+    opened: Opened,
+    paths,
+    batch_size=16,
+    top=None,
+    local=contextlib.nullcontext,
+    threshold=None,
 ):
     """Yields `(path, Result or None, reason)` of each file, in their order.
 
     The reason says in one line why a file could not be answered, else "".
     `local` gives, for a block, a path that can be read of what is at a path.
+    `top` and `threshold` are as in `classify`.
     """
     if opened.task == "video":
-        yield from _of_videos(opened, paths, batch_size, top, local)
+        yield from _of_videos(opened, paths, batch_size, top or TOP, local)
         return
-    prepare, answer = _TASKS[opened.task](opened, top)
+    threshold = opened.threshold if threshold is None else threshold
+    prepare, answer = _TASKS[opened.task](opened, (top, threshold))
 
     def read(path):
         try:
@@ -143,7 +156,7 @@ def prepared_by(opened, side=None):
             "int8 of a video network takes clips: give them to "
             "keras_pyconv.export.litert as `calibration`"
         )
-    prepare, _ = _TASKS[opened.task](opened, 1)
+    prepare, _ = _TASKS[opened.task](opened, (None, None))
     if opened.task == "segmentation":
         side = opened.model.input_shape[1] or side
         usual = imagenet_preprocessing(side)
@@ -164,8 +177,9 @@ def prepared_by(opened, side=None):
 # A task: how an image is prepared, and what is made of a batch ---------------
 
 
-def _classifying(opened, top):
+def _classifying(opened, limits):
     model = opened.model
+    limits = chosen(model, *limits)
     rule = preprocessing_for(model, opened.preprocessing)
     names = class_names_for(model, opened.class_names)
     scores_of = traced(
@@ -178,7 +192,7 @@ def _classifying(opened, top):
     def answer(images, prepared):
         scores = scores_of(tf.stack(prepared)).numpy()
         return [
-            Classification(*best(row, top), names, image)
+            Classification(*best(row, *limits), names, image)
             for row, image in zip(scores, images)
         ]
 

@@ -82,7 +82,8 @@ class SavedModelHandler(ModelHandler):
             of the four tasks, or of its versions; it may lie on any file
             system that Beam opens.
         batch_size: images that the network sees at once.
-        top: how many classes to name.
+        top, threshold: as in `keras_pyconv.classify`; the threshold is by
+            default that of the export.
 
     Raises:
         ValueError: there is no SavedModel.
@@ -95,9 +96,19 @@ class SavedModelHandler(ModelHandler):
     ...     rows = paths | RunInference(handler)
     """
 
-    def __init__(self, model, *, batch_size: int = 16, top: int = 5):
+    def __init__(
+        self,
+        model,
+        *,
+        batch_size: int = 16,
+        top: int | None = None,
+        threshold: float | None = None,
+    ):
         self._batch_size = arguments.integer("batch_size", batch_size)
-        self._top = arguments.integer("top", top)
+        self._top = arguments.integer("top", top, optional=True)
+        if threshold is not None:
+            threshold = arguments.number("threshold", threshold, 0, 1)
+        self._threshold = threshold
         self._model = beam_files.saved_model(model)
         super().__init__(max_batch_size=self._at_once())
 
@@ -116,7 +127,8 @@ class SavedModelHandler(ModelHandler):
 
     def answers(self, paths, opened):
         """Yields path, result and reason of each file, as `predict` does."""
-        given = (self._batch_size, self._top, beam_files.local)
+        about = self._batch_size, self._top
+        given = (*about, beam_files.local, self._threshold)
         return answers(opened, paths, *given)
 
     def run_inference(self, batch, model, inference_args=None):
@@ -153,7 +165,8 @@ def predict(
     *,
     format: str = "csv",
     shards: int | None = None,
-    top: int = 5,
+    top: int | None = None,
+    threshold: float | None = None,
     batch_size: int = 16,
     options=(),
 ) -> Predicted:
@@ -171,7 +184,7 @@ def predict(
         format: "csv" or "jsonl".
         shards: how many files to write; None for one for each 1,000 files,
             and at least 16.
-        top: how many classes to name.
+        top, threshold: as `SavedModelHandler` takes them.
         batch_size: images that the network sees at once.
         options: `PipelineOptions`, or a list of words of a command line, such
             as `["--runner", "FlinkRunner"]`; by default all runs in this
@@ -198,12 +211,13 @@ def predict(
         arguments.new_folder("output", output)
     options = _pipeline_options(options)
     FileSystems.set_options(options)
-    handler = _ShardHandler(format, model, top=top, batch_size=batch_size)
+    limits = {"top": top, "threshold": threshold}
+    handler = _ShardHandler(format, model, batch_size=batch_size, **limits)
     task = handler.load_model().task
     paths = beam_files.find(sources, task)
     check_found(paths, sources, task)
     parts = _divided(paths, shards)
-    known = {"model": _digest_of_model(handler.model), "top": top}
+    known = {"model": _digest_of_model(handler.model), **limits}
     kept = _begin(output, known | {"format": format}, parts)
     missing = [one for one in _places(parts, format) if one[0] not in kept]
     files = broken = 0

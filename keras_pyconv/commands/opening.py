@@ -92,6 +92,8 @@ class Opened:
         of_batch: of a detector, function of a batch of its images to what
             `DecodeDetections` gives.
         side: of a detector's images, in pixels.
+        threshold: lowest score of a class that an export of several labels
+            names, or None.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Opened:
     of_files: Callable | None = None
     of_batch: Callable | None = None
     side: int | None = None
+    threshold: float | None = None
 
 
 def open_model(
@@ -347,7 +350,9 @@ def _of_run(folder, file, names, side):
         return _built(made["variant"], file, names, input_shape=shape)
     side = side or made.get("data.side", made.get("network.side"))
     if task == "classification":
-        return _built(made["variant"], file, names, side)
+        several = {"classifier_activation": "sigmoid"}
+        several = several if made.get("data.multi_label") else {}
+        return _built(made["variant"], file, names, side, **several)
     if task is None:
         raise ValueError(
             f"The run in {folder} was not made by a known recipe: pass its "
@@ -373,11 +378,11 @@ def _of_run(folder, file, names, side):
 class _Asked(keras.layers.Layer):
     """Answers by a function that Keras does not know."""
 
-    def __init__(self, ask, shape, is_probability):
+    def __init__(self, ask, shape, activation):
         super().__init__()
         self._ask, self._shape = ask, shape
-        if is_probability:
-            self.activation = keras.activations.softmax
+        if activation:
+            self.activation = keras.activations.get(activation)
 
     def call(self, inputs):
         return tf.ensure_shape(self._ask(inputs), self._shape)
@@ -386,9 +391,9 @@ class _Asked(keras.layers.Layer):
         return keras.KerasTensor(self._shape, "float32")
 
 
-def _as_model(ask, input_shape, output_shape, is_probability=True):
+def _as_model(ask, input_shape, output_shape, activation):
     inputs = keras.Input(input_shape[1:])
-    layer = _Asked(ask, (None, *output_shape[1:]), is_probability)
+    layer = _Asked(ask, (None, *output_shape[1:]), activation)
     return keras.Model(inputs, layer(inputs))
 
 
@@ -413,10 +418,11 @@ def _of_saved_model(path):
             return default(**{key: inputs})["probabilities"]
 
         ask.keeps = loaded  # its variables go when nothing holds it
-        model = _as_model(ask, spec.shape, outputs["probabilities"].shape)
+        about = spec.shape, outputs["probabilities"].shape, _activation(record)
+        model = _as_model(ask, *about)
         task = "video" if len(spec.shape) == 5 else "classification"
-        rule = record.preprocessing
-        return Opened(str(path), task, model, names, rule)
+        found = Opened(str(path), task, model, names, record.preprocessing)
+        return dataclasses.replace(found, threshold=record.threshold)
     tasks = {"num_detections": "detection", "labels": "segmentation"}
     task = next((t for name, t in tasks.items() if name in outputs), None)
     if task is None or "serve_bytes" not in signatures:
@@ -464,16 +470,25 @@ def _of_runtime(path):
     # The file does not say whether it ends in a softmax.
     first = output.reshape(-1, output.shape[-1])[0]
     is_probability = first.min() >= 0 and abs(first.sum() - 1) < 1e-3
+    activation = _activation(record, is_probability)
 
     def in_graph(inputs):
         return tf.numpy_function(
             lambda batch: answer(batch)[name], [inputs], tf.float32
         )
 
-    model = _as_model(in_graph, (1, *sides), output.shape, is_probability)
+    model = _as_model(in_graph, (1, *sides), output.shape, activation)
     if description is not None:
         note(model, description)
-    return of_keras(model, str(path), names, record.preprocessing)
+    found = of_keras(model, str(path), names, record.preprocessing)
+    return dataclasses.replace(found, threshold=record.threshold)
+
+
+def _activation(record, is_probability=True):
+    """The name of what an export ends in, or None for logits."""
+    if record.threshold is not None:
+        return "sigmoid"
+    return "softmax" if is_probability else None
 
 
 def _opened_runtime(path):

@@ -19,7 +19,7 @@ from keras_pyconv.storage import is_remote
 
 _FORMATS = ("csv", "json", "jsonl")
 SHARDED = ("csv", "jsonl")
-_TO_BEAM = ("output", "format", "shards", "top", "batch_size")
+_TO_BEAM = ("output", "format", "shards", "top", "threshold", "batch_size")
 _EXAMPLES = """
 MODEL is a run's folder, a preset, a SavedModel, a .keras, .tflite, .onnx or
 weights file, a network with published weights, or digits_in_photos.
@@ -34,7 +34,7 @@ def options(name, parser, words):
     add = parser.add_argument
     parser.usage = "%(prog)s --model MODEL [OPTION ...] SOURCE [SOURCE ...]"
     parser.epilog = _EXAMPLES
-    source = "images, videos, folders, patterns, or a CSV with a `path` column"
+    source = "images, videos, folders, patterns, CSV with a `path` column"
     add("source", nargs="+", metavar="SOURCE", help=source)
     add("--model", required=True, help="model to run, see below")
     add_model_options(add)
@@ -46,8 +46,10 @@ def options(name, parser, words):
     add("--draw", action="store_true", help=draw)
     report = "also write report.html, filterable by class"
     add("--report", action="store_true", help=report)
-    top = "classes to report per image (%(default)s)"
-    add("--top", type=int, default=5, metavar="N", help=top)
+    top = "classes to report per image (5; all of several labels)"
+    add("--top", type=int, metavar="N", help=top)
+    threshold = "lowest score to report (0.5 of several labels)"
+    add("--threshold", type=float, metavar="SCORE", help=threshold)
     batch = "images per batch (%(default)s)"
     add("--batch-size", type=int, default=16, metavar="N", help=batch)
     shards = "number of output files, with --beam"
@@ -62,8 +64,10 @@ def options(name, parser, words):
         if getattr(found, flag) and not found.output:
             parser.error(f"--{flag} writes files: add --output FOLDER")
     for flag in ("top", "batch_size"):
-        if getattr(found, flag) < 1:
+        if (getattr(found, flag) or 1) < 1:
             parser.error(f"--{flag.replace('_', '-')} must be at least 1")
+    if found.threshold is not None and not 0 <= found.threshold <= 1:
+        parser.error("--threshold must be from 0 to 1")
     found.run = run
     return found
 
@@ -96,7 +100,8 @@ def run(options):
     opened = open_model_of(options)
     paths = find_files(options.source, opened.task)
     check_found(paths, options.source, opened.task)
-    found = answers(opened, paths, options.batch_size, options.top)
+    limits = {"top": options.top, "threshold": options.threshold}
+    found = answers(opened, paths, options.batch_size, **limits)
     broken = 0
     with _writers(options, opened, paths) as writers:
         for path, result, reason in found:
@@ -236,6 +241,8 @@ class _Csv:
                 {**row, **{c: f"{v:.1f}" for c, v in zip(corners, box)}}
                 for row, box in zip(first, boxes)
             ] or [{}]
+        if not first:
+            return [{}]
         if "pixels" in about["classes"][0]:
             counts = [one["pixels"] for one in about["classes"]]
             return [{**row, "pixels": n} for row, n in zip(first, counts)]

@@ -19,6 +19,7 @@ from keras_pyconv.models.nesting import (
     is_graph,
     scales_pixels,
 )
+from keras_pyconv.tasks.results import THRESHOLD, is_multi_label
 
 INPUT_NAMES = {4: "images", 5: "clips"}  # by rank, for one float input
 # Pixels, where the model takes any size: the first at which it runs. Some
@@ -78,6 +79,11 @@ class Inspected:
             return 0
         units = self.output_shapes[0][-1] or 0
         return units if units != 1 else 2 * (self.head == "sigmoid")
+
+    @property
+    def threshold(self):
+        """The usual one of a classifier of several labels; else None."""
+        return THRESHOLD if is_multi_label(self.model) else None
 
     @property
     def is_open(self):

@@ -27,6 +27,7 @@ from keras_pyconv.tasks.results import (
     Ranking,
     best,
     check_names,
+    chosen,
     probabilities,
     traced,
 )
@@ -222,9 +223,12 @@ def classify(
     class_names: Sequence[str] | None = None,
     preprocessing: Preprocessing | None = None,
     *,
-    top: int = 5,
+    top: int | None = None,
+    threshold: float | None = None,
 ) -> Classification:
     """Classifies one image.
+
+    A model that ends in a sigmoid may find several classes, or none.
 
     Args:
         model: a trained classifier, from images to probabilities or logits
@@ -238,7 +242,10 @@ def classify(
             default is the model's own, else ImageNet's, at the model's input
             size, or pixels in [0, 255] for a model that begins by scaling
             them.
-        top: maximum number of classes to return.
+        top: maximum number of classes to return; None for 5, or for all of a
+            model of several labels.
+        threshold: lowest score of a class to return, in [0, 1]; None for 0.5
+            of a model of several labels, else for any.
 
     Returns:
         A `Classification`, with `label`, `score`, `draw` and `save`.
@@ -254,11 +261,14 @@ def classify(
     >>> found.label, found.score
     """
     preprocessing = preprocessing_for(model, preprocessing)
-    arguments.integer("top", top)
+    arguments.integer("top", top, optional=True)
+    if threshold is not None:
+        arguments.number("threshold", threshold, 0, 1)
     class_names = class_names_for(model, class_names)
     pixels, prepared = prepared_image(image, preprocessing)
     scores_of = traced(
         model, "classify", lambda: probabilities(model, lambda batch: batch)
     )
-    labels, scores = best(scores_of(prepared).numpy()[0], top)
+    rule = chosen(model, top, threshold)
+    labels, scores = best(scores_of(prepared).numpy()[0], *rule)
     return Classification(labels, scores, class_names, pixels)

@@ -17,6 +17,8 @@ from keras_pyconv.weights.described import known
 from keras_pyconv.writing import replacing, write_atomically
 
 _BARS = 3  # classes under a drawing
+TOP = 5  # classes that an answer names, unless it names each by its score
+THRESHOLD = 0.5  # least score of one of several labels
 
 
 class Result:
@@ -100,13 +102,13 @@ class Ranking(Result):
 
     @property
     def label(self) -> str:
-        """The name of the best class, or its number."""
-        return self.name(self.labels[0])
+        """The name of the best class, or its number; "" if none was found."""
+        return self.name(self.labels[0]) if len(self.labels) else ""
 
     @property
     def score(self) -> float:
-        """The score of the best class."""
-        return float(self.scores[0])
+        """The score of the best class; 0 if none was found."""
+        return float(self.scores[0]) if len(self.scores) else 0.0
 
     def __str__(self):
         rows = zip(self.labels, self.scores)
@@ -124,10 +126,31 @@ class Ranking(Result):
         return np.asarray(with_bars(image, rows, title))
 
 
-def best(scores, top):
-    """Labels and scores of the `top` highest of all, best first."""
+def best(scores, top, threshold=None):
+    """Labels and scores of the `top` highest, or of all, best first.
+
+    With a threshold only those whose score is at least as high.
+    """
     labels = np.argsort(-scores, kind="stable")[:top]
+    if threshold is not None:
+        labels = labels[scores[labels] >= threshold]
     return labels, scores[labels]
+
+
+def is_multi_label(model) -> bool:
+    """Whether a classifier scores each class by itself, by a sigmoid."""
+    _, activation = head_layer(Graph(model))
+    return activation == "sigmoid" and model.output_shape[-1] > 1
+
+
+def chosen(model, top=None, threshold=None):
+    """The arguments of `best` for a model where the user named none.
+
+    A model of several labels names every class from a score of 0.5 on.
+    """
+    if is_multi_label(model):
+        return top, THRESHOLD if threshold is None else threshold
+    return top or TOP, threshold
 
 
 def check_names(class_names, classes, also="", model=None):

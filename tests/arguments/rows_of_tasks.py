@@ -45,6 +45,7 @@ def _array(*shape, dtype="float32", high=1.0, ranks=None, **more):
 
 
 _MODEL = kind(things.classifier)
+_FRACTION = kind(0.05, 0.5, 0, 1, accepts=lambda v: is_real(v) and 0 <= v <= 1)
 
 
 def _is_gray(found):
@@ -175,7 +176,8 @@ row(
     image=_IMAGE,
     class_names=_CLASS_NAMES,
     preprocessing=_PREPROCESSING_OF_16,
-    top=kind(1, 3, accepts=is_count),
+    top=kind(1, 3, optional=True, accepts=is_count),
+    threshold=or_none(_FRACTION),
     options={"called": {"image": ("",)}},
 )
 row(
@@ -249,7 +251,6 @@ _result("tasks.Explanation", _explanation, 3)
 
 # Detection --------------------------------------------------------------------
 
-_FRACTION = kind(0.05, 0.5, 0, 1, accepts=lambda v: is_real(v) and 0 <= v <= 1)
 _DECODING = {
     "score_threshold": _FRACTION,
     "iou_threshold": _FRACTION,
@@ -1483,7 +1484,7 @@ row(
         optional=True, accepts=lambda v: is_whole(v) and 1 <= v < 2**63
     ),
     labels=_LABELS_OF,
-    top_k=COUNT,
+    top_k=or_none(COUNT),
     task=choice("classification", "raw", optional=True),
     fold=FLAG,
     freeze=FLAG,

@@ -51,7 +51,8 @@ def _signatures(candidate, seen, specs, note):
         return [raw_signature(seen)]
     note = note or recorded.Recorded()
     made = note.preprocessing if "serve_bytes" in specs else None
-    return classifier_signatures(seen, note.labels, note.top_k, made)
+    about = note.labels, note.top_k, made, note.threshold
+    return classifier_signatures(seen, *about)
 
 
 def _keras_answers(candidate, specs, asked):

@@ -174,9 +174,11 @@ def answer_rows(where, answers):
     yield unless(_infinite(answers), f"{where}: outputs are finite")
     both = answers["both"].outputs
     if {"scores", "classes", "probabilities"} <= set(both):
-        known = both["probabilities"], both["classes"]
+        classes = both["classes"]
+        known = np.take_along_axis(both["probabilities"], classes, -1)
+        # Class -1 is none.
         is_equal = np.array_equal(
-            np.take_along_axis(*known, -1), both["scores"]
+            known[classes >= 0], both["scores"][classes >= 0]
         )
         claim = f"{where}: scores are the probabilities of their classes"
         yield Row(claim, is_equal)

@@ -113,7 +113,8 @@ def recorded_of(seen, labels, preprocessing):
         classes = seen.output_shapes[0][-1]
     rule = choose_preprocessing(seen, preprocessing)
     labels = checked_labels(labels, classes, seen.model)
-    return Recorded(rule, labels), boxes, known(seen.model)
+    record = Recorded(rule, labels, threshold=seen.threshold)
+    return record, boxes, known(seen.model)
 
 
 def refusal(form, how, why):

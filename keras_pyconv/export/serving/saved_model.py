@@ -42,7 +42,7 @@ def saved_model(
     version: int | None = None,
     *,
     labels: Sequence[str] | None = None,
-    top_k: int = 5,
+    top_k: int | None = None,
     task: Literal["classification", "raw"] | None = None,
     fold: bool = True,
     freeze: bool = False,
@@ -65,8 +65,9 @@ def saved_model(
     (float32), `classes` (int64) and `labels` (string) of shape `(batch, k)`,
     and `probabilities`, float32 `(batch, classes)`: its output, or the softmax
     of it if the last layer is linear. A single sigmoid unit is the probability
-    of the second of two classes. Any other model returns its own outputs under
-    their names, as float32.
+    of the second of two classes. Several sigmoid units score several
+    labels: below 0.5 a class is -1 and its label empty. Any other model
+    returns its own outputs under their names, as float32.
 
     An image classifier also has `serve_bytes`, which takes `image_bytes` of
     shape `(batch,)`, JPEG or PNG files, preprocesses them like the evaluation,
@@ -86,7 +87,8 @@ def saved_model(
         version: positive integer, or None for one more than the largest.
         labels: sequence of class names, two for a single sigmoid unit; None
             uses the class numbers as text.
-        top_k: number of best classes to return, at most all.
+        top_k: number of best classes to return, at most all; None for 5, or
+            for all of a model of several labels.
         task: "classification", "raw" for the model's own outputs, or None to
             infer it: a classifier ends in softmax, sigmoid, or a Dense layer
             without an activation, with at least two units, or with one
@@ -130,7 +132,7 @@ def saved_model(
     arguments.integer(
         "version", version, 1, versions.LARGEST_VERSION, optional=True
     )
-    arguments.integer("top_k", top_k)
+    arguments.integer("top_k", top_k, optional=True)
     batch_sizes = arguments.integers("batch_sizes", batch_sizes)
     freeze = arguments.flag("freeze", freeze)
     arguments.flag("fold", fold)

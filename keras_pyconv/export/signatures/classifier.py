@@ -26,6 +26,7 @@ from keras_pyconv.tasks.preprocessing import (
     preprocessing_of_model,
     usual_preprocessing,
 )
+from keras_pyconv.tasks.results import TOP
 from keras_pyconv.weights.described import known, shown_by
 
 BEST = {
@@ -33,7 +34,16 @@ BEST = {
     "classes": "numbers of these classes",
     "labels": "names of these classes",
 }
-OUTPUTS = {**BEST, "probabilities": "of every class"}
+ALL = {"probabilities": "of every class"}
+
+
+def _above(threshold):
+    """The same of a model of several labels."""
+    return {
+        **BEST,
+        "classes": f"numbers of these classes; -1 below {threshold:g}",
+        "labels": f"names of these classes; empty below {threshold:g}",
+    }
 
 
 def checked_labels(labels, classes, model):
@@ -70,8 +80,12 @@ def check_classifier(seen):
         )
 
 
-def best_classes(seen, labels, top_k, output):
-    """A server's outputs from a classifier's output."""
+def best_classes(seen, labels, top_k, threshold, output):
+    """A server's outputs from a classifier's output.
+
+    Below a threshold a class is -1 and has no name; its score tells it from
+    what cannot be read.
+    """
     probabilities = tf.cast(keras.tree.flatten(output)[0], tf.float32)
     if seen.head == "linear":
         probabilities = tf.nn.softmax(probabilities)
@@ -79,10 +93,16 @@ def best_classes(seen, labels, top_k, output):
         probabilities = tf.concat([1.0 - probabilities, probabilities], axis=-1)
     k = min(top_k, seen.classes)
     scores, classes = tf.math.top_k(probabilities, k, index_type=tf.int64)
+    names = named(classes, labels)
+    if threshold is not None:
+        found = scores >= threshold
+        classes, names = tf.where(found, classes, -1), tf.where(
+            found, names, ""
+        )
     return {
         "scores": scores,
         "classes": classes,
-        "labels": named(classes, labels),
+        "labels": names,
         "probabilities": probabilities,
     }
 
@@ -118,13 +138,16 @@ def raw_signature(seen):
     return default_signature(seen, decode, {})
 
 
-def classifier_signatures(seen, labels=None, top_k=5, rule=None):
+def classifier_signatures(
+    seen, labels=None, top_k=5, rule=None, threshold=None
+):
     """The signatures of a classifier.
 
     With a `rule`, a `Preprocessing`, also those of files and of tf.Example.
     """
-    decode = functools.partial(best_classes, seen, labels, top_k)
-    default = default_signature(seen, decode, OUTPUTS)
+    decode = functools.partial(best_classes, seen, labels, top_k, threshold)
+    meaning = BEST if threshold is None else _above(threshold)
+    default = default_signature(seen, decode, {**meaning, **ALL})
     if rule is None:
         return [default]
     side = rule.resize
@@ -146,7 +169,7 @@ def classifier_signatures(seen, labels=None, top_k=5, rule=None):
             *as_evaluated(rule),
             files,
             meaning="JPEG or PNG files.",
-            outputs=BEST,
+            outputs=meaning,
         ),
         file_signature(
             classify,
@@ -156,7 +179,10 @@ def classifier_signatures(seen, labels=None, top_k=5, rule=None):
             spec=tf.TensorSpec((None,), tf.string, "inputs"),
             method="classify",
             meaning="tf.Example with an image file in `image/encoded`.",
-            outputs={"classes": BEST["labels"], "scores": BEST["scores"]},
+            outputs={
+                "classes": meaning["labels"],
+                "scores": meaning["scores"],
+            },
         ),
     ]
 
@@ -205,9 +231,11 @@ def model_signatures(seen, labels, top_k, task, preprocessing):
         )
     rule = choose_preprocessing(seen, preprocessing)
     if task == "raw":
-        return [raw_signature(seen)], Recorded(top_k=top_k)
-    made = classifier_signatures(seen, labels, top_k, rule)
-    return made, Recorded(rule, labels, top_k)
+        return [raw_signature(seen)], Recorded(top_k=top_k or TOP)
+    several = seen.threshold is not None
+    top_k = top_k or (seen.classes if several else TOP)
+    made = classifier_signatures(seen, labels, top_k, rule, seen.threshold)
+    return made, Recorded(rule, labels, top_k, threshold=seen.threshold)
 
 
 def _clip_shape(seen):
@@ -272,7 +300,7 @@ def video_signatures(
         f"a frame's short side resized to {rule.resize} pixels with "
         f"antialiasing, the central {side} x {side} cut out"
     )
-    decode = functools.partial(best_classes, seen, labels, top_k)
+    decode = functools.partial(best_classes, seen, labels, top_k, None)
 
     def files(count):
         several = example_images(count * frames, side + 8, side + 40)

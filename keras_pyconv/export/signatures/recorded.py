@@ -26,6 +26,8 @@ class Recorded:
         size: pixels of a side at which a model of any size runs.
         steps: in words, how the sides of an image become those of the
             model's input; empty where `preprocessing` says it.
+        threshold: lowest score of a class that an answer names, of a model
+            of several labels; None for any other.
     """
 
     preprocessing: Preprocessing | None = None
@@ -33,6 +35,7 @@ class Recorded:
     top_k: int = 5
     size: int = 64
     steps: str = ""
+    threshold: float | None = None
 
     def write(self, folder):
         """Writes the record into the folder of a SavedModel."""

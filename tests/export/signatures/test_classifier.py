@@ -106,6 +106,26 @@ def test_one_unit_with_a_sigmoid_tells_two_classes_apart():
     assert [tuple(value.shape) for value in raw.values()] == [(2, 1)]
 
 
+def test_several_sigmoids_name_every_class_from_the_threshold_on():
+    model = head(layers.Dense(7, "sigmoid", name="scores"))
+    kernel = np.zeros((4, 7), "float32")
+    kernel[0, :6], kernel[1, 6] = 3.0, 3.0
+    model.get_layer("scores").kernel.assign(kernel)
+    names = list("abcdefg")
+    served = serving_function(model, names, top_k=None)
+    inputs = np.array([[1, -1, 0, 0], [-1, -1, 0, 0], [-1, 1, 0, 0]])
+    answer = served(features=tf.constant(inputs, "float32"))
+    rows = [
+        [name.decode() for name in row if name]
+        for row in answer["labels"].numpy()
+    ]
+    assert rows == [names[:6], [], ["g"]]
+    assert answer["classes"].numpy()[2].tolist() == [6] + [-1] * 6
+    # What cannot be read has class -1 too, but score 0.
+    assert answer["classes"].numpy()[1].max() == -1
+    assert 0 < answer["scores"].numpy()[1].min() < 0.5
+
+
 def test_at_most_all_classes_are_given_and_named_by_number():
     function = serving_function(head(layers.Dense(3, "softmax")), top_k=9)
     outputs = function(features=tf.zeros((2, 4)))
