@@ -7,7 +7,7 @@ Files for machines keep numbers as they are computed: shares between 0 and 1.
 import math
 import re
 
-_SHARE = re.compile(r"top\d+_error$|accuracy$|iou$|A[PR](\d+| \w+)?$")
+_SHARE = re.compile(r"top\d+_error$|accuracy$|iou$|auc$|A[PR](\d+| \w+)?$")
 
 
 def is_share(name) -> bool:

@@ -24,19 +24,20 @@ import pathlib
 
 from . import command_line, groups, pictures, reporting, results, sources
 from .lazy import datasets, keras_pyconv, tasks
-from .settings import Anywhere, Part, Positive, option
+from .settings import Anywhere, Part, Positive, Share, option
 
 
 @dataclasses.dataclass(frozen=True)
 class Images:
     """Images."""
 
-    source: str | None = groups.data(None, "folder or TFDS name")
+    source: str | None = groups.data(None, "folder, CSV or TFDS name")
     split: str = option("validation", "split to evaluate")
     held_back: Part = option(
-        0.2,
-        "validation share of each class, in a folder without train and val",
+        0.2, "validation share of each class, without train and val"
     )
+    multi_label: bool | None = groups.several_labels()
+    threshold: Share = option(0.5, "lowest score of one of several labels")
     sides: tuple[Positive, ...] = option((224, 320), "crop sizes in pixels")
     batch_size: Positive = option(64, "batch size")
     pixels: bool = option(
@@ -87,7 +88,8 @@ def measure(settings, validation, scores, sides):
     prepare = preparation(settings)
     from . import classifiers
 
-    found, broken = {}, datasets.BrokenPictures.among(validation)
+    found, several = {}, validation.multi_label
+    broken = datasets.BrokenPictures.among(validation)
     for side in sides:
         batches = datasets.evaluation_pictures(
             validation,
@@ -95,13 +97,16 @@ def measure(settings, validation, scores, sides):
             batch_size=settings.data.batch_size,
             broken=broken,
         )
-        kept = reporting.Scores() if settings.report.wanted else None
-        found[side] = classifiers.answers(
-            scores, batches, len(validation.classes), kept
-        )
-        if kept is not None:
+        about = scores, batches, len(validation.classes)
+        wanted = settings.report.wanted
+        kept = reporting.Scores() if wanted or several else None
+        found[side] = classifiers.answers(*about, kept)
+        if kept:
             title = f"{validation.name}: crops of {side} pixels"
-            made = kept.report(found[side].labels, validation, title)
+            least = settings.data.threshold if several else None
+            made = kept.report(found[side].labels, validation, title, least)
+            found[side] = made if several else found[side]
+        if wanted:
             part = str(side) if len(sides) > 1 else ""
             reporting.write(made, settings, part)
     for name, reason in broken.reasons.items():
@@ -109,13 +114,8 @@ def measure(settings, validation, scores, sides):
     return found
 
 
-def _judged(found):
-    """How many images were counted."""
-    return len(next(iter(found.values())).labels)
-
-
 def main(argv=None):
-    """Evaluates; returns `{side: Answers}`."""
+    """Evaluates; returns `{side: Answers}`, or of several labels reports."""
     settings = command_line.parse(__doc__, SETTINGS, argv, (SMOKE,))
     with command_line.before_the_work():
         if not (settings.weights or settings.model or settings.run.smoke):
@@ -124,18 +124,18 @@ def main(argv=None):
             )
         from . import classifiers
 
-        reporting.require(settings, also=settings.confusion)
         validation = sources.open_split(settings, settings.data.split)
         classes, sides = validation.classes, settings.data.sides
-        scores, only, name = classifiers.load(settings, classes)
+        reporting.require_for(settings, validation.multi_label)
+        scores, only, name = classifiers.load(settings, validation)
     if only and set(sides) != {only}:
         print(f"{name} takes images of {only} pixels and is shown no others.")
         sides = (only,)
     found = measure(settings, validation, scores, sides)
     variant = settings.variant if settings.model is None else None
     print(
-        f"\n{validation.name}: {_judged(found)} images, one centre crop, "
-        "bilinear and antialiased resizing"
+        f"\n{validation.name}: {classifiers.judged(found)} images, one centre "
+        "crop, bilinear and antialiased resizing"
     )
     shown = preparation(settings)
     print(classifiers.table(name, found, len(classes), variant, shown))
@@ -151,7 +151,7 @@ def main(argv=None):
         model=name,
         weights=settings.weights,
         data=validation.name,
-        errors={side: result.errors() for side, result in found.items()},
+        **classifiers.figures(found),
     )
     return found
 

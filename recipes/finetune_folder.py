@@ -5,7 +5,8 @@ The same command resumes an interrupted run. Guide: docs/finetuning.md.
 
 `--data` is a folder with one folder of images per class, of which a fifth is
 held back for validation; or a folder with `train` and `val`, which contain
-such folders; or the name of a TFDS data set.
+such folders; or a CSV of `path,label`, or the name of a TFDS data set. Several
+labels per image (`cat;dog`) are learned with sigmoids and binary cross-entropy.
 
 The recipe loads published weights or your file, adds a new classifier for your
 classes, freezes the first stages, and trains the rest at a low learning rate
@@ -23,12 +24,11 @@ rate with a cosine schedule, the larger crops and everything else are ours.
 """
 
 import dataclasses
-import math
 import pathlib
 from typing import Literal
 
 from . import command_line, fitting, groups, networks, results, sources
-from .lazy import keras_pyconv, tasks, training
+from .lazy import keras_pyconv, training
 from .settings import Fraction, Natural, Part, Rate, option
 
 
@@ -48,6 +48,7 @@ class Crops(groups.Images):
     held_back: Part = option(
         0.2, "validation share of each class, without train and val"
     )
+    multi_label: bool | None = groups.several_labels()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,15 +114,6 @@ def schedule(settings, steps_per_epoch, factor=1.0):
     return training.cosine_decay(peak, epochs * steps_per_epoch, warmup)
 
 
-def print_trainable(model):
-    """How much of a network learns."""
-    learning, everything = (
-        sum(math.prod(variable.shape) for variable in variables)
-        for variables in (model.trainable_variables, model.variables)
-    )
-    print(f"{model.name}: {learning:,} of {everything:,} numbers learn.")
-
-
 def make_model(settings, classes, steps_per_epoch):
     """The network with trained weights and a new classifier, compiled."""
     model = networks.make_classifier(settings, classes)
@@ -130,21 +122,19 @@ def make_model(settings, classes, steps_per_epoch):
     elif settings.freeze and not settings.run.smoke:
         print("Careful: frozen stages keep the random weights they begin with.")
     freeze(model, settings.freeze)
-    print_trainable(model)
+    fitting.print_trainable(model)
     rate = schedule(settings, steps_per_epoch)
     fast = schedule(settings, steps_per_epoch, settings.head_factor)
     head = "predictions/.*", fast
-    model.compile(
-        optimizer=fitting.make_optimizer(settings, rate, head=head),
-        loss=tasks.Crossentropy(settings.training.label_smoothing),
-        weighted_metrics=fitting.error_rates(classes),
-    )
+    optimizer = fitting.make_optimizer(settings, rate, head=head)
+    model.compile(optimizer, **fitting.loss_and_metrics(settings, classes))
     return model
 
 
 def main(argv=None):
     """Fine-tunes; returns the model and the figures of each epoch."""
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
+    settings = sources.settle_labels(settings)
     model, data = fitting.prepare(settings, load_data, make_model)
     with fitting.run(settings, model, data) as run:
         model.fit(

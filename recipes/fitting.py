@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import importlib.util
+import math
 
 from . import command_line, pictures, sources
 from .lazy import keras, tasks, training
@@ -11,6 +12,7 @@ from .settings import as_dict, nearest, write
 # What a classifier is measured by after an epoch; the first watches over
 # `--patience` where no metric is named.
 CLASSIFIER_FIGURES = ("val_top1_error", "val_top5_error", "val_loss")
+LABEL_FIGURES = ("val_pr_auc", "val_loss")  # of several labels an image
 
 
 def prepare(settings, load_data, make_model):
@@ -126,6 +128,28 @@ def error_rates(classes):
     return [tasks.TopKError(k) for k in (1, 5) if k < max(classes, 2)]
 
 
+def loss_and_metrics(settings, classes):
+    """What `compile` takes for one label an image, or for several."""
+    smoothing = settings.training.label_smoothing
+    if not settings.data.multi_label:
+        loss, metrics = tasks.Crossentropy(smoothing), error_rates(classes)
+        return {"loss": loss, "weighted_metrics": metrics}
+    several = {"multi_label": True, "num_labels": classes, "name": "pr_auc"}
+    return {
+        "loss": keras.losses.BinaryCrossentropy(label_smoothing=smoothing),
+        "weighted_metrics": [keras.metrics.AUC(curve="PR", **several)],
+    }
+
+
+def print_trainable(model):
+    """How much of a network learns."""
+    learning, everything = (
+        sum(math.prod(variable.shape) for variable in variables)
+        for variables in (model.trainable_variables, model.variables)
+    )
+    print(f"{model.name}: {learning:,} of {everything:,} numbers learn.")
+
+
 def falling(settings, steps_per_epoch, warmup_epochs=0):
     """A rate that is divided by ten from the parts `falls` of the run on."""
     steps = settings.training.epochs * steps_per_epoch
@@ -168,12 +192,13 @@ def _one_optimizer(wanted, rate, **named):
 # Callbacks --------------------------------------------------------------------
 
 
-def callbacks(settings, run, data, figures=CLASSIFIER_FIGURES):
+def callbacks(settings, run, data, figures=None):
     """Those of the data, what the settings ask for, and the logs of a run.
 
     `--patience` watches the first of `figures` where no metric is named.
     """
     wanted, model, found = settings.training, run.model, [*data.callbacks]
+    figures = figures or figures_of(settings)
     if len(data.train.classes) <= 5:
         figures = [name for name in figures if name != "val_top5_error"]
     with command_line.before_the_work():
@@ -208,6 +233,12 @@ def _logs(settings, run):
         logs = workdir / "logs"
         found.append(keras.callbacks.TensorBoard(logs, write_graph=False))
     return found
+
+
+def figures_of(settings):
+    """What a classifier of one label or several is measured by."""
+    several = getattr(settings.data, "multi_label", None)
+    return LABEL_FIGURES if several else CLASSIFIER_FIGURES
 
 
 def best_of(metric, figures):

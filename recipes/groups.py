@@ -174,12 +174,22 @@ class Optimizer:
     )
 
 
+several_labels = functools.partial(
+    option,
+    None,
+    "several labels per image, each with a sigmoid; default: if a row of a "
+    "CSV has several, or none",
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Images:
     """Images."""
 
     source: str | None = data(
-        None, "folder with one folder per class, or TFDS name", needed=True
+        None,
+        "folder with one folder per class, CSV, or TFDS name",
+        needed=True,
     )
     side: Positive = option(224, "image size in pixels")
 

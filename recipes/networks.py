@@ -5,11 +5,12 @@ from .lazy import keras_pyconv
 
 def make_classifier(settings, classes):
     """The classifier of the settings with the authors' initialization."""
-    side = settings.data.side
+    side, several = settings.data.side, getattr(settings.data, "multi_label", 0)
     return keras_pyconv.build_classifier(
         settings.variant,
         classes=classes,
         input_shape=(side, side, 3),
+        classifier_activation="sigmoid" if several else "softmax",
         name=settings.variant,
     )
 

@@ -13,6 +13,13 @@ def require(settings, also=False):
             command_line.require(package, extra="recipes")
 
 
+def require_for(settings, several):
+    """The same for `evaluate`, of one label or several."""
+    if several and settings.confusion:
+        raise ValueError("--confusion is for one label per image")
+    require(settings, also=settings.confusion or several)
+
+
 def write(report, settings, part=""):
     """Writes a report to the folder of the settings, or a part of it."""
     folder = settings.report.folder or settings.run.workdir / "report"
@@ -51,8 +58,11 @@ class Scores:
         strip = np.concatenate(views[0, places], axis=1)
         self._worst.add(scores.max(), lambda: (name, strip))
 
-    def report(self, labels, examples, title):
-        """The `Report`, with sizes where the examples have them."""
+    def report(self, labels, examples, title, threshold=None):
+        """The `Report`, with sizes where the examples have them.
+
+        A threshold is that of several labels an image.
+        """
         scores = np.concatenate(self._scores).astype("float32")
         scores = np.nan_to_num(scores)
         # A file of Keras may end in logits.
@@ -72,14 +82,17 @@ class Scores:
                 return [frames.get(name) for name in wanted]
             return look_up(examples, "name", wanted)
 
+        told = {"names": names, "images": images, "title": title}
+        if threshold is not None:
+            return keras_pyconv.reports.multi_label_report(
+                labels, scores, examples.classes, threshold=threshold, **told
+            )
         return keras_pyconv.reports.classification_report(
             np.array(labels),
             scores,
             examples.classes,
-            names=names,
             sizes=sizes and [sizes[name] for name in names],
-            images=images,
-            title=title,
+            **told,
         )
 
 

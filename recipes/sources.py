@@ -72,6 +72,17 @@ def open_split(settings, split):
     return found
 
 
+def settle_labels(settings):
+    """The settings, which say whether an image may have several labels."""
+    data = settings.data
+    if data.multi_label is None and not settings.run.smoke:
+        with command_line.before_the_work():
+            several = str(data.source).lower().endswith(".csv")
+            several = several and open_split(settings, "train").multi_label
+        data = dataclasses.replace(data, multi_label=several)
+    return dataclasses.replace(settings, data=data)
+
+
 def open_masks(settings, splits=("train", "validation")):
     """Images with masks, one set for each split."""
     return tuple(
@@ -186,6 +197,10 @@ def class_weights(settings, examples):
     """What `class_weight` of `fit` takes: None, or weights by class."""
     if getattr(settings.training, "class_weights", None) is None:
         return None
+    if getattr(examples, "multi_label", False):
+        raise ValueError(
+            "--class-weights is for one label per image; these have several"
+        )
     labels = getattr(examples, "labels", None)
     if labels is None:
         every = examples.examples(None).map(lambda example: example["label"])

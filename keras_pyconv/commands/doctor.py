@@ -7,8 +7,8 @@ from keras_pyconv.commands import TASKS, local_path
 
 _EXAMPLES = """
 DATA is what the recipes train on: class folders, a COCO folder, images/ and
-annotations/ as in ADE20K, or folders or a CSV of videos. The exit status is 1
-if a problem would stop the training or drop files from it.
+annotations/ as in ADE20K, folders of videos, or a CSV of images or videos. The
+exit status is 1 if a problem would stop the training or drop files from it.
 
   keras-pyconv doctor pets
   keras-pyconv doctor clips --task video --page clips.html

@@ -51,6 +51,7 @@ _TESTS = {
             "network": "variant",
             "sides": "data.side",
             "held-back": "data.held_back",
+            "multi-label": "data.multi_label",
         },
     ),
     "detection": (
@@ -198,9 +199,15 @@ def words_of_run(parser, words):
         word
         for flag, value in given.items()
         if value is not None
-        for word in (f"--{flag}", str(value))
+        for word in _option(flag, value)
     ]
     return [recipe, *options, *words[1:]]
+
+
+def _option(flag, value):
+    if isinstance(value, bool):
+        return [f"--{'' if value else 'no-'}{flag}"]
+    return [f"--{flag}", str(value)]
 
 
 def _words_of_shipped(parser, words):

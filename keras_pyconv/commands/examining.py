@@ -14,6 +14,7 @@ import pathlib
 import numpy as np
 
 from keras_pyconv import datasets
+from keras_pyconv.commands.answering import listed
 from keras_pyconv.commands.opening import class_names
 from keras_pyconv.datasets.ahead import ahead
 from keras_pyconv.datasets.broken import pictures_allowed
@@ -23,13 +24,14 @@ from keras_pyconv.datasets.mask_sets import (
     unchecked,
 )
 from keras_pyconv.datasets.masks import decode_mask, fault
+from keras_pyconv.datasets.picture_sets import PictureList
 from keras_pyconv.datasets.splits import TRAINING, VALIDATION
 from keras_pyconv.datasets.video_sets import videos_of
 from keras_pyconv.lazy import tf
 from keras_pyconv.listing import IMAGES, VIDEOS, Listing
 from keras_pyconv.progress import Bar
 from keras_pyconv.provenance import cores
-from keras_pyconv.reading import one_line
+from keras_pyconv.reading import one_line, read_text
 from keras_pyconv.tasks.image import read_image, reason_of
 from keras_pyconv.tasks.orientation import AS_STORED, headers
 from keras_pyconv.tasks.segmentation.classes import IGNORED
@@ -60,7 +62,9 @@ class Finding:
 def task_of(data) -> str:
     """The task whose data a folder or a CSV looks like."""
     if data.suffix.lower() == ".csv":
-        return "video"
+        paths = listed(read_text(data), "")
+        are_images = any(p.lower().endswith(IMAGES.endings) for p in paths)
+        return "classification" if are_images else "video"
     if list(data.glob("annotations/instances_*.json")):
         return "detection"
     pairs = [any((data / n).is_dir() for n in s) for s in _PAIRS]
@@ -161,6 +165,8 @@ def _broken(files, broken):
 
 def _classification(options):
     data = options.data
+    if data.suffix.lower() == ".csv":
+        return _list_of_images(data)
     splits = [name for name in Listing(data).folders() if _is_split(name)]
     counts, files, findings = {}, {}, []
     if not {*splits} & {*TRAINING}:
@@ -179,6 +185,17 @@ def _classification(options):
             _, refused = _opened(datasets.picture_set, data, split)
             findings += refused
         findings += _left_out(listing)
+    return counts, findings + list(_examine_images(files))
+
+
+def _list_of_images(data):
+    opened, findings = _opened(PictureList, data)
+    counts, files = {}, collections.defaultdict(list)
+    for _, row in opened.rows if opened else ():
+        split = row.get("split", "all")
+        nothing = collections.Counter(dict.fromkeys(opened.classes, 0))
+        counts.setdefault(split, nothing).update(row["labels"])
+        files[split].append(opened.path_of(row))
     return counts, findings + list(_examine_images(files))
 
 

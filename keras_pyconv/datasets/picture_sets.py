@@ -82,7 +82,7 @@ def picture_set(
     )
 
     def of_csv(path, split):
-        return _Listed(path, multi_label).part(split)
+        return PictureList(path, multi_label).part(split)
 
     found = opened(name, split, data_dir, _folder_set, of_builder, of_csv)
     return (
@@ -149,8 +149,12 @@ def _is_csv(path):
     return str(path).lower().endswith(".csv") and not storage.is_folder(path)
 
 
-class _Listed:
-    """The images of a CSV, which `part` gives as sets."""
+class PictureList:
+    """The images of a CSV, which `part` gives as sets; `rows` has their lines.
+
+    Raises:
+        ValueError: as `picture_set`.
+    """
 
     def __init__(self, path, multi_label=None):
         self._path, self._root = path, os.path.dirname(path)
@@ -217,6 +221,10 @@ class _Listed:
         what = "of its labels have no image to train on"
         refuse(self._path, wrong, what, told)
 
+    def path_of(self, row):
+        """The path of a row's image."""
+        return storage.join(self._root, row["path"])
+
     def part(self, split):
         """The set of a split."""
         about = self._path, self._columns, self.rows, split
@@ -226,7 +234,7 @@ class _Listed:
     def set_of(self, title, rows):
         """The set of some of the rows."""
         names = [row["path"] for _, row in rows]
-        paths = [storage.join(self._root, name) for name in names]
+        paths = [self.path_of(row) for _, row in rows]
         numbers = {one: number for number, one in enumerate(self.classes)}
         labels = [[numbers[n] for n in row["labels"]] for _, row in rows]
         if self._multi_label:
@@ -286,7 +294,7 @@ def split_class_folder(
         arguments.refuse("share", share, "a number between 0 and 1")
     _check_multi_label(multi_label)
     if _is_csv(arguments.path("root", root, anywhere=True)):
-        parts = _parts_of_csv(_Listed(os.fspath(root), multi_label), share)
+        parts = _parts_of_csv(PictureList(os.fspath(root), multi_label), share)
     else:
         listing = Listing(arguments.folder("root", root, anywhere=True), IMAGES)
         parts = _parts_of_folder(listing, share)

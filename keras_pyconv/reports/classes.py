@@ -96,7 +96,7 @@ def classification_report(
         summary={
             "examples": count,
             "accuracy": float(hits.mean()),
-            "mean AP": float(np.nanmean(aps)),
+            "mean AP": measures.mean(aps),
         },
         mistakes=tuple(mistakes),
         notes=(_NO_SIZES,) * (sizes is None),

@@ -30,6 +30,27 @@ def precision_recall_f1(counts, classes):
     return np.stack(found[:3])
 
 
+def found_labels(labels, found):
+    """Of several labels the three of each class, and F1 of all together.
+
+    Rows of bool, one an image; NaN where there is nothing to divide by.
+    """
+    from sklearn.metrics import f1_score, precision_recall_fscore_support
+
+    if labels.shape[1] == 1:  # which scikit-learn takes for two classes
+        labels, found = [np.pad(x, ((0, 0), (0, 1))) for x in (labels, found)]
+    options = {"zero_division": np.nan}
+    *each, _ = precision_recall_fscore_support(labels, found, **options)
+    overall = f1_score(labels, found, average="micro", **options)
+    return *each, float(overall)
+
+
+def mean(values):
+    """The mean of those that are known; NaN of none."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else np.nan
+
+
 def confused(counts, names, most=10):
     """The table of the classes that are most often taken for another."""
     wrong, rates = counts[: len(names), : len(names)].copy(), shares(counts)

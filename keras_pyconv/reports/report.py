@@ -126,8 +126,9 @@ class Report:
         images = {self.figures[name][0]: drawn[name] for name in drawn}
         parts = {"Figures": plots(images)}
         for name, title in _ON_PAGE.items():
-            header, rows = self.tables[name]
-            parts[title] = table(header, [map(_word, row) for row in rows])
+            if name in self.tables:
+                header, rows = self.tables[name]
+                parts[title] = table(header, [map(_word, row) for row in rows])
         parts["The worst mistakes"] = "" if self.mistakes else "There is none."
         return "\n".join(f"<h2>{k}</h2>\n{text}" for k, text in parts.items())
 
@@ -178,7 +179,7 @@ def assemble(
         title: of the page.
         names: of the classes.
         counts: `(true, given)`, with a row and a column more for each of
-            `none`, what is no class.
+            `none`, what is no class; None where nothing is confused.
         columns: `{name: (classes,)}`, of each class.
         curves: AP `(classes,)` and precision `(classes, 101)`.
         sums: as of `confidence_sums`.
@@ -186,23 +187,20 @@ def assemble(
         **more: the other fields of `Report`.
     """
     aps, levels = curves
-    scores = measures.precision_recall_f1(counts, len(names))
-    error, rates = measures.calibration_error(sums), measures.shares(counts)
-    columns |= dict(zip(("precision", "recall", "F1"), scores))
-    axes, recalls = [*names, *none], [f"{x:.2f}" for x in measures.LEVELS]
+    error, tables, drawn = measures.calibration_error(sums), {}, {}
+    if counts is not None:
+        scores = measures.precision_recall_f1(counts, len(names))
+        columns |= dict(zip(("precision", "recall", "F1"), scores))
+        tables, drawn = _confusion(counts, names, [*names, *none])
+    recalls = [f"{x:.2f}" for x in measures.LEVELS]
     tables = {
         "per_class": _table({"class": names, **columns}),
-        "confusion_counts": _matrix("true", axes, axes, counts),
-        "confusion_rates": _matrix("true", axes, axes, rates),
-        "confused": measures.confused(counts, names),
+        **tables,
         "precision_recall": _matrix("class", names, recalls, levels),
         "calibration": _table(measures.calibration(sums)),
     }
-    per_cent = "Confusion, in per cent of the true class"
     curve = "Precision and recall, average precision (AP) beside"
-    drawn = {
-        "confusion_counts": ("Confusion", figures.confusion, counts, axes),
-        "confusion_rates": (per_cent, figures.confusion, counts, axes, True),
+    drawn |= {
         "precision_recall": (curve, figures.curves, levels, aps, names),
         "calibration": ("Calibration", figures.reliability, sums, error),
     }
@@ -217,6 +215,21 @@ def assemble(
     }
     summary = {**more.pop("summary"), "expected calibration error": error}
     return Report(title, summary, tables, drawn, **more)
+
+
+def _confusion(counts, names, axes):
+    """Tables and figures of which class is taken for which."""
+    rates = measures.shares(counts)
+    tables = {
+        "confusion_counts": _matrix("true", axes, axes, counts),
+        "confusion_rates": _matrix("true", axes, axes, rates),
+        "confused": measures.confused(counts, names),
+    }
+    per_cent = "Confusion, in per cent of the true class"
+    return tables, {
+        "confusion_counts": ("Confusion", figures.confusion, counts, axes),
+        "confusion_rates": (per_cent, figures.confusion, counts, axes, True),
+    }
 
 
 def _table(columns):

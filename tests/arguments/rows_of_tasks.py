@@ -906,6 +906,26 @@ _SCORES_OF_TWO = Value(
     "scores", lambda: np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
 )
 row(
+    "reports.multi_label_report",
+    labels=kind(
+        np.array([[0, 1], [1, 1], [0, 0]]),
+        [[0, 1], [1, 0], [0, 0]],
+        accepts=lambda v: isinstance(v, (list, tuple, np.ndarray))
+        and np.shape(v) == (3, 2)
+        and all(x in (0, 1) for row in v for x in row),
+        wrong=([0, 1, 1], [[0, 1], [1, 2], [0, 0]]),
+    ),
+    scores=kind(
+        _SCORES_OF_TWO,
+        wrong=(np.array([[1.5, 0]] * 3), np.full((3, 2), np.nan)),
+    ),
+    class_names=kind(["a", "b"], optional=True, accepts=_texts(2)),
+    threshold=_FRACTION,
+    names=kind(["x", "y", "z"], optional=True, accepts=_texts(3)),
+    images=kind(optional=True, accepts=callable),
+    title=kind("Several", accepts=is_text),
+)
+row(
     "reports.classification_report",
     labels=kind(
         np.array([0, 1, 1]),

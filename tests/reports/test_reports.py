@@ -13,6 +13,7 @@ from keras_pyconv.reports import (
     Regions,
     classification_report,
     detection_report,
+    multi_label_report,
 )
 from keras_pyconv.tasks import coco_numbers
 from keras_pyconv.tasks.detection import (
@@ -38,6 +39,30 @@ def rows(folder, name):
 
 def gray(places):
     return [np.full((8, 12, 3), 90, "uint8") for _ in places]
+
+
+def test_several_labels_leave_their_numbers_as_counted_by_hand(tmp_path):
+    labels = np.array([[1, 1, 0], [0, 1, 0], [0, 0, 0], [1, 0, 0]])
+    scores = np.array([[0.9, 0.2, 0], [0.6, 0.7, 0], [0, 0, 0], [0.8, 0.1, 0]])
+    report = multi_label_report(
+        labels, scores, NAMES, names=list("wxyz"), images=gray
+    )
+    report.write(tmp_path)
+    aps = [average_precision_score(labels[:, n], scores[:, n]) for n in (0, 1)]
+    assert report.summary["mean AP"] == pytest.approx(np.mean(aps))
+    assert report.summary["F1 from 0.5 on"] == pytest.approx(6 / 8)
+    assert report.summary["mean F1 of the classes"] == pytest.approx(11 / 15)
+    assert report.summary["all labels right"] == 0.5
+    header, ant, *_, cow = rows(tmp_path, "per_class")
+    assert header == ["class", "examples", "AP", "precision", "recall", "F1"]
+    assert ant[:2] == ["ant", "2"] and float(ant[3]) == pytest.approx(2 / 3)
+    assert cow == ["cow", "0", "", "", "", ""]
+    missed, added = report.mistakes
+    assert (missed.name, missed.truth) == ("w", "ant, $b$")
+    assert str(missed) == "taken for no $b$, 20.0 %"
+    assert (added.name, added.given) == ("x", "ant")
+    assert not (tmp_path / "confusion_counts.png").exists()
+    assert (tmp_path / "precision_recall.png").exists()
 
 
 def test_a_classifier_leaves_its_numbers_as_counted_by_hand(tmp_path):

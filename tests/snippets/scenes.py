@@ -25,7 +25,7 @@ class Scene:
         instead: texts that cannot run here, and what runs in their place.
         really: how the commands begin that are really run.
         alone: whether it runs in a process of its own.
-        needs: a package that no extra for tests brings.
+        needs: packages that no extra for tests brings, with spaces between.
         wrote: files that it must leave.
         prints: what it must print, as a regular expression.
     """
@@ -43,8 +43,8 @@ class Scene:
 
 def set_up(scene, folder, monkeypatch):
     """Makes the folder the current one, with the files of the scene."""
-    if scene.needs:
-        pytest.importorskip(scene.needs, reason="no extra for tests brings it")
+    for package in (scene.needs or "").split():
+        pytest.importorskip(package, reason="no extra for tests brings it")
     for path, make in scene.files.items():
         make(folder / path)
     monkeypatch.setenv("KERAS_HOME", str(folder / "keras"))
@@ -124,7 +124,10 @@ PAGES = {
             "runs/few/PyConvResNetMini.weights.h5": files.weights_of(mini),
             "picture.png": files.image,
         },
-        wrote=("pictures/few/train/9", "pictures/first/test/0"),
+        wrote=(
+            *("pictures/few/train/9", "pictures/first/test/0"),
+            "scenes/labels.csv",
+        ),
         prints=r"\d \d+\.\d%\n",
     ),
     "docs/formats.md": Scene(
