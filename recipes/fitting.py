@@ -5,7 +5,7 @@ import dataclasses
 import importlib.util
 import math
 
-from . import command_line, pictures, sources
+from . import command_line, pictures, sources, tracking
 from .lazy import keras, tasks, training
 from .settings import as_dict, nearest, write
 
@@ -23,6 +23,8 @@ def prepare(settings, load_data, make_model):
     wanted = settings.training
     # The preparation of data draws numbers too, but only once.
     with command_line.before_the_work():
+        if tracker := settings.run.track:
+            command_line.require(tracker, extra=tracker)
         check_export_root(settings.run.export_root)
         strategy = start(settings)
         data = load_data(settings, strategy)
@@ -56,7 +58,12 @@ def run(settings, model, data):
         save_every_steps=place.save_every,
         stop_after_steps=place.stop_after,
     ) as opened:
-        yield opened
+        with contextlib.ExitStack() as stack:
+            if is_first(model) and not opened.finished:
+                tracked = tracking.tracked(settings, place.workdir)
+                with command_line.before_the_work():
+                    stack.enter_context(tracked)
+            yield opened
     if data.broken and is_first(model):
         print(data.broken)
 
@@ -232,7 +239,7 @@ def _logs(settings, run):
     if importlib.util.find_spec("tensorboard"):
         logs = workdir / "logs"
         found.append(keras.callbacks.TensorBoard(logs, write_graph=False))
-    return found
+    return found + ([] if run.finished else tracking.callbacks(settings))
 
 
 def figures_of(settings):

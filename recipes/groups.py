@@ -60,6 +60,11 @@ class Run(Place):
         "to the end",
         recorded=False,
     )
+    track: Literal["wandb", "mlflow"] | None = _where(
+        None,
+        "also log to Weights & Biases or MLflow, see docs/tracking.md",
+        recorded=False,
+    )
     export_root: Anywhere | None = _where(
         None,
         "export the trained model to this folder, such as saved_models/pets or "

@@ -172,6 +172,12 @@ PAGES = {
         wrote=("saved_models/twice/1/saved_model.pb",),
         prints="^saved_models/pets/1$",
     ),
+    "docs/tracking.md": Scene(
+        mark=ci,
+        needs="wandb mlflow",
+        alone=True,
+        wrote=("runs/wandb/log.csv", "mlflow.db", "wandb"),
+    ),
     "docs/training.md": Scene(
         before=TWO_DEVICES, alone=True, wrote=("runs/example/log.csv",)
     ),
