@@ -88,7 +88,7 @@ def test_a_described_model_trains_and_is_copied_like_any_other():
     assert known(serving_form(model, target="portable")).class_names == NAMES
 
 
-def test_tasks_ask_the_model_itself(monkeypatch):
+def test_tasks_ask_the_model_itself():
     image = np.zeros((20, 30, 3), "uint8")
     rule = SHOWN["classification"]
     model, other = classifier(), classifier()
@@ -103,6 +103,7 @@ def test_tasks_ask_the_model_itself(monkeypatch):
     assert keras_pyconv.segment(network, image).to_dict() == wanted
 
 
+@pytest.mark.ci
 def test_a_detector_and_its_decoded_twin_answer_alike():
     image = np.random.default_rng(0).integers(0, 256, (50, 60, 3))
     model = detector()
@@ -114,6 +115,7 @@ def test_a_detector_and_its_decoded_twin_answer_alike():
         np.testing.assert_array_equal(found.boxes, wanted.boxes)
 
 
+@pytest.mark.ci
 def test_a_network_with_a_second_classifier_keeps_it(tmp_path):
     model = PyConvSegNet(
         "PyConvResNetMini", head_width=64, classes=3, input_shape=(48, 48, 3)
@@ -196,6 +198,7 @@ def test_damaged_preprocessing_is_refused_where_it_is_used(tmp_path):
         keras_pyconv.classify(model, np.zeros((9, 9, 3), "uint8"))
 
 
+@pytest.mark.ci
 def test_files_from_before_have_none():
     model = keras.models.load_model(FOLDER / "detector.keras")
     assert known(model) is None
