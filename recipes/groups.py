@@ -61,9 +61,7 @@ class Run(Place):
         recorded=False,
     )
     track: Literal["wandb", "mlflow"] | None = _where(
-        None,
-        "also log to Weights & Biases or MLflow, see docs/tracking.md",
-        recorded=False,
+        None, "also log to Weights & Biases or MLflow, see docs/tracking.md"
     )
     export_root: Anywhere | None = _where(
         None,

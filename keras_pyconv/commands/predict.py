@@ -34,7 +34,7 @@ def options(name, parser, words):
     add = parser.add_argument
     parser.usage = "%(prog)s --model MODEL [OPTION ...] SOURCE [SOURCE ...]"
     parser.epilog = _EXAMPLES
-    source = "images, videos, folders, patterns, CSV with a `path` column"
+    source = "images, videos, folders, patterns, CSV (column `path`)"
     add("source", nargs="+", metavar="SOURCE", help=source)
     add("--model", required=True, help="model to run, see below")
     add_model_options(add)
