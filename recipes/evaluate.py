@@ -31,7 +31,7 @@ from .settings import Anywhere, Part, Positive, Share, option
 class Images:
     """Images."""
 
-    source: str | None = groups.data(None, "folder, CSV or TFDS name")
+    source: str | None = groups.data(None, "folder, CSV, TFRecord or TFDS name")
     split: str = option("validation", "split to evaluate")
     held_back: Part = option(
         0.2, "validation share of each class, without train and val"

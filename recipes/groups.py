@@ -191,7 +191,7 @@ class Images:
 
     source: str | None = data(
         None,
-        "folder with one folder per class, CSV, or TFDS name",
+        "folder with one folder per class, CSV, TFRecord or TFDS name",
         needed=True,
     )
     side: Positive = option(224, "image size in pixels")
@@ -245,7 +245,7 @@ class ImageAugmentation(Augmentation):
 class Masks:
     """Images and masks."""
 
-    source: str | None = data(None, "folder or TFDS name")
+    source: str | None = data(None, "folder, TFRecord or TFDS name")
     classes: tuple[str, ...] | None = data(
         None,
         "class names, in label order; default: those of the data set or its "
@@ -256,7 +256,7 @@ class Masks:
         None,
         "how masks number classes: from 1 (0 is ignored), from 0 (255 is "
         "ignored), or 0 and 1 or 255. Default: the rule of the data set; "
-        "from_one for a folder",
+        "from_one for a folder, from_zero for TFRecord",
     )
 
 
@@ -290,7 +290,7 @@ class Detector:
 class Scenes:
     """Images and boxes."""
 
-    source: str | None = data(None, "COCO folder or TFDS name")
+    source: str | None = data(None, "COCO folder, TFRecord or TFDS name")
 
 
 def smoke(**small):

@@ -131,8 +131,7 @@ def look_up(examples, key, wanted):
     )
     for example in chosen:
         source, own = example["picture"].numpy(), example[key].numpy()
-        source = source.decode() if examples.are_files else source
-        image = tasks.image.read_image(source, exif=False)
+        image = tasks.image.read_image(examples.source(source), exif=False)
         if hasattr(examples, "turned"):
             image = np.asarray(examples.turned(image, example))
         own = own.decode(errors="replace") if isinstance(own, bytes) else own

@@ -7,8 +7,9 @@ from keras_pyconv.commands import TASKS, local_path
 
 _EXAMPLES = """
 DATA is what the recipes train on: class folders, a COCO folder, images/ and
-annotations/ as in ADE20K, folders of videos, or a CSV of images or videos. The
-exit status is 1 if a problem would stop the training or drop files from it.
+annotations/ as in ADE20K, folders of videos, a CSV of images or videos, or a
+pattern of TFRecord. The exit status is 1 if a problem would stop the training
+or drop files from it.
 
   keras-pyconv doctor pets
   keras-pyconv doctor clips --task video --page clips.html
@@ -21,7 +22,12 @@ def options(name, parser, words):
     add = parser.add_argument
     parser.usage = "%(prog)s DATA [OPTION ...]"
     parser.epilog = _EXAMPLES
-    add("data", metavar="DATA", type=local_path, help="folder or CSV file")
+    add(
+        "data",
+        metavar="DATA",
+        type=local_path,
+        help="folder, CSV file or TFRecord",
+    )
     task = "default: guessed from the layout of DATA"
     add("--task", choices=TASKS, help=task)
     classes = "mask classes: names (cat,dog), a file of names, or a number"
@@ -47,8 +53,9 @@ def options(name, parser, words):
 def run(options):
     """Prints what was found; 1 where training would stop."""
     from keras_pyconv.commands.examining import examine, task_of
+    from keras_pyconv.datasets.tfrecord import is_tfrecord
 
-    if not options.data.exists():
+    if not is_tfrecord(options.data) and not options.data.exists():
         raise FileNotFoundError(f"{options.data} does not exist")
     task = options.task or task_of(options.data)
     counts, findings = examine(task, options)

@@ -7,6 +7,7 @@ set as training does.
 import collections
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import os
 import pathlib
@@ -16,6 +17,7 @@ import numpy as np
 from keras_pyconv import datasets
 from keras_pyconv.commands.answering import listed
 from keras_pyconv.commands.opening import class_names
+from keras_pyconv.datasets import tfrecord
 from keras_pyconv.datasets.ahead import ahead
 from keras_pyconv.datasets.broken import pictures_allowed
 from keras_pyconv.datasets.mask_sets import (
@@ -65,6 +67,8 @@ def task_of(data) -> str:
         paths = listed(read_text(data), "")
         are_images = any(p.lower().endswith(IMAGES.endings) for p in paths)
         return "classification" if are_images else "video"
+    if tfrecord.is_tfrecord(data):
+        return _task_of_records(str(data))
     if list(data.glob("annotations/instances_*.json")):
         return "detection"
     pairs = [any((data / n).is_dir() for n in s) for s in _PAIRS]
@@ -79,7 +83,10 @@ _PAIRS = IMAGE_FOLDERS, MASK_FOLDERS
 
 def examine(task, options):
     """`{split: Counter of classes}`, and the findings, the worst first."""
-    counts, findings = _EXAMINED[task](options)
+    if tfrecord.is_tfrecord(options.data):
+        counts, findings = _records(task, options)
+    else:
+        counts, findings = _EXAMINED[task](options)
     for split, classes in counts.items():
         findings += _of_classes(split, classes)
     return counts, sorted(findings, key=lambda one: not one.stops)
@@ -272,6 +279,69 @@ def _examine_masks(opened):
         ),
         findings,
     )
+
+
+# TFRecord --------------------------------------------------------------------
+
+
+def _task_of_records(pattern):
+    """The task of the features of the first records."""
+    files = tfrecord.files_of(pattern, TRAINING[0])
+    with contextlib.suppress(tf.errors.DataLossError):
+        for record in tf.data.TFRecordDataset(files).take(100):
+            example = tf.train.Example.FromString(record.numpy())
+            for task, key in _FEATURES.items():
+                if key in example.features.feature:
+                    return task
+    return "classification"
+
+
+_FEATURES = {
+    "segmentation": tfrecord.MASK,
+    "detection": tfrecord.LABELS,
+    "classification": tfrecord.LABEL,
+}
+
+
+def _records(task, options):
+    rule, classes = options.label_rule, class_names(options.classes)
+    open_set = {
+        "classification": datasets.picture_set,
+        "detection": datasets.detection_set,
+        "segmentation": functools.partial(
+            unchecked, rule=rule, classes=classes
+        ),
+    }[task]
+    counts, findings = {}, []
+    for split in (TRAINING[0], VALIDATION[0]):
+        opened, refused = _opened(open_set, str(options.data), split)
+        findings += [*refused, *_left_out(opened)]
+        if opened:
+            counts[split], broken = _examine_records(opened)
+            files = {split: range(opened.count)}
+            findings += _broken(files, {split: broken})
+    return counts, findings
+
+
+def _examine_records(opened):
+    """How often each class is there, and what does not decode."""
+    found, broken = np.zeros(256 + len(opened.classes), "int64"), []
+    bar = Bar(opened.count, unit_name="image")
+    for example in opened.examples(None).as_numpy_iterator():
+        bar.add(1)
+        try:
+            if "mask" in example:
+                labels = np.ravel(opened.named(example)[1])
+            else:
+                read_image(opened.source(example["picture"]))
+                key = "labels" if "labels" in example else "label"
+                labels = np.ravel(example[key])
+        except (OSError, ValueError) as error:
+            broken.append((example["name"].decode(), reason_of(error)))
+            continue
+        found += np.bincount(labels, minlength=len(found))
+    counts = dict(zip(opened.classes, found.tolist()))
+    return collections.Counter(counts), broken
 
 
 # Videos ----------------------------------------------------------------------

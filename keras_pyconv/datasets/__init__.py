@@ -47,6 +47,7 @@ from keras_pyconv.datasets.segmentation import (
 )
 from keras_pyconv.datasets.sets import joined
 from keras_pyconv.datasets.stream import training_stream
+from keras_pyconv.datasets.tfrecord_writer import write_tfrecord
 from keras_pyconv.datasets.video_clips import (
     evaluation_clips,
     training_clips,
@@ -99,6 +100,7 @@ __all__ = [
     "video_set",
     "video_views",
     "whole_pictures",
+    "write_tfrecord",
 ]
 
 

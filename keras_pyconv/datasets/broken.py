@@ -3,7 +3,6 @@
 import csv
 import io
 import logging
-import os
 import threading
 from collections.abc import Mapping
 from typing import Self
@@ -117,9 +116,8 @@ class BrokenPictures(_Broken):
 
         @tf.autograph.experimental.do_not_convert
         def decoded(picture, name):
-            source = os.fsdecode(picture) if pictures.are_files else picture
             try:
-                return read_image(source, exif=exif)
+                return read_image(pictures.source(picture), exif=exif)
             except (OSError, ValueError) as error:
                 self.count(name.decode(errors="replace"), reason_of(error))
                 return mean[np.newaxis, np.newaxis]

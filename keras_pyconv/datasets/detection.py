@@ -225,6 +225,8 @@ def training_scenes(
     check_boxes(default_boxes=default_boxes)
     shape = arguments.integers("shape", shape, 2)
     broken = broken or BrokenPictures.among(scenes)
+    # Else they are shuffled by their names already.
+    are_bytes = not (scenes.are_files or scenes.are_parts)
 
     def prepare(example, seed):
         boxes, labels = usable_objects(example)
@@ -259,8 +261,7 @@ def training_scenes(
         prepare,
         batch_size=batch_size,
         seed=seed,
-        # Files are shuffled by their names already.
-        shuffle_buffer=None if scenes.are_files else shuffle_buffer,
+        shuffle_buffer=shuffle_buffer if are_bytes else None,
         shard=shard,
         substitute=substitute,
         digest=scenes.digest,

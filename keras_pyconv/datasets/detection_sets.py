@@ -1,13 +1,15 @@
-"""Images with boxes: COCO's JSON beside a folder, or a set of TFDS."""
+"""Images with boxes: COCO's JSON and a folder, TFRecord, or TFDS."""
 
 import dataclasses
 import fnmatch
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from keras_pyconv import arguments, storage
+from keras_pyconv.datasets import tfrecord
 from keras_pyconv.datasets.coco_labels import COCO_IDS
 from keras_pyconv.datasets.sets import (
     ExampleSet,
@@ -30,10 +32,16 @@ from keras_pyconv.tasks.detection.annotations import (
     read_categories,
 )
 from keras_pyconv.tasks.image import decode_image, image_sides
-from keras_pyconv.tasks.orientation import turn
+from keras_pyconv.tasks.orientation import headers, turn
 from keras_pyconv.typing import PathLike, Tensor, TfdsBuilder
 
 ANNOTATIONS = "annotations"  # the folder of the files of boxes
+# What is wrong with images of other sizes, and what to do.
+_SIZES = (
+    "pictures have another height x width than their rows say",
+    "Boxes would lie beside the objects; correct the file, or bring the "
+    "pictures that it was made for.",
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,7 +52,8 @@ class DetectionSet(ExampleSet):
     of each object: `boxes` (ymin, xmin, ymax, xmax) as fractions of the image,
     `labels` from 0, `crowds`, and `areas` in pixels or -1 where they are not
     known. Of files there is `orientation`, from 1 to 8 as EXIF counts them,
-    by which an image is turned for its boxes.
+    by which an image is turned for its boxes; of TFRecord also `sides`, its
+    height and width in pixels then.
 
     Attributes:
         categories: ids of the classes in files of results.
@@ -73,9 +82,13 @@ class DetectionSet(ExampleSet):
                 self.annotations, self.categories, box_areas
             )
         truth = GroundTruth(self.categories)
-        sized = self.examples(None).map(
-            lambda example: (example, image_sides(self.encoded(example)))
-        )
+
+        def with_sides(example):
+            if "sides" in example:
+                return example, example["sides"]
+            return example, image_sides(self.encoded(example))
+
+        sized = self.examples(None).map(with_sides)
         for example, sides in sized.as_numpy_iterator():
             boxes = example["boxes"] * np.tile(sides, 2).astype("float32")
             size = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
@@ -100,13 +113,16 @@ def detection_set(
         name: a folder as COCO unpacks, with `train2017`, `val2017` and
             `annotations/instances_train2017.json`, or with other years or
             names that begin alike; else the name of a TFDS data set, such as
-            "coco/2017" or "digits_in_photos/detection", or its builder.
+            "coco/2017" or "digits_in_photos/detection", or its builder; else
+            a pattern of TFRecord, such as "gs://bucket/train*.tfrecord", of
+            which a split's files are those whose names say it instead.
         split: "train" or "validation"; of TFDS also as the set calls it.
         data_dir: where TFDS keeps its data sets.
-        categories: of a folder, as in `coco_files`; by default all of the
-            training split's file, or where there is none of the file itself.
-        with_objects_only: of a folder, as in `coco_files`. TFDS does not say
-            which images have no objects.
+        categories: of a folder or TFRecord, as in `coco_files`; by default
+            all of the training split's file, or where there is none of the
+            file itself, and of TFRecord those that the records name.
+        with_objects_only: of a folder or TFRecord, as in `coco_files`. TFDS
+            does not say which images have no objects.
 
     Raises:
         ValueError: no such data set or split, or annotations that do not
@@ -130,7 +146,13 @@ def detection_set(
             with_objects_only,
         )
 
-    return opened(name, split, data_dir, of_folder, tfds_objects)
+    def of_records(pattern, split):
+        return _record_set(pattern, split, categories, with_objects_only)
+
+    return opened(
+        *(name, split, data_dir, of_folder, tfds_objects),
+        of_records=of_records,
+    )
 
 
 def _files_of_boxes(root):
@@ -192,22 +214,19 @@ def coco_files(
     arguments.file("annotations", annotations, anywhere=True)
     arguments.flag("with_objects_only", with_objects_only)
     rows = read_annotations(annotations, categories)
-    ids, names = _labels(rows, categories)
+    ids, names = _labels(rows.file, rows.categories, categories)
     paths = _paths(rows, folder)
     places = np.arange(len(paths))
     if with_objects_only:
-        owners = places.repeat(np.diff(rows.ends))
-        places = np.unique(owners[~rows.objects.crowds])
+        places = _with_objects_only(np.diff(rows.ends), rows.objects.crowds)
     if not len(places):
         raise ValueError(f"{annotations} has no usable image.")
     turns, doubtful = orientations_for(
         rows.file,
         [short(image.file_name) for image in rows.images],
-        paths,
+        headers(paths),
         [(image.height, image.width) for image in rows.images],
-        "pictures have another height x width than their rows say",
-        "Boxes would lie beside the objects; correct the file, or bring the "
-        "pictures that it was made for.",
+        *_SIZES,
     )
     columns = {
         "picture": np.array(paths)[places],
@@ -216,26 +235,31 @@ def coco_files(
         "begin": rows.ends[:-1][places],
         "end": rows.ends[1:][places],
     }
-    objects = _table(rows, ids)
-    # What `_with_objects` has, but for where the folder lies.
-    names_below = below(folder, columns["picture"].tolist())
-    others = [column for name, column in columns.items() if name != "picture"]
     return DetectionSet(
         f"{annotations}",
         names,
-        len(places),
-        _with_objects(columns, objects),
+        **_with_objects(
+            ids,
+            {**columns, "name": columns["picture"]},
+            _table(rows, ids),
+            # But for where the folder lies.
+            below(folder, columns["picture"].tolist()),
+        ),
         are_files=True,
-        digest=digest(ids, names_below, *others, *objects.values()),
         problems={**rows.problems, **doubtful},
         categories=ids,
         annotations=rows,
     )
 
 
-def _labels(annotations, categories):
+def _with_objects_only(counts, crowds):
+    """The images that have objects that are no crowds."""
+    owners = np.arange(len(counts)).repeat(counts)
+    return np.unique(owners[~crowds])
+
+
+def _labels(file, names, categories):
     """Ids and names of the classes in the order of their labels."""
-    names = annotations.categories
     if categories is None:
         return tuple(names), tuple(names.values())
     ids = tuple(known_id(one) for one in categories)
@@ -248,7 +272,7 @@ def _labels(annotations, categories):
         if names.get(one, name) != name
     ]
     refuse(
-        annotations.file,
+        file,
         wrong,
         "categories have other names than in the training set",
         "Give both files the same categories.",
@@ -292,25 +316,86 @@ def _table(annotations, ids):
     }
 
 
-def _with_objects(images, objects):
-    """The `examples` of columns of images, and of objects `begin` to `end`."""
+def _with_objects(ids, images, objects, names):
+    """`examples`, `count` and `digest` of images and their objects.
+
+    They are columns; objects `begin` to `end` are those of an image. `ids` are
+    those of the classes; `names` stand for where the images are.
+    """
 
     def examples(order=None):
         tensors = {name: tf.constant(x) for name, x in objects.items()}
 
         def example(image):
-            part = slice(image["begin"], image["end"])
-            return {
-                "picture": image["picture"],
-                "name": image["picture"],
-                "id": image["id"],
-                "orientation": image["orientation"],
-                **{name: x[part] for name, x in tensors.items()},
-            }
+            part = slice(image.pop("begin"), image.pop("end"))
+            return {**image, **{name: x[part] for name, x in tensors.items()}}
 
         return in_order(images)(order).map(example)
 
-    return examples
+    told = [images[name] for name in ("id", "orientation", "begin", "end")]
+    return {
+        "examples": examples,
+        "count": len(names),
+        "digest": digest(ids, names, *told, *objects.values()),
+    }
+
+
+# TFRecord --------------------------------------------------------------------
+
+
+def _record_set(pattern, split, categories, with_objects_only):
+    """As `coco_files`, in the same order of the images' ids."""
+    records = tfrecord.read(pattern, split, tfrecord.LABELS)
+    records = records.sorted_by(_ids(records))
+    known = tfrecord.names_by_id(records)
+    ids, classes = _labels(records.title, known, categories)
+    counts, objects = tfrecord.objects_of(records)
+    objects["labels"] = _labels_of_ids(records.title, objects["labels"], ids)
+    sides, names = records.column("sides"), records.column("name")
+    turns, problems = orientations_for(
+        records.title, names, records.column("header"), sides, *_SIZES
+    )
+    places = np.arange(len(names))
+    if with_objects_only:
+        places = _with_objects_only(counts, objects["crowds"])
+    ends = np.concatenate([[0], counts.cumsum()])
+    columns = {
+        "picture": np.array(records.column("picture"), object),
+        "name": np.array(names, object),
+        "id": _ids(records),
+        "orientation": turns,
+        "sides": np.array(sides, "int32"),
+        "begin": ends[:-1],
+        "end": ends[1:],
+    }
+    columns = {name: column[places] for name, column in columns.items()}
+    return DetectionSet(
+        records.title,
+        classes,
+        **_with_objects(ids, columns, objects, columns["name"].tolist()),
+        are_parts=True,
+        problems=problems,
+        categories=ids,
+    )
+
+
+def _labels_of_ids(title, found, ids):
+    """Labels from 0 of objects' ids of classes, which must be known."""
+    labels = {one: label for label, one in enumerate(ids)}
+    wrong = [short(one) for one in sorted({*found.tolist()} - {*labels})]
+    said = "ids of classes are not among those that are named"
+    refuse(title, wrong, said, "Name all of them.")
+    return np.array([labels[one] for one in found.tolist()], "int64")
+
+
+def _ids(records):
+    """Ids of the images, as integers where they are; numbers without any."""
+    ids = [one.decode() for one in records.feature("image/source_id")]
+    if len({*ids}) < len(ids) or "" in ids:
+        return np.arange(len(ids))
+    if all(re.fullmatch("0|[1-9][0-9]{,17}", one) for one in ids):
+        return np.array([int(one) for one in ids])
+    return np.array(ids)
 
 
 # TFDS ------------------------------------------------------------------------

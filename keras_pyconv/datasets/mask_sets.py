@@ -1,4 +1,4 @@
-"""Images with masks by name: a data set of TFDS, or folders of files."""
+"""Images with masks by name: of TFDS, of TFRecord, or folders of files."""
 
 import collections
 import dataclasses
@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from keras_pyconv import arguments, storage
+from keras_pyconv.datasets import tfrecord
 from keras_pyconv.datasets.masks import LABEL_RULES, decode_mask, fault
 from keras_pyconv.datasets.sets import (
     ExampleSet,
@@ -22,10 +23,9 @@ from keras_pyconv.datasets.sets import (
     tfds_builder,
     tfds_set,
 )
-from keras_pyconv.datasets.splits import split_named
+from keras_pyconv.datasets.splits import split_named, written_names
 from keras_pyconv.lazy import tf
 from keras_pyconv.listing import IMAGES, Listing
-from keras_pyconv.reading import is_text, read_text, short
 from keras_pyconv.tasks.image import decode_image, read_image
 from keras_pyconv.tasks.orientation import AS_STORED, headers, turn
 from keras_pyconv.tasks.segmentation.classes import ADE20K_CLASSES, IGNORED
@@ -33,10 +33,14 @@ from keras_pyconv.typing import PathLike, Tensor, TfdsBuilder
 
 IMAGE_FOLDERS = ("images", "image")
 MASK_FOLDERS = ("annotations", "masks", "labels")
-CLASSES = "classes.txt"
 BINARY = ("background", "object")
 FEATURE = "segmentation_mask"
 LOOKED_AT = 16  # masks of a set when it is opened
+# What is wrong with masks of other sizes, and what to do.
+_SIZES = (
+    "masks do not have the height x width of their pictures",
+    "Bring masks of their size.",
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,7 +66,7 @@ class MaskSet(ExampleSet):
         def decoded(*values):
             # Outside of a graph, TensorFlow hands over arrays of one value.
             plain = [np.asarray(value, object).item() for value in values]
-            found = self._named(dict(zip(example, plain)))
+            found = self.named(dict(zip(example, plain)))
             return [np.asarray(part) for part in found]
 
         image, labels = tf.numpy_function(
@@ -75,10 +79,11 @@ class MaskSet(ExampleSet):
         """Decodes about so many images and masks, or all; refuses bad ones."""
         count, labels = count or self.count, set()
         # Evenly over the set: names may be sorted by class.
-        step = max(1, self.count // count) if self.are_files else 1
+        by_name = self.are_files or self.are_parts
+        step = max(1, self.count // count) if by_name else 1
         examples = self.examples(None).shard(step, 0).take(count)
         for example in examples.as_numpy_iterator():
-            labels.update(np.unique(self._named(example)[1]).tolist())
+            labels.update(np.unique(self.named(example)[1]).tolist())
         if len(self.classes) > 1 and labels == {0, IGNORED}:
             values = (0, 1) if self.rule == "from_one" else (0, 255)
             raise ValueError(
@@ -99,13 +104,11 @@ class MaskSet(ExampleSet):
             tf.shape(image)[:2],
         )
 
-    def _named(self, example):
+    def named(self, example):
         """As `decoded`, outside of graphs, with errors that name the file."""
         name = example["name"].decode(errors="replace")
         try:
-            source = example["picture"]
-            source = os.fsdecode(source) if self.are_files else source
-            image = read_image(source, exif=False)
+            image = read_image(self.source(example["picture"]), exif=False)
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
             said = f"The picture {name} cannot be read: {reason}"
@@ -137,16 +140,19 @@ def mask_set(
             names, `annotations/<split>`, as ADEChallengeData2016 has them
             (`masks` and `labels` do too); else the name of a TFDS data set
             with the feature `segmentation_mask`, such as `"ade20k"`, or its
-            prepared builder.
+            prepared builder; else a pattern of TFRecord, such as
+            "gs://bucket/train*.tfrecord", of which a split's files are those
+            whose names say it instead.
         split: "train", "validation", or as the data set calls its splits.
         data_dir: where TFDS keeps its data sets.
         classes: names of the classes, or how many there are; by default the
             TFDS feature's, or the lines of `classes.txt` in the folder, else
-            ADE20K's 150, of the rule "binary" two.
+            ADE20K's 150, of the rule "binary" two. TFRecord needs them.
         rule: `"from_one"` where masks count classes from 1 and 0 is "other",
             `"from_zero"` where they count from 0 and 255 is ignored,
             `"binary"` where 0 is the background and 1 or 255 the object; by
-            default ADE20K's, the first, for folders and `ade20k`.
+            default ADE20K's, the first, for folders and `ade20k`, and the
+            second for TFRecord.
 
     Returns:
         The `MaskSet`, whose first masks have been looked at.
@@ -169,7 +175,9 @@ def unchecked(name, split, data_dir=None, classes=None, rule=None):
     of_folder = functools.partial(_folder_set, **options)
     of_builder = functools.partial(_tfds_set, **options)
     return opened(
-        name, split, data_dir, of_folder, of_builder, builder_of=_builder
+        *(name, split, data_dir, of_folder, of_builder),
+        builder_of=_builder,
+        of_records=functools.partial(_record_set, **options),
     )
 
 
@@ -209,12 +217,11 @@ def _folder_set(root, split, classes, rule):
     turns, problems = orientations_for(
         root,
         columns["name"],
-        paths,
+        headers(paths),
         [header and header.stored for header in headers(columns["mask"])],
-        "masks do not have the height x width of their pictures",
-        "Bring masks of their size.",
+        *_SIZES,
     )
-    names = _names(_written_names(root) if classes is None else classes, rule)
+    names = _names(written_names(root) if classes is None else classes, rule)
     rule, problems = rule or "from_one", collections.Counter(problems)
     for folder in listings:
         problems.update(folder.problems)
@@ -226,6 +233,37 @@ def _folder_set(root, split, classes, rule):
         in_order({**columns, "orientation": turns}),
         are_files=True,
         digest=digest(names, [rule], columns["name"], *turned),
+        problems=problems,
+        rule=rule,
+    )
+
+
+def _record_set(pattern, split, classes, rule):
+    records = tfrecord.read(pattern, split, tfrecord.MASK)
+    names = records.column("name")
+    turns, problems = orientations_for(
+        records.title,
+        names,
+        records.column("header"),
+        [header and header.stored for header in records.column("mask_header")],
+        *_SIZES,
+    )
+    rule = rule or "from_zero"
+    if classes is None and rule != "binary":
+        classes = written_names(records.folder)
+        if classes is None:
+            line = "the name of a class per line, or give their number or names"
+            raise tfrecord.nameless(records, line)
+    classes = _names(classes, rule)
+    turned = [turns] if (turns != AS_STORED).any() else []
+    columns = {name: records.column(name) for name in ("picture", "mask")}
+    return MaskSet(
+        records.title,
+        classes,
+        len(names),
+        in_order({**columns, "name": names, "orientation": turns}),
+        are_parts=True,
+        digest=digest(classes, [rule], names, *turned),
         problems=problems,
         rule=rule,
     )
@@ -268,28 +306,6 @@ def _check_pairs(root, images, masks):
     refuse(root, sorted({*masks} - {*images}), "masks have no image", advice)
     if not images:
         raise ValueError(f"{root} contains no image of this split.")
-
-
-def _written_names(root):
-    """The lines of the folder's file of names, or None without one."""
-    path = os.path.join(root, CLASSES)
-    if not storage.exists(path):
-        return None
-    lines = [line.strip() for line in read_text(path).split("\n")]
-    names, first = [line for line in lines if line], {}
-    wrong = [
-        f"line {number}, {short(name)}"
-        for number, name in enumerate(lines, 1)
-        if name
-        and (first.setdefault(name, number) != number or not is_text(name))
-    ]
-    if not names or wrong:
-        raise ValueError(
-            f"{path} must have one class name per line, without repetitions "
-            f"and control characters. Received: {len(names)} names, of which "
-            f"{len(wrong)} are repeated or invalid: {'; '.join(wrong[:3])}"
-        )
-    return names
 
 
 def _subfolder(root, names):

@@ -1,4 +1,4 @@
-"""Labelled images by name: a data set of TFDS, folders of classes, or a CSV.
+"""Labelled images by name: of TFDS or TFRecord, folders of classes, or a CSV.
 
 Classes are numbered by their sorted names, as in TFDS and torchvision.
 """
@@ -11,7 +11,7 @@ import re
 import numpy as np
 
 from keras_pyconv import arguments, storage
-from keras_pyconv.datasets import csv_lists
+from keras_pyconv.datasets import csv_lists, tfrecord
 from keras_pyconv.datasets.sets import (
     ExampleSet,
     below,
@@ -61,8 +61,10 @@ def picture_set(
     Args:
         name: an existing folder that has a folder for each split, in which
             each class has a folder (ImageNet as torchvision wants it); a CSV
-            file; else the name of a TFDS data set, such as "imagenet2012", or
-            its prepared builder.
+            file; a pattern of TFRecord, such as "gs://bucket/train*.tfrecord",
+            of which a split's files are those whose names say it instead; else
+            the name of a TFDS data set, such as "imagenet2012", or its
+            prepared builder.
         split: "train", "validation", or as the data set calls its splits; of
             a TFDS set also a part, such as "train[:10%]". "validation" finds
             the folders "val" and "test" too, and TFDS's split "test".
@@ -84,7 +86,10 @@ def picture_set(
     def of_csv(path, split):
         return PictureList(path, multi_label).part(split)
 
-    found = opened(name, split, data_dir, _folder_set, of_builder, of_csv)
+    found = opened(
+        *(name, split, data_dir, _folder_set, of_builder, of_csv),
+        of_records=_record_set,
+    )
     return (
         dataclasses.replace(found, multi_label=True) if multi_label else found
     )
@@ -96,11 +101,29 @@ def _check_multi_label(value):
 
 
 def has_splits(source: PathLike) -> bool:
-    """Whether a folder or a CSV says what to train on and what to judge by."""
+    """Whether a source says what to train on and what to judge by."""
+    if tfrecord.is_tfrecord(source):
+        return True
     if _is_csv(source):
         return "split" in csv_lists.read(source, [["path"]])[0]
     folders = (storage.join(source, name) for name in TRAINING)
     return any(map(storage.is_folder, folders))
+
+
+def _record_set(pattern, split):
+    records = tfrecord.read(pattern, split, tfrecord.LABEL)
+    classes = tfrecord.names_of_labels(records)
+    labels = [int(label) for label in records.feature(tfrecord.LABEL)]
+    names = records.column("name")
+    columns = {"picture": records.column("picture"), "label": labels}
+    return PictureSet(
+        records.title,
+        classes,
+        len(names),
+        in_order({**columns, "name": names}),
+        are_parts=True,
+        digest=digest(classes, names, labels),
+    )
 
 
 # Folders ---------------------------------------------------------------------

@@ -14,8 +14,9 @@ import numpy as np
 
 from keras_pyconv import arguments, storage
 from keras_pyconv.datasets.splits import split_named
+from keras_pyconv.datasets.tfrecord import is_tfrecord, read_part
 from keras_pyconv.lazy import tf
-from keras_pyconv.tasks.orientation import headers, orientations
+from keras_pyconv.tasks.orientation import orientations
 from keras_pyconv.typing import Tensor
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class ExampleSet:
             order is an int64 scalar tensor, such as an epoch, the same in all
             processes, or None for the order of the files.
         are_files: whether examples hold paths; else encoded images.
+        are_parts: whether they hold places of images in larger files instead.
         digest: text that is another where names or labels are.
         problems: how many files or rows were left out or changed, by reason.
     """
@@ -46,6 +48,7 @@ class ExampleSet:
     count: int
     examples: Any = None
     are_files: bool = False
+    are_parts: bool = False
     digest: str | None = None
     problems: Mapping = dataclasses.field(default_factory=dict)
 
@@ -54,7 +57,16 @@ class ExampleSet:
     ) -> Tensor:
         """The bytes of an example's file, a string scalar."""
         value = example[key]
+        if self.are_parts:
+            encoded = tf.numpy_function(read_part, [value], tf.string)
+            return tf.ensure_shape(encoded, ())
         return tf.io.read_file(value) if self.are_files else value
+
+    def source(self, value: bytes) -> str | bytes:
+        """The path or the bytes of what an example holds of a file."""
+        if self.are_parts:
+            return read_part(value)
+        return os.fsdecode(value) if self.are_files else value
 
 
 AnySet = TypeVar("AnySet", bound=ExampleSet)
@@ -136,8 +148,9 @@ def opened(
     of_builder,
     of_csv=None,
     builder_of=None,
+    of_records=None,
 ):
-    """A set by its name: of a folder, a CSV, or a builder of TFDS."""
+    """A set by its name: of a folder, a CSV, TFRecord, or a builder of TFDS."""
     is_builder = hasattr(name, "as_dataset")
     if not is_builder:
         rule = "a folder, a name of TFDS or its builder"
@@ -150,6 +163,8 @@ def opened(
         )
     if is_builder:
         return of_builder(name, split)
+    if of_records and is_tfrecord(name):
+        return of_records(os.fspath(name), split)
     if storage.is_folder(name):
         return of_folder(name, split)
     if of_csv and str(name).lower().endswith(".csv"):
@@ -167,12 +182,11 @@ def refuse(where, wrong, what, advice):
         raise ValueError(f"{where}: {len(wrong)} {what}: {named}. {advice}")
 
 
-def orientations_for(where, names, paths, sizes, what, advice):
-    """How image files lie that must be turned for boxes or masks of some sizes.
+def orientations_for(where, names, found, sizes, what, advice):
+    """How images of some headers lie for the boxes or masks of some sizes.
 
     Files of other sizes are refused, saying `what` is wrong and some advice.
     """
-    found = headers(paths)
     wrong = [
         f"{name} is {header}, and not {size[0]} x {size[1]}"
         for name, header, size in zip(names, found, sizes)

@@ -4,8 +4,11 @@ import collections
 import hashlib
 import os
 
+from keras_pyconv import storage
 from keras_pyconv.listing import Listing
+from keras_pyconv.reading import is_text, read_text, short
 
+CLASSES = "classes.txt"  # names of classes, where no folder has them
 TRAINING = ("train", "training")
 VALIDATION = ("val", "validation", "valid", "test")
 
@@ -74,3 +77,25 @@ def held_back(names, labels, share):
                 kept.update({other: kept[other] - 1 for other in own})
         decided.update(members[one])
     return held
+
+
+def written_names(root):
+    """The lines of the folder's file of names, or None without one."""
+    path = os.path.join(root, CLASSES)
+    if not storage.exists(path):
+        return None
+    lines = [line.strip() for line in read_text(path).split("\n")]
+    names, first = [line for line in lines if line], {}
+    wrong = [
+        f"line {number}, {short(name)}"
+        for number, name in enumerate(lines, 1)
+        if name
+        and (first.setdefault(name, number) != number or not is_text(name))
+    ]
+    if not names or wrong:
+        raise ValueError(
+            f"{path} must have one class name per line, without repetitions "
+            f"and control characters. Received: {len(names)} names, of which "
+            f"{len(wrong)} are repeated or invalid: {'; '.join(wrong[:3])}"
+        )
+    return names

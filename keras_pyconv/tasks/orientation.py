@@ -1,6 +1,7 @@
 """Images that a camera stored turned, and said so in the file (EXIF)."""
 
 import concurrent.futures
+import contextlib
 import importlib.util
 import os
 import warnings
@@ -46,11 +47,16 @@ class Header(NamedTuple):
         return sides[::-1] if self.orientation in _TRANSPOSED else sides
 
 
-def _header(path):
+def header_of(file) -> Header | None:
+    """The header of an image's path or stream; None if Pillow cannot."""
     from PIL import Image
 
     try:
-        with storage.opened(path) as file, Image.open(file) as image:
+        is_stream = hasattr(file, "read")
+        opened = (
+            contextlib.nullcontext(file) if is_stream else storage.opened(file)
+        )
+        with opened as stream, Image.open(stream) as image:
             # A PNG's own `getexif` decodes all of it first.
             found = Image.Image.getexif(image).get(_TAG, AS_STORED)
             # Pillow turns a TIFF by itself.
@@ -73,7 +79,7 @@ def headers(paths) -> list[Header | None]:
         # Of sizes that decoders refuse later, of EXIF that is damaged.
         warnings.simplefilter("ignore")
         with concurrent.futures.ThreadPoolExecutor(_THREADS) as threads:
-            return list(threads.map(_header, paths))
+            return list(threads.map(header_of, paths))
 
 
 def _is_to_turn(header, size):

@@ -1384,6 +1384,18 @@ for _name in ("picture_set", "mask_set", "video_set", "detection_set"):
         options={"works": False},
     )
 row(
+    "datasets.write_tfrecord",
+    examples=_PICTURES,
+    path=kind(
+        things.in_folder("train-*.tfrecord"),
+        accepts=lambda v: False,
+        wrong=("train.tfrecord",),
+    ),
+    shards=kind(1, 2, accepts=is_count),
+    # It needs what is not installed beside the newest TensorFlow.
+    options={"works": False},
+)
+row(
     "datasets.coco_files",
     annotations=kind(coco_file, wrong=("no/such/file.json",)),
     folder=kind(
@@ -1470,6 +1482,7 @@ leave_out(
     "datasets.BrokenVideos.retry",
     "datasets.BrokenVideos.skip",
     "datasets.DetectionSet.encoded",
+    "datasets.DetectionSet.source",
     "datasets.DetectionSet.turned",
     "datasets.DetectionSet.decoded",
     "datasets.DetectionSet.truth",

@@ -103,3 +103,19 @@ def write_coco(folder, content=None):
     path = folder / "instances.json"
     path.write_text(json.dumps(content))
     return path
+
+
+def create_coco_tf_record(annotations, folder, prefix, shards=2):
+    """Runs TF Model Garden's converter of COCO, as its command does."""
+    from absl import flags
+    from official.vision.data import create_coco_tf_record as converter
+
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS(["create_coco_tf_record", "--num_processes=0"])
+    converter._create_tf_record_from_coco_annotations(
+        images_info_file=str(annotations),
+        image_dirs=[str(folder)],
+        output_path=str(prefix),
+        num_shards=shards,
+        object_annotations_file=str(annotations),
+    )

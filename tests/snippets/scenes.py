@@ -143,7 +143,11 @@ PAGES = {
         prints=r"\('CPU:0', 'CPU:1', 'CPU:1', 'CPU:0'\)",
     ),
     "docs/neighbours.md": Scene(
-        mark=ci, wrote=("served/retinanet/1/saved_model.pb",)
+        mark=ci,
+        files={"pets": files.split_folder(8)},
+        # It needs tf-models-official; its own docstring's example is run.
+        instead={"keras_pyconv.datasets.write_tfrecord(": "print("},
+        wrote=("served/retinanet/1/saved_model.pb",),
     ),
     "docs/recipes.md": Scene(prints="^8 16 1$"),
     "docs/segmentation.md": Scene(
@@ -305,6 +309,11 @@ _DOCSTRINGS = {
     ),
     "models.inflation.inflate": Scene(
         mark=slow, files={"imagenet.npz": files.of_authors("PyConvResNet50")}
+    ),
+    "datasets.tfrecord_writer.write_tfrecord": Scene(
+        needs="official",
+        files={"pets": files.split_folder(4)},
+        wrote=("records/train-00001-of-00002.tfrecord", "records/classes.txt"),
     ),
     "neighbours.backbones.keras_cv_backbone": Scene(
         mark=slow, before="import keras_cv"
