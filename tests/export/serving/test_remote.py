@@ -36,6 +36,7 @@ def bucket(tmp_path):
     return copied(tmp_path / "models")
 
 
+@pytest.mark.ci
 def test_an_export_elsewhere_answers_as_the_local_one(
     network, tmp_path, bucket
 ):
@@ -106,6 +107,7 @@ def test_what_is_no_folder_of_versions_is_refused_by_its_name(
     assert root in str(caught.value)
 
 
+@pytest.mark.ci
 def test_a_litert_file_is_written_elsewhere(network, tmp_path, bucket):
     pytest.importorskip("ai_edge_litert")
     written = litert(network, f"{bucket}/net.tflite")
