@@ -74,6 +74,7 @@ def test_the_folder_is_as_kerashub_has_it(folder):
     assert about["keras_version"] == keras.version()
 
 
+@pytest.mark.ci
 def test_kerashub_loads_it(folder, tmp_path):
     hub = pytest.importorskip("keras_hub", reason="keras-hub is not installed")
     images = keras.Input((16, 16, 3))
