@@ -79,6 +79,11 @@ def settle_labels(settings):
         with command_line.before_the_work():
             several = str(data.source).lower().endswith(".csv")
             several = several and open_split(settings, "train").multi_label
+        if several:
+            print(
+                f"{data.source} has several labels an image, or none: each is "
+                "learned by itself. --no-multi-label takes a cell for one."
+            )
         data = dataclasses.replace(data, multi_label=several)
     return dataclasses.replace(settings, data=data)
 

@@ -91,7 +91,8 @@ def test_a_run_learns_resumes_and_is_judged(tmp_path, monkeypatch, capsys):
     found = evaluate.main([*words, "--workdir", str(tmp_path / "judged")])
     record = json.loads((tmp_path / "judged" / "results.json").read_text())
     assert record["figures"]["64"]["mean AP"] == found[64].summary["mean AP"]
-    assert "mean AP, %" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "mean AP, %" in text and "--no-multi-label takes" in text
 
 
 @pytest.mark.parametrize(
