@@ -111,7 +111,11 @@ def entries(folder) -> list:
         with os.scandir(folder) as found:
             return sorted(found, key=lambda entry: entry.name)
     with told(folder, "listed"):
-        names = sorted({*tf.io.gfile.listdir(folder)} - {"", "/"})
+        listed = {*tf.io.gfile.listdir(folder)} - {"", "/"}
+    names = sorted(listed)
+    # A bucket may hold any name; a copy must not leave its folder by one.
+    if {"./", "../", ".", ".."} & listed:
+        raise ValueError(f"{folder} has a file named '.' or '..'; remove it.")
     # To ask about each of thousands of files would take minutes.
     says = folder.startswith(_OF_OBJECTS)
     found = []

@@ -53,3 +53,14 @@ def test_errors_about_a_copy_name_what_was_asked_for(tmp_path):
     assert f"{path}.gone" in str(caught.value)
     with pytest.raises(OSError, match="File system scheme 'nfs9' not impl"):
         storage.read("nfs9://a/b")
+
+
+def test_a_copy_of_a_folder_does_not_leave_its_folder(tmp_path, monkeypatch):
+    tf = pytest.importorskip("tensorflow")
+    (tmp_path / "a.txt").write_bytes(b"text")
+    path = copied(tmp_path / "a.txt").rpartition("/")[0]
+    names = ["a.txt", "../"]
+    monkeypatch.setattr(tf.io.gfile, "listdir", lambda folder: names)
+    with pytest.raises(ValueError, match="a file named '.' or '..'"):
+        storage.fetch(path, tmp_path / "copy")
+    assert {one.name for one in tmp_path.iterdir()} <= {"a.txt", "copy"}

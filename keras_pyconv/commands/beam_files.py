@@ -130,6 +130,9 @@ def local_folder(path):
     with tempfile.TemporaryDirectory() as folder:
         for source in _below(path, "**"):
             copy = pathlib.Path(folder, source.removeprefix(f"{path}/"))
+            # A bucket may hold any name; a copy must not leave its folder.
+            if ".." in copy.parts:
+                raise ValueError(f"{source} is not copied: it has '..'.")
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(read(source))
         yield folder

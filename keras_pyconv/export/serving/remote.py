@@ -27,6 +27,7 @@ def reached(root):
     if not storage.is_remote(root):
         yield pathlib.Path(root)
         return
+    root = storage.place(root)
     above, _, name = root.rpartition("/")
     if above.endswith("/"):
         raise ValueError(f"Pass a folder in the bucket, such as {root}/digits.")

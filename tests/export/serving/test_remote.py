@@ -78,6 +78,11 @@ def test_an_export_that_cannot_be_sent_leaves_nothing(
     assert files_below(bucket) == []
 
 
+def test_a_slash_at_the_end_changes_nothing(bucket):
+    with reached(f"{bucket}/net/") as folder:
+        assert folder.name == "net" and not folder.exists()
+
+
 def test_a_version_that_appears_meanwhile_is_not_mixed_with(bucket):
     with pytest.raises(FileExistsError, match="Version 1 appeared in ram://"):
         with reached(f"{bucket}/net") as folder:
