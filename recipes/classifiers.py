@@ -9,6 +9,7 @@ import tensorflow as tf
 import keras_pyconv
 from keras_pyconv.complexity.grid import grid
 from keras_pyconv.diverted import without_gradients
+from keras_pyconv.export.serving.audit import FILES, audit
 from keras_pyconv.export.signatures import recorded
 from keras_pyconv.progress import Bar
 from keras_pyconv.reading import check_file, one_line
@@ -43,6 +44,9 @@ def of_export(path):
             f"{path} contains no SavedModel. "
             f"Versions in it: {', '.join(versions) or 'none'}"
         )
+    for found in audit(path):
+        if found.kind == FILES:
+            raise ValueError(f"{path} is not opened: {found}")
     with without_gradients():
         loaded = tf.saved_model.load(str(path))
     signature = loaded.signatures["serving_default"]
