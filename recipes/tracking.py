@@ -30,8 +30,11 @@ def tracked(settings, folder):
     keras_pyconv.writing.write_atomically(file, text)
     try:
         yield
-    finally:
-        end()
+    except BaseException as error:
+        # Who stops a run goes on with it.
+        end(failed=isinstance(error, Exception))
+        raise
+    end(failed=False)
 
 
 def _wandb(settings, folder):
@@ -41,7 +44,10 @@ def _wandb(settings, folder):
         about = {"dir": folder, "name": folder.name, "resume": "allow"}
         return wandb.init(id=known, config=as_dict(settings), **about).id
 
-    return begin, wandb.finish
+    def end(failed):
+        wandb.finish(exit_code=int(failed))
+
+    return begin, end
 
 
 def _mlflow(settings, folder):
@@ -54,7 +60,10 @@ def _mlflow(settings, folder):
             mlflow.log_params(as_dict(settings))
         return found
 
-    return begin, mlflow.end_run
+    def end(failed):
+        mlflow.end_run("FAILED" if failed else "FINISHED")
+
+    return begin, end
 
 
 def callbacks(settings):

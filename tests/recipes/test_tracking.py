@@ -1,12 +1,14 @@
 """`--track` logs a run to its tracker, and goes on in the same run there."""
 
+import contextlib
+import dataclasses
 import importlib.util
 import json
 import sqlite3
 
 import pytest
 
-from recipes import finetune_folder
+from recipes import finetune_folder, tracking
 from recipes.command_line import Mistake
 from recipes.tracking import FILE
 
@@ -47,3 +49,21 @@ def test_a_resumed_run_goes_on_in_the_run_of_its_tracker(
         "select step from metrics where key = 'val_loss' order by step"
     )
     assert [step for (step,) in rows] == [0, 1]
+
+
+@pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt])
+def test_a_run_that_fails_is_not_called_finished(error, tmp_path, monkeypatch):
+    ended = []
+
+    def tracker(*_):
+        return (lambda known: "7"), (lambda failed: ended.append(failed))
+
+    monkeypatch.setattr(tracking, "_mlflow", tracker)
+    settings = dataclasses.replace(finetune_folder.SETTINGS)
+    run = dataclasses.replace(settings.run, track="mlflow")
+    settings = dataclasses.replace(settings, run=run)
+    with pytest.raises(error) if error else contextlib.nullcontext():
+        with tracking.tracked(settings, tmp_path):
+            if error:
+                raise error
+    assert ended == [error is ValueError]
