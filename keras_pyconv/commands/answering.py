@@ -7,6 +7,7 @@ grow with their number.
 import contextlib
 import csv
 import dataclasses
+import io
 import itertools
 import os
 
@@ -97,11 +98,19 @@ def _of_folder(folder, task):
 
 def listed(text, folder):
     """Paths of a CSV's text, which begin at the folder."""
-    rows = csv.DictReader(text.splitlines())
+    rows = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
     columns = rows.fieldnames or [""]
     column = "path" if "path" in columns else columns[0]
-    paths = [row[column].strip() for row in rows]
+    paths = [(row[column] or "").strip() for row in rows]
     return [storage.join(folder, path) for path in paths]
+
+
+def check_threshold(threshold, task):
+    """Refuses a lowest score where nothing is left out by it."""
+    if threshold is not None and task != "classification":
+        raise ValueError(
+            f"--threshold is for models that classify; this one is of {task}"
+        )
 
 
 def answers(

@@ -27,7 +27,11 @@ from apache_beam.options.pipeline_options import (
 
 from keras_pyconv import arguments
 from keras_pyconv.commands import beam_files, quiet
-from keras_pyconv.commands.answering import answers, check_found
+from keras_pyconv.commands.answering import (
+    answers,
+    check_found,
+    check_threshold,
+)
 from keras_pyconv.commands.opening import open_model
 from keras_pyconv.commands.predict import SHARDED, TABLES, row
 from keras_pyconv.export.signatures import recorded
@@ -214,6 +218,7 @@ def predict(
     limits = {"top": top, "threshold": threshold}
     handler = _ShardHandler(format, model, batch_size=batch_size, **limits)
     task = handler.load_model().task
+    check_threshold(threshold, task)
     paths = beam_files.find(sources, task)
     check_found(paths, sources, task)
     parts = _divided(paths, shards)

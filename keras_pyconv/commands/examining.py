@@ -13,6 +13,7 @@ import os
 import pathlib
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from keras_pyconv import datasets
 from keras_pyconv.commands.answering import listed
@@ -287,7 +288,7 @@ def _examine_masks(opened):
 def _task_of_records(pattern):
     """The task of the features of the first records."""
     files = tfrecord.files_of(pattern, TRAINING[0])
-    with contextlib.suppress(tf.errors.DataLossError):
+    with contextlib.suppress(tf.errors.DataLossError, DecodeError):
         for record in tf.data.TFRecordDataset(files).take(100):
             example = tf.train.Example.FromString(record.numpy())
             for task, key in _FEATURES.items():
@@ -311,7 +312,9 @@ def _records(task, options):
         "segmentation": functools.partial(
             unchecked, rule=rule, classes=classes
         ),
-    }[task]
+    }.get(task)
+    if open_set is None:
+        raise ValueError("TFRecord holds images, not videos")
     counts, findings = {}, []
     for split in (TRAINING[0], VALIDATION[0]):
         opened, refused = _opened(open_set, str(options.data), split)

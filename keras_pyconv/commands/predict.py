@@ -94,10 +94,12 @@ def run(options):
     from keras_pyconv.commands.answering import (
         answers,
         check_found,
+        check_threshold,
         find_files,
     )
 
     opened = open_model_of(options)
+    check_threshold(options.threshold, opened.task)
     paths = find_files(options.source, opened.task)
     check_found(paths, options.source, opened.task)
     limits = {"top": options.top, "threshold": options.threshold}

@@ -317,9 +317,9 @@ def names_of_labels(records: Records) -> tuple[str, ...]:
     names = written_names(records.folder)
     if names is None:
         texts = [text.decode() for text in records.feature(TEXT)]
-        by_label = dict(sorted(zip(labels, texts)))
-        names = [*by_label.values()]
-        counted = [*by_label] == [*range(len(names))]
+        pairs = sorted({*zip(labels, texts)})
+        names = [text for _, text in pairs]
+        counted = [label for label, _ in pairs] == [*range(len(pairs))]
         if not counted or not all(names) or len(names) != len({*names}):
             line = "the name of a class per line, in the order of labels from 0"
             raise nameless(records, line)

@@ -10,6 +10,7 @@ from PIL import Image
 
 import keras_pyconv
 from keras_pyconv import commands, export
+from keras_pyconv.commands import answering
 
 NAMES = ("red", "green", "blue")
 
@@ -87,3 +88,10 @@ def test_a_threshold_beyond_one_is_refused(capsys):
         words = ["predict", "--model", "x", "y", "--threshold", "2"]
         commands.main(words)
     assert "--threshold must be from 0 to 1" in capsys.readouterr().err
+
+
+def test_a_threshold_is_for_classifiers():
+    answering.check_threshold(None, "detection")
+    answering.check_threshold(0.2, "classification")
+    with pytest.raises(ValueError, match="this one is of detection"):
+        answering.check_threshold(0.2, "detection")
