@@ -189,9 +189,14 @@ def image_data(settings, strategy, **options):
     print(f"{train.count} images to train on, {validation.count} to judge by.")
     side = settings.data.side
     prepared = tasks.preprocessing.imagenet_preprocessing(side)
-    batches = datasets.training_pictures(
-        train, prepared, **batching(settings, strategy, train), **options
-    )
+    sizes = batching(settings, strategy, train)
+    part = sizes["batch_size"] // sizes["shard"][1]
+    if part % 2 and options.get("batch_map"):
+        raise ValueError(
+            "CutMix and Mixup mix pairs of images: choose a --batch-size of "
+            f"an even number for each worker. Received: {part} for each"
+        )
+    batches = datasets.training_pictures(train, prepared, **sizes, **options)
     judged = functools.partial(
         datasets.evaluation_pictures, validation, prepared
     )

@@ -122,8 +122,9 @@ def from_preset(source: PathLike) -> keras.Model:
 def _loaded(folder):
     if not is_preset(folder):
         raise FileNotFoundError(
-            f"{folder} is no preset: it has no {CONFIG}. save_to_preset "
-            f"writes presets; those of hubs are {' or '.join(_FORMS.values())}"
+            f"`source` {folder} is no preset: it has no {CONFIG}. "
+            "save_to_preset writes presets; those of hubs are "
+            f"{' or '.join(_FORMS.values())}"
         )
     config, weights = folder / CONFIG, check_file(folder / WEIGHTS)
     if (folder / TASK).exists():

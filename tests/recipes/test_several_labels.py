@@ -128,3 +128,15 @@ def test_doctor_counts_the_labels_of_a_csv(tmp_path, capsys):
     data.write_text(data.read_text() + "13.png,red\n")
     assert commands.main(["doctor", str(data)]) == 1
     assert "line 14: '13.png'" in capsys.readouterr().out
+
+
+def test_pairs_to_mix_need_an_even_batch(tmp_path):
+    words = [*OPTIONS.split(), "--mixup", "0.2", "--batch-size", "3"]
+    words += [
+        "--data",
+        str(write(tmp_path)),
+        "--workdir",
+        str(tmp_path / "run"),
+    ]
+    with pytest.raises(Mistake, match="Received: 3 for each"):
+        finetune_folder.main(words)
