@@ -24,7 +24,7 @@ def test_every_public_callable_is_drawn_or_left_out_for_a_reason():
 
 
 def test_wrong_arguments_are_refused_by_name_and_fast():
-    faults = _faults(0, 300)
+    faults = _faults(0, 150)
     assert not faults, "\n".join(faults)
 
 

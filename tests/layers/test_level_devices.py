@@ -34,6 +34,7 @@ def failed():
     return json.loads(ended.stdout.splitlines()[-1])
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("name", NAMES)
 def test_two_devices(name):
     assert failed()[name] is None, failed()[name]

@@ -96,6 +96,7 @@ def _last(folder):
     return state
 
 
+@pytest.mark.ci
 def test_two_machines_end_with_the_weights_of_one(broken, tmp_path):
     alone = small.model(dropout=0.0, weighted_metrics=[tasks.TopKError(1)])
     one = training.make_strategy("one")
@@ -139,6 +140,7 @@ def test_a_signal_to_one_machine_stops_both_and_saves(start, tmp_path):
     assert "The same command goes on" in "".join(_said(tmp_path))
 
 
+@pytest.mark.ci
 def test_only_the_first_machine_writes_and_speaks(broken):
     first, second = sorted(broken.glob("output-*"))
     assert "Going on after step" in first.read_text()
@@ -170,6 +172,7 @@ def test_the_adapter_is_short_and_touches_one_private_name():
     assert len(source.splitlines()) <= 100
 
 
+@pytest.mark.ci
 def test_class_weights_count_on_two_machines_as_on_one(broken, tmp_path):
     alone = small.model(dropout=0.0)
     _, wanted = small.run(tmp_path, alone, fit=worker.CLASS_WEIGHTS)
