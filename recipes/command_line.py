@@ -169,7 +169,8 @@ def _given(files, sets):
         raise ImportError(
             "--config and --set read settings as TF Model Garden does, by "
             "tf-models-official, which cannot be imported here "
-            f"({error}): pip install '.[official]' in the clone"
+            f"({error}): pip install '.[official]' in the clone, in an "
+            "environment of its own"
         ) from error
     return [
         *(_of_file(params_dict, file) for file in files),

@@ -62,7 +62,7 @@ def garden(module):
         raise ImportError(
             "TFRecord is read and written by tf-models-official, which cannot "
             f"be imported here ({error}): pip install '.[official]' in the "
-            "clone"
+            "clone, in an environment of its own"
         ) from error
 
 
