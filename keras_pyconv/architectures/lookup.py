@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeVar, cast
 
-from keras_pyconv.reading import short
+from keras_pyconv.reading import nearest, short
 
 Record = TypeVar("Record")
 
@@ -29,7 +29,8 @@ def find(
     if isinstance(kind, type):
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
         record = f", `{kind.__name__}`"
+    near = nearest(row, rows)
     raise ValueError(
-        f"Unknown {words} {short(row)}. Known: {', '.join(rows)}; or pass a "
-        f"record{record}, as `{name}`.{hint and ' '}{hint}"
+        f"Unknown {words} {short(row)}.{near} Known: {', '.join(rows)}; or "
+        f"pass a record{record}, as `{name}`.{hint and ' '}{hint}"
     )

@@ -35,7 +35,7 @@ class _Later:
 
 
 def _of_keras_cv():
-    import_keras_cv()
+    import_keras_cv("The backbone")
     module = importlib.import_module("keras_pyconv.neighbours.keras_cv")
     return module.PyConvBackbone
 

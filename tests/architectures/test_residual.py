@@ -225,8 +225,10 @@ def test_the_stages_bound_what_can_be_traded():
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match="'PyConvNet'. Known: ResNet50, "):
-        get_architecture("PyConvNet")
+    with pytest.raises(ValueError, match="'Some'. Known: ResNet50, "):
+        get_architecture("Some")
+    with pytest.raises(ValueError, match="mean PyConvResNet50. Known"):
+        get_architecture("PyConvResnet50")
 
 
 def test_a_record_of_ones_own_serves_as_well_as_a_name():

@@ -275,7 +275,10 @@ def test_a_checkpoint_that_does_not_fit_is_refused_by_name(small):
 
 MISTAKES = {
     "backbone": ({"backbone": "ResNet49"}, "Unknown architecture 'ResNet49'"),
-    "head": ({"head": "psp"}, "Unknown head 'psp'. Known: conv, aspp, ppm"),
+    "head": (
+        {"head": "psp"},
+        "'psp'. Did you mean ppm. Known: conv, aspp, ppm",
+    ),
     "stride": ({"output_stride": 4}, r"one of \[8, 16\]; got 4"),
     "classes": ({"classes": 0}, "positive integer.*classes=0"),
     "dropout": ({"dropout": 1.0}, r"\[0, 1\).*dropout=1.0"),
