@@ -277,7 +277,7 @@ MISTAKES = {
     "backbone": ({"backbone": "ResNet49"}, "Unknown architecture 'ResNet49'"),
     "head": (
         {"head": "psp"},
-        "'psp'. Did you mean ppm. Known: conv, aspp, ppm",
+        "Unknown head 'psp'. Known: conv, aspp, ppm",
     ),
     "stride": ({"output_stride": 4}, r"one of \[8, 16\]; got 4"),
     "classes": ({"classes": 0}, "positive integer.*classes=0"),
