@@ -24,6 +24,8 @@ def test_a_tracker_that_is_missing_is_told_with_its_extra(tracker, tmp_path):
         finetune_folder.main(words)
 
 
+# The trackers use what other packages will remove.
+@pytest.mark.filterwarnings("default::DeprecationWarning")
 @pytest.mark.ci
 @pytest.mark.parametrize("tracker", TRACKERS)
 def test_a_resumed_run_goes_on_in_the_run_of_its_tracker(
