@@ -26,7 +26,7 @@ def write_tfrecord(examples: Any, path: PathLike, shards: int = 1) -> None:
     Args:
         examples: what `picture_set`, `detection_set` or `mask_set` returns.
         path: of the files, with a `*` for the number of each, such as
-            "gs://bucket/train-*.tfrecord".
+            `"gs://bucket/train-*.tfrecord"`.
         shards: how many files to write.
 
     Raises:

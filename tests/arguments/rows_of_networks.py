@@ -438,7 +438,7 @@ row(
     stages=kind(Value("stages", lambda: (things.STAGE,))),
     expansion=kind(2, 4, accepts=is_count),
     block=choice("bottleneck", optional=False),
-    stem_width=_WIDTH,
+    stem_width=kind(8, 16, accepts=is_count),
     stem_pool=kind(False, accepts=is_flag),
     total_stride=kind(4),
     non_local=FLAG,
