@@ -195,8 +195,8 @@ def networks_table(
         "names", list(ARCHITECTURES) if names is None else names
     )
     arguments.integer("input_size", input_size, optional=True)
-    for name in names:
-        find("names", name, tuple(_KINDS), RECORDS)
+    for place, name in enumerate(names):
+        find(f"names[{place}]", name, tuple(_KINDS), RECORDS)
     rows = [_row(name, input_size) for name in names]
     return grid(header, rows, style, words=("Network", "Source"))
 
