@@ -76,7 +76,10 @@ def test_the_command_names_what_it_does_not_know(capsys):
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: complexity("PyConvNet"), "'PyConvNet'. Known: ResNet50, "),
+        (
+            lambda: complexity("PyConvNet"),
+            "'PyConvNet'. Did you mean PyConvResNet50. Known",
+        ),
         (lambda: complexity(MINI, (224, None, 3)), "=.224, None, 3."),
         (lambda: complexity(MINI, (224, 224)), "3 positive .*=.224, "),
         (lambda: complexity(MINI, output_stride=4), "16, 8.; got 4"),
