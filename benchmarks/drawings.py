@@ -20,7 +20,7 @@ from recipes import pictures
 
 DIGITS = tuple(map(str, range(10)))
 WIDTH = 1400  # pixels of the sheet
-HISTORY = "results/amd-epyc-2-cores-learning.json"
+HISTORY = "results/amd-epyc-avx2-2-cores-learning.json"
 
 
 def example(task, data_dir=None):

@@ -8,6 +8,15 @@ from keras_pyconv import provenance
 from keras_pyconv.provenance import cores
 
 PACKAGES = ("tensorflow", "keras", "numpy", "torch", "jax")
+# By what a processor has at best, the kind of which it is.
+KINDS = {
+    "amx_bf16": "AMX",
+    "avx512_bf16": "AVX512-BF16",
+    "avx512f": "AVX512",
+    "avx2": "AVX2",
+    "sve": "SVE",
+    "asimd": "NEON",
+}
 
 
 def gpus():
@@ -23,6 +32,13 @@ def gpu_problem():
     code = "import jax; print(jax.default_backend())"
     backend = provenance.output(sys.executable, "-c", code).splitlines()[-1:]
     return None if backend == ["gpu"] else "JAX with GPU is not installed"
+
+
+def kind(machine):
+    """What kernels run on a machine that was described, as "AVX512-BF16"."""
+    sets = machine["instruction_sets"]
+    best = [title for name, title in KINDS.items() if name in sets][:1]
+    return ", ".join([*best, *machine.get("gpus", [])[:1]])
 
 
 def description():

@@ -8,6 +8,7 @@ import sys
 import time
 
 from benchmarks import machine
+from benchmarks.machine import kind
 from keras_pyconv.writing import write_atomically
 
 HERE = pathlib.Path(__file__).parent
@@ -40,9 +41,14 @@ def record_path(options, name):
     folder = HERE / "results"
     if options.smoke:
         folder = HERE.parent / "runs" / "benchmarks"
-    cpu, cores = options.machine["cpu"], options.machine["cores"]
-    place = f"{cpu} {cores} cores {name}".strip().lower()
-    return folder / (re.sub(r"[^a-z0-9]+", "-", place) + ".json")
+    return folder / file_name(options.machine, name)
+
+
+def file_name(machine, name):
+    """Of a record: where kernels differ, so do the names."""
+    words = machine["cpu"], kind(machine), machine["cores"], "cores", name
+    place = " ".join(map(str, words)).strip().lower()
+    return re.sub(r"[^a-z0-9]+", "-", place) + ".json"
 
 
 def write_record(options, name, **values):

@@ -52,20 +52,28 @@ def test_the_table_gives_speeds_a_core_and_ratios():
     assert "not measured" in lines[4]
 
 
-def test_a_record_is_named_by_machine_and_measurement(monkeypatch, tmp_path):
+def test_a_record_is_named_by_processor_and_measurement(monkeypatch, tmp_path):
     monkeypatch.setattr(records, "HERE", tmp_path / "benchmarks")
     parser = records.command_line("What for.")
     places = {
-        (): "benchmarks/results/some-cpu-r-4-cores-learning.json",
-        ("--smoke",): "runs/benchmarks/some-cpu-r-4-cores-learning.json",
+        (): "benchmarks/results/some-cpu-r-avx512-bf16-4-cores-learning.json",
+        ("--smoke",): "runs/benchmarks/some-cpu-r-avx512-bf16-4-cores-learning.json",
         (f"--results={tmp_path / 'mine.json'}",): "mine.json",
     }
     for words, place in places.items():
         options = parser.parse_args(words)
+        sets = ["avx2", "avx512f", "avx512_bf16"]
         options.machine = {"cpu": "Some CPU (R)", "cores": 4}
+        options.machine["instruction_sets"] = sets
         record = records.write_record(options, "learning", rows=[1])
         assert json.loads((tmp_path / place).read_text()) == record
         assert record["rows"] == [1] and record["machine"] == options.machine
+
+
+def test_records_stand_under_the_names_of_their_processors():
+    for path in (records.HERE / "results").glob("*.json"):
+        machine = json.loads(path.read_text())["machine"]
+        assert path.name.startswith(records.file_name(machine, "")[:-5])
 
 
 @pytest.mark.ci
