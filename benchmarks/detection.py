@@ -47,10 +47,11 @@ def _sentence(row):
     return f"{text}, {whole:.2f} with decoding, {share:.1%} of the time."
 
 
-def show(record):
+def show(*records):
     """The tables and the sentences."""
-    rows = [row for row in record["rows"] if row["turns"]["inference"]]
-    return "\n".join([tables(record), *map(_sentence, rows)])
+    rows = [row for record in records for row in record["rows"]]
+    rows = [row for row in rows if row["turns"]["inference"]]
+    return "\n".join([tables(*records), *map(_sentence, rows)])
 
 
 main = run.main_of(SUITE, show)

@@ -14,9 +14,10 @@ import tempfile
 import warnings
 
 from benchmarks import report, run
-from benchmarks.plan import CONTENDERS, Patience, Suite
-from benchmarks.records import write_record
+from benchmarks.plan import Patience, Suite
+from benchmarks.records import rows_of
 from keras_pyconv.children import ChildEnded, call
+from keras_pyconv.complexity.grid import grid
 
 # Depths, widths and the width of a group (Radosavovic et al., "Designing
 # Network Design Spaces", CVPR 2020, as torchvision's regnet_x_400mf).
@@ -116,6 +117,7 @@ def findings(subject, contender, side):
 
 
 def _served(row):
+    """What TensorFlow Serving would do with the export."""
     asked = row["subject"], row["contender"], row["side"]
     try:
         found = call(
@@ -130,25 +132,23 @@ def _served(row):
     return f"refused: {told}" if told else "taken"
 
 
-def show(record):
-    """The tables, and what a server does with each export."""
-    lines = ["| | contender | TensorFlow Serving |", "| --- | --- | --- |"]
-    for row in record["rows"]:
-        title = CONTENDERS[row["contender"]].title
-        lines.append(f"| {row['subject']} | {title} | {row['served']} |")
-    return report.tables(record) + "\n" + "\n".join(lines) + "\n"
-
-
-def main(arguments=None):
-    """Entry point; returns the record."""
-    options = run.parser_of(SUITE).parse_args(arguments)
-    found = run.measure(SUITE, options)
-    for row in found["rows"]:
+def add_served(rows):
+    """Adds to each row what a server does with its export."""
+    for row in rows:
         row["served"] = _served(row)
-    record = write_record(options, SUITE.name, **found)
-    print(show(record))
-    return record
 
+
+def show(*records):
+    """The tables, and what a server does with each export."""
+    rows = [row for record in records for row in rows_of(record)]
+    names = ("subject", "title", "served")
+    lines = [[row[name] for name in names] for row in rows]
+    header = ["", "contender", "TensorFlow Serving"]
+    served = grid(header, lines, "markdown", words=header)
+    return f"{report.tables(*records)}\n{served}\n"
+
+
+main = run.main_of(SUITE, show, add_served)
 
 if __name__ == "__main__":
     main()

@@ -8,6 +8,8 @@ import dataclasses
 import itertools
 from dataclasses import dataclass
 
+# What grows from case to case in the parts of `benchmarks.growth`.
+CURVES = ("batch", "side", "depth", "threads", "levels")
 # By part, the unit in which each of its measures is shown.
 MEASURES = {
     "network": {"inference": "images/s", "training": "images/s"},
@@ -20,6 +22,7 @@ MEASURES = {
     "checkout": {"inference": "ms a batch", "training": "ms a batch"},
     "steps": {"turn": "ms a turn"},
     "groups": {"inference": "images/s", "training": "images/s"},
+    **{curve: {"inference": "ms a batch"} for curve in CURVES},
 }
 # Where the first call has a column: its measure and title.
 FIRST = {
@@ -28,6 +31,13 @@ FIRST = {
     "groups": ("training", "first training step, s"),
 }
 PRECISIONS = ("fp32", "bf16")
+# What oneDNN is limited to, as `ONEDNN_MAX_CPU_ISA`, and what the processor
+# must have for it. "AVX512" is without what came later, such as bf16.
+ISAS = {
+    "all": (None, None),
+    "AVX2": ("AVX2", "avx2"),
+    "AVX512": ("AVX512_CORE", "avx512f"),
+}
 CLASSES = {"network": 1000, "video_network": 400, "detection": 81, "crop": 150}
 IMAGE = (512, 683)  # height and width of that of the part of its name
 # What contenders read in their environment; folders first.
@@ -76,7 +86,9 @@ class Contender:
 
 _NETWORKS = ("network", "video", "video_network", "detection", "crop")
 CONTENDERS = {
-    "ours": Contender("ours", (*_NETWORKS, "image", "serving", "groups")),
+    "ours": Contender(
+        "ours", (*_NETWORKS, *CURVES, "image", "serving", "groups")
+    ),
     "ours_no_onednn": Contender(
         "ours, oneDNN off",
         ("network", "video"),
@@ -109,7 +121,8 @@ class Case:
     `batch` counts images or clips, `side` is the height and width in pixels
     of what enters, and `frames` is 1 where there is no time axis. oneDNN has
     the fast kernels for groups, and is off by default on CPUs without
-    AVX512-VNNI; it is on here, where a contender does not say otherwise.
+    AVX512-VNNI; it is on here, where a contender does not say otherwise, and
+    has all instructions of the processor unless `isa` limits it.
     """
 
     part: str
@@ -122,9 +135,10 @@ class Case:
     frames: int = 1
     threads: int = 1
     onednn: str = "1"
+    isa: str = "all"
 
-    def environment(self) -> dict[str, str]:
-        """Variables of this case's process, beside those of this one."""
+    def environment(self) -> dict[str, str | None]:
+        """Variables of this case's process; None for one that is not set."""
         threads = str(self.threads)
         return {
             "KERAS_BACKEND": "jax" if self.device == "gpu" else "tensorflow",
@@ -132,6 +146,7 @@ class Case:
             "TF_NUM_INTRAOP_THREADS": threads,
             "TF_CPP_MIN_LOG_LEVEL": "2",
             "TF_ENABLE_ONEDNN_OPTS": self.onednn,
+            "ONEDNN_MAX_CPU_ISA": ISAS[self.isa][0],
             # JAX takes three quarters of the GPU otherwise, and PyTorch's
             # process waits beside it.
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
@@ -164,8 +179,8 @@ class Suite:
     """All that one command measures.
 
     `full` and, for a trial, `smoke` have a mapping for each group of cases:
-    what these share as fields of `Case`, in tuples `subject` and, where it
-    is not everyone of the part, `contender`.
+    what these share as fields of `Case`, in tuples what they do not: `subject`
+    and, where it is not everyone of the part, `contender`.
     """
 
     name: str
@@ -186,9 +201,12 @@ class Group:
     @property
     def title(self) -> str:
         case = self.cases[0]
-        subjects = ", ".join(dict.fromkeys(c.subject for c in self.cases))
+        subjects, batches = (
+            ", ".join(dict.fromkeys(str(getattr(c, name)) for c in self.cases))
+            for name in ("subject", "batch")
+        )
         named = f"{case.device.upper()} {subjects} {case.precision}"
-        return f"{named}, batch {case.batch}"
+        return f"{named}, batch {batches}{said_of(case.onednn, case.isa)}"
 
     @property
     def weight(self) -> int:
@@ -196,35 +214,60 @@ class Group:
         return len(self.cases) * (1 if self.cases[0].part == "video" else 5)
 
 
+def said_of(onednn, isa) -> str:
+    """What differs where oneDNN has not all the instructions."""
+    if onednn == "0":
+        return ", oneDNN off"
+    return "" if isa == "all" else f", oneDNN limited to {isa}"
+
+
 def groups(mappings, threads, chosen) -> list[Group]:
     """The groups of a run in their order.
 
     `mappings` are those of a `Suite`. `chosen` maps fields of a `Case` to the
-    values to keep; a missing field keeps all. The devices must be there.
+    values to keep; a missing field keeps all. The devices must be there. Each
+    value of `onednn` and `isa` makes a group of its own.
     """
     found = []
     for device, mapping in itertools.product(chosen["device"], mappings):
-        shared = {"device": device, "threads": threads, **mapping}
-        subjects = shared.pop("subject")
-        contenders = [
-            name
-            for name in shared.pop("contender", CONTENDERS)
-            if shared["part"] in CONTENDERS[name].parts
-            and device in CONTENDERS[name].devices
-        ]
-        cases = (
-            Case(subject=subject, contender=contender, **shared)
-            for subject in subjects
-            for contender in contenders
-        )
-        kept = tuple(case for case in cases if _keeps(chosen, case))
-        found += [Group(kept)] if kept else []
+        for kernels in _kernels(mapping, chosen):
+            shared = {"device": device, "threads": threads, **mapping}
+            cases = tuple(
+                case
+                for case in _cases({**shared, **kernels})
+                if _keeps(chosen, case)
+            )
+            found += [Group(cases)] if cases else []
     return found
+
+
+def _kernels(mapping, chosen):
+    """What is asked of oneDNN; off, its instructions say nothing."""
+    switches = mapping.get("onednn") or chosen.get("onednn") or "1"
+    pairs = itertools.product(switches, chosen.get("isa") or ("all",))
+    pairs = dict.fromkeys((o, i if o == "1" else "all") for o, i in pairs)
+    return [{"onednn": onednn, "isa": isa} for onednn, isa in pairs]
+
+
+def _cases(mapping):
+    """The cases of a mapping: all combinations of what stands in tuples."""
+    named = mapping.pop("contender", CONTENDERS)
+    mapping["contender"] = tuple(
+        name
+        for name in named
+        if mapping["part"] in CONTENDERS[name].parts
+        and mapping["device"] in CONTENDERS[name].devices
+        # Without oneDNN, everyone is as who goes without it.
+        and (mapping["onednn"] == "1" or not CONTENDERS[name].environment)
+    )
+    values = (v if isinstance(v, tuple) else (v,) for v in mapping.values())
+    for combination in itertools.product(*values):
+        yield Case(**dict(zip(mapping, combination)))
 
 
 def _keeps(chosen, case):
     return all(
-        not values or getattr(case, field) in values
+        not values or field == "isa" or getattr(case, field) in values
         for field, values in chosen.items()
     )
 

@@ -10,8 +10,9 @@ import contextlib
 import dataclasses
 import importlib.util
 
-from benchmarks.plan import CONTENDERS, MEASURES
+from benchmarks.plan import CONTENDERS, ISAS, MEASURES
 from keras_pyconv.children import Child, ChildEnded
+from keras_pyconv.provenance import instruction_sets
 
 
 def start(case):
@@ -32,6 +33,16 @@ def row_of(case):
         "turns": {measure: [] for measure in MEASURES[case.part]},
         "problems": {},
     }
+
+
+def _problem(case):
+    """Why a case cannot be measured here, or None."""
+    requires, needs = CONTENDERS[case.contender].requires, ISAS[case.isa][1]
+    if importlib.util.find_spec(requires) is None:
+        return f"{requires} is not installed"
+    if needs not in (None, *instruction_sets()):
+        return f"this processor has no {case.isa}"
+    return None
 
 
 def conduct(plan, patience, progress):
@@ -71,9 +82,8 @@ class Conductor:
     def _start(self, stack):
         """All at once: what they import is not measured."""
         for index, case in enumerate(self.group.cases):
-            requires = CONTENDERS[case.contender].requires
-            if importlib.util.find_spec(requires) is None:
-                reason = f"not measured: {requires} is not installed"
+            if problem := _problem(case):
+                reason = f"not measured: {problem}"
                 self._end(index, list(MEASURES[case.part]), reason)
                 continue
             self.alive[index] = stack.enter_context(start(case))

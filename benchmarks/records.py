@@ -1,6 +1,7 @@
 """The command line of a measurement, and where its record goes."""
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import re
@@ -9,6 +10,7 @@ import time
 
 from benchmarks import machine
 from benchmarks.machine import kind
+from benchmarks.plan import Case
 from keras_pyconv.writing import write_atomically
 
 HERE = pathlib.Path(__file__).parent
@@ -58,6 +60,34 @@ def write_record(options, name, **values):
     write_atomically(path, json.dumps(record, indent=1, default=str) + "\n")
     print(f"\nRecord: {path}", file=sys.stderr)
     return record
+
+
+def rows_of(record):
+    """Rows of a suite's record, with what older ones do not say of each."""
+    machine = record["machine"]
+    shared = {"measured": machine["date"], "kind": kind(machine)}
+    shared |= {"onednn": "1", "isa": "all"}
+    return [{**shared, **row} for row in record["rows"]]
+
+
+def with_earlier(rows, path):
+    """Rows, and those of the record at `path` that were not measured now."""
+    earlier = rows_of(json.loads(path.read_text())) if path.exists() else []
+    names = [field.name for field in dataclasses.fields(Case)]
+    found = {tuple(map(row.get, names)): row for row in (*earlier, *rows)}
+    return list(found.values())
+
+
+def newest(name):
+    """The last record of a suite from each kind of processor."""
+    ending = f"-cores-{name}.json" if name else "-cores.json"
+    paths = (HERE / "results").glob(f"*{ending}")
+    records = [json.loads(path.read_text()) for path in paths]
+    # Those of before there were suites have no turns.
+    records = [r for r in records if "turns" in r.get("rows", [""])[0]]
+    records.sort(key=lambda record: record["machine"]["date"])
+    kinds = {kind(record["machine"]): record for record in records}
+    return [kinds[name] for name in sorted(kinds)]
 
 
 def learning_command_line(doc, workdir, epochs):

@@ -1,4 +1,4 @@
-"""From the record of a run to its tables, ratios and verdicts, in Markdown.
+"""From records to tables, ratios and verdicts, in Markdown.
 
 A ratio is taken round by round, between neighbours in time, and its median is
 printed; it need not equal the ratio of the two medians beside it.
@@ -6,13 +6,20 @@ printed; it need not equal the ratio of the two medians beside it.
 
 import statistics
 
-from benchmarks.plan import FIRST, MEASURES, PRECISIONS, TARGETS
-
-MARKERS = (
-    "<!-- begin: written by `python -m benchmarks.run --write` -->",
-    "<!-- end -->",
+from benchmarks.plan import (
+    CONTENDERS,
+    FIRST,
+    MEASURES,
+    PRECISIONS,
+    TARGETS,
+    said_of,
 )
+from benchmarks.records import rows_of
+from keras_pyconv.complexity.grid import grid
+
 _TABLE = ("part", "device", "subject", "batch", "side", "frames")
+# What a ratio has in common on both sides, one run included.
+_SAME = (*_TABLE, "precision", "threads", "onednn", "isa", "kind", "measured")
 
 
 def steady(row, measure):
@@ -34,9 +41,11 @@ def speedup(ours, other, measure):
 
 def _beside(rows, row, contender):
     """The row of a contender in the same conditions, or None."""
-    shared = {key: row[key] for key in (*_TABLE, "precision")}
-    wanted = {"contender": contender, **shared}
-    return next((one for one in rows if wanted.items() <= one.items()), None)
+    for one in rows:
+        same = all(one.get(key) == row.get(key) for key in _SAME)
+        if one["contender"] == contender and same:
+            return one
+    return None
 
 
 def _number(value):
@@ -72,29 +81,37 @@ def _first_cell(row, measure):
     return _number(seconds)
 
 
-def _line(cells):
-    return "| " + " | ".join(cells) + " |"
+def processor(row):
+    """What computed a row, and the day."""
+    return f"{row['kind']}{said_of(row['onednn'], row['isa'])}"
+
+
+def _order(row):
+    contenders = list(CONTENDERS)
+    place = contenders.index(row["contender"])
+    return PRECISIONS.index(row["precision"]), place, row["kind"]
 
 
 def _table(rows):
-    """The lines of a table of rows that differ in contender and precision."""
+    """A table of rows that differ in contender, precision and processor."""
     part = rows[0]["part"]
     first, title = FIRST.get(part, (None, None))
-    head = ["", "precision"]
+    head = ["", "precision", "processor"]
     for measure, unit in MEASURES[part].items():
         head += [f"{measure}, {unit}", "ours is"]
     head += [title] * bool(first) + ["peak memory, GiB"]
-    lines = [_line(head), _line(["---"] * len(head))]
-    for row in sorted(rows, key=lambda row: PRECISIONS.index(row["precision"])):
-        cells = [row["title"], row["precision"]]
+    lines = []
+    for row in sorted(rows, key=_order):
+        day = row["measured"][:10]
+        cells = [row["title"], row["precision"], f"{processor(row)}, {day}"]
         for measure in MEASURES[part]:
             cells.append(_speed_cell(row, measure))
             cells.append(_ratio_cell(rows, row, measure))
         cells += [_first_cell(row, first)] if first else []
         peak = row["peak_rss_mib"]
         cells.append("" if peak is None else f"{peak / 1024:.1f}")
-        lines.append(_line(cells))
-    return lines
+        lines.append(cells)
+    return grid(head, lines, "markdown", words=head[:3])
 
 
 def _verdict(target, rows, ours):
@@ -137,7 +154,10 @@ def verdicts(rows):
     found = []
     for target in TARGETS:
         wanted = {"contender": "ours", "part": target.part, **target.only}
-        for ours in (row for row in rows if wanted.items() <= row.items()):
+        for ours in rows:
+            # Targets are the same for all processors, with oneDNN.
+            if not wanted.items() <= ours.items() or ours["onednn"] == "0":
+                continue
             measured, reached = _verdict(target, rows, ours)
             bound = f"{target.bound:g} ×"
             if target.against is None:
@@ -147,6 +167,7 @@ def verdicts(rows):
                 {
                     "target": target.claim,
                     **{key: ours[key] for key in shared},
+                    "processor": processor(ours),
                     "needed": bound,
                     "measured": measured,
                     "reached": reached,
@@ -159,8 +180,8 @@ def conclusion(found):
     """One sentence about the verdicts."""
     count = sum(verdict["reached"] == "yes" for verdict in found)
     missed = "; ".join(
-        f"{verdict['target']}, {verdict['subject']} {verdict['precision']}: "
-        f"{verdict['measured']}"
+        f"{verdict['target']}, {verdict['subject']} {verdict['precision']}, "
+        f"{verdict['processor']}: {verdict['measured']}"
         for verdict in found
         if verdict["reached"] == "no"
     )
@@ -168,7 +189,7 @@ def conclusion(found):
     return f"{sentence}; missed: {missed}." if missed else f"{sentence}."
 
 
-def _headline(machine):
+def headline(machine):
     sets = ", ".join(machine["instruction_sets"]) or "unknown instruction sets"
     versions = ", ".join(
         f"{name} {version}"
@@ -188,24 +209,27 @@ def _size(row):
     return f"{row['frames']} frames, {size}" if row["frames"] > 1 else size
 
 
-def tables(record):
-    """All tables of a record, as Markdown."""
-    found = verdicts(record["rows"])
-    lines = [f"**Device.** {_headline(record['machine'])}", ""]
+def _titled(row):
+    title = f"{row['subject']}, {row['device'].upper()}, {_size(row)}"
+    return f"**{title}**"
+
+
+def tables(*records):
+    """All tables of records of one measurement, as Markdown."""
+    rows = [row for record in records for row in rows_of(record)]
+    parts = [f"**Device.** {headline(one['machine'])}" for one in records]
+    found = verdicts(rows)
     if found:
-        lines += [f"**Conclusion.** {conclusion(found)}", ""]
+        parts.append(f"**Conclusion.** {conclusion(found)}")
     by_table = {}
-    for row in record["rows"]:
+    for row in rows:
         key = tuple(row[name] for name in _TABLE)
         by_table.setdefault(key, []).append(row)
     for rows in by_table.values():
-        subject, device = rows[0]["subject"], rows[0]["device"].upper()
-        title = f"**{subject}, {device}, {_size(rows[0])}**"
-        lines += [title, "", *_table(rows), ""]
-    if record.get("gpu_problem"):
-        lines += [f"GPU: not measured ({record['gpu_problem']}).", ""]
+        parts += [_titled(rows[0]), _table(rows)]
+    for problem in {record.get("gpu_problem") for record in records} - {None}:
+        parts.append(f"GPU: not measured ({problem}).")
     if found:
-        head = list(found[0])
-        lines += ["**Targets**", "", _line(head), _line(["---"] * len(head))]
-        lines += [_line(verdict.values()) for verdict in found]
-    return "\n".join(lines) + "\n"
+        head, lines = list(found[0]), [list(one.values()) for one in found]
+        parts += ["**Targets**", grid(head, lines, "markdown", words=head)]
+    return "\n\n".join(parts) + "\n"

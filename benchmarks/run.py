@@ -3,19 +3,27 @@
     python -m benchmarks.run            about 50 minutes on two cores
     python -m benchmarks.run --smoke    everything tiny, about two minutes
 
-Writes one JSON record per run. `--write` puts its tables into the README of
-this folder; `--table FILE` does so from a record, without measuring.
+A machine has one JSON record, whose other rows a partial run keeps. `--onednn 0
+1` measures all without oneDNN too, `--isa all AVX2` all with its instructions
+limited. `--write` puts the newest record of each kind of processor into the
+README of this folder; with `--recorded`, without measuring.
 """
 
 import dataclasses
-import json
-import pathlib
+import datetime
 import sys
 
 from benchmarks import machine, plan, report
 from benchmarks.processes import conduct
 from benchmarks.progress import Progress
-from benchmarks.records import HERE, command_line, write_record
+from benchmarks.records import (
+    HERE,
+    command_line,
+    newest,
+    record_path,
+    with_earlier,
+    write_record,
+)
 from keras_pyconv.writing import renewed, write_atomically
 
 README = HERE / "README.md"
@@ -66,6 +74,12 @@ FILTERS = {
     "devices": "device",
     "batches": "batch",
     "onednn": "onednn",
+    "isa": "isa",
+}
+# What every case can be measured with, whatever its suite says.
+KERNELS = {
+    "onednn": (["1", "0"], "with oneDNN, without, or each in turn"),
+    "isa": (list(plan.ISAS), "with what oneDNN is limited to"),
 }
 
 
@@ -77,8 +91,9 @@ def parser_of(suite):
     cases = [case for group in groups for case in group.cases]
     for name, field in FILTERS.items():
         known = list(dict.fromkeys(getattr(case, field) for case in cases))
+        known, said = KERNELS.get(name, (known, "only these"))
         options = {"nargs": "+", "choices": known, "type": type(known[0])}
-        parser.add_argument(f"--{name}", help="only these", **options)
+        parser.add_argument(f"--{name}", help=said, **options)
     parser.add_argument(
         "--minutes",
         type=float,
@@ -92,6 +107,12 @@ def parser_of(suite):
         default=machine.cores(),
         help="threads of every contender (default: %(default)s)",
     )
+    parser.set_defaults(write=False, recorded=False)
+    if markers(suite)[0] in README.read_text(encoding="utf-8"):
+        words = {"write": "put the tables of all processors into README.md"}
+        words["recorded"] = "measure nothing, show what was"
+        for name, said in words.items():
+            parser.add_argument(f"--{name}", action="store_true", help=said)
     return parser
 
 
@@ -110,54 +131,60 @@ def measure(suite, options):
         sys.exit("Nothing to measure: no case fits all the options")
     weights = [group.weight for group in groups]
     progress = Progress(weights, 60 * options.minutes)
+    begun = datetime.datetime.now().isoformat(timespec="minutes")
     groups_of_rows = conduct(groups, patience, progress)
-    rows = [row for rows in groups_of_rows for row in rows]
     return {
         "rounds": patience.rounds,
         "seconds_a_turn": patience.turn,
-        "minutes": round(progress.elapsed() / 60, 1),
         "gpu_problem": problem,
-        "rows": rows,
-        "targets": report.verdicts(rows),
+        "rows": [
+            {**row, "measured": begun}
+            for rows in groups_of_rows
+            for row in rows
+        ],
     }
 
 
-def conduct_suite(suite, options, show=report.tables):
-    """Measures, writes the record and prints what `show` makes of it."""
-    found = measure(suite, options)
-    record = write_record(options, suite.name, **found)
-    print(show(record))
+def conduct_suite(suite, options, show=report.tables, more=lambda rows: None):
+    """Measures, writes the record and shows it; returns it.
+
+    `show` makes a text of records, and `more` adds to the rows measured.
+    """
+    shown, record = newest(suite.name), None
+    if not options.recorded:
+        found = measure(suite, options)
+        more(found["rows"])
+        shown = [{"machine": options.machine, **found}]
+        if not options.smoke:
+            path = record_path(options, suite.name)
+            found["rows"] = with_earlier(found["rows"], path)
+        record = write_record(options, suite.name, **found)
+    text = show(*(newest(suite.name) if options.write else shown))
+    print(text)
+    if options.write:
+        page = renewed(README, markers(suite), text.strip())
+        write_atomically(README, page)
     return record
 
 
-def main_of(suite, show=report.tables):
+def markers(suite):
+    """The lines of README.md between which the tables of a suite stand."""
+    module = suite.name.replace("-", "_") or "run"
+    command = f"python -m benchmarks.{module} --write"
+    return f"<!-- begin: written by `{command}` -->", "<!-- end -->"
+
+
+def main_of(suite, show=report.tables, more=lambda rows: None):
     """The entry point of a suite; it returns the record."""
 
     def main(arguments=None):
         options = parser_of(suite).parse_args(arguments)
-        return conduct_suite(suite, options, show)
+        return conduct_suite(suite, options, show, more)
 
     return main
 
 
-def main(arguments=None):
-    """Entry point; returns the record."""
-    parser = parser_of(SUITE)
-    parser.add_argument("--table", type=pathlib.Path, help="a record to show")
-    parser.add_argument(
-        "--write", action="store_true", help="put the tables into README.md"
-    )
-    options = parser.parse_args(arguments)
-    if options.table:
-        record = json.loads(options.table.read_text(encoding="utf-8"))
-        print(report.tables(record))
-    else:
-        record = conduct_suite(SUITE, options)
-    if options.write:
-        page = renewed(README, report.MARKERS, report.tables(record).strip())
-        write_atomically(README, page)
-    return record
-
+main = main_of(SUITE)
 
 if __name__ == "__main__":
     main()

@@ -56,6 +56,8 @@ def write_files(network, side, folder):
 
 def _written(options, folder):
     """The folder of the files; a process of its own writes them."""
+    if options.recorded:
+        return folder
     if options.files and os.path.isdir(options.files):
         return options.files
     folder = options.files or folder

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib
 import io
 import json
 import math
@@ -10,11 +11,13 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import keras_networks, plan, processes, report, run
+from benchmarks import keras_networks, plan, processes, records, report, run
 from benchmarks.progress import Progress
 from keras_pyconv.models import build_classifier
 from tests.benchmarks.measured import MACHINE
 
+# Those of which README.md has the tables of all processors.
+SUITES = ("run", "resnext", "video_network", "serving")
 LEVEL = plan.Case("video", "level7x9x9", "ours", side=8, frames=4, batch=1)
 
 
@@ -153,6 +156,10 @@ def _row(contender, inference, training, first):
     }
 
 
+def _verdicts(*rows):
+    return report.verdicts(records.rows_of({"machine": MACHINE, "rows": rows}))
+
+
 def test_ratios_are_taken_between_neighbours_in_time():
     ours = _row("ours", [[1.0], [2.0], [1.0]], [], 1)
     torch = _row("torch", [[2.0], [4.0], [9.0]], [], 1)
@@ -167,7 +174,7 @@ def test_ratios_are_taken_between_neighbours_in_time():
 def test_targets_are_judged_by_what_was_measured(seconds, first, reached):
     ours = _row("ours", [[1.0]], [[seconds]], first)
     torch = _row("torch", [[1.0]], [[2.0]], 1)
-    verdicts = report.verdicts([ours, torch])
+    verdicts = _verdicts(ours, torch)
     found = {row["target"]: row["reached"] for row in verdicts}
     assert found["inference against stock Keras"] == "not comparable"
     assert found["first training step"] == reached[0]
@@ -192,24 +199,80 @@ def test_a_rival_that_was_stopped_bounds_the_ratio(first, judged):
     torch["problems"]["training"] = "> 60 s"
     (verdict,) = (
         verdict
-        for verdict in report.verdicts([ours, torch])
+        for verdict in _verdicts(ours, torch)
         if verdict["target"] == "training against PyTorch"
     )
     assert (verdict["measured"], verdict["reached"]) == judged
 
 
-def test_the_readme_shows_the_record_it_names():
-    records = [
-        json.loads(path.read_text())
-        for path in sorted((run.HERE / "results").glob("*.json"))
+@pytest.mark.parametrize("name", SUITES)
+def test_the_readme_shows_the_newest_record_of_each_processor(name):
+    module = importlib.import_module(f"benchmarks.{name}")
+    show = getattr(module, "show", report.tables)
+    page = run.README.read_text()
+    begin, end = run.markers(module.SUITE)
+    shown = page.partition(begin)[2].partition(end)[0]
+    found = records.newest(module.SUITE.name)
+    assert shown.strip() == show(*found).strip()
+    assert all(records.kind(one["machine"]) in shown for one in found)
+
+
+def test_an_onednn_of_each_kind_makes_a_group_of_its_own():
+    chosen = {"device": ["cpu"], "onednn": ["1", "0"], "isa": ["all", "AVX2"]}
+    mapping = {"part": "network", "subject": ("ResNet50",)}
+    found = plan.groups([mapping], 2, chosen)
+    kernels = [(g.cases[0].onednn, g.cases[0].isa) for g in found]
+    assert kernels == [("1", "all"), ("1", "AVX2"), ("0", "all")]
+    limits = [g.cases[0].environment()["ONEDNN_MAX_CPU_ISA"] for g in found]
+    assert limits == [None, "AVX2", None]
+    names = [[case.contender for case in group.cases] for group in found]
+    assert (
+        names[0]
+        == names[1]
+        == [*("ours", "ours_no_onednn", "stock", "torch", "resnet50")]
+    )
+    assert "ours_no_onednn" not in names[2]
+    assert found[1].title.endswith("batch 16, oneDNN limited to AVX2")
+
+
+def test_what_the_processor_lacks_is_not_measured(monkeypatch):
+    monkeypatch.setattr(processes, "instruction_sets", lambda: ["avx2"])
+    row = _conduct(dataclasses.replace(LEVEL, isa="AVX512"))
+    reason = "not measured: this processor has no AVX512"
+    assert row["problems"] == {"forward": reason, "gradients": reason}
+
+
+def test_a_partial_run_keeps_the_other_rows_and_their_date(tmp_path):
+    path = tmp_path / "record.json"
+    earlier = [_row("ours", [[1.0]], [], 1), _row("torch", [[2.0]], [], 1)]
+    path.write_text(json.dumps({"machine": MACHINE, "rows": earlier}))
+    row = {**_row("ours", [[0.5]], [], 1), "measured": "2026-12-01T10:00"}
+    ours, torch = rows = records.with_earlier([row], path)
+    assert (ours["turns"], torch["turns"]) == (
+        row["turns"],
+        earlier[1]["turns"],
+    )
+    table = report.tables({"machine": MACHINE, "rows": rows})
+    cells = [[c.strip() for c in line.split("|")] for line in table.split("\n")]
+    ours, torch = (cell for cell in cells if cell[1:2] in (["ours"], ["torch"]))
+    assert ours[3:5] == ["AVX2, 2026-12-01", "32"]
+    # Not a ratio of two days.
+    assert torch[3:6] == ["AVX2, 2026-11-29", "8", ""]
+
+
+def test_processors_stand_beside_each_other():
+    wide = {**MACHINE, "instruction_sets": ["avx2", "avx512f", "avx512_bf16"]}
+    shown = [
+        {"machine": machine, "rows": [_row("ours", [[seconds]], [], 1)]}
+        for machine, seconds in ((MACHINE, 1.0), (wide, 0.5))
     ]
-    shown = run.README.read_text()
-    current = [
-        record
-        for record in records
-        if "gpu_problem" in record and report.tables(record) in shown
+    lines = report.tables(*shown).splitlines()
+    cells = [[c.strip() for c in line.split("|")] for line in lines]
+    rows = [cell[3:5] for cell in cells if cell[1:2] == ["ours"]]
+    assert rows == [
+        ["AVX2, 2026-11-29", "16"],
+        ["AVX512-BF16, 2026-11-29", "32"],
     ]
-    assert current or "**Targets**" not in shown
 
 
 def test_resnext_is_measured_beside_the_same_from_stock_layers():
@@ -241,7 +304,7 @@ def test_the_video_network_is_measured_with_one_clip_and_with_more():
     for row, seconds in zip(rows, ([2.0, 2.1, 2.0], [4.4, 4.2, 3.6])):
         row["turns"]["inference"] = [[value] for value in seconds]
         row["peak_rss_mib_after"]["inference"] = 1024
-    inference, training = report.verdicts(rows)
+    inference, training = _verdicts(*rows)
     assert (inference["measured"], inference["reached"]) == ("2.00 ×", "yes")
     assert (training["measured"], training["reached"][:3]) == (
         "not measured",

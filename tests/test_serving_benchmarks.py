@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import plan, report, serving
 from benchmarks.processes import row_of
+from benchmarks.records import rows_of
 from tests.benchmarks.measured import MACHINE
 from tests.serving import load
 from tests.serving.process import running
@@ -29,7 +30,8 @@ def test_targets_are_judged_by_ratios():
         row("ours", "bf16", [], "> 60 s"),
         row("torch_compiled", "bf16", [2.0]),
     ]
-    stock, openvino, torch = report.verdicts(rows)
+    record = {"machine": MACHINE, "rows": rows}
+    stock, openvino, torch = report.verdicts(rows_of(record))
     assert (stock["measured"], stock["reached"]) == ("3.10 ×", "yes")
     assert (openvino["measured"], openvino["reached"]) == ("0.90 ×", "no")
     assert torch["measured"] == "ours > 60 s"
@@ -43,8 +45,8 @@ def test_the_table_says_what_was_not_measured():
     assert "**net, CPU, batch 16, 224 × 224**" in lines
     cells = [[c.strip() for c in line.split("|")] for line in lines]
     found = {cell[1]: cell for cell in cells if cell[2:3] == ["bf16"]}
-    assert found["ours"][3] == "> 60 s"
-    assert found["torch.compile, frozen"][3] == "8"
+    assert found["ours"][4] == "> 60 s"
+    assert found["torch.compile, frozen"][4] == "8"
 
 
 def test_every_group_asks_all_contenders_alike():

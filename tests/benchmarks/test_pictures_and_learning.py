@@ -57,7 +57,9 @@ def test_a_record_is_named_by_processor_and_measurement(monkeypatch, tmp_path):
     parser = records.command_line("What for.")
     places = {
         (): "benchmarks/results/some-cpu-r-avx512-bf16-4-cores-learning.json",
-        ("--smoke",): "runs/benchmarks/some-cpu-r-avx512-bf16-4-cores-learning.json",
+        (
+            "--smoke",
+        ): "runs/benchmarks/some-cpu-r-avx512-bf16-4-cores-learning.json",
         (f"--results={tmp_path / 'mine.json'}",): "mine.json",
     }
     for words, place in places.items():
