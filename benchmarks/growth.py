@@ -1,0 +1,181 @@
+"""How does the time of a prediction grow, beside its multiply-adds?
+
+    python -m benchmarks.growth                 about eight minutes
+    python -m benchmarks.growth --parts batch   one of the curves
+    python -m benchmarks.growth --smoke         small, a minute
+
+PyConvResNet-50 with larger batches, larger images, more layers and two threads,
+and the networks of the paper's Table 2, whose pyramids have at most 1 to 5
+levels. The closed form is that of `keras_pyconv.complexity`: the multiply-adds
+of all images, by thread. A picture of the curves stands beside the record.
+"""
+
+import statistics
+from typing import NamedTuple
+
+from benchmarks import run
+from benchmarks.plan import CURVES, Patience, Suite
+from benchmarks.records import newest, record_path, rows_of
+from benchmarks.report import headline, processor, steady
+from keras_pyconv.complexity import complexity
+from keras_pyconv.complexity.grid import grid
+
+LEVELS = ("Ablation1111", "Ablation2221", "Ablation3321", "Ablation4321")
+PLACES = {f"PyConvResNet{depth}": depth for depth in (50, 101, 152)}
+PLACES |= {n: i for i, n in enumerate((*LEVELS, "Ablation5432"), 1)}
+BASES = {"batch": 16, "side": 224, "depth": 50, "threads": 1, "levels": 1}
+FULL = {
+    "batch": {"batch": (1, 2, 4, 8, 16, 32, 64)},
+    "side": {"side": (128, 224, 320, 448, 640), "batch": 4},
+    "depth": {"subject": tuple(PLACES)[:3]},
+    "threads": {"threads": (1, 2)},
+    "levels": {"subject": tuple(PLACES)[3:]},
+}
+SMOKE = {"batch": {"batch": (1, 16), "side": 32}}
+
+
+def _mappings(curves):
+    shared = {"subject": ("PyConvResNet50",), "contender": ("ours",)}
+    return tuple({**shared, "part": p, **own} for p, own in curves.items())
+
+
+SUITE = Suite(
+    name="growth",
+    doc=__doc__,
+    full=_mappings(FULL),
+    smoke=_mappings(SMOKE),
+    patience=Patience(turn=1.0),
+    minutes=12,
+)
+
+
+class Point(NamedTuple):
+    """A place on a curve; the last two are relative to the curve's base."""
+
+    place: int
+    multiply_adds: int
+    seconds: float
+    closed_form: float
+    time: float
+
+
+def _place(row):
+    return (
+        PLACES[row["subject"]]
+        if row["part"] in ("depth", "levels")
+        else (row[row["part"]])
+    )
+
+
+def _cost(row):
+    shape = (row["side"], row["side"], 3)
+    return row["batch"] * complexity(row["subject"], shape).multiply_adds
+
+
+def _seconds(row):
+    return statistics.median(steady(row, "inference"))
+
+
+def _points(part, rows):
+    rows = sorted(rows, key=_place)
+    base = next((r for r in rows if _place(r) == BASES[part]), rows[0])
+    by_thread = _cost(base) / base["threads"]
+    return [
+        Point(
+            _place(row),
+            _cost(row),
+            _seconds(row),
+            _cost(row) / row["threads"] / by_thread,
+            _seconds(row) / _seconds(base),
+        )
+        for row in rows
+    ]
+
+
+def curves(*records):
+    """The points of each curve, by its name and by what computed it."""
+    found = {}
+    for row in (row for record in records for row in rows_of(record)):
+        if row["turns"]["inference"]:
+            who = f"{processor(row)}, {row['precision']}"
+            found.setdefault((row["part"], who), []).append(row)
+    keys = sorted(found, key=lambda key: (CURVES.index(key[0]), key[1]))
+    return {key: _points(key[0], found[key]) for key in keys}
+
+
+def _cells(part, who, point):
+    giga = point.multiply_adds / 1e9
+    return [
+        *(f"{part} {point.place}", who, f"{giga:.3g}"),
+        *(f"{1000 * point.seconds:.0f}", f"{giga / point.seconds:.1f}"),
+        *(f"{point.closed_form:.3g} ×", f"{point.time:.3g} ×"),
+        f"{point.time / point.closed_form:.2f}",
+    ]
+
+
+def show(*records):
+    """The devices, and a table of all curves."""
+    header = ["", "processor", "multiply-adds, G", "ms", "G a second"]
+    header += ["closed form", "measured", "measured / closed form"]
+    lines = [
+        _cells(*key, point)
+        for key, points in curves(*records).items()
+        for point in points
+    ]
+    table = grid(header, lines, "markdown", words=header[:2])
+    told = [f"**Device.** {headline(one['machine'])}" for one in records]
+    return "\n\n".join([*told, table]) + "\n"
+
+
+def _draw_panel(axis, part, found):
+    """What was measured of a curve, over the closed form."""
+    lines = {who: line for (named, who), line in found.items() if named == part}
+    closed = {}
+    for who, line in lines.items():
+        axis.plot(
+            [p.place for p in line], [p.time for p in line], "o-", label=who
+        )
+        closed |= {p.place: p.closed_form for p in line}
+    places = sorted(closed)
+    form = [closed[place] for place in places]
+    axis.plot(places, form, "k--", label="closed form")
+    axis.set_xscale("log", base=2)
+    axis.set_yscale("log", base=2)
+    axis.set_xticks(places, list(map(str, places)))
+    axis.minorticks_off()
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.set_title(part, loc="left")
+    axis.grid(alpha=0.3)
+
+
+def draw(records, path):
+    """The curves, two panels beside each other, to a PNG; returns its path."""
+    from matplotlib.figure import Figure
+
+    found = curves(*records)
+    parts = list(dict.fromkeys(part for part, _ in found))
+    rows = len(parts) // 2 + 1
+    figure = Figure(figsize=(6, 2.4 * rows), layout="constrained")
+    axes = list(figure.subplots(rows, 2, squeeze=False).flat)
+    for axis, part in zip(axes, parts):
+        _draw_panel(axis, part, found)
+    for axis in axes[len(parts) :]:
+        axis.set_axis_off()
+    lines = axes[0].get_legend_handles_labels()
+    axis.legend(*lines, loc="center", frameon=False)
+    figure.supylabel("time, relative")
+    figure.savefig(path, dpi=150)
+    return path
+
+
+def main(arguments=None):
+    """Entry point; returns the record."""
+    options = run.parser_of(SUITE).parse_args(arguments)
+    record = run.conduct_suite(SUITE, options, show)
+    path = record_path(options, SUITE.name).with_suffix(".png")
+    print(draw([record] if record else newest(SUITE.name), path))
+    return record
+
+
+if __name__ == "__main__":
+    main()
