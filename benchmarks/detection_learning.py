@@ -16,6 +16,7 @@ import time
 import numpy as np
 
 from benchmarks.records import command_line, write_record
+from benchmarks.shipped import SIZES, of_detection
 from keras_pyconv.complexity.grid import grid
 
 NETWORKS = {"PyConvSSD": "PyConvResNetMini", "SSD": "ResNetMini"}
@@ -28,12 +29,11 @@ L2 = 5e-4
 EXAMPLES = (3000, 500)  # to train on, to test on
 EPOCHS = 7
 SEED = 1
-EDGES = tuple((SIDE * share) ** 2 for share in (0.2, 0.4))
-SIZES = ("small", "medium", "large")
+FIGURES = ("AP", "AP50", "AP75", "AR 100")
 
 
 def load(data_dir, examples):
-    """The sets to train and to test on."""
+    """The builder, and the sets to train and to test on."""
     from keras_pyconv.datasets import prepare_digits_in_photos
     from keras_pyconv.datasets.detection_sets import tfds_objects
 
@@ -44,7 +44,7 @@ def load(data_dir, examples):
         train_examples=examples[0],
         test_examples=examples[1],
     )
-    return [tfds_objects(builder, split) for split in ("train", "test")]
+    return builder, *(tfds_objects(builder, name) for name in ("train", "test"))
 
 
 def learn(head, train, epochs):
@@ -89,23 +89,6 @@ def learn(head, train, epochs):
     return model, fit.history["loss"], float(np.median(np.diff(ends)))
 
 
-def judge(model, test):
-    """COCO's AP, in all and by the size of the object."""
-    from keras_pyconv.datasets.detection import evaluation_scenes
-    from keras_pyconv.tasks import detection
-
-    scenes = evaluation_scenes(test, (SIDE, SIDE), batch_size=50)
-    # The set's own areas are those of the ink.
-    truth = test.truth(box_areas=True)
-    found = detection.collect_detections(model, scenes)
-    numbers = detection.coco_numbers(truth, found)
-    by_area = detection.ap_by_area(truth, found, EDGES)
-    return {
-        **{name: numbers[name] for name in ("AP", "AP50", "AP75", "AR 100")},
-        **dict(zip(SIZES, by_area)),
-    }
-
-
 def draw(models, test, path):
     """What the detectors find in some test images, side by side."""
     import tensorflow as tf
@@ -127,7 +110,7 @@ def draw(models, test, path):
 
 def table(rows):
     """The rows as Markdown."""
-    names = ["AP", "AP50", "AP75", "AR 100", *SIZES]
+    names = [*FIGURES, *SIZES]
     lines = [
         [head, f"{row['parameters']:,}"]
         + [f"{100 * row[name]:.1f}" for name in names]
@@ -149,7 +132,7 @@ def main(argv=None):
     examples, epochs = options.examples, options.epochs
     if options.smoke:
         examples, epochs = (2 * BATCH, 12), 1
-    train, test = load(options.data_dir, examples)
+    builder, train, test = load(options.data_dir, examples)
     rows, models = {}, {}
     for head, backbone in NETWORKS.items():
         model, losses, seconds = learn(head, train, epochs)
@@ -159,7 +142,7 @@ def main(argv=None):
             "parameters": sum(int(np.prod(v.shape)) for v in model.weights),
             "losses": losses,
             "seconds_a_step": seconds,
-            **judge(model, test),
+            **of_detection(model, builder, names=FIGURES),
         }
     print(f"\n{table(rows)}")
     if options.pictures:

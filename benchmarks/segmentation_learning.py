@@ -20,6 +20,7 @@ from benchmarks.records import (
     record_path,
     write_record,
 )
+from benchmarks.shipped import SIZES
 from keras_pyconv.complexity import complexity
 from keras_pyconv.complexity.grid import grid
 
@@ -48,7 +49,6 @@ PICTURES = {
     "smallest": 0.15,
 }
 SMOKE_PICTURES = {**PICTURES, "train_examples": 32, "test_examples": 8}
-SIZES = ("small", "medium", "large")
 SHOWN = 6  # pictures in the drawing
 
 

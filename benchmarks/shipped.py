@@ -108,8 +108,8 @@ def _accuracy(hits, sizes):
     return figures
 
 
-def of_detection(model, builder, share=""):
-    """COCO's AP, of all and by the boxes' area.
+def of_detection(model, builder, share="", names=("AP", "AP50", "AP75")):
+    """COCO's numbers of some names, and AP by the boxes' area.
 
     The bounds are squares of a fifth and of two fifths of the image's side.
     """
@@ -124,9 +124,9 @@ def of_detection(model, builder, share=""):
     found = detection.collect_detections(model, scenes)
     numbers = detection.coco_numbers(truth, found)
     side = builder.builder_config.image_size
-    edges = [(side * share) ** 2 for share in (0.2, 0.4)]
+    edges = [(side * part) ** 2 for part in (0.2, 0.4)]
     return {
-        **{name: numbers[name] for name in ("AP", "AP50", "AP75")},
+        **{name: numbers[name] for name in names},
         **dict(zip(SIZES, detection.ap_by_area(truth, found, edges))),
     }
 
