@@ -63,11 +63,15 @@ def write_record(options, name, **values):
 
 
 def rows_of(record):
-    """Rows of a suite's record, with what older ones do not say of each."""
+    """Rows of a suite's record, with what older ones do not say of each.
+
+    Records of before there were suites have none: no turns were taken.
+    """
     machine = record["machine"]
     shared = {"measured": machine["date"], "kind": kind(machine)}
     shared |= {"onednn": "1", "isa": "all"}
-    return [{**shared, **row} for row in record["rows"]]
+    rows = record.get("rows", [])
+    return [{**shared, **row} for row in rows if "turns" in row]
 
 
 def with_earlier(rows, path):
@@ -83,8 +87,7 @@ def newest(name):
     ending = f"-cores-{name}.json" if name else "-cores.json"
     paths = (HERE / "results").glob(f"*{ending}")
     records = [json.loads(path.read_text()) for path in paths]
-    # Those of before there were suites have no turns.
-    records = [r for r in records if "turns" in r.get("rows", [""])[0]]
+    records = [record for record in records if rows_of(record)]
     records.sort(key=lambda record: record["machine"]["date"])
     kinds = {kind(record["machine"]): record for record in records}
     return [kinds[name] for name in sorted(kinds)]

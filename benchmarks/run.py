@@ -151,6 +151,8 @@ def conduct_suite(suite, options, show=report.tables, more=lambda rows: None):
     `show` makes a text of records, and `more` adds to the rows measured.
     """
     shown, record = newest(suite.name), None
+    if options.recorded and not shown:
+        sys.exit(f"Nothing is recorded in {HERE / 'results'}")
     if not options.recorded:
         found = measure(suite, options)
         more(found["rows"])

@@ -260,6 +260,13 @@ def test_a_partial_run_keeps_the_other_rows_and_their_date(tmp_path):
     assert torch[3:6] == ["AVX2, 2026-11-29", "8", ""]
 
 
+def test_a_record_of_before_there_were_suites_is_replaced(tmp_path):
+    path, row = tmp_path / "record.json", _row("ours", [[0.5]], [], 1)
+    for rows in ({"SSD-50": {"ours": [1.5]}}, [{"network": "PSPNet"}]):
+        path.write_text(json.dumps({"machine": MACHINE, "rows": rows}))
+        assert records.with_earlier([row], path) == [row]
+
+
 def test_processors_stand_beside_each_other():
     wide = {**MACHINE, "instruction_sets": ["avx2", "avx512f", "avx512_bf16"]}
     shown = [
