@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import pytest
 from PIL import Image
 
 from benchmarks import growth, plan
@@ -52,6 +53,7 @@ def test_the_table_and_the_picture_are_relative_to_the_base(tmp_path):
         assert image.width == 900 and image.height > 500
 
 
+@pytest.mark.ci
 def test_the_command_measures_draws_and_writes_a_record(tmp_path, capsys):
     path = tmp_path / "record.json"
     record = growth.main(["--smoke", f"--results={path}"])
