@@ -31,7 +31,8 @@ FULL = {
     "threads": {"threads": (1, 2)},
     "levels": {"subject": tuple(PLACES)[3:]},
 }
-SMOKE = {"batch": {"batch": (1, 16), "side": 32}}
+_SMALL = {"subject": ("PyConvResNetMini",), "side": 32}
+SMOKE = {"batch": {**_SMALL, "batch": (1, 2)}}
 
 
 def _mappings(curves):

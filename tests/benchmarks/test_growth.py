@@ -59,4 +59,4 @@ def test_the_command_measures_draws_and_writes_a_record(tmp_path, capsys):
     record = growth.main(["--smoke", f"--results={path}"])
     assert json.loads(path.read_text()) == record
     assert path.with_suffix(".png").exists()
-    assert "| batch 16 |" in capsys.readouterr().out
+    assert "| batch 2 |" in capsys.readouterr().out
