@@ -139,7 +139,8 @@ def decode_window(encoded, window_of, orientation=None):
     """
 
     def of_jpeg():
-        sides = turned_sides(image_sides(encoded), orientation)
+        sides = tf.io.extract_jpeg_shape(encoded)[:2]
+        sides = turned_sides(sides, orientation)
         window = window_of(sides[0], sides[1])
         place = stored_window(window, sides, orientation)
         place = tf.concat([place[:2], place[2:] - place[:2]], axis=0)
