@@ -32,25 +32,36 @@ def resize_window(images, size, scale, translation):
         scale: float32 `(2,)`, by which the sides of an image are multiplied.
         translation: float32 `(2,)`, added to a place in a resized image.
     """
-    for axis in range(2):
-        of_axis = size[axis], scale[axis], translation[axis]
-        images = _resize_rows(images, *of_axis)
-        images = tf.experimental.numpy.swapaxes(images, -3, -2)
-    return images
+    shape = tf.shape(images)
+    height, width, channels = tf.unstack(shape[-3:])
+    # An image of columns `(width, channels, height)`, not of pixels: to turn
+    # it, or back, is then to transpose a matrix.
+    rows = tf.reshape(images, (-1, height, width * channels))
+    rows = _resize_rows(rows, size[0], scale[0], translation[0])
+    columns = tf.reshape(_transpose(rows), (-1, width, channels * size[0]))
+    columns = _resize_rows(columns, size[1], scale[1], translation[1])
+    columns = tf.reshape(columns, (-1, size[1] * channels, size[0]))
+    shape = tf.concat([shape[:-3], size, [channels]], axis=0)
+    known = [
+        tf.get_static_value(tf.convert_to_tensor(size[axis]))
+        for axis in range(2)
+    ]
+    sides = *images.shape[:-3], *known, images.shape[-1]
+    return tf.ensure_shape(tf.reshape(_transpose(columns), shape), sides)
+
+
+def _transpose(matrices):
+    return tf.transpose(matrices, (0, 2, 1))
 
 
 def _resize_rows(images, count, scale, translation):
-    """The rows of images alone, which so are one long row of channels each."""
-    shape = tf.shape(images)
+    """The rows `(images, rows, numbers)` alone, as a long row of channels."""
     rows = tf.raw_ops.ScaleAndTranslate(
-        images=tf.reshape(images, (-1, shape[-3], 1, shape[-2] * shape[-1])),
+        images=images[:, :, tf.newaxis],
         size=tf.stack([count, 1]),
         scale=tf.stack([scale, 1.0]),
         translation=tf.stack([translation, 0.0]),
         kernel_type="triangle",
         antialias=True,
     )
-    shape = tf.concat([shape[:-3], [count], shape[-2:]], axis=0)
-    known = tf.get_static_value(tf.convert_to_tensor(count))
-    sides = *images.shape[:-3], known, *images.shape[-2:]
-    return tf.ensure_shape(tf.reshape(rows, shape), sides)
+    return rows[:, :, 0]
