@@ -107,12 +107,12 @@ def crop_boxes(boxes, labels, window):
 
 def random_flip(picture, boxes, seed):
     """Left and right exchanged, half of the time."""
-    flips = tf.random.stateless_uniform([], seed) < 0.5
     ymin, xmin, ymax, xmax = tf.unstack(boxes, axis=1)
     flipped = tf.stack([ymin, 1.0 - xmax, ymax, 1.0 - xmin], axis=1)
-    return (
-        tf.where(flips, picture[:, ::-1], picture),
-        tf.where(flips, flipped, boxes),
+    return tf.cond(
+        tf.random.stateless_uniform([], seed) < 0.5,
+        lambda: (tf.reverse(picture, [1]), flipped),
+        lambda: (picture, boxes),
     )
 
 

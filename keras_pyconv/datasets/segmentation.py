@@ -27,6 +27,7 @@ from keras_pyconv.tasks.preprocessing import (
     LARGEST_PIXEL,
     Preprocessing,
     normalize,
+    of_rows,
 )
 from keras_pyconv.tasks.segmentation.classes import IGNORED
 from keras_pyconv.typing import Batches, Shard
@@ -83,9 +84,11 @@ def random_turn(image, labels, seed, mean, turn=TURN):
     def turned():
         angle = (2.0 * draw - 1.0) * math.radians(turn)
         # The fill is one number for all channels.
-        around = _turned(image - mean, angle, "bilinear", 0.0)
+        around = of_rows(tf.subtract, image, mean)
+        around = _turned(around, angle, "bilinear", 0.0)
         beneath = _turned(labels[..., None], angle, "nearest", float(IGNORED))
-        return around + mean, tf.cast(beneath[..., 0], labels.dtype)
+        beneath = tf.cast(beneath[..., 0], labels.dtype)
+        return of_rows(tf.add, around, mean), beneath
 
     return tf.cond(chance < HALF, turned, lambda: (image, labels))
 
@@ -125,19 +128,21 @@ def random_flip(image, labels, seed):
 def crop(image, labels, side, mean, draws=(0.5, 0.5)):
     """Cuts a square out, padded with the mean colour, where the draws say."""
     missing = tf.maximum(side - tf.shape(labels), 0)
-    pads = tf.stack([missing // 2, missing - missing // 2], axis=1)
-    labels = tf.pad(labels, pads, constant_values=IGNORED)
-    pads = tf.concat([pads, [[0, 0]]], axis=0)
-    image = tf.pad(image - mean, pads) + mean
-    room = tf.cast(tf.shape(labels) - side, tf.float32)
+    room = tf.cast(tf.shape(labels) + missing - side, tf.float32)
     # The middle of an odd room is rounded down, as in the authors' code.
     draws = tf.stack(draws)
     places = tf.floor(draws * (room + 1.0))
     places = tf.where(draws == 0.5, tf.floor(room / 2.0), places)
     top, left = tf.unstack(tf.cast(tf.minimum(places, room), tf.int32))
+    # All of a side that is too short.
     window = np.s_[top : top + side, left : left + side]
-    image = tf.ensure_shape(image[window], (side, side, 3))
-    return image, tf.ensure_shape(labels[window], (side, side))
+    pads = tf.stack([missing // 2, missing - missing // 2], axis=1)
+    labels = tf.pad(labels[window], pads, constant_values=IGNORED)
+    pads = tf.concat([pads, [[0, 0]]], axis=0)
+    image = tf.pad(of_rows(tf.subtract, image[window], mean), pads)
+    image = of_rows(tf.add, image, mean)
+    image = tf.ensure_shape(image, (side, side, 3))
+    return image, tf.ensure_shape(labels, (side, side))
 
 
 def augment(

@@ -209,8 +209,11 @@ def _random_square(pixels, seed, clips):
     scale = scaled / tf.cast(sides, tf.float32)
     square = resize_window(pixels, [clips.size] * 2, scale, -corner)
     if clips.flip:
-        flip = tf.random.stateless_uniform([], apart(seed, _FLIP)) < 0.5
-        square = tf.where(flip, square[:, :, ::-1], square)
+        square = tf.cond(
+            tf.random.stateless_uniform([], apart(seed, _FLIP)) < 0.5,
+            lambda: tf.reverse(square, [2]),
+            lambda: square,
+        )
     shape = (clips.frames, clips.size, clips.size, 3)
     return normalize(tf.ensure_shape(square, shape), clips)
 

@@ -126,20 +126,31 @@ def central_square(picture, size: int, resize: int):
     return tf.ensure_shape(square, (size, size, picture.shape[-1]))
 
 
+def of_rows(function, pictures, *channels):
+    """`function(pictures, *channels)` of numbers for each channel.
+
+    Three numbers along the last axis take five times as long as a row does.
+    """
+    sides = tf.shape(pictures)
+    numbers = [
+        tf.tile(tf.convert_to_tensor(each, tf.float32), [sides[-2]])
+        for each in channels
+    ]
+    row = [sides[-2] * sides[-1]]
+    rows = tf.reshape(pictures, tf.concat([sides[:-2], row], axis=0))
+    found = tf.reshape(function(rows, *numbers), sides)
+    return tf.ensure_shape(found, pictures.shape)
+
+
 def normalize(pictures, preprocessing):
     """Shifts and scales `(..., width, channels)` in [0, 255], as float32."""
-    sides = tf.shape(pictures)
-    # Three numbers along the last axis take five times as long as a row does.
-    width = sides[-2]
-    mean, deviation = (
-        tf.tile(tf.constant(numbers, tf.float32), [width])
-        for numbers in (preprocessing.mean, preprocessing.deviation)
+
+    def normalized(rows, mean, deviation):
+        return (tf.cast(rows, tf.float32) / LARGEST_PIXEL - mean) / deviation
+
+    return of_rows(
+        normalized, pictures, preprocessing.mean, preprocessing.deviation
     )
-    row = [width * len(preprocessing.mean)]
-    rows = tf.reshape(pictures, tf.concat([sides[:-2], row], axis=0))
-    rows = tf.cast(rows, tf.float32) / LARGEST_PIXEL
-    normalized = tf.reshape((rows - mean) / deviation, sides)
-    return tf.ensure_shape(normalized, pictures.shape)
 
 
 def prepare_picture(picture, preprocessing: Preprocessing):
