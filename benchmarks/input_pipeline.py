@@ -1,13 +1,14 @@
 """How many training pictures a second does a core read, crop and resize?
 
-    python -m benchmarks.input_pipeline            about three minutes
+    python -m benchmarks.input_pipeline            about five minutes
     python -m benchmarks.input_pipeline --smoke    few pictures
+    python -m benchmarks.input_pipeline --profile  where ours spends it
 
-JPEGs of ImageNet's usual size become batches of 224 x 224, by contenders that
-take turns, each in a process of its own. The figure is images per second of
-processor time, all threads and child processes together, which a busy machine
-disturbs little. torchvision joins where it can be imported; its random crop is
-also written here with Pillow, which is what torchvision calls.
+JPEGs of ImageNet's usual size, then a camera's, become batches of 224 x 224, by
+contenders that take turns, each in a process of its own. The figure is images
+per second of processor time, all threads and child processes together, which a
+busy machine disturbs little. torchvision joins where it can be imported; its
+random crop is also written here with Pillow, which is what torchvision calls.
 """
 
 import pathlib
@@ -19,19 +20,24 @@ import time
 
 import numpy as np
 
+from benchmarks import reading_parts
 from benchmarks.records import command_line, write_record
 from keras_pyconv.children import ChildEnded, call
 from keras_pyconv.complexity.grid import grid
 from keras_pyconv.provenance import cores
 
 SIDE, BATCH = 224, 64
-WIDTH, HEIGHT = 500, 375
+GRAIN = 6  # gray levels, the deviation of a large photograph's noise
 NORMAL = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean, deviation
-FULL = {"files": 256, "batches": 20, "rounds": 3}
-SMOKE = {"files": BATCH, "batches": 2, "rounds": 1}
+USUAL, LARGE = (500, 375), (2000, 1500)
+FULL = [
+    {"size": USUAL, "files": 256, "batches": 20, "rounds": 3},
+    {"size": LARGE, "files": 32, "batches": 2, "rounds": 3},
+]
+SMOKE = [{"size": USUAL, "files": BATCH, "batches": 2, "rounds": 1}]
 
 
-def write_folder(root, count):
+def write_folder(root, count, size=USUAL):
     """JPEGs of two classes in `root/train`, crops of two photographs."""
     from PIL import Image
     from sklearn.datasets import load_sample_images
@@ -41,11 +47,16 @@ def write_folder(root, count):
     for number in range(count):
         photo = Image.fromarray(photos[number % 2])
         wide = rng.integers(400, 560)
-        tall = round(wide * HEIGHT / WIDTH)
+        tall = round(wide * size[1] / size[0])
         left = rng.integers(photo.width - wide)
         top = rng.integers(photo.height - tall)
         box = (left, top, left + wide, top + tall)
-        crop = photo.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS, box)
+        crop = photo.resize(size, Image.Resampling.LANCZOS, box)
+        if size > photo.size:
+            # Enlarged, a photograph is smooth; a camera's is not.
+            noise = rng.normal(0, GRAIN, size[::-1])[..., np.newaxis]
+            noisy = np.clip(np.asarray(crop) + noise, 0, 255)
+            crop = Image.fromarray(noisy.astype("uint8"))
         path = root / "train" / str(number % 2) / f"{number}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         crop.save(path, quality=93)
@@ -230,7 +241,8 @@ def measure(settings):
     """`{contender: [seconds a picture in each round]}`."""
     rows = {name: [] for name in CONTENDERS}
     with tempfile.TemporaryDirectory() as root:
-        folder = write_folder(pathlib.Path(root), settings["files"])
+        folder = pathlib.Path(root)
+        write_folder(folder, settings["files"], settings["size"])
         for _ in range(settings["rounds"]):
             for name, turns in rows.items():
                 task = name, str(folder), settings["batches"]
@@ -264,12 +276,25 @@ def table(rows, style="text"):
 
 def main(arguments=None):
     """Entry point; returns the record."""
-    options = command_line(__doc__).parse_args(arguments)
-    settings = SMOKE if options.smoke else FULL
-    rows = measure(settings)
-    print(table(rows, "markdown"))
-    values = {**settings, "batch": BATCH, "rows": rows}
-    return write_record(options, "input-pipeline", **values)
+    parser = command_line(__doc__)
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="trace ours instead: images, boxes, masks and clips of frames",
+    )
+    options = parser.parse_args(arguments)
+    if options.profile:
+        with tempfile.TemporaryDirectory() as root:
+            folder = write_folder(pathlib.Path(root), reading_parts.FILES)
+            rows = reading_parts.measure(folder, options.smoke)
+        print(reading_parts.table(rows, "markdown"))
+        return write_record(options, "reading-parts", rows=rows)
+    sizes = []
+    for settings in SMOKE if options.smoke else FULL:
+        sizes.append({**settings, "batch": BATCH, "rows": measure(settings)})
+        print("\nJPEGs of {} x {}:\n".format(*settings["size"]))
+        print(table(sizes[-1]["rows"], "markdown"))
+    return write_record(options, "input-pipeline", sizes=sizes)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import drawings, input_pipeline, records
+from benchmarks import drawings, input_pipeline, reading_parts, records
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,23 @@ def test_the_table_gives_speeds_a_core_and_ratios():
     assert lines[2].split() == ["ours", "128", "256"]
     assert lines[3].split() == ["TFDS", "64", "2.00", "×", "100"]
     assert "not measured" in lines[4]
+
+
+def test_the_parts_of_an_image_are_operations_that_were_run():
+    tf = pytest.importorskip("tensorflow")
+    encoded = tf.io.encode_jpeg(np.zeros((240, 320, 3), "uint8"))
+
+    def batches(count):
+        images = tf.data.Dataset.from_tensors(encoded).repeat()
+        images = images.map(tf.io.decode_jpeg).batch(4)
+        return reading_parts.parts(images.map(lambda x: (x,)), count)
+
+    found = batches(8)
+    assert found["decode"] > 0.1 > found["turn, blur"] == 0
+    lines = reading_parts.table({"images": found, "masks": found}).splitlines()
+    assert lines[0].split()[-2:] == ["images", "masks"]
+    total = float(lines[-1].split()[-1])
+    assert abs(total - sum(found.values())) < 0.01
 
 
 def test_a_record_is_named_by_processor_and_measurement(monkeypatch, tmp_path):
