@@ -21,7 +21,7 @@ _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
 # which end in a slash where they are listed.
 _OF_OBJECTS = ("gs://", "s3://")
 GRAPH = "saved_model.pb"  # what makes a folder a SavedModel
-_PRESET = "config.json"  # likewise a preset
+PRESET = "config.json"  # likewise a preset
 _LONGEST = 300  # characters of what TensorFlow says
 
 
@@ -85,7 +85,7 @@ def is_folder(path) -> bool:
 
 def is_model(folder) -> bool:
     """Whether a folder is a SavedModel or a preset."""
-    return any(exists(f"{folder}/{name}") for name in (GRAPH, _PRESET))
+    return any(exists(f"{folder}/{name}") for name in (GRAPH, PRESET))
 
 
 class Entry(NamedTuple):
@@ -203,15 +203,18 @@ def fetched(path, *beside):
             yield pathlib.Path(folder, posixpath.basename(path))
 
 
-def fetch(path, copy):
-    """Copies a remote file, or a folder with all that is in it."""
-    if not is_folder(path):
+def fetch(path, copy, is_inner=None):
+    """Copies a remote file, or a folder with all that is in it.
+
+    `is_inner` says which it is, where that is known: to ask takes a request.
+    """
+    if not (is_folder(path) if is_inner is None else is_inner):
         with told(path):
             tf.io.gfile.copy(path, os.fspath(copy), overwrite=True)
         return
     copy.mkdir(parents=True, exist_ok=True)
     for entry in entries(path):
-        fetch(entry.path, copy / entry.name)
+        fetch(entry.path, copy / entry.name, entry.is_folder)
 
 
 @contextlib.contextmanager

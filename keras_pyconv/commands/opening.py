@@ -298,10 +298,14 @@ def _of_remote(name, network, names, side):
     beside = [checksum_path(place)]
     if place.endswith(".xml"):
         beside.append(place.removesuffix(".xml") + ".bin")
-    if storage.is_folder(place):
-        if not storage.is_model(place):
-            found = (one.path for one in storage.entries(place) if one.is_dir())
-            place = newest(found) or place
+    if storage.is_folder(place) and not storage.is_model(place):
+        # A version is there when its graph is, which is sent last.
+        found = (
+            one.path
+            for one in storage.entries(place)
+            if one.name.isdigit() and storage.is_model(one.path)
+        )
+        place = newest(found) or place
         if not storage.is_model(place):
             raise ValueError(
                 f"{name} is no SavedModel and no preset; runs are opened on "
@@ -320,10 +324,10 @@ def _of_folder(path, names, side):
         return _of_run(path, None, names, side)
     if is_preset(path):
         return of_keras(from_preset(path), str(path), names)
-    if not (path / "saved_model.pb").is_file():
-        versions = [one.parent for one in path.glob("*/saved_model.pb")]
+    if not (path / storage.GRAPH).is_file():
+        versions = [one.parent for one in path.glob(f"*/{storage.GRAPH}")]
         path = pathlib.Path(newest(versions) or path)
-    if not (path / "saved_model.pb").is_file():
+    if not (path / storage.GRAPH).is_file():
         raise ValueError(
             f"{path} is neither the folder of a run, a preset nor a SavedModel"
         )

@@ -49,6 +49,8 @@ def test_the_newest_version_elsewhere_answers_as_the_one_here(
     for version in ("9", "10"):
         shutil.copytree(saved["classification"], root / version)
     (root / "9" / "saved_model.pb").write_bytes(b"none")
+    (root / "11").mkdir()
+    (root / "11" / "fingerprint.pb").write_bytes(b"is being sent")
     rows = {}
     for folder in (root, copied(root)):
         output = str(tmp_path / "answers")
