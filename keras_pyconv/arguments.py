@@ -274,10 +274,8 @@ def file(name, value, anywhere=False):
 
 def new_file(name, value, anywhere=False):
     """A path that a file can be written to; its folder may be missing."""
-    found, rule = (
-        path(name, value, anywhere),
-        "the name of a file, not of a folder",
-    )
+    found = path(name, value, anywhere)
+    rule = "the name of a file, not of a folder"
     check(name, value, not storage.is_folder(found), rule, IsADirectoryError)
     return found
 

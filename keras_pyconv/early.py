@@ -36,15 +36,15 @@ def is_recipe():
 @contextlib.contextmanager
 def records_alone():
     """Files of these parts load without their `__init__`, which loads Keras."""
-    parts = [f"keras_pyconv.{part}" for part in ("weights", "export")]
-    for name in parts:
-        module = sys.modules[name] = types.ModuleType(name)
-        module.__path__ = [
-            str(pathlib.Path(__file__).with_name(name[len("keras_pyconv.") :]))
-        ]
+    names = []
+    for part in ("weights", "export"):
+        module = types.ModuleType(f"keras_pyconv.{part}")
+        module.__path__ = [str(pathlib.Path(__file__).with_name(part))]
+        sys.modules[module.__name__] = module
+        names.append(module.__name__)
     yield
     for name in list(sys.modules):
-        if name.startswith(tuple(parts)):
+        if name.startswith(tuple(names)):
             del sys.modules[name]
 
 
@@ -57,7 +57,7 @@ if words is not None:
     with records_alone():
         commands = importlib.import_module("keras_pyconv.commands")
         options = commands.parse(words)
-        if options.reads_records:
+        if getattr(options, "reads_records", False):
             sys.exit(commands.answer(options))
 if sys.argv and (words is not None or is_recipe()):
     importlib.import_module("keras_pyconv.diverted").divert()

@@ -163,15 +163,11 @@ def _given(files, sets):
     """What files and `PATH=VALUE` name, as nested dictionaries."""
     if not files and not sets:
         return []
-    try:  # It imports TensorFlow and tf_keras.
-        from official.modeling.hyperparams import params_dict
-    except ImportError as error:
-        raise ImportError(
-            "--config and --set read settings as TF Model Garden does, by "
-            "tf-models-official, which cannot be imported here "
-            f"({error}): pip install '.[official]' in the clone, in an "
-            "environment of its own"
-        ) from error
+    # It imports TensorFlow and tf_keras.
+    from keras_pyconv.tasks.library import model_garden
+
+    what = "--config and --set read settings as TF Model Garden does, by"
+    params_dict = model_garden("modeling.hyperparams.params_dict", what)
     return [
         *(_of_file(params_dict, file) for file in files),
         *(_of_words(params_dict, words) for words in sets),

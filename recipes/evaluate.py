@@ -124,7 +124,8 @@ def main(argv=None):
             )
         from . import classifiers
 
-        validation = sources.open_split(settings, settings.data.split)
+        splits = (settings.data.split,)
+        (validation,) = sources.open_images(settings, splits)
         classes, sides = validation.classes, settings.data.sides
         reporting.require_for(settings, validation.multi_label)
         scores, only, name = classifiers.load(settings, validation)

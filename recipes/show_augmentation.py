@@ -80,7 +80,8 @@ def _of_digits(example):
 
 def chain(chosen):
     """Functions of an example and a seed to the example and what was done."""
-    distort = sources.distortion(chosen)
+    distort, erase = sources.distortion(chosen), chosen.random_erasing
+    erase = erase and datasets.random_erasing(erase)
 
     def distorted(example, seed):
         (image, *moving), said = example.values(), distort.describe(seed)
@@ -95,11 +96,11 @@ def chain(chosen):
     def erased(example, seed):
         # As in training, on images of a deviation near 1.
         image = example["image"] / 64 - 2
-        found = datasets.random_erasing(chosen.random_erasing)(image, seed)
+        found = erase(image, seed)
         said = () if np.all(found == image) else ("RandomErasing",)
         return {"image": 64 * (found + 2)}, said
 
-    wanted = (distort, distorted), (chosen.random_erasing, erased)
+    wanted = (distort, distorted), (erase, erased)
     return [function for asked, function in wanted if asked]
 
 

@@ -45,13 +45,8 @@ def source_of(settings, task, train, test, **options):
     )
 
 
-def open_images(settings):
-    """To train on and to judge by."""
-    return tuple(open_split(settings, s) for s in ("train", "validation"))
-
-
-def open_split(settings, split):
-    """The labelled images of one split; a part of what has no splits."""
+def open_images(settings, splits=("train", "validation")):
+    """Labelled images, one set for each split; parts of what has no splits."""
     from keras_pyconv.datasets.picture_sets import has_splits
     from keras_pyconv.datasets.splits import TRAINING
 
@@ -60,25 +55,29 @@ def open_split(settings, split):
     if keras_pyconv.storage.exists(str(source)) and not has_splits(source):
         share = getattr(settings.data, "held_back", HELD_BACK)
         parts = datasets.split_class_folder(source, share, several)
-        found = parts[split not in TRAINING]
+        found = [parts[split not in TRAINING] for split in splits]
     else:
         where = settings.run.data_dir
-        found = datasets.picture_set(source, split, where, several)
-    if found.multi_label and not hasattr(settings.data, "multi_label"):
+        found = [
+            datasets.picture_set(source, s, where, several) for s in splits
+        ]
+    if found[0].multi_label and not hasattr(settings.data, "multi_label"):
         raise ValueError(
-            f"{found.name} has several labels an image, or none: the recipe "
+            f"{found[0].name} has several labels an image, or none: the recipe "
             "finetune_folder learns them"
         )
-    return found
+    return tuple(found)
 
 
 def settle_labels(settings):
     """The settings, which say whether an image may have several labels."""
+    from keras_pyconv.datasets.picture_sets import PictureList, is_csv
+
     data = settings.data
     if data.multi_label is None and not settings.run.smoke:
         with command_line.before_the_work():
-            several = str(data.source).lower().endswith(".csv")
-            several = several and open_split(settings, "train").multi_label
+            source = str(data.source)
+            several = is_csv(source) and PictureList(source).multi_label
         if several:
             print(
                 f"{data.source} has several labels an image, or none: each is "

@@ -74,9 +74,7 @@ def parse(words):
         description=f"{purpose[0].upper()}{purpose[1:]}.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    options = module.options(name, parser, rest)
-    options.reads_records = getattr(options, "reads_records", False)
-    return options
+    return module.options(name, parser, rest)
 
 
 def local_path(word):

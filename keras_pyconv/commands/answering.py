@@ -238,8 +238,7 @@ def _segmenting(opened, _):
         return _of_server(opened)
     protocol, rule = None, opened.preprocessing
     side = opened.model.input_shape[1]
-    own = shown_by(opened.model, "segmentation")
-    if (side or rule) and own is None:
+    if (side or rule) and shown_by(opened.model, "segmentation") is None:
         side, rule = side or SINGLE_SCALE.window, rule or Preprocessing()
         base = round(side * SINGLE_SCALE.base_size / SINGLE_SCALE.window)
         about = {"mean": rule.mean, "deviation": rule.deviation}

@@ -36,7 +36,7 @@ from keras_pyconv.commands.opening import open_model
 from keras_pyconv.commands.predict import SHARDED, TABLES, row
 from keras_pyconv.export.signatures import recorded
 from keras_pyconv.reading import explained, one_line
-from keras_pyconv.storage import is_remote
+from keras_pyconv.storage import GRAPH, is_remote
 
 # Runs in this process; Beam's own default fetches a program to do so.
 _RUNNER = "FnApiRunner"
@@ -131,9 +131,8 @@ class SavedModelHandler(ModelHandler):
 
     def answers(self, paths, opened):
         """Yields path, result and reason of each file, as `predict` does."""
-        about = self._batch_size, self._top
-        given = (*about, beam_files.local, self._threshold)
-        return answers(opened, paths, *given)
+        about = self._batch_size, self._top, beam_files.local, self._threshold
+        return answers(opened, paths, *about)
 
     def run_inference(self, batch, model, inference_args=None):
         """Yields the `PredictionResult` of each path."""
@@ -291,7 +290,7 @@ def _digest_of_model(folder):
     """Tells one SavedModel from another at the same place."""
     there = beam_files.names(folder)
     # TensorFlow's fingerprint has a checksum of the weights.
-    files = [n for n in ("saved_model.pb", "fingerprint.pb") if n in there]
+    files = [n for n in (GRAPH, "fingerprint.pb") if n in there]
     place, _, record = recorded.FILE.rpartition("/")
     if record in beam_files.names(beam_files.join(folder, place)):
         files.append(recorded.FILE)
@@ -306,9 +305,8 @@ def _begin(output, known, parts):
     text = "".join(parts)
     digest = hashlib.sha256(text.encode()).hexdigest()
     known |= {"shards": len(parts), "files": digest}
-    settings, there = beam_files.join(output, _SETTINGS), beam_files.names(
-        output
-    )
+    settings = beam_files.join(output, _SETTINGS)
+    there = beam_files.names(output)
     if _SETTINGS not in there:
         beam_files.write(beam_files.join(output, _FILES), text)
         beam_files.write(settings, json.dumps(known, indent=1) + "\n")

@@ -19,11 +19,10 @@ from keras_pyconv.commands.answering import WILD, find_files, listed
 from keras_pyconv.commands.opening import newest
 from keras_pyconv.listing import IMAGES, VIDEOS
 from keras_pyconv.reading import decoded, one_line
-from keras_pyconv.storage import is_remote
+from keras_pyconv.storage import GRAPH, is_remote
 from keras_pyconv.writing import write_atomically
 
 _RAW = {"compression_type": CompressionTypes.UNCOMPRESSED}
-_GRAPH = "saved_model.pb"
 
 
 def join(folder, name) -> str:
@@ -142,10 +141,10 @@ def saved_model(model) -> str:
     """The folder of one SavedModel: the given one, or its newest version."""
     model = os.fspath(model).rstrip("/")
     if is_remote(model):
-        graphs = _below(model, _GRAPH) + _below(model, f"*/{_GRAPH}")
+        graphs = _below(model, GRAPH) + _below(model, f"*/{GRAPH}")
     else:
-        versions = glob.glob(f"{glob.escape(model)}/*/{_GRAPH}")
-        graphs = filter(os.path.isfile, [f"{model}/{_GRAPH}", *versions])
+        versions = glob.glob(f"{glob.escape(model)}/*/{GRAPH}")
+        graphs = filter(os.path.isfile, [f"{model}/{GRAPH}", *versions])
     folders = list(map(os.path.dirname, graphs))
     found = model if model in folders else newest(folders)
     if found is None:

@@ -195,20 +195,21 @@ def networks_table(
         "names", list(ARCHITECTURES) if names is None else names
     )
     arguments.integer("input_size", input_size, optional=True)
-    for place, name in enumerate(names):
-        find(f"names[{place}]", name, tuple(_KINDS), RECORDS)
-    rows = [_row(name, input_size) for name in names]
+    rows = [
+        _row(find(f"names[{place}]", name, tuple(_KINDS), RECORDS), input_size)
+        for place, name in enumerate(names)
+    ]
     return grid(header, rows, style, words=("Network", "Source"))
 
 
-def _row(name, size):
-    count = complexity(name, size)
-    printed = COSTS.get((name, count.input_shape[-2]))
-    source = count.architecture.source
+def _row(record, size):
+    count = complexity(record, size)
+    printed = COSTS.get((record.name, count.input_shape[-2]))
+    source = record.source
     if printed and count.input_shape[-2] == 320:
         source = "supplement, Table 4"
     return [
-        name,
+        record.name,
         f"{count.parameters / 1e6:.2f}",
         f"{count.multiply_adds / 1e9:.2f}",
         f"{count.paper_ops / 1e9:.2f}",

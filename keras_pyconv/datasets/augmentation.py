@@ -15,6 +15,7 @@ from keras_pyconv import arguments
 from keras_pyconv.datasets.classification import random_crop_box
 from keras_pyconv.datasets.stream import apart
 from keras_pyconv.lazy import tf
+from keras_pyconv.tasks.library import model_garden
 from keras_pyconv.tasks.segmentation.classes import IGNORED
 from keras_pyconv.typing import Tensor
 
@@ -47,16 +48,8 @@ def _model_garden():
     Private there are `_fill_rectangle` and `_apply_bbox_augmentation`: what
     calls them draws the place by itself.
     """
-    try:
-        from official.vision.ops import augment
-    except ImportError as error:
-        raise ImportError(
-            "RandAugment, AutoAugment and RandomErasing take their operations "
-            "from tf-models-official, which cannot be imported here "
-            f"({error}): pip install '.[official]' in the clone, in an "
-            "environment of its own"
-        ) from error
-    return augment
+    what = "RandAugment, AutoAugment and RandomErasing take their operations"
+    return model_garden("vision.ops.augment", f"{what} from")
 
 
 def _matrix(name, amount, height, width):

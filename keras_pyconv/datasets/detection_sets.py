@@ -131,11 +131,9 @@ def detection_set(
     arguments.flag("with_objects_only", with_objects_only)
 
     def of_folder(root, split):
-        file = _instances(root, split)
-        known = categories
-        others = [
-            f for f in _files_of_boxes(root) if f.startswith("instances_train")
-        ]
+        files, known = _files_of_boxes(root), categories
+        file = _instances(root, files, split)
+        others = [f for f in files if f.startswith("instances_train")]
         if known is None and len(others) == 1 and others != [file]:
             known = read_categories(os.path.join(root, ANNOTATIONS, others[0]))
         folder = file.removeprefix("instances_").removesuffix(".json")
@@ -161,9 +159,8 @@ def _files_of_boxes(root):
     return sorted(fnmatch.filter(files, "instances_*.json"))
 
 
-def _instances(root, split):
-    """The name of the one file of a split's boxes."""
-    files = _files_of_boxes(root)
+def _instances(root, files, split):
+    """The name of the one file of a split's boxes among all."""
     names = {"train": "train", "validation": "val"}
     start = f"instances_{names.get(split, split)}"
     found = [file for file in files if file.startswith(start)]

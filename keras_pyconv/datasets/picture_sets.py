@@ -104,7 +104,7 @@ def has_splits(source: PathLike) -> bool:
     """Whether a source says what to train on and what to judge by."""
     if tfrecord.is_tfrecord(source):
         return True
-    if _is_csv(source):
+    if is_csv(source):
         return "split" in csv_lists.read(source, [["path"]])[0]
     folders = (storage.join(source, name) for name in TRAINING)
     return any(map(storage.is_folder, folders))
@@ -168,7 +168,7 @@ def _folder_set(root, split):
 # CSV -------------------------------------------------------------------------
 
 
-def _is_csv(path):
+def is_csv(path):
     return str(path).lower().endswith(".csv") and not storage.is_folder(path)
 
 
@@ -186,7 +186,7 @@ class PictureList:
             row["labels"] = _labels_in(row["label"], multi_label is False)
         if multi_label is None:
             multi_label = any(len(row["labels"]) != 1 for _, row in rows)
-        self._multi_label = multi_label
+        self.multi_label = multi_label
         self._check(rows)
         self.classes = csv_lists.classes_of(path, rows)
         if len(self.classes) < 2:
@@ -207,13 +207,11 @@ class PictureList:
         def wrong_label(row):
             good = all(map(is_text, row["labels"]))
             return (
-                []
-                if good and (row["label"] or self._multi_label)
-                else ["label"]
+                [] if good and (row["label"] or self.multi_label) else ["label"]
             )
 
-        advice = ", and a label" if not self._multi_label else ""
-        advice += "; between labels is one ; or |" if self._multi_label else ""
+        advice = ", and a label" if not self.multi_label else ""
+        advice += "; between labels is one ; or |" if self.multi_label else ""
         csv_lists.check(
             self._path, rows, names, "an image", advice, wrong_label
         )
@@ -260,7 +258,7 @@ class PictureList:
         paths = [self.path_of(row) for _, row in rows]
         numbers = {one: number for number, one in enumerate(self.classes)}
         labels = [[numbers[n] for n in row["labels"]] for _, row in rows]
-        if self._multi_label:
+        if self.multi_label:
             hot = np.zeros((len(rows), len(numbers)), "uint8")
             for place, own in enumerate(labels):
                 hot[place, own] = 1
@@ -276,7 +274,7 @@ class PictureList:
             are_files=True,
             digest=digest(self.classes, names, labels),
             problems=repeated,
-            multi_label=self._multi_label,
+            multi_label=self.multi_label,
         )
 
 
@@ -316,7 +314,7 @@ def split_class_folder(
     if not arguments.is_number(share, 0, 1) or share in (0, 1):
         arguments.refuse("share", share, "a number between 0 and 1")
     _check_multi_label(multi_label)
-    if _is_csv(arguments.path("root", root, anywhere=True)):
+    if is_csv(arguments.path("root", root, anywhere=True)):
         parts = _parts_of_csv(PictureList(os.fspath(root), multi_label), share)
     else:
         listing = Listing(arguments.folder("root", root, anywhere=True), IMAGES)
@@ -327,12 +325,18 @@ def split_class_folder(
     return training, validation
 
 
+def _divided(rows, names, labels, share):
+    """The rows of images to train on and of those that are held back."""
+    held, parts = held_back(names, labels, share), ([], [])
+    for place, row in enumerate(rows):
+        parts[place in held].append(row)
+    return parts
+
+
 def _parts_of_csv(listed, share):
     names = [row["path"] for _, row in listed.rows]
-    held = held_back(names, [row["labels"] for _, row in listed.rows], share)
-    parts = [], []
-    for place, row in enumerate(listed.rows):
-        parts[place in held].append(row)
+    labels = [row["labels"] for _, row in listed.rows]
+    parts = _divided(listed.rows, names, labels, share)
     return map(listed.set_of, ("training", "validation"), parts)
 
 
@@ -351,9 +355,7 @@ def _parts_of_folder(listing, share):
         for name in sorted(images, key=lambda name: name.split(os.sep))
     ]
     labels = [(name.partition(os.sep)[0],) for name in names]
-    held, parts = held_back(names, labels, share), ([], [])
-    for place, name in enumerate(names):
-        parts[place in held].append(name)
+    parts = _divided(names, names, labels, share)
     titles = [f"{listing.root}, {one}" for one in ("training", "validation")]
     return [
         _of_files(title, [*by_class], listing, part)

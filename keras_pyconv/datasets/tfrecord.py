@@ -7,7 +7,7 @@ set is opened, for what else they say.
 """
 
 import dataclasses
-import importlib
+import functools
 import io
 import os
 import re
@@ -26,6 +26,7 @@ from keras_pyconv.datasets.splits import (
 )
 from keras_pyconv.lazy import tf
 from keras_pyconv.reading import one_line, short
+from keras_pyconv.tasks.library import model_garden
 from keras_pyconv.tasks.orientation import Header, header_of
 
 INCOMPLETE = ".incomplete"
@@ -56,14 +57,7 @@ def is_tfrecord(name: Any) -> bool:
 
 def garden(module):
     """A module of tf-models-official."""
-    try:
-        return importlib.import_module(f"official.{module}")
-    except ImportError as error:
-        raise ImportError(
-            "TFRecord is read and written by tf-models-official, which cannot "
-            f"be imported here ({error}): pip install '.[official]' in the "
-            "clone, in an environment of its own"
-        ) from error
+    return model_garden(module, "TFRecord is read and written by")
 
 
 # Files ------------------------------------------------------------------------
@@ -89,8 +83,9 @@ def files_of(pattern: str, split: str) -> list[str]:
         for one in [*known.finditer(pattern, begin)][-1:]
         for word in own
     ]
+    listed = functools.cache(glob)
     for place, word in [*tried, *((pattern, word) for word in own)]:
-        names = [(path, os.path.basename(path)) for path in glob(place)]
+        names = [(path, os.path.basename(path)) for path in listed(place)]
         found = [path for path, name in names if _words([word]).search(name)]
         if not found and (place, word) in tried:  # their folder says it
             found = [path for path, name in names if not known.search(name)]

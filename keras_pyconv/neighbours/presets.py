@@ -18,7 +18,7 @@ from keras_pyconv.weights import load
 from keras_pyconv.weights.sources import refused
 from keras_pyconv.writing import making_folder
 
-CONFIG, METADATA = "config.json", "metadata.json"
+CONFIG, METADATA = storage.PRESET, "metadata.json"
 WEIGHTS, TASK = "model.weights.h5", "task.json"
 _FORMS = {
     "hf": "hf://USER/NAME",

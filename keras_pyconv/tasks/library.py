@@ -1,6 +1,7 @@
-"""keras-cv, where a task needs it, and why it may refuse to work."""
+"""keras-cv and tf-models-official, where they are needed, or why not."""
 
 import contextlib
+import importlib
 import os
 
 import keras
@@ -29,6 +30,18 @@ def keras_cv(task="Detection", on_any_backend=False):
             "pip install keras-cv"
         ) from error
     return package
+
+
+def model_garden(module, what):
+    """A module of tf-models-official; `what` says what is done by it."""
+    try:
+        return importlib.import_module(f"official.{module}")
+    except ImportError as error:
+        raise ImportError(
+            f"{what} tf-models-official, which cannot be imported here "
+            f"({error}): pip install '.[official]' in the clone, in an "
+            "environment of its own"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -1,7 +1,6 @@
 """Images that a camera stored turned, and said so in the file (EXIF)."""
 
 import concurrent.futures
-import contextlib
 import importlib.util
 import os
 import warnings
@@ -48,14 +47,11 @@ class Header(NamedTuple):
 
 
 def header_of(file) -> Header | None:
-    """The header of an image's path or stream; None if Pillow cannot."""
+    """The header of an image's path, or stream, which is closed, or None."""
     from PIL import Image
 
     try:
-        is_stream = hasattr(file, "read")
-        opened = (
-            contextlib.nullcontext(file) if is_stream else storage.opened(file)
-        )
+        opened = file if hasattr(file, "read") else storage.opened(file)
         with opened as stream, Image.open(stream) as image:
             # A PNG's own `getexif` decodes all of it first.
             found = Image.Image.getexif(image).get(_TAG, AS_STORED)

@@ -72,9 +72,8 @@ def _serialize(made, file, weights):
 
     made.set_rt_info(_UNKNOWN, [_DIGEST])
     library.serialize(made, str(file), str(weights))
-    text = pathlib.Path(file).read_text("utf-8")
-    text = text.replace(_UNKNOWN, checksum(weights))
-    pathlib.Path(file).write_text(text, "utf-8")
+    text = file.read_text("utf-8").replace(_UNKNOWN, checksum(weights))
+    file.write_text(text, "utf-8")
 
 
 def _convert(form, specs):

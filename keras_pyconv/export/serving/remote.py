@@ -50,9 +50,10 @@ def _brought(place, folder):
     """Fetches the small files of a folder: their contents by their paths."""
     found = {}
     for name in _SMALL:
-        if storage.exists(path := f"{place}/{name}"):
-            storage.fetch(path, folder / name)
-            found[folder / name] = (folder / name).read_bytes()
+        copy = folder / name
+        with contextlib.suppress(FileNotFoundError):
+            found[copy] = storage.read(f"{place}/{name}")
+            copy.write_bytes(found[copy])
     return found
 
 

@@ -146,58 +146,44 @@ def saved_model(
         signatures, record = model_signatures(seen, *options)
     else:
         signatures, record = given_signatures(signatures, labels, task, top_k)
-    about = (signatures, record, batch_sizes, source, server_files)
     # A server reads other file systems itself; this machine's is mounted.
     models = os.path.dirname(root) if is_remote(root) else MOUNTED
     with reached(root) as folder:
-        place = _write(seen, folder, version, fold, freeze, *about, models)
+        name = pathlib.Path(os.path.abspath(folder)).name
+        size = check_size(seen.name, seen.model.count_params(), freeze)
+        versions.check_destination(folder, version, size)
+        check_server_files(folder, server_files)
+        form = formed(seen, fold)
+        record = dataclasses.replace(record, size=form.size)
+        write_module = writer(form, signatures, freeze)
+
+        def write(staging):
+            with os_errors():
+                write_module(staging)
+                check_graph(staging, seen)
+                write_warmup(
+                    staging, name, signatures, batch_sizes, record.size
+                )
+                record.write(staging)
+
+        place = versions.publish(folder, version, write)
+        entry = _entry(seen, name, place, source, signatures)
+        write_guide(folder, entry, signatures, read_signatures(place), record)
+        if server_files:
+            write_server_files(folder, batch_sizes, entry, models)
     return f"{root}/{place.name}" if is_remote(root) else place
 
 
-def _write(
-    seen,
-    root,
-    version,
-    fold,
-    freeze,
-    signatures,
-    record,
-    batch_sizes,
-    source,
-    server_files,
-    served_from,
-):
-    """Writes a version into a folder of this machine."""
-    name = pathlib.Path(os.path.abspath(root)).name
-    parameters = seen.model.count_params()
-    versions.check_destination(
-        root, version, check_size(seen.name, parameters, freeze)
-    )
-    check_server_files(root, server_files)
-    form = formed(seen, fold)
-    record = dataclasses.replace(record, size=form.size)
-    write_module = writer(form, signatures, freeze)
-
-    def write(folder):
-        with os_errors():
-            write_module(folder)
-            check_graph(folder, seen)
-            write_warmup(folder, name, signatures, batch_sizes, record.size)
-            record.write(folder)
-
-    place = versions.publish(root, version, write)
-    entry = ledger.Entry(
+def _entry(seen, name, place, source, signatures):
+    """The line of the ledger about the version at a place."""
+    return ledger.Entry(
         name=name,
         version=int(place.name),
         network=seen.name,
-        parameters=parameters,
+        parameters=seen.model.count_params(),
         checksum=ledger.checksum(place),
         source="" if source is None else str(source),
         signatures=tuple(signature.name for signature in signatures),
         size_bytes=ledger.size_bytes(place),
         made_with={p: provenance.version(p, "not installed") for p in PACKAGES},
     )
-    write_guide(root, entry, signatures, read_signatures(place), record)
-    if server_files:
-        write_server_files(root, batch_sizes, entry, served_from)
-    return place

@@ -96,9 +96,8 @@ def best_classes(seen, labels, top_k, threshold, output):
     names = named(classes, labels)
     if threshold is not None:
         found = scores >= threshold
-        classes, names = tf.where(found, classes, -1), tf.where(
-            found, names, ""
-        )
+        classes = tf.where(found, classes, -1)
+        names = tf.where(found, names, "")
     return {
         "scores": scores,
         "classes": classes,
