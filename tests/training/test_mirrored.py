@@ -13,6 +13,7 @@ import pytest
 from tests.training import on_two_devices, small
 
 ROOT = pathlib.Path(__file__).parents[2]
+pytestmark = pytest.mark.ci  # a minute of two cores
 
 
 @pytest.fixture(scope="module")
