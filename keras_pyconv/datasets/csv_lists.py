@@ -44,6 +44,12 @@ def read(path, files, rule="path and label"):
             f"{path} must start with a header line that names each column "
             f"once: {rule}. Received: {short(sorted(columns))}"
         )
+    near = [name for name in columns if name.lower() in ("split", "splits")]
+    if near and "split" not in near:
+        raise ValueError(
+            f"{path} has a column {near[0]!r}: name it split if it says what "
+            "to train and to validate on, or something else if it does not."
+        )
     return columns, rows
 
 

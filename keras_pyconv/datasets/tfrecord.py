@@ -238,6 +238,9 @@ def _check(title, rows, key):
 def _fault(files, error):
     """What is wrong with which file."""
     for file in files:
+        with storage.opened(file) as begin:
+            if begin.read(2) == b"\x1f\x8b":
+                return f"{file} is compressed by gzip: unpack it with gunzip."
         try:
             for _ in tf.data.TFRecordDataset(file):
                 pass

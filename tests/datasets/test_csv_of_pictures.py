@@ -86,6 +86,10 @@ WRONG = {
         ["path,label,split", "a.png,x,test", "b.png,y,test"],
         "no split 'train'",
     ),
+    "Split": (
+        ["path,label,Split", "a.png,x,train", "b.png,y,train"],
+        "has a column 'Split': name it split",
+    ),
 }
 
 

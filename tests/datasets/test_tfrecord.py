@@ -1,5 +1,6 @@
 """Sets in TFRecord equal those of files, and TF Model Garden reads them."""
 
+import gzip
 import io
 import sys
 
@@ -290,6 +291,14 @@ def test_a_file_that_is_cut_short_is_named(tmp_path):
     files, pattern = _written(tmp_path)
     files[1].write_bytes(files[1].read_bytes()[:-9])
     with pytest.raises(ValueError, match="00001-of-00003.*truncated record"):
+        datasets.detection_set(pattern)
+
+
+@official
+def test_a_compressed_file_is_named(tmp_path):
+    files, pattern = _written(tmp_path)
+    files[1].write_bytes(gzip.compress(files[1].read_bytes()))
+    with pytest.raises(ValueError, match="00001-of-00003.*by gzip: unpack it"):
         datasets.detection_set(pattern)
 
 
