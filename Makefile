@@ -4,8 +4,8 @@ PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile
 SOURCES := keras_pyconv recipes tests benchmarks docs
 
-.PHONY: quickstart test test-ci test-beam test-official test-slow benchmark format \
-	lint tables notebooks docs
+.PHONY: quickstart test test-ci test-beam test-official test-server test-slow \
+	benchmark format lint tables notebooks docs
 
 quickstart: .venv/.recipes
 	$(PYTHON) -m recipes.quickstart
@@ -24,6 +24,10 @@ test-beam:
 # In another, .venv-official, with the TensorFlow that TF Model Garden asks for.
 test-official:
 	.ci/test-official
+
+# The real TensorFlow Serving, in Docker.
+test-server: .venv/.tests
+	.ci/test-server
 
 test-slow: .venv/.tests
 	$(PYTEST) -m slow

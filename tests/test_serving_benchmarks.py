@@ -1,6 +1,11 @@
 """Proves that the figures of serving are judged by what was measured."""
 
 import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -81,6 +86,48 @@ def test_every_good_answer_under_load_is_right(tmp_path):
     assert figures["right"] == figures["good"], figures["complaints"]
     assert figures["wrong"] == figures["failed"] == 0, figures["counts"]
     assert figures["is_flat"]
+
+
+# What `.ci/test-server` asks Docker for, with the loopback server in the
+# container's place.
+DOCKER = """#!/bin/bash
+case $1 in
+    build) cp -r "${@: -1}/models" "$STANDS" ;;
+    run)
+        mkfifo "$STANDS/open"
+        "$PYTHON" -P tests/serving/loopback.py "$STANDS/models" "$REST" \\
+            "$GRPC" <>"$STANDS/open" >"$STANDS/log" 2>&1 &
+        echo $! ;;
+    rm) kill "$3" ;;
+esac
+"""
+
+
+def _free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return str(taken.getsockname()[1])
+
+
+@pytest.mark.slow
+def test_the_command_for_the_real_server_asks_it(tmp_path):
+    pytest.importorskip("tensorflow_serving", reason="the messages of gRPC")
+    (tmp_path / "docker").write_text(DOCKER)
+    (tmp_path / "docker").chmod(0o755)
+    settings = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "PYTHON": sys.executable,
+        "STANDS": str(tmp_path),
+        "REST": _free_port(),
+        "GRPC": _free_port(),
+    }
+    done = subprocess.run(
+        [pathlib.Path(__file__).parents[1] / ".ci" / "test-server"],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert " 0 wrong, 0 failed." in done.stdout
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ import itertools
 import json
 import pathlib
 import random
+import sys
 import tempfile
 import threading
 import time
@@ -311,4 +312,5 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    main()
+    record = main()
+    sys.exit(bool(record and record["wrong"] + record["failed"]))

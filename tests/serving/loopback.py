@@ -1,6 +1,6 @@
 """A small server of exported models, for tests: gRPC and REST on loopback.
 
-    python -P tests/serving/loopback.py FOLDER
+    python -P tests/serving/loopback.py FOLDER [REST_PORT GRPC_PORT]
 
 FOLDER holds `<name>/<version>/` as TF Serving's does, and the largest version
 of each name is served. The models run in Sessions with XLA switched off, and
@@ -266,10 +266,10 @@ def handler(tf, models):
     return Handler
 
 
-def serve_rest(tf, models):
+def serve_rest(tf, models, port):
     """Starts the REST server; returns its port."""
     server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), handler(tf, models)
+        ("127.0.0.1", port), handler(tf, models)
     )
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -370,19 +370,19 @@ def services(tf, models):
     return server
 
 
-def main(folder):
-    """Serves until standard input ends."""
+def main(folder, rest="0", grpc="0"):
+    """Serves until standard input ends; port 0 is any that is free."""
     tf = child.import_tensorflow()
     if not child.disable_xla(tf):
         sys.exit("XLA could not be switched off.")
     models = Models(tf, pathlib.Path(folder))
     server = services(tf, models)
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"127.0.0.1:{grpc}")
     server.start()
-    ports = {"rest": serve_rest(tf, models), "grpc": port}
+    ports = {"rest": serve_rest(tf, models, int(rest)), "grpc": port}
     print(json.dumps(ports), flush=True)
     sys.stdin.read()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
