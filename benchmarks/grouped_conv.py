@@ -12,10 +12,11 @@ forward pass and of both gradients; "fastest" is the way with the least sum.
 import json
 import pathlib
 import re
+import sys
 import time
 
 from benchmarks.records import HERE, command_line, write_record
-from keras_pyconv.children import Child
+from keras_pyconv.children import Child, ChildEnded
 from keras_pyconv.complexity.grid import grid
 
 # name: (input sizes, channels, filters, kernel, groups, stride)
@@ -55,9 +56,10 @@ LEVELS = {
 }
 HOUR = 3600
 RULES_FILE = HERE.parent / "keras_pyconv/ops/conv/choose.py"
-_ON = {"TF_ENABLE_ONEDNN_OPTS": "1"}
-# name: (environment, dtype, instructions that the processor must have), each
-# in a process of its own
+_NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
+_ON = _NO_GPU | {"TF_ENABLE_ONEDNN_OPTS": "1"}
+# name: (environment, dtype, what the machine must have: instructions, or a
+# GPU), each in a process of its own
 SETTINGS = {
     "oneDNN": (_ON, "float32", None),
     "oneDNN, AVX2": (
@@ -66,21 +68,29 @@ SETTINGS = {
         "avx512f",
     ),
     "oneDNN, bf16": (_ON, "bfloat16", "avx512_bf16"),
-    "no oneDNN": ({"TF_ENABLE_ONEDNN_OPTS": "0"}, "float32", None),
+    "no oneDNN": (_NO_GPU | {"TF_ENABLE_ONEDNN_OPTS": "0"}, "float32", None),
+    "GPU": ({}, "float32", "gpu"),  # in TF32, as TensorFlow has it
+    "GPU, bf16": ({}, "bfloat16", "gpu"),
 }
 
 
 def milliseconds(function, *arrays, repeats):
-    """The least processor time of a call after a first."""
+    """The least processor time of a call after a first; a GPU's by the clock.
+
+    A GPU gets several calls at a time, so that it need not wait for Python.
+    """
     import tensorflow as tf
 
-    function(*arrays)
+    gpu = tf.config.list_logical_devices("GPU")
+    clock, calls = (time.perf_counter, 8) if gpu else (time.process_time, 1)
     durations = []
-    for _ in range(repeats):
-        start = time.process_time()
-        tf.nest.map_structure(lambda result: result.numpy(), function(*arrays))
-        durations.append(time.process_time() - start)
-    return round(1e3 * min(durations), 2)
+    for _ in range(repeats + 1):
+        start = clock()
+        for _ in range(calls):
+            function(*arrays)
+        tf.test.experimental.sync_devices()
+        durations.append((clock() - start) / calls)
+    return round(1e3 * min(durations[1:]), 2)
 
 
 def tensors(level, batch, dtype):
@@ -127,6 +137,8 @@ def measure(level, way, batch, dtype, repeats):
 
 def _row(name, batch, dtype, repeats):
     """The number of a level's rule, and the times by way."""
+    import tensorflow as tf
+
     from keras_pyconv.ops.conv.choose import RULES, WAYS, is_possible, rule_for
     from keras_pyconv.ops.target import HERE
 
@@ -137,27 +149,30 @@ def _row(name, batch, dtype, repeats):
     ways = [way for way in WAYS if is_possible(way, window)]
     if level[4] == 1:
         ways = ["split", "taps"]
-    times = {
-        way or "rules": measure(level, way, size, dtype, repeats)
-        for way in (None, *ways)
-    }
+    times, problems = {}, {}
+    for way in (None, *ways):
+        try:
+            found = measure(level, way, size, dtype, repeats)
+            times[way or "rules"] = found
+        except tf.errors.OpError as error:  # such as too little memory
+            problems[way or "rules"] = str(error).partition("\n")[0]
     return {
         "level": name,
         "rule": RULES.index(rule) + 1,
         "way": rule.way,
         "batch": size,
         "milliseconds": times,
+        "problems": problems,
     }
 
 
-def timed(setting, batch, chosen, repeats):
-    """The rows of one setting, in a process that was started with it."""
+def timed(setting, batch, name, repeats):
+    """The row of a level, in a process that was started with the setting."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    dtype = SETTINGS[setting][1]
-    return [_row(name, batch, dtype, repeats) for name in chosen]
+    return _row(name, batch, SETTINGS[setting][1], repeats)
 
 
 def table(setting, found):
@@ -217,13 +232,21 @@ def measured(options):
     ]
     if options.smoke:
         chosen, options.batch, options.repeats = chosen[:2], 1, 1
-    results, known = {}, (None, *options.machine["instruction_sets"])
+    known = [None, *options.machine["instruction_sets"]]
+    known += ["gpu"] * bool(options.machine["gpus"])
+    results = {}
     for setting, (environment, _, needs) in SETTINGS.items():
         if options.setting not in (None, setting) or needs not in known:
             continue
-        asked = setting, options.batch, chosen, options.repeats
+        results[setting] = []
         with Child("benchmarks.grouped_conv:timed", environment) as process:
-            results[setting] = process.ask(*asked, timeout=HOUR)
+            try:
+                for name in chosen:
+                    asked = setting, options.batch, name, options.repeats
+                    row = process.ask(*asked, timeout=HOUR)
+                    results[setting].append(row)
+            except (ChildEnded, KeyboardInterrupt) as ended:
+                print(f"Ended at {name}: {ended}", file=sys.stderr)
         print(f"{table(setting, results[setting])}\n", flush=True)
     return results
 

@@ -167,6 +167,16 @@ def _crop_steps(case):
     return {"inference": lambda: function(images, training=False)}
 
 
+def _product_steps(case):
+    """A product of square matrices: what the device can do at most."""
+    import tensorflow as tf
+
+    dtype = "bfloat16" if case.precision == "bf16" else "float32"
+    matrix = tf.cast(_tensor((case.side, case.side)), dtype)
+    product = tf.function(lambda: matrix @ matrix)
+    return {"product": keras_video.finished(product)}
+
+
 def _image_steps(case):
     """The multi-scale protocol on an image, by windows of one size."""
     from keras_pyconv.tasks.segmentation import MULTI_SCALE, SlidingWindows
@@ -185,16 +195,67 @@ def _image_steps(case):
     return {"protocol": lambda: windows.labels(image)}
 
 
+def _mirrored_steps(case):
+    """A step of `predict` and of `fit` on as many devices as are named."""
+    import tensorflow as tf
+
+    from keras_pyconv.training import make_strategy
+
+    network, devices = case.subject.split(" on ")
+    strategy = make_strategy("mirrored", int(devices))
+    random, size = np.random.default_rng(1), case.batch // int(devices)
+    images = random.normal(size=(size, case.side, case.side, 3))
+    labels = random.integers(CLASSES["network"], size=size)
+    batch = images.astype("float32"), labels
+    data = strategy.distribute_datasets_from_function(
+        lambda _: tf.data.Dataset.from_tensors(batch).repeat()
+    )
+    with strategy.scope():
+        model = _classifier(dataclasses.replace(case, subject=network))
+        model.compile("sgd", "sparse_categorical_crossentropy")
+    # Keras makes the functions of a step in its loops, from the first batch.
+    model.fit(data, steps_per_epoch=1, shuffle=False, verbose=0)
+    model.predict(data, steps=1, verbose=0)
+    batches, finished = iter(data), keras_video.finished
+    return {
+        "inference": finished(lambda: model.predict_function([next(batches)])),
+        "training": finished(lambda: model.train_function(batches)),
+    }
+
+
 STEPS = {
     "video": keras_video.steps,
     "detection": _detector_steps,
     "crop": _crop_steps,
     "image": _image_steps,
+    "product": _product_steps,
+    "mirrored": _mirrored_steps,
 }
+
+
+def _take_gpu(precision):
+    """Fails where no GPU is seen, and says whether TF32 stands for fp32."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        seen = jax.default_backend() == "gpu"
+        if precision == "fp32":
+            jax.config.update("jax_default_matmul_precision", "highest")
+    else:
+        import tensorflow as tf
+
+        seen = tf.config.list_physical_devices("GPU")
+        tf.config.experimental.enable_tensor_float_32_execution(
+            precision != "fp32"
+        )
+    if not seen:
+        raise RuntimeError(f"{keras.backend.backend()} sees no GPU")
 
 
 def steps(case):
     """The steps of a case by measure, for `benchmarks.worker`."""
+    if case.device == "gpu":
+        _take_gpu(case.precision)
     if case.precision == "bf16":
         keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(1)

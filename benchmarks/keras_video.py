@@ -1,10 +1,20 @@
 """The layer of `plan.LAYERS` as `keras_pyconv.PyConv3D`."""
 
-import keras
 import numpy as np
 
 from benchmarks.plan import LAYER_CHANNELS, LAYERS
 from keras_pyconv.layers import PyConv3D
+
+
+def finished(function):
+    """A function of TensorFlow that returns when a GPU has done the work."""
+    import tensorflow as tf
+
+    def step():
+        function()
+        tf.test.experimental.sync_devices()
+
+    return step
 
 
 def _layer(case):
@@ -18,10 +28,16 @@ def _layer(case):
     return layer, *(draw.astype("float32") for draw in draws)
 
 
-def _on_tensorflow(layer, inputs, slopes):
+def steps(case):
+    """The layer forward, and forward with all gradients, by name."""
     import tensorflow as tf
 
-    inputs, slopes = tf.constant(inputs), tf.constant(slopes)
+    layer, *drawn = _layer(case)
+    inputs, slopes = map(tf.constant, drawn)
+
+    @tf.function
+    def forward():
+        return layer(inputs)
 
     @tf.function
     def gradients():
@@ -31,37 +47,4 @@ def _on_tensorflow(layer, inputs, slopes):
         kernels = [kernel.value for kernel in layer.kernels]
         return tape.gradient(outputs, [inputs, *kernels], slopes)
 
-    # On CPU both return when the work has ended.
-    return {
-        "forward": tf.function(lambda: layer(inputs)),
-        "gradients": gradients,
-    }
-
-
-def _on_jax(layer, inputs, slopes):
-    import jax
-
-    kernels = [kernel.value for kernel in layer.trainable_variables]
-    inputs, slopes = jax.device_put(inputs), jax.device_put(slopes)
-
-    @jax.jit
-    def forward(inputs, kernels):
-        return layer.stateless_call(kernels, [], inputs)[0]
-
-    @jax.jit
-    def gradients(inputs, kernels, slopes):
-        return jax.vjp(forward, inputs, kernels)[1](slopes)
-
-    return {
-        "forward": lambda: jax.block_until_ready(forward(inputs, kernels)),
-        "gradients": lambda: jax.block_until_ready(
-            gradients(inputs, kernels, slopes)
-        ),
-    }
-
-
-def steps(case):
-    """The layer forward, and forward with all gradients, by name."""
-    if keras.backend.backend() == "jax":
-        return _on_jax(*_layer(case))
-    return _on_tensorflow(*_layer(case))
+    return {"forward": finished(forward), "gradients": finished(gradients)}

@@ -23,6 +23,8 @@ MEASURES = {
     "steps": {"turn": "ms a turn"},
     "groups": {"inference": "images/s", "training": "images/s"},
     **{curve: {"inference": "ms a batch"} for curve in CURVES},
+    "product": {"product": "ms a call"},
+    "mirrored": {"inference": "images/s", "training": "images/s"},
 }
 # Where the first call has a column: its measure and title.
 FIRST = {
@@ -38,6 +40,7 @@ ISAS = {
     "AVX2": ("AVX2", "avx2"),
     "AVX512": ("AVX512_CORE", "avx512f"),
 }
+GPU_PRECISIONS = ("fp32", "tf32", "bf16")  # TF32: fp32 in fewer bits inside
 CLASSES = {"network": 1000, "video_network": 400, "detection": 81, "crop": 150}
 IMAGE = (512, 683)  # height and width of that of the part of its name
 # What contenders read in their environment; folders first.
@@ -85,9 +88,15 @@ class Contender:
 
 
 _NETWORKS = ("network", "video", "video_network", "detection", "crop")
+_OURS = ("serving", "groups", "product", "mirrored")
 CONTENDERS = {
-    "ours": Contender(
-        "ours", (*_NETWORKS, *CURVES, "image", "serving", "groups")
+    "ours": Contender("ours", (*_NETWORKS, *CURVES, "image", *_OURS)),
+    "ours_jax": Contender(
+        "ours, Keras on JAX",
+        ("network", "video_network"),
+        "jax",
+        {"KERAS_BACKEND": "jax"},
+        devices=("gpu",),
     ),
     "ours_no_onednn": Contender(
         "ours, oneDNN off",
@@ -97,7 +106,15 @@ CONTENDERS = {
     ),
     "ours_frozen": Contender("ours, frozen", ("serving",)),
     "stock": Contender("stock Keras layers", ("network", "serving", "groups")),
-    "torch": Contender("PyTorch, channels last", _NETWORKS, "torch"),
+    "torch": Contender(
+        "PyTorch, channels last", (*_NETWORKS, "product"), "torch"
+    ),
+    "torch_compile": Contender(
+        "PyTorch, channels last, torch.compile",
+        ("network", "video_network"),
+        "torch",
+        devices=("gpu",),
+    ),
     "torchvision": Contender("torchvision", ("detection",), "torchvision"),
     "resnet50": Contender("ResNet-50 of keras.applications", ("network",)),
     "openvino": Contender("OpenVINO, our ONNX file", ("serving",), "openvino"),
@@ -141,14 +158,14 @@ class Case:
         """Variables of this case's process; None for one that is not set."""
         threads = str(self.threads)
         return {
-            "KERAS_BACKEND": "jax" if self.device == "gpu" else "tensorflow",
+            "KERAS_BACKEND": "tensorflow",
             "OMP_NUM_THREADS": threads,
             "TF_NUM_INTRAOP_THREADS": threads,
             "TF_CPP_MIN_LOG_LEVEL": "2",
             "TF_ENABLE_ONEDNN_OPTS": self.onednn,
             "ONEDNN_MAX_CPU_ISA": ISAS[self.isa][0],
-            # JAX takes three quarters of the GPU otherwise, and PyTorch's
-            # process waits beside it.
+            # Either takes most of the GPU otherwise, where others wait.
+            "TF_FORCE_GPU_ALLOW_GROWTH": "true",
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
             **({} if self.device == "gpu" else {"CUDA_VISIBLE_DEVICES": ""}),
             **CONTENDERS[self.contender].environment,
@@ -167,7 +184,7 @@ class Patience:
     turn: float = 2.0
     start_cap: float = 300.0
     caps: dict[str, float] = dataclasses.field(
-        default_factory=lambda: {"fp32": 200.0, "bf16": 60.0}
+        default_factory=lambda: {"fp32": 200.0, "tf32": 200.0, "bf16": 60.0}
     )
 
 

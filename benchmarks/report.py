@@ -9,8 +9,8 @@ import statistics
 from benchmarks.plan import (
     CONTENDERS,
     FIRST,
+    GPU_PRECISIONS,
     MEASURES,
-    PRECISIONS,
     TARGETS,
     said_of,
 )
@@ -89,7 +89,7 @@ def processor(row):
 def _order(row):
     contenders = list(CONTENDERS)
     place = contenders.index(row["contender"])
-    return PRECISIONS.index(row["precision"]), place, row["kind"]
+    return GPU_PRECISIONS.index(row["precision"]), place, row["kind"]
 
 
 def _table(rows):

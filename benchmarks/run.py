@@ -132,16 +132,17 @@ def measure(suite, options):
     weights = [group.weight for group in groups]
     progress = Progress(weights, 60 * options.minutes)
     begun = datetime.datetime.now().isoformat(timespec="minutes")
-    groups_of_rows = conduct(groups, patience, progress)
+    rows = []
+    try:
+        for found in conduct(groups, patience, progress):
+            rows += [{**row, "measured": begun} for row in found]
+    except KeyboardInterrupt:
+        print("\nStopped; the groups before are kept.", file=sys.stderr)
     return {
         "rounds": patience.rounds,
         "seconds_a_turn": patience.turn,
         "gpu_problem": problem,
-        "rows": [
-            {**row, "measured": begun}
-            for rows in groups_of_rows
-            for row in rows
-        ],
+        "rows": rows,
     }
 
 

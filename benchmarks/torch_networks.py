@@ -89,6 +89,8 @@ def _classifier_steps(case, device):
     else:
         model = torch_network(case.subject, CLASSES[case.part])
     model = channels_last(model.to(device), rank)
+    if case.contender == "torch_compile":
+        model.compile()
     optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
     inputs = torch.randn(case.batch, 3, *sizes, device=device)
     inputs = channels_last(inputs, rank)
@@ -148,14 +150,30 @@ def _layer_steps(case, device):
     return {"forward": forward, "gradients": gradients}
 
 
+def _product_steps(case, device):
+    """A product of square matrices: what the device can do at most."""
+    dtype = torch.bfloat16 if case.precision == "bf16" else torch.float32
+    matrix = torch.randn(case.side, case.side, device=device, dtype=dtype)
+
+    def product():
+        matrix @ matrix
+        finish(device)
+
+    return {"product": product}
+
+
 def steps(case):
     """The steps of a case by measure, for `benchmarks.worker`."""
     torch.set_num_threads(case.threads)
     torch.backends.cudnn.benchmark = True
+    tf32 = case.precision != "fp32"
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cuda.matmul.allow_tf32 = tf32
     torch.manual_seed(1)
     if case.part == "detection":
         from benchmarks import torch_detection
 
         return torch_detection.steps(case)
-    make = _layer_steps if case.part == "video" else _classifier_steps
+    makers = {"video": _layer_steps, "product": _product_steps}
+    make = makers.get(case.part, _classifier_steps)
     return make(case, "cuda" if case.device == "gpu" else "cpu")

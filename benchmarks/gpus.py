@@ -1,0 +1,144 @@
+"""How fast are networks on GPUs, and what share of a GPU's limit is that?
+
+    benchmarks/gpus.sh                   runs this and more, part by part
+    python -m benchmarks.gpus --smoke    on the CPU, tiny, two minutes
+
+PyConvResNet-50, PyConvHGResNet-50 and PyConvResNet3D-50 in bf16, TF32 and fp32,
+beside PyTorch with cuDNN, channels last. The limit is the fastest product of
+two matrices; training counts three times the operations of inference. "On 2" is
+a step on two GPUs under MirroredStrategy, with as many images for each as on 1.
+"""
+
+import sys
+from statistics import median
+
+from benchmarks import machine, report, run
+from benchmarks.plan import GPU_PRECISIONS, Patience, Suite
+from keras_pyconv.complexity import complexity
+from keras_pyconv.complexity.grid import grid
+
+PASSES = {"inference": 1, "training": 3}
+_BY = ("ours", "ours_jax", "torch", "torch_compile")
+
+
+def _mappings(precisions, images, clips, side, product, batches, devices):
+    """What matters most is first: the time may be short."""
+    for precision in precisions:
+        shared = {"precision": precision, "side": side, "contender": _BY}
+        matrix = {"part": "product", "subject": ("matrices",), "batch": 1}
+        yield {**shared, **matrix, "side": product}
+        for many, few in batches:
+            network = {**shared, "part": "network", "batch": many}
+            yield from ({**network, "subject": (name,)} for name in images)
+            clip = {**shared, "part": "video_network", "batch": few}
+            yield {**clip, "subject": clips[:1], "frames": clips[1]}
+    shared = {"part": "mirrored", "precision": precisions[0], "side": side}
+    for count in devices:
+        named = {"subject": (f"{images[0]} on {count}",)}
+        yield {**shared, **named, "batch": count * batches[0][0]}
+
+
+SUITE = Suite(
+    name="gpus",
+    doc=__doc__,
+    full=tuple(
+        _mappings(
+            precisions=("bf16", "tf32", "fp32"),
+            images=("PyConvResNet50", "PyConvHGResNet50"),
+            clips=("PyConvResNet3D50", 16),
+            side=224,
+            product=8192,
+            batches=((128, 8), (32, 2)),
+            devices=(1, 2, 4, 8),
+        )
+    ),
+    smoke=tuple(
+        _mappings(
+            precisions=("bf16", "tf32"),
+            images=("PyConvResNetMini",),
+            clips=("PyConvResNet3DMini", 4),
+            side=32,
+            product=256,
+            batches=((2, 1),),
+            devices=(1, 2),
+        )
+    ),
+    patience=Patience(
+        rounds=3, start_cap=120.0, caps=dict.fromkeys(GPU_PRECISIONS, 120.0)
+    ),
+    minutes=9,
+    devices=("gpu", "cpu"),
+)
+
+
+def limits(rows):
+    """By precision the operations a second of the fastest product."""
+    found = {}
+    for row in rows:
+        if row["part"] == "product" and row["turns"]["product"]:
+            speed = 2 * row["side"] ** 3 / min(report.steady(row, "product"))
+            known = found.get(row["precision"], 0)
+            found[row["precision"]] = max(speed, known)
+    return found
+
+
+def _shares(row, peak):
+    """TFLOP/s of each measure, and their share of the peak."""
+    frames = [row["frames"]] * (row["part"] == "video_network")
+    shape = (*frames, row["side"], row["side"], 3)
+    work = 2 * complexity(row["subject"], shape).multiply_adds * row["batch"]
+    for measure, passes in PASSES.items():
+        seconds = report.steady(row, measure)
+        speed = seconds and passes * work / median(seconds)
+        share = f" ({speed / peak:.0%})" if speed and peak else ""
+        yield f"{speed / 1e12:.3g}{share}" if speed else ""
+
+
+def _efficiencies(row, one):
+    """Of each measure the speed, by that of so many times one GPU."""
+    for measure in PASSES:
+        pair = [report.steady(of, measure) for of in (one, row)]
+        yield f"{median(pair[0]) / median(pair[1]):.0%}" if all(pair) else ""
+
+
+def show(record):
+    """The tables, and those of shares and efficiencies."""
+    by_part, peaks = {}, limits(record["rows"])
+    for row in record["rows"]:
+        by_part.setdefault(row["part"], []).append(row)
+    lines = [
+        [row["subject"], row["precision"], row["title"], *cells]
+        for part, rows in by_part.items()
+        if part != "product"
+        for row in rows
+        for cells in [
+            (
+                _efficiencies(row, rows[0])
+                if part == "mirrored"
+                else _shares(row, peaks.get(row["precision"]))
+            )
+        ]
+    ]
+    heads = ["", "precision", "contender", *PASSES]
+    said = ", ".join(f"{k} {v / 1e12:.3g} TFLOP/s" for k, v in peaks.items())
+    return "\n".join(
+        [
+            report.tables(record),
+            f"Limit: {said or 'not measured'}. TFLOP/s and share of it; on "
+            "several GPUs, efficiency:\n",
+            grid(heads, lines, "markdown", words=heads[:3]),
+        ]
+    )
+
+
+def main(arguments=None):
+    """Entry point; returns the record."""
+    options = run.parser_of(SUITE).parse_args(arguments)
+    options.devices = options.devices or ["cpu" if options.smoke else "gpu"]
+    if "gpu" in options.devices and machine.gpu_problem():
+        sys.exit("There is no NVIDIA GPU here; --smoke tries it on the CPU.")
+    return run.conduct_suite(SUITE, options, show)
+
+
+if __name__ == "__main__":
+    main()
