@@ -19,7 +19,8 @@ from benchmarks.records import HERE, command_line, write_record
 from keras_pyconv.children import Child, ChildEnded
 from keras_pyconv.complexity.grid import grid
 
-# name: (input sizes, channels, filters, kernel, groups, stride)
+# name: (input sizes, channels, filters, kernel, groups, stride, and dilation
+# where there is one)
 LEVELS = {
     "stage 1, 9x9": ((56, 56), 64, 16, (9, 9), 16, 1),
     "stage 1, 7x7": ((56, 56), 64, 16, (7, 7), 8, 1),
@@ -39,6 +40,9 @@ LEVELS = {
     "4 to 4, 3x3": ((56, 56), 64, 64, (3, 3), 16, 1),
     "12 to 1, 3x3": ((56, 56), 96, 8, (3, 3), 8, 1),
     "64 to 1, 3x3, strided": ((56, 56), 256, 4, (3, 3), 4, 2),
+    "one image, 512 deep": ((60, 60), 512, 512, (3, 3), 1, 1),
+    "one image, 1024 deep": ((60, 60), 1024, 256, (3, 3), 1, 1),
+    "one image, dilated by 24": ((60, 60), 2048, 256, (3, 3), 1, 1, 24),
     "steps, 9": ((3136,), 64, 64, (9,), 8, 1),
     "steps, 9, one filter": ((3136,), 64, 16, (9,), 16, 1),
     "video stage 1, 7x9x9": ((16, 56, 56), 64, 16, (7, 9, 9), 16, 1),
@@ -99,13 +103,15 @@ def tensors(level, batch, dtype):
 
     from keras_pyconv.ops.conv.dense import Window
 
-    sizes, channels, filters, kernel, groups, stride = level
+    sizes, channels, filters, kernel, groups, stride, *rest = level
     inputs = tf.random.stateless_normal((batch, *sizes, channels), (1, 2))
     weights = (*kernel, channels // groups, filters)
     weights = tf.random.stateless_normal(weights, (3, 4))
     rank = len(kernel)
     strides = (stride,) * rank if isinstance(stride, int) else stride
-    window = Window(tuple(n // 2 for n in kernel), strides, (1,) * rank)
+    (dilation,) = rest or (1,)
+    pads = tuple(n // 2 * dilation for n in kernel)
+    window = Window(pads, strides, (dilation,) * rank)
     return tf.cast(inputs, dtype), tf.cast(weights, dtype), window
 
 
@@ -143,12 +149,12 @@ def _row(name, batch, dtype, repeats):
     from keras_pyconv.ops.target import HERE
 
     level = LEVELS[name]
-    size = 1 if len(level[0]) == 3 else batch
+    size = 1 if level[4] == 1 or len(level[0]) == 3 else batch
     inputs, weights, window = tensors(level, size, dtype)
     rule = rule_for(inputs, weights, window, level[4], HERE)
     ways = [way for way in WAYS if is_possible(way, window)]
     if level[4] == 1:
-        ways = ["split", "taps"]
+        ways = ["split", "taps" if len(level[0]) == 3 else "points"]
     times, problems = {}, {}
     for way in (None, *ways):
         try:

@@ -291,7 +291,8 @@ def pyramid_conv(
         data_format: `"channels_last"` or `"channels_first"`.
         way: One of `WAYS` instead of the one that the rules choose. A way
             that cannot compute this call leaves it to the rules: "native"
-            in 3-D, "blocked" and "folded" at strides above 2 or with dilation.
+            in 3-D, "points" but in 2-D, "blocked" and "folded" at strides
+            above 2 or with dilation.
             On other backends than TensorFlow Keras's convolution does the
             work whatever the way.
         target: Who runs the graph: `"here"`; `"served"`, TensorFlow on

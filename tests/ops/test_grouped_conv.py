@@ -44,6 +44,21 @@ def test_a_stride_in_time_takes_a_clip_of_one_frame(mode):
         assert [g.shape for g in gradients] == [clip.shape, kernel.shape]
 
 
+@pytest.mark.parametrize("has_avx512", [True, False])
+def test_a_dilation_is_right_with_all_instructions(monkeypatch, has_avx512):
+    monkeypatch.setattr(target, "cpu_has_avx512", lambda: has_avx512)
+    assert grid.wrong(windows=[(2, 1, 2, 1), (2, 2, 2, 6)]) == []
+
+
+@pytest.mark.parametrize("dilation", [1, 5, 9])
+def test_a_deep_kernel_equals_the_loop(dilation):
+    # Which is convolved by its taps; of some all pixels are padding.
+    case = grid.case(2, 1, dilation, 1, channels=1024)
+    assert (
+        grid.error(grid.run(*case[:1], dilation_rate=dilation), case[1]) < 2e-6
+    )
+
+
 def test_groups_merge_into_several_blocks():
     assert grid.wide_wrong() == []
 

@@ -9,6 +9,7 @@ import math
 from keras_pyconv.ops.conv.blocks import blocked, folded
 from keras_pyconv.ops.conv.frames import of_images, paired
 from keras_pyconv.ops.conv.groups import merged, native, split
+from keras_pyconv.ops.conv.points import points
 from keras_pyconv.ops.conv.taps import taps
 from keras_pyconv.ops.graph import with_gradients_of
 from keras_pyconv.ops.target import HERE, Target
@@ -20,6 +21,7 @@ WAYS = {
     "merged": merged,
     "native": native,
     "paired": paired,
+    "points": points,
     "split": split,
     "taps": taps,
 }
@@ -29,6 +31,8 @@ def is_possible(way, window) -> bool:
     """Whether `way` computes such a convolution at all."""
     if way == "native":
         return len(window.strides) < 3
+    if way == "points":
+        return len(window.strides) == 2
     if way == "paired":
         in_time = window.strides[0], window.dilations[0]
         return len(window.strides) == 3 and in_time == (1, 1)
@@ -87,12 +91,20 @@ class Rule:
 # `python -m benchmarks.grouped_conv --write` renews them:
 # AMD EPYC with AVX-512, 2026-11-29.
 RULES = (
-    # One group: nothing to choose.
-    Rule("split", dense=True, ranks=(1, 2)),
-    # Not timed: a GPU has convolutions of clips.
+    # Not timed: a GPU has dense convolutions.
     Rule("split", dense=True, gpu=True),
     # Taps do not add up: nothing to choose.
     Rule("split", dense=True, across_time=False),
+    # One group of steps: nothing to choose.
+    Rule("split", dense=True, ranks=(1,)),
+    # oneDNN: one image, 512 deep: 161 + 378, points 176 + 527
+    Rule("split", dense=True, ranks=(2,), depth=512),
+    # oneDNN: one image, dilated by 24: 180 + 836, split 211 + 1.96e+03
+    Rule("points", dense=True, ranks=(2,), dilated=True),
+    # oneDNN, bf16: one image, 1024 deep: 75.9 + 200, points 86.3 + 567
+    Rule("split", dense=True, ranks=(2,), bits=(16,)),
+    # oneDNN: one image, 1024 deep: 168 + 386, split 186 + 376
+    Rule("points", "split", dense=True, ranks=(2,)),
     # Colours: taps would be more numbers than they save.
     Rule("split", dense=True, depth=15),
     # Not timed: no network of ours dilates clips.

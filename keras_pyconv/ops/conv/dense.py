@@ -116,10 +116,26 @@ def _seeing(inputs, kernel, window):
 def dense(inputs, kernel, window, target):
     """A convolution without groups whose gradients work everywhere."""
     kernel, window = _seeing(inputs, kernel, window)
-    if max(window.dilations) == 1:
+
+    def forward(inputs, kernel):
         return convolve(inputs, kernel, window, target)
-    # TensorFlow's own CPU gradients know no dilation; tf.nn.convolution
-    # works around it, but only at stride 1.
+
+    def other(inputs, kernel):
+        return _by_phases(inputs, kernel, window)
+
+    if max(window.dilations) == 1:
+        return forward(inputs, kernel)
+    if len(window.strides) == 3 or not target.dilates(inputs):
+        return other(inputs, kernel)
+    return with_gradients_of(other, forward, inputs, kernel)
+
+
+def _by_phases(inputs, kernel, window):
+    """A dilated convolution as one without dilation, of every n-th pixel.
+
+    TensorFlow's own CPU gradients know no dilation; `tf.nn.convolution` works
+    around it, but only at stride 1.
+    """
     outputs = tf.nn.convolution(
         _pad(inputs, window.pads),
         kernel,
