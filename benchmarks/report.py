@@ -200,7 +200,7 @@ def headline(machine):
         f"{machine['cpu']}, {machine['cores']} cores ({sets}), "
         f"{machine['memory_gib']:g} GiB; {machine['system']}, Python "
         f"{machine['python']}; {versions}. Measured {machine['date']} at "
-        f"commit {machine['commit']}."
+        f"commit {machine['commit']}; load {machine['load_at_start']} before."
     )
 
 

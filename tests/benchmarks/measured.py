@@ -5,6 +5,7 @@ MACHINE = {
     "cores": 2,
     "instruction_sets": ["avx2"],
     "memory_gib": 8.0,
+    "load_at_start": 0.1,
     "system": "Linux",
     "python": "3.11",
     "versions": {"keras": "3.15"},

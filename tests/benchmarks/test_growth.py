@@ -21,7 +21,9 @@ def _rows():
             row, cost = row_of(case), growth.complexity(case.subject)
             seconds = case.batch * cost.multiply_adds / 1e11
             seconds *= 2 if case.batch == 1 else 1
-            yield {**row, "turns": {"inference": [[seconds]]}}
+            row["processor_seconds"] = {"inference": [seconds]}
+            # Somebody else was at work.
+            yield {**row, "turns": {"inference": [[3 * seconds]]}}
 
 
 def test_each_curve_changes_one_thing():
