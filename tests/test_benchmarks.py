@@ -17,7 +17,7 @@ from keras_pyconv.models import build_classifier
 from tests.benchmarks.measured import MACHINE
 
 # Those of which README.md has the tables of all processors.
-SUITES = ("run", "resnext", "video_network", "serving")
+SUITES = ("run", "resnext", "video_network", "growth", "serving")
 LEVEL = plan.Case("video", "level7x9x9", "ours", side=8, frames=4, batch=1)
 
 
