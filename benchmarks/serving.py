@@ -43,13 +43,18 @@ def write_files(network, side, folder):
     from keras_pyconv import export
     from keras_pyconv.models import build_classifier
 
-    keras.utils.set_random_seed(1)
-    model = build_classifier(
-        network, input_shape=(side, side, 3), classes=CLASSES["network"]
-    )
     options = {"server_files": False, "preprocessing": None}
-    export.saved_model(model, f"{folder}/ours", 1, **options)
-    export.saved_model(model, f"{folder}/frozen", 1, freeze=True, **options)
+    # Of the files below, what is neither is float32.
+    policies = {"bf16": "mixed_bfloat16", "fp32": "float32"}
+    for precision, policy in policies.items():
+        keras.config.set_dtype_policy(policy)
+        keras.utils.set_random_seed(1)
+        model = build_classifier(
+            network, input_shape=(side, side, 3), classes=CLASSES["network"]
+        )
+        for name, freeze in (("ours", False), ("frozen", True)):
+            root = f"{folder}/{name}-{precision}"
+            export.saved_model(model, root, 1, freeze=freeze, **options)
     stock_network(network, side).export(f"{folder}/stock/1", verbose=False)
     export.onnx(model, f"{folder}/ours.onnx")
 

@@ -1,8 +1,9 @@
 """One network as a file in the runtimes that serve it, on CPU.
 
 A SavedModel runs in a Session, as TF Serving runs it, and gives all outputs
-of its default signature. bf16 is what `--mixed_precision=bfloat16` of the
-server does, OpenVINO's hint, and `torch.autocast`; ONNX Runtime has none.
+of its default signature. bf16 is the export of a bfloat16 model, of stock
+layers what `--mixed_precision=bfloat16` of the server makes of float32,
+OpenVINO's hint, and `torch.autocast`; ONNX Runtime has none.
 OpenVINO computes in fp32 all the same where the processor has no bf16.
 """
 
@@ -14,8 +15,8 @@ import numpy as np
 from benchmarks.plan import SERVING_FILES
 
 PLACES = {
-    "ours": "ours/1",
-    "ours_frozen": "frozen/1",
+    "ours": "ours-{precision}/1",
+    "ours_frozen": "frozen-{precision}/1",
     "stock": "stock/1",
     "openvino": "ours.onnx",
     "onnxruntime": "ours.onnx",
@@ -30,7 +31,7 @@ def _saved_model(case, path, images):
         intra_op_parallelism_threads=case.threads,
         inter_op_parallelism_threads=case.threads,
     )
-    if case.precision == "bf16":
+    if case.precision == "bf16" and case.contender == "stock":
         rewriting = config.graph_options.rewrite_options
         rewriting.auto_mixed_precision_onednn_bfloat16 = rewriting.ON
     session = v1.Session(graph=tf.Graph(), config=config)
@@ -101,7 +102,8 @@ def steps(case):
     images = np.random.default_rng(1).normal(size=shape).astype("float32")
     if case.contender == "torch_compiled":
         return {"inference": _torch(case, images)}
-    path = pathlib.Path(os.environ[SERVING_FILES], PLACES[case.contender])
+    place = PLACES[case.contender].format(precision=case.precision)
+    path = pathlib.Path(os.environ[SERVING_FILES], place)
     run = {"openvino": _openvino, "onnxruntime": _onnxruntime}
     make = run.get(case.contender, _saved_model)
     return {"inference": make(case, path, images)}

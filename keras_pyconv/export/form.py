@@ -112,10 +112,12 @@ def _copy_folded(layer, norm, copy):
         target.assign(kernel)
 
 
-def _in_float32(config, types, keys=("dtype",)):
-    """A layer's config with its policies of some types made float32."""
+def _retyped(config, types, wanted, keys=("dtype",)):
+    """A layer's config with its policies of some types made another one."""
     if isinstance(config, (list, tuple)):
-        return type(config)(_in_float32(one, types, keys) for one in config)
+        return type(config)(
+            _retyped(one, types, wanted, keys) for one in config
+        )
     if not isinstance(config, dict):
         return config
     if "DTypePolicy" in str(config.get("class_name")):
@@ -123,8 +125,10 @@ def _in_float32(config, types, keys=("dtype",)):
     changed = {}
     for key, value in config.items():
         is_named = key in keys and isinstance(value, str)
-        is_low = is_named and any(one in value for one in types)
-        changed[key] = "float32" if is_low else _in_float32(value, types, keys)
+        if is_named and any(one in value for one in types):
+            changed[key] = wanted
+        else:
+            changed[key] = _retyped(value, types, wanted, keys)
     return changed
 
 
@@ -134,24 +138,25 @@ def _targeted(operation):
 
 
 class _Former(Copier):
-    """Copies a model, with pairs folded and numbers of `types` made float32."""
+    """Copies a model, with pairs folded and `types` of numbers changed."""
 
-    def __init__(self, pairs, target, types):
+    def __init__(self, pairs, target, types, wanted):
         super().__init__()
         self.norms = {id(layer): norm for layer, norm in pairs}
         self.folded = {id(norm) for _, norm in pairs}
         self._target = target
         self._types = types
+        self._wanted = wanted
 
     def number_type(self, dtype):
-        return "float32" if dtype in self._types else dtype
+        return self._wanted if dtype in self._types else dtype
 
     def cast(self, array):
         """A weight in the type that it has in the copy."""
         return array.astype(self.number_type(array.dtype.name))
 
     def config(self, config):
-        return _in_float32(config, self._types)
+        return _retyped(config, self._types, self._wanted)
 
     def single(self, operation):
         if id(operation) in self.folded:
@@ -166,9 +171,9 @@ class _Former(Copier):
         return copy
 
 
-def _copied(seen, target, pairs=(), types=()):
+def _copied(seen, target, pairs=(), types=(), wanted="float32"):
     """A copy of the model with its weights, inspected."""
-    former = _Former(pairs, target, types)
+    former = _Former(pairs, target, types, wanted)
     with placement.undivided():
         form = former.copy(seen.model)
     for layer, copy in former.pairs():
@@ -191,6 +196,16 @@ def difference(wanted, got):
     largest = np.abs(wanted).max(initial=0.0) or 1.0
     error = np.abs(wanted - got.astype(wanted.dtype)).max(initial=0.0)
     return float(error / largest)
+
+
+def formed_in_bfloat16(seen, fold=True):
+    """The like of a bfloat16 model, which computes in it, on such weights.
+
+    It is not compared: this machine may have no arithmetic for bfloat16.
+    """
+    pairs = find_pairs(seen) if fold else []
+    types = "served_bfloat16", pairs, ("bfloat16",), "bfloat16"
+    return _copied(seen, *types)
 
 
 def _check_equal(seen, form):

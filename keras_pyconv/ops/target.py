@@ -60,12 +60,14 @@ class Target:
             own groups: other formats have none of three axes, or no groups
             in them.
         pads_inside: whether convolution and pooling can pad by themselves.
+        has_bfloat16: whether CPUs have arithmetic for bfloat16.
     """
 
     is_here: bool = False
     fills_batches: bool = False
     of_images: bool = False
     pads_inside: bool = True
+    has_bfloat16: bool = False
 
     def on_gpu(self, inputs) -> bool:
         """Whether `inputs` are, or will be, computed with on a GPU."""
@@ -92,6 +94,10 @@ class Target:
             return True
         return cpu_differentiates_groups(inputs.dtype.name)
 
+    def bits(self, inputs) -> int:
+        """Those of the rules: of 16, some are for the sake of gradients."""
+        return 32 if self.has_bfloat16 else inputs.dtype.size * 8
+
     def lacks_arithmetic(self, inputs) -> bool:
         """Whether the CPU may have no arithmetic for the 16 bits of `inputs`.
 
@@ -100,6 +106,8 @@ class Target:
         """
         if inputs.dtype.size != 2 or is_compiled():
             return False
+        if self.has_bfloat16 and inputs.dtype == "bfloat16":
+            return False
         return not (self.is_here and self.differentiates_groups(inputs))
 
 
@@ -107,6 +115,8 @@ TARGETS = {
     "here": Target(is_here=True, fills_batches=True),
     # TensorFlow Serving; the export fills batches for the whole network.
     "served": Target(),
+    # The same on machines that were found to be faster in bfloat16.
+    "served_bfloat16": Target(has_bfloat16=True),
     "onnx": Target(of_images=True),
     "portable": Target(of_images=True, pads_inside=False),
 }

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import keras
 
 from keras_pyconv import arguments, storage
-from keras_pyconv.export.form import formed
+from keras_pyconv.export.form import TOLERANCE, formed
 from keras_pyconv.export.inspect import UNKNOWN_SIZES, inspect, is_sound
 from keras_pyconv.export.proof import claims
 from keras_pyconv.export.proof.claims import Report, Row
@@ -32,6 +32,7 @@ from keras_pyconv.lazy import tf
 from keras_pyconv.typing import PathLike
 
 SETTINGS = {"oneDNN on": True, "oneDNN off": False}
+TOLERANCES = {"oneDNN on": claims.BFLOAT16_TOLERANCE}  # of an export in both
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +98,7 @@ class _Examination:
             claim = "the warm-up requests can be read"
             self.rows.append(Row(claim, False, str(error)))
         note, self.sizes = recorded.read(self.path), UNKNOWN_SIZES
+        self.is_in_both = bool(note and note.bfloat16)
         if note or not any(map(_is_open, specs.values())):
             self.sizes = [note.size if note else UNKNOWN_SIZES[0]]
         self.ask_at(self.sizes[0])
@@ -141,21 +143,26 @@ class _Examination:
             rows += claims.session_rows(where, session)
             if not session.load_error:
                 rows += self._answer_rows(where, session.answers, wanted)
+        if self.is_in_both:
+            asked = (s.answers[: len(self.asked)] for s in sessions)
+            rows.append(claims.precision_row(*asked))
         return Report(self.path, tuple(rows))
 
     def _answer_rows(self, where, answers, wanted):
-        by_name = {}
+        by_name, tolerance = {}, TOLERANCE
+        if self.is_in_both:
+            tolerance = TOLERANCES.get(where, tolerance)
         for (name, kind, _), answer in zip(self.asked, answers):
             by_name.setdefault(name, {})[kind] = answer
         for name, mine in by_name.items():
-            yield from claims.answer_rows(f"{where}, {name}", mine)
+            yield from claims.answer_rows(f"{where}, {name}", mine, tolerance)
         replayed = answers[len(self.asked) :]
         if replayed:
             error = next((row.error for row in replayed if row.error), "")
             claim = f"{where}: {len(replayed)} warm-up requests pass"
             yield Row(claim, not error, error)
         if wanted is not None:
-            yield claims.model_row(where, wanted, by_name)
+            yield claims.model_row(where, wanted, by_name, tolerance)
 
 
 def _run(examinations):

@@ -5,6 +5,7 @@ import errno
 
 import keras
 
+from keras_pyconv.export.serving import bfloat16
 from keras_pyconv.lazy import tf
 from keras_pyconv.ops.uncut import never_empty
 
@@ -72,14 +73,22 @@ def os_errors():
         ) from error
 
 
-def writer(seen, signatures, freeze=False):
-    """Traces the signatures over a model; the function that writes both."""
+def writer(seen, signatures, freeze=False, halved=None):
+    """Traces the signatures over a model; the function that writes both.
+
+    `halved` is the model in bfloat16, to take where it is faster, or None.
+    """
     module = tf.Module()
+    models = [seen.model] + ([halved.model] if halved else [])
     if not freeze:
         # A Session restores tf.Variables only. Keras's own variables, or
         # the model, would be restored by tf.saved_model.load alone.
-        module.model_variables = [v.value for v in seen.model.variables]
+        module.model_variables = [v.value for m in models for v in m.variables]
     shared = traced_model(seen, freeze)
+    if halved:
+        module.ratio = bfloat16.unknown_ratio()
+        other = traced_model(halved, freeze)
+        shared = bfloat16.the_faster(shared, other, module.ratio)
     functions = {each.name: each.traced(shared) for each in signatures}
 
     def write(folder):

@@ -1,8 +1,4 @@
-"""`saved_model`: a built Keras model becomes a version that TF Serving takes.
-
-A bfloat16 model is written as float32 too: servers choose bfloat16 by a flag
-where their processor has it.
-"""
+"""`saved_model`: a built model becomes a version that TF Serving takes."""
 
 import dataclasses
 import os
@@ -13,10 +9,11 @@ from typing import Any, Literal
 import keras
 
 from keras_pyconv import arguments, provenance
-from keras_pyconv.export.form import formed
+from keras_pyconv.export.form import formed, formed_in_bfloat16
 from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.serving import ledger, versions
 from keras_pyconv.export.serving.audit import check_graph, read_signatures
+from keras_pyconv.export.serving.bfloat16 import is_bfloat16
 from keras_pyconv.export.serving.guide import write_guide
 from keras_pyconv.export.serving.module import check_size, os_errors, writer
 from keras_pyconv.export.serving.remote import reached
@@ -80,7 +77,9 @@ def saved_model(
 
     Args:
         model: built functional or sequential `keras.Model`; it stays
-            unchanged. A mixed-precision model is written as float32.
+            unchanged. A float16 model is written as float32. One that
+            computes in bfloat16 is written in both: the first request finds
+            out whether the processor that serves is faster in bfloat16.
         root: the model's folder, such as `saved_models/digits` or
             `gs://bucket/models/digits`, created if it is missing. Its name is
             the model's name on the server.
@@ -150,12 +149,15 @@ def saved_model(
     models = os.path.dirname(root) if is_remote(root) else MOUNTED
     with reached(root) as folder:
         name = pathlib.Path(os.path.abspath(folder)).name
-        size = check_size(seen.name, seen.model.count_params(), freeze)
+        in_both = is_bfloat16(seen)
+        numbers = seen.model.count_params() * (3 if in_both else 2) // 2
+        size = check_size(seen.name, numbers, freeze)
         versions.check_destination(folder, version, size)
         check_server_files(folder, server_files)
         form = formed(seen, fold)
-        record = dataclasses.replace(record, size=form.size)
-        write_module = writer(form, signatures, freeze)
+        halved = formed_in_bfloat16(seen, fold) if in_both else None
+        record = dataclasses.replace(record, size=form.size, bfloat16=in_both)
+        write_module = writer(form, signatures, freeze, halved)
 
         def write(staging):
             with os_errors():

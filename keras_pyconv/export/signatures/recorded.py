@@ -28,6 +28,7 @@ class Recorded:
             model's input; empty where `preprocessing` says it.
         threshold: lowest score of a class that an answer names, of a model
             of several labels; None for any other.
+        bfloat16: whether it may compute in bfloat16.
     """
 
     preprocessing: Preprocessing | None = None
@@ -36,6 +37,7 @@ class Recorded:
     size: int = 64
     steps: str = ""
     threshold: float | None = None
+    bfloat16: bool = False
 
     def write(self, folder):
         """Writes the record into the folder of a SavedModel."""

@@ -76,7 +76,7 @@ class Rule:
         return (
             is_possible(self.way, window)
             and len(window.strides) in self.ranks
-            and inputs.dtype.size * 8 in self.bits
+            and target.bits(inputs) in self.bits
             and width <= self.width
             and depth <= self.depth
             and max(depth, width) <= self.channels

@@ -12,7 +12,13 @@ from keras_pyconv.export import __main__ as command
 from keras_pyconv.export import answer_in_clean_process, check, saved_model
 from keras_pyconv.export.proof import clean_process
 from keras_pyconv.export.proof.check import Candidate, check_all
-from keras_pyconv.export.proof.claims import Report, Row, difference_of
+from keras_pyconv.export.proof.claims import (
+    BFLOAT16_TOLERANCE,
+    Report,
+    Row,
+    difference_of,
+    precision_row,
+)
 from keras_pyconv.export.serving import warmup
 from keras_pyconv.layers import PyConv, PyConv3D
 
@@ -66,6 +72,12 @@ def one_of_each_kind(root):
             clips, layers.Conv3D(8, 3), PyConv3D(8, (3, 5), groups=(1, 4))
         ),
     }
+    half = {"dtype": "mixed_bfloat16"}
+    models["bfloat16"] = classifier(
+        images,
+        layers.Conv2D(8, 3, **half),
+        PyConv(16, groups=(1, 2, 4, 4), **half),
+    )
     any_size = keras.Input((None, None, 1))
     models["any size"] = keras.Model(any_size, layers.Conv2D(1, 75)(any_size))
     for name, model in models.items():
@@ -124,10 +136,14 @@ def reports(network, exported, tmp_path_factory):
     return dict(zip(candidates, check_all(candidates.values())))
 
 
-@pytest.mark.parametrize("kind", ["whole", "frozen", "video", "any size"])
+@pytest.mark.parametrize(
+    "kind", ["whole", "frozen", "video", "bfloat16", "any size"]
+)
 def test_an_export_passes_with_and_without_onednn(reports, kind):
     report = reports[kind]
     assert report.passed, str(report)
+    told = "oneDNN on: the faster precision" in str(report)
+    assert told == (kind == "bfloat16")
     claims = " ".join(row.claim for row in report.rows)
     for where in ("oneDNN on", "oneDNN off"):
         assert f"{where}: outputs equal the Keras model's" in claims
@@ -272,6 +288,30 @@ def test_outputs_that_hold_nothing_or_no_numbers_are_compared():
     for name in ("flags", "labels"):
         other = {**wanted, name: wanted[name][::-1]}
         assert difference_of(wanted, other) == f"{name} differs"
+
+
+def test_the_precision_that_was_taken_is_told():
+    def answers(score):
+        return [clean_process.Answer({"scores": np.array([score])}, (), None)]
+
+    row = precision_row(answers(0.71), answers(0.7))
+    assert row.passed and row.detail == "bfloat16"
+    row = precision_row(answers(0.7), answers(0.7))
+    assert row.passed and "which was not tried" in row.detail
+
+
+def test_answers_in_bfloat16_differ_more_but_not_much():
+    other = {"scores": np.array([[0.72, 0.2, 0.1]]), "mask": np.eye(4)[None]}
+    wanted = {**RANKING, "mask": np.eye(4)[None] > 0}
+    del wanted["classes"]
+    assert difference_of(wanted, other).startswith("scores differs")
+    assert not difference_of(wanted, other, BFLOAT16_TOLERANCE)
+    other["mask"] = 1 - other["mask"]
+    told = difference_of(wanted, other, BFLOAT16_TOLERANCE)
+    assert told == "mask differs"
+    files = [{"mask_bytes": np.array([x], object)} for x in (b"a", b"b")]
+    assert difference_of(*files) == "mask_bytes differs"
+    assert not difference_of(*files, BFLOAT16_TOLERANCE)
 
 
 def test_a_graph_that_touches_files_is_not_run(tmp_path):

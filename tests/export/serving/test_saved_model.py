@@ -11,11 +11,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_pyconv.export import answer_in_clean_process, saved_model
+from keras_pyconv.export import (
+    answer_in_clean_process,
+    saved_model,
+    serving_form,
+)
+from keras_pyconv.export.form import difference
 from keras_pyconv.export.serving import module
 from keras_pyconv.export.serving import saved_model as export_module
 from keras_pyconv.export.serving.audit import read_signatures
+from keras_pyconv.export.serving.bfloat16 import FASTER
 from keras_pyconv.export.serving.ledger import read_ledger
+from keras_pyconv.layers import PyConv
 
 
 def files(folder):
@@ -228,16 +235,47 @@ def test_stock_groups_in_a_sequential_model_are_refused_by_name(tmp_path):
     assert not files(tmp_path)
 
 
-def test_a_bfloat16_model_is_written_in_float32(tmp_path, randomized):
-    inputs = keras.Input((None, None, 3))
-    policy = keras.DTypePolicy("mixed_bfloat16")
-    x = keras.layers.Conv2D(4, 3, dtype=policy)(inputs)
-    x = keras.layers.BatchNormalization(dtype=policy)(x)
+@pytest.mark.parametrize("freeze", [False, True])
+def test_a_bfloat16_model_takes_the_faster_way(freeze, tmp_path, randomized):
+    inputs = keras.Input((None, None, 4))
+    with_policy = {"dtype": keras.DTypePolicy("mixed_bfloat16")}
+    x = PyConv(8, (3, 5), groups=(1, 2), **with_policy)(inputs)
+    x = keras.layers.BatchNormalization(**with_policy)(x)
     model = randomized(keras.Model(inputs, x))
-    path = saved_model(model, tmp_path / "net")
-    assert b"bfloat16" not in (path / "saved_model.pb").read_bytes()
+    path = saved_model(model, tmp_path / "net", freeze=freeze)
     (spec,) = read_signatures(path)["serving_default"].outputs.values()
-    assert spec == tf.TensorSpec((None, None, None, 4), "float32")
+    assert spec == tf.TensorSpec((None, None, None, 8), "float32")
+    images = np.random.default_rng(0).normal(size=(2, 9, 9, 4)).astype("f4")
+    served = tf.saved_model.load(path)
+
+    def answer():
+        (outputs,) = served.signatures["serving_default"](
+            images=images
+        ).values()
+        return outputs.numpy()
+
+    wanted = serving_form(model)(images).numpy()
+    taken, ratio = answer(), float(served.ratio.numpy())
+    assert ratio > 0.0
+    assert difference(wanted, taken) <= (0.02 if ratio < FASTER else 1e-5)
+    np.testing.assert_array_equal(taken, answer())
+    # What another processor would find.
+    served.ratio.assign(FASTER)
+    assert difference(wanted, answer()) <= 1e-5
+    if ratio < FASTER:
+        assert difference(wanted, taken) > 1e-4
+
+
+def test_a_float16_model_and_integers_are_written_in_float32(tmp_path):
+    inputs = keras.Input((4,))
+    half = keras.layers.Dense(3, dtype=keras.DTypePolicy("mixed_float16"))
+    whole = keras.layers.Dense(3, dtype=keras.DTypePolicy("mixed_bfloat16"))
+    models = [keras.Model(inputs, layer(inputs)) for layer in (half, whole)]
+    whole.quantize("int8")
+    for name, model in zip(("half", "integers"), models):
+        path = saved_model(model, tmp_path / name, batch_sizes=(1,))
+        written = (path / "saved_model.pb").read_bytes()
+        assert b"bfloat16" not in written and b"Timestamp" not in written
 
 
 def test_functions_of_its_owner_are_served(with_own_functions, tmp_path):
