@@ -14,7 +14,7 @@ from keras_pyconv.datasets.stream import (
     training_stream,
 )
 from keras_pyconv.lazy import tf
-from keras_pyconv.tasks.image import decode_image, decode_window
+from keras_pyconv.tasks.image import decode_image, decode_window, may_decode
 from keras_pyconv.tasks.orientation import exif_orientation
 from keras_pyconv.tasks.preprocessing import (
     Preprocessing,
@@ -135,12 +135,17 @@ def training_pictures(
     broken = broken or BrokenPictures.among(pictures)
     exif, sides = preprocessing.exif, [preprocessing.size] * 2
 
-    def of_file(example, seed):
-        return decode_crop(pictures.encoded(example), seed, area, exif)
-
     def of_pillow(example, seed):
         decoded = broken.decode(pictures, example, preprocessing, exif)
         return _cropped(decoded, seed, area)
+
+    def of_file(example, seed):
+        encoded = pictures.encoded(example)
+        return tf.cond(
+            may_decode(encoded),
+            lambda: decode_crop(encoded, seed, area, exif),
+            lambda: of_pillow(example, seed),
+        )
 
     def prepared(crop_of):
         def prepare(example, seed):

@@ -5,7 +5,6 @@ Examples are skipped before they are decoded: keep what is expensive in
 `prepare`, not in `examples`.
 """
 
-import math
 import os
 from collections.abc import Callable
 from typing import Any, cast
@@ -16,7 +15,6 @@ from keras_pyconv.typing import Batches, Shard, Tensor
 
 # tf.data.AUTOTUNE, of a TensorFlow that is not loaded yet.
 _PARALLEL = {"num_parallel_calls": -1, "deterministic": True}
-_GROUP = 8  # examples that are tried at once
 _MOST = 2**63 - 1
 # What the seed of an epoch is for; no two uses draw alike.
 _ORDER, _EXAMPLE, _BATCH = range(3)
@@ -62,8 +60,9 @@ def training_stream(
             worker's part of a batch, with one seed for the whole batch. So
             that workers do not matter it must mix neighbours only.
         substitute: function (example, seed) to (inputs, targets), called
-            where `prepare` fails, so that the example keeps its place, at
-            0.2 ms an example. None lets the failure end the stream.
+            where `prepare` fails, so that the example keeps its place; all
+            others of its batch are prepared again. None lets the failure end
+            the stream.
         digest: text that is another for other examples, or None.
         recorded: dictionary of what else makes other examples of the files.
 
@@ -123,7 +122,7 @@ def training_stream(
         )
         dataset = epochs.flat_map(lambda epoch: epoch_of(epoch, first))
         functions = [prepared(f) for f in (prepare, substitute) if f]
-        dataset = _batched_groups(dataset, part, *functions)
+        dataset = _batched(dataset, part, *functions)
         dataset = dataset.map(mapped, **_PARALLEL)
         return _sharded_already(dataset).prefetch(tf.data.AUTOTUNE)
 
@@ -205,67 +204,42 @@ def map_or_substitute(dataset, function, substitute=None):
     """`dataset.map(function)`; where that fails on an element, `substitute`."""
     if substitute is None:
         return dataset.map(function, **_PARALLEL)
-    return _one_each(dataset, _first_good(function, substitute), 16)
-
-
-def _first_good(function, substitute):
-    """A function of an element to a data set of the one result."""
 
     def first(*element):
         single = tf.data.Dataset.from_tensors(element)
         good = single.map(function).ignore_errors()
         return good.concatenate(single.map(substitute)).take(1)
 
-    return first
-
-
-def _one_each(dataset, function, ahead):
     # Each gives one element, so the order is that of `dataset` whatever the
     # length of the cycle, which only bounds the number of threads.
-    cycle = max(ahead, os.cpu_count() or 1)
+    cycle = max(16, os.cpu_count() or 1)
     return dataset.interleave(
-        function, cycle_length=cycle, block_length=1, **_PARALLEL
+        first, cycle_length=cycle, block_length=1, **_PARALLEL
     )
 
 
-def _batched_groups(dataset, part, function, substitute=None):
+def _batched(dataset, part, function, substitute=None):
     """Batches of `map_or_substitute` of an endless data set.
 
     To try an element and to catch its failure costs as much as a third of an
-    image. So groups are tried at once, and only the elements of one that fails
-    each by itself. Examples of different shapes make no groups.
+    image. So a batch is tried at once, and only the elements of one that fails
+    each by itself.
     """
-    specs = tf.nest.flatten(dataset.element_spec)
-    even = all(spec.shape.is_fully_defined() for spec in specs)
-    group = math.gcd(part, _GROUP) if even and substitute else 1
-    if group == 1:
-        dataset = map_or_substitute(dataset, function, substitute)
+    if substitute is None:
+        dataset = map_or_substitute(dataset, function)
         return dataset.batch(part, drop_remainder=True)
-    result = dataset.map(function).element_spec
+    cores = os.cpu_count() or 1
+    parallel = {**_PARALLEL, "num_parallel_calls": cores}
 
-    def of_group(*elements):
-        return tf.map_fn(
-            lambda element: function(*element),
-            elements,
-            parallel_iterations=1,
-            fn_output_signature=result,
-        )
+    def tried(*window):
+        elements = tf.data.Dataset.zip(window)
+        good = elements.map(function, **parallel)
+        good = good.batch(part, drop_remainder=True).ignore_errors()
+        each = map_or_substitute(elements, function, substitute)
+        return good.concatenate(each.batch(part, drop_remainder=True)).take(1)
 
-    def one_by_one(*elements):
-        single = tf.data.Dataset.from_tensor_slices(elements)
-        found = single.flat_map(_first_good(function, substitute))
-        return found.batch(group, drop_remainder=True)
-
-    def tried(*elements):
-        single = tf.data.Dataset.from_tensors(elements)
-        good = single.map(of_group).ignore_errors()
-        return good.concatenate(one_by_one(*elements)).take(1)
-
-    def joined(*groups):
-        return tf.nest.map_structure(
-            lambda x: tf.reshape(x, (part, *x.shape[2:])), groups
-        )
-
-    dataset = dataset.batch(group, drop_remainder=True)
-    dataset = _one_each(dataset, tried, 4)
-    return dataset.batch(part // group, drop_remainder=True).map(joined)
+    windows = dataset.window(part, drop_remainder=True)
+    # One more than the processors need, to go on while one ends.
+    return windows.interleave(
+        tried, cycle_length=1 - -cores // part, block_length=1, **_PARALLEL
+    )

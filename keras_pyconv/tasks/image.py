@@ -59,6 +59,12 @@ def _begins(encoded, mark):
     return tf.strings.substr(encoded, 0, len(mark)) == mark
 
 
+def may_decode(encoded):
+    """Whether a file begins as those do that `decode_image` takes."""
+    marks = [b"\xff\xd8", _PNG[:2], _GIF[:2], _BMP]
+    return tf.reduce_any(tf.strings.substr(encoded, 0, 2) == marks)
+
+
 def image_sides(encoded):
     """Height and width by the header of a JPEG, PNG, GIF or BMP, else 0."""
 

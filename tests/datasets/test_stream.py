@@ -7,7 +7,6 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from keras_pyconv.datasets import stream as stream_module  # noqa: E402
 from keras_pyconv.datasets.stream import training_stream  # noqa: E402
 
 COUNT, BATCH = 23, 4
@@ -129,13 +128,8 @@ def test_the_map_of_batches_gets_a_seed_of_each_step_for_all_workers():
     np.testing.assert_array_equal(part[1], whole[1][STEPS:, 2:])
 
 
-@pytest.mark.parametrize("group", [1, 2, 4])
 @pytest.mark.parametrize("first_step", [0, 3])
-def test_groups_give_the_batches_of_single_examples(
-    group, first_step, monkeypatch
-):
-    """Whether groups are whole, or one or all of their examples fail."""
-
+def test_a_batch_of_which_some_fail_has_the_others_in_their_places(first_step):
     def fragile(example, seed):
         good = tf.debugging.Assert(example % 5 > 1, ["broken"])
         with tf.control_dependencies([good]):
@@ -145,7 +139,6 @@ def test_groups_give_the_batches_of_single_examples(
         return (-example, 2.0), example
 
     wanted = taken(stream(), 2 * STEPS, first_step)
-    monkeypatch.setattr(stream_module, "_GROUP", group)
     made = stream(prepare=fragile, substitute=substitute)
     numbers, noise, targets = taken(made, 2 * STEPS, first_step)
     broken = wanted[0] % 5 <= 1
