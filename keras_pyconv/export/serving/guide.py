@@ -181,7 +181,9 @@ Start the server in the parent folder:
 ```
 
 On processors without AVX512-VNNI or AMX, add `-e TF_ENABLE_ONEDNN_OPTS=1` after
-`run` to make the model faster.
+`run` to make the model faster. `-e TF_ONEDNN_ASSUME_FROZEN_WEIGHTS=1` makes
+requests of one example faster, but models that compute kernels of convolutions
+from their inputs answer wrongly then; none of keras_pyconv does.
 
 ## Send requests
 

@@ -95,9 +95,10 @@ def saved_model(
         fold: whether to fold batch normalization into the kernels. The folded
             model is first compared with the given one.
         freeze: whether to write the weights as constants, at most 2 GiB. On a
-            CPU with oneDNN, this makes a batch of 1 about 1.3 times as fast in
-            float32 and twice in bfloat16, but not larger batches. A model of
-            25 million parameters takes three times the memory, more for every
+            CPU with oneDNN, this makes a batch of 1 faster, but not larger
+            batches, as the server does with
+            `TF_ONEDNN_ASSUME_FROZEN_WEIGHTS=1` for any export. A model of 25
+            million parameters takes three times the memory, more for every
             further signature, and seconds at the first request.
         preprocessing: `keras_pyconv.tasks.preprocessing.Preprocessing`, from
             an image to the model's input; None for no signatures that take
