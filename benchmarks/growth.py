@@ -149,6 +149,8 @@ def _draw_panel(axis, part, found):
     axis.set_yscale("log", base=2)
     axis.set_xticks(places, list(map(str, places)))
     axis.minorticks_off()
+    low, high = axis.get_ylim()
+    axis.set_ylim(min(low, 0.45), max(high, 2.2))  # a curve may be flat
     axis.yaxis.set_major_formatter("{x:g}")
     axis.set_title(part, loc="left")
     axis.grid(alpha=0.3)
