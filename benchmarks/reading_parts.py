@@ -167,6 +167,11 @@ def parts(batches, count):
 
 def measure(folder, smoke):
     """`{what: {part: milliseconds an image}}` of JPEGs in a folder."""
+    import tensorflow as tf
+
+    # What waits for another thread would count as an operation's time.
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
     count = 4 if smoke else BATCHES
     with tempfile.TemporaryDirectory() as root:
         made = streams(folder, pathlib.Path(root))
