@@ -32,7 +32,7 @@ NORMAL = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean, deviation
 USUAL, LARGE = (500, 375), (2000, 1500)
 FULL = [
     {"size": USUAL, "files": 256, "batches": 20, "rounds": 3},
-    {"size": LARGE, "files": BATCH, "batches": 2, "rounds": 3},
+    {"size": LARGE, "files": BATCH, "batches": 8, "rounds": 3},
 ]
 SMOKE = [{"size": USUAL, "files": BATCH, "batches": 2, "rounds": 1}]
 
