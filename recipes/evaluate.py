@@ -124,8 +124,7 @@ def main(argv=None):
             )
         from . import classifiers
 
-        splits = (settings.data.split,)
-        (validation,) = sources.open_images(settings, splits)
+        [validation] = sources.open_images(settings, [settings.data.split])
         classes, sides = validation.classes, settings.data.sides
         reporting.require_for(settings, validation.multi_label)
         scores, only, name = classifiers.load(settings, validation)

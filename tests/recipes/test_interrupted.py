@@ -24,7 +24,6 @@ RECIPES = {
     "recognize_kinetics": f"{RUN} --decoders=1 --accumulate=2",
     "segment_ade20k": f"{RUN} --head=conv",
 }
-QUICK = ("segment_ade20k",)  # the others are left to `make test-ci`
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +77,8 @@ def result_of(recipe, words):
     return sum(weights, []), without_seconds(rest)
 
 
-@pytest.mark.parametrize(
-    "recipe",
-    [
-        pytest.param(name, marks=() if name in QUICK else pytest.mark.ci)
-        for name in RECIPES
-    ],
-)
+@pytest.mark.ci
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_that_is_killed_ends_as_an_unbroken_one(
     recipe, folder, capsys
 ):

@@ -22,6 +22,7 @@ from keras_pyconv.export.proof.claims import (
 from keras_pyconv.export.serving import warmup
 from keras_pyconv.layers import PyConv, PyConv3D
 
+pytestmark = pytest.mark.ci  # half a minute to make and ask the exports
 layers = keras.layers
 
 
