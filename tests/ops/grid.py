@@ -38,14 +38,16 @@ SOME = [(1, 2, 1, 2), (2, 1, 1, 6), (2, 2, 1, 2), (3, 1, 1, 2)]
 TRACED = [*SOME[2:], (1, 1, 2, 6), (2, 1, 2, 2)]
 
 
-def case(rank, stride, dilation, groups, dtype="float32", channels=12):
+def case(
+    rank, stride, dilation, groups, dtype="float32", channels=12, filters=6
+):
     """Inputs, kernel and upstream gradient, with what NumPy makes of them."""
     strides = np.broadcast_to(stride, rank)
     seed = 1000 * rank + 100 * strides[-1] + 10 * dilation + groups
     draw = np.random.default_rng(seed).normal
     sizes, taps = SIZES[:rank], KERNEL[:rank]
     inputs = tf.cast(draw(size=(2, *sizes, channels)), dtype)
-    kernel = tf.cast(draw(size=(*taps, channels // groups, 6)), dtype)
+    kernel = tf.cast(draw(size=(*taps, channels // groups, filters)), dtype)
     outputs, gradients = numpy_conv(
         *(tf.cast(a, "float64").numpy() for a in (inputs, kernel)),
         strides=tuple(strides),
