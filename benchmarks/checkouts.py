@@ -1,7 +1,7 @@
 """Is this checkout as fast as another one? Networks side by side.
 
     git worktree add ../before COMMIT
-    python -m benchmarks.checkouts ../before            15 minutes, two cores
+    python -m benchmarks.checkouts ../before            half an hour, two cores
     python -m benchmarks.checkouts ../before --smoke    a minute
 
 Three processes take turns: this checkout, the other one, and this one again,
@@ -46,7 +46,7 @@ SUITE = Suite(
     full=MAPPINGS,
     smoke=MAPPINGS[:1],
     patience=Patience(turn=0.8, caps={"fp32": 300.0, "bf16": 300.0}),
-    minutes=15,
+    minutes=30,
 )
 
 

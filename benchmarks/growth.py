@@ -63,11 +63,9 @@ class Point(NamedTuple):
 
 
 def _place(row):
-    return (
-        PLACES[row["subject"]]
-        if row["part"] in ("depth", "levels")
-        else (row[row["part"]])
-    )
+    if row["part"] in ("depth", "levels"):
+        return PLACES[row["subject"]]
+    return row[row["part"]]
 
 
 def _cost(row):

@@ -7,9 +7,8 @@ both ways, and a variable keeps the ratio.
 
 from keras_pyconv.lazy import tf
 
-# Of the seconds in float32. On AMD EPYC, 2026-11-29: 0.56 with AVX512-BF16,
-# 2.9 with AVX-512 alone, 1.05 without oneDNN, which then has the faster
-# convolution in float32 too.
+# Of the seconds in float32. On AMD EPYC, 2026-11-29: 0.56 to 0.71 with
+# AVX512-BF16, 2.7 to 3.2 with AVX-512 alone, 1.06 without oneDNN.
 FASTER = 0.8
 _IMAGES = (1, 28, 28, 64)
 _ROUNDS = 12
