@@ -16,7 +16,7 @@ import typing
 from collections.abc import Callable, Sequence
 
 from keras_pyconv import storage
-from keras_pyconv.reading import check_file, one_line, short
+from keras_pyconv.reading import check_file, check_new_folder, one_line, short
 
 # The most of anything that is counted along an axis or as a dimension: above
 # it tensors overflow the 32 bits that TensorFlow's kernels index with.
@@ -293,8 +293,11 @@ def image_file(name, value) -> pathlib.Path:
 def new_folder(name, value) -> pathlib.Path:
     """A path of a folder, which may be missing, but is no file."""
     found = path(name, value)
-    good = os.path.isdir(found) or not os.path.lexists(found)
-    check(name, value, good, "the path of a folder", NotADirectoryError)
+    try:
+        check_new_folder(found)
+    except OSError as error:
+        told = f"`{name}` must be the path of a folder: {error}"
+        raise type(error)(f"{told} Received: {name}={short(value)}") from None
     return found
 
 

@@ -93,6 +93,19 @@ def check_file(path) -> str:
     return path
 
 
+def check_new_folder(path):
+    """Raises where a folder on this machine neither is nor can be made."""
+    there = path = os.path.abspath(path)
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)
+    if not os.path.isdir(there):
+        told = f"{path!r} is no folder and cannot become one"
+        told += "" if there == path else f": {there!r} is a file"
+        raise NotADirectoryError(f"{told}. Name another folder.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(f"You have no permission to write in {there!r}.")
+
+
 def _unreachable(path, error):
     """The error for a path at which nothing can be looked at."""
     if isinstance(error, PermissionError):

@@ -9,10 +9,18 @@ import secrets
 import shutil
 
 from keras_pyconv import storage
-from keras_pyconv.reading import check_file
+from keras_pyconv.reading import check_file, check_new_folder
 
 # What a file system without locks answers.
 _LOCKLESS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
+
+
+def make_folder(folder) -> pathlib.Path:
+    """Makes a folder and those above it, unless they are there."""
+    folder = pathlib.Path(folder)
+    check_new_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @contextlib.contextmanager
@@ -31,7 +39,7 @@ def replacing(path):
         raise IsADirectoryError(
             f"{path} is a folder; give the name of a file in it."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     # Some writers ask the ending for the format, as Keras for `.weights.h5`.
     # Threads of one process write at once too, so that its number would not do.
     beside = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
@@ -51,11 +59,12 @@ def making_folder(path):
     Otherwise it is removed. What stands at `path` may be an empty folder alone.
     """
     path = pathlib.Path(path)
+    check_new_folder(path)
     if path.exists() and any(path.iterdir()):
         raise FileExistsError(
             f"{path} is not empty; name another folder, or remove it first."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     beside = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
     beside.mkdir()
     try:

@@ -25,7 +25,7 @@ import json
 import pathlib
 
 from . import command_line, groups, networks, reporting, results, sources
-from .lazy import datasets, keras_pyconv, tasks
+from .lazy import datasets, keras_pyconv, tasks, writing
 from .settings import Natural, Positive, Share, option
 
 
@@ -75,8 +75,7 @@ def print_table(numbers, paper):
 
 def draw(model, scenes, settings):
     """What is found in the first images, as PNG files."""
-    folder = settings.run.workdir / "pictures"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = writing.make_folder(settings.run.workdir / "pictures")
     written = []
     some = scenes.examples(None).take(settings.images)
     for number, example in some.enumerate():

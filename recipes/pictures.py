@@ -3,7 +3,7 @@
 import pathlib
 import re
 
-from .lazy import figures, keras_pyconv, np, tasks
+from .lazy import figures, keras_pyconv, np, tasks, writing
 
 MAX_COLUMNS = 4  # of panels in one image
 
@@ -18,7 +18,7 @@ def _figure(rows, columns, width, height):
 
 def _save(figure, path):
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    writing.make_folder(path.parent)
     figure.savefig(path, dpi=120)
     return path
 

@@ -18,7 +18,7 @@ import dataclasses
 import pathlib
 
 from . import command_line, groups
-from .lazy import figures, keras, keras_pyconv, np, tasks
+from .lazy import figures, keras, keras_pyconv, np, tasks, writing
 from .settings import Natural, Positive, option
 
 
@@ -82,7 +82,7 @@ def save_small(figure, path):
 
     figure.canvas.draw()
     pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
-    path.parent.mkdir(parents=True, exist_ok=True)
+    writing.make_folder(path.parent)
     Image.fromarray(pixels.copy()).quantize(256).save(path, optimize=True)
 
 

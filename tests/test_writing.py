@@ -9,7 +9,15 @@ import threading
 import filelock
 import pytest
 
-from keras_pyconv.writing import locked, renewed, replacing, write_atomically
+from keras_pyconv import arguments
+from keras_pyconv.writing import (
+    locked,
+    make_folder,
+    making_folder,
+    renewed,
+    replacing,
+    write_atomically,
+)
 
 
 def test_text_and_bytes_are_written_into_new_folders(tmp_path):
@@ -33,6 +41,22 @@ def test_what_stood_there_stays_when_the_writer_fails(tmp_path):
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(IsADirectoryError, match="name of a file in it"):
         write_atomically(tmp_path, "text")
+
+
+@pytest.mark.parametrize("name", ["file", "file/inner", "file/inner/one"])
+def test_below_a_file_there_is_no_folder(tmp_path, name):
+    (tmp_path / "file").write_text("stays")
+    with pytest.raises(NotADirectoryError, match="cannot become one"):
+        make_folder(tmp_path / name)
+    with pytest.raises(NotADirectoryError, match="Name another folder"):
+        write_atomically(tmp_path / name / "page.md", "text")
+    with pytest.raises(NotADirectoryError, match="cannot become one"):
+        with making_folder(tmp_path / name):
+            pass
+    with pytest.raises(NotADirectoryError, match="`folder` must be the path"):
+        arguments.new_folder("folder", tmp_path / name)
+    assert (tmp_path / "file").read_text() == "stays"
+    assert os.listdir(tmp_path) == ["file"]
 
 
 def test_threads_may_write_one_file_at_once(tmp_path):

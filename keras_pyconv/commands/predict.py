@@ -15,6 +15,7 @@ from keras_pyconv.commands import (
     open_model_of,
     quiet,
 )
+from keras_pyconv.reading import check_new_folder
 from keras_pyconv.storage import is_remote
 
 _FORMATS = ("csv", "json", "jsonl")
@@ -60,6 +61,11 @@ def options(name, parser, words):
     _check_beam(parser, found)
     if found.beam is None and is_remote(found.output):
         parser.error("--output is a folder on this machine, without --beam")
+    if found.beam is None and found.output:
+        try:
+            check_new_folder(found.output)
+        except OSError as error:
+            parser.error(f"--output: {error}")
     for flag in ("draw", "report"):
         if getattr(found, flag) and not found.output:
             parser.error(f"--{flag} writes files: add --output FOLDER")

@@ -18,6 +18,7 @@ from keras_pyconv.tasks.receptive_field import (
     theoretical_receptive_field,
 )
 from keras_pyconv.typing import PathLike
+from keras_pyconv.writing import make_folder
 
 SHOWN_KERNELS = 9
 
@@ -192,7 +193,7 @@ def show_pyramid(
         _draw_fields(parts[1], networks, fields, windows)
     if path is not None:
         path = pathlib.Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         figure.savefig(path, dpi=100)
     return figure
 

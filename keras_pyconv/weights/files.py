@@ -21,7 +21,7 @@ from keras_pyconv.weights import sources
 from keras_pyconv.weights.catalog import Published
 from keras_pyconv.weights.torch_files import read_arrays
 from keras_pyconv.weights.torch_shapes import COUNTER, find_variant
-from keras_pyconv.writing import locked, write_atomically
+from keras_pyconv.writing import locked, make_folder, write_atomically
 
 # Of one answer of the server; a file may take as long as it needs.
 _TIMEOUT_SECONDS = 60
@@ -193,7 +193,7 @@ def fetch(published: Published) -> pathlib.Path:
     folder = path.parent
     if sources.is_whole(path):
         return path
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with locked(folder / f".{published.name}.lock"):
         if sources.is_whole(path):
             return path

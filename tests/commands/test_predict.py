@@ -218,6 +218,15 @@ def test_names_that_do_not_fit_are_refused_before_the_work(
     assert not (tmp_path / "out").exists()
 
 
+def test_an_output_that_is_a_file_is_refused_before_the_work(tmp_path, capsys):
+    (tmp_path / "file").write_text("stays")
+    words = ["predict", "--model", "none", "a.png", "--output"]
+    with pytest.raises(SystemExit):
+        commands.main([*words, str(tmp_path / "file" / "inner")])
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert "--output" in told and "/file' is a file" in told
+
+
 def test_a_list_a_pattern_and_what_is_not_there(saved, photos, tmp_path):
     shutil.copy(photos / "a.png", tmp_path / "x.png")
     (tmp_path / "list.csv").write_text("path,label\nx.png,ant\ngone.png,bee\n")

@@ -29,6 +29,7 @@ from keras_pyconv.tasks.segmentation.windows import (
     SlidingWindows,
 )
 from keras_pyconv.typing import Array, ArrayLike, PathLike
+from keras_pyconv.writing import make_folder
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -210,6 +211,6 @@ def write_submission(
     # Of a name such as "train.tfrecord-00000__7" nothing may be cut off.
     stem = re.sub(r"\.(jpe?g|png)$", "", str(name), flags=re.IGNORECASE)
     path = pathlib.Path(folder) / f"{stem}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     Image.fromarray((labels + 1).astype("uint8")).save(path)
     return path
