@@ -51,7 +51,7 @@ SMOKE = groups.smoke(rows=2, draws=1, side=64, augmentation={"mixup": 0.2})
 def load_examples(settings):
     """Dictionaries of an `image` (side, side, 3) and its `boxes` or `mask`."""
     if settings.images:
-        found = sources.unlabelled(settings.images)[1]
+        found = sources.unlabelled(settings.images, option="--images")[1]
     else:
         made = datasets.prepare_digits_in_photos(
             settings.task,

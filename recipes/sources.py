@@ -111,14 +111,16 @@ def open_whole(settings):
     return unlabelled(settings.unlabelled, settings.data.classes)
 
 
-def unlabelled(folder, classes=None):
+def unlabelled(folder, classes=None, option="--unlabelled"):
     """What is known of a folder of images without masks, and the images."""
+    from keras_pyconv import arguments
     from keras_pyconv.datasets.sets import ExampleSet, below
     from keras_pyconv.listing import IMAGES, Listing
 
+    folder = arguments.folder(option, folder, anywhere=True)
     files = Listing(folder, IMAGES).files()
     if not files:
-        raise ValueError(f"--unlabelled: {folder} contains no image")
+        raise ValueError(f"{option}: {folder} contains no image")
     classes = tuple(classes or tasks.segmentation.ADE20K_CLASSES)
     known, read = ExampleSet(str(folder), classes, len(files)), tasks.image
     # As they are stored, as a server has them.

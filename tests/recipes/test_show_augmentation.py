@@ -48,6 +48,7 @@ WRONG = {
     "--randaugment": "pip install '.[official]'",
     "--task=detection --mixup=1": "leave out --task",
     "--randaugment --autoaugment=v0": "Choose one of --randaugment",
+    "--mixup=1 --images=none": "`--images` must be the path of an existing",
 }
 
 
