@@ -15,6 +15,8 @@ import socket
 LARGEST_VERSION = 2**63 - 1  # the server's versions are int64
 # This machine's name, without what a file name cannot hold.
 HOST = re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname()) or "host"
+# Folders by a file in them, which are no place for versions.
+_OTHERS = {"saved_model.pb": "SavedModel", "metadata.json": "preset"}
 STAGING = re.compile(rf"tmp-{re.escape(HOST)}-(?P<process>\d+)-[0-9a-f]{{8}}")
 
 
@@ -44,11 +46,12 @@ def check_destination(root, version=None, size_bytes=0):
         raise NotADirectoryError(
             f"Versions are written below a folder, but {existing} is a file."
         )
-    if (root / "saved_model.pb").exists():
-        raise ValueError(
-            f"{root} is itself a SavedModel. Pass its parent folder, which "
-            "contains the numbered versions."
-        )
+    for name, kind in _OTHERS.items():
+        if (root / name).exists():
+            raise ValueError(
+                f"{root} is itself a {kind}. Pass a folder for the numbered "
+                "versions."
+            )
     if version is None:
         next_version(root)
     elif version in taken_versions(root):

@@ -63,6 +63,17 @@ def test_a_version_that_appears_meanwhile_is_not_replaced(tmp_path):
     assert not os.listdir(tmp_path / "1")
 
 
+@pytest.mark.parametrize(
+    "name, kind",
+    [("saved_model.pb", "itself a SavedModel"), ("metadata.json", "a preset")],
+)
+def test_other_folders_of_a_model_get_no_versions(name, kind, tmp_path):
+    (tmp_path / name).write_text("stays")
+    with pytest.raises(ValueError, match=kind):
+        versions.check_destination(tmp_path)
+    assert os.listdir(tmp_path) == [name]
+
+
 def test_without_a_version_the_next_free_one_is_taken(tmp_path):
     def write_slowly(folder):
         write(folder)
