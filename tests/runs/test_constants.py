@@ -44,6 +44,13 @@ def test_what_differs_within_is_named_by_its_path():
     assert workdir.differences(there, there) == []
 
 
+def test_digests_are_not_shown():
+    there, here = ({"data": {"digest_of_names": n * 64}} for n in "ab")
+    assert workdir.differences(there, here) == [
+        "other training examples, by their names"
+    ]
+
+
 def test_what_is_no_number_is_equal_to_itself():
     there, here = {"rate": float("nan")}, {"rate": float("nan")}
     assert workdir.differences(there, here) == []
