@@ -168,6 +168,20 @@ def nodes(**options):
     return [node.op for node in function.graph.as_graph_def().node]
 
 
+def test_rows_become_images_once_for_all_groups():
+    @tf.function
+    def gradients(inputs, kernel):
+        with tf.GradientTape() as tape:
+            tape.watch(kernel)
+            outputs = grouped_conv(inputs, kernel, groups=6, way="split")
+        return tape.gradient(outputs, kernel)
+
+    function = gradients.get_concrete_function(IMAGES[:, 0], KERNEL[0])
+    kinds = [node.op for node in function.graph.as_graph_def().node]
+    assert kinds.count("Conv2D") == 6
+    assert kinds.count("ExpandDims") + kinds.count("Reshape") < 6
+
+
 @pytest.mark.parametrize("has_gradients", [True, False])
 def test_served_graphs_are_alike_on_all_machines(monkeypatch, has_gradients):
     monkeypatch.setattr(

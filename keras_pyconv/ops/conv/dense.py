@@ -22,6 +22,13 @@ class Window(NamedTuple):
         return Window(*(axes[1:] for axes in self))
 
 
+def row_as_image(inputs, kernel, window):
+    """A convolution of one axis as that of an image one pixel high."""
+    (pad,), (stride,), (dilation,) = window
+    window = Window((0, pad), (1, stride), (1, dilation))
+    return tf.expand_dims(inputs, 1), tf.expand_dims(kernel, 0), window
+
+
 def _pad(inputs, pads):
     if not any(pads):
         return inputs
@@ -62,10 +69,8 @@ def convolve(inputs, kernel, window, target):
         )
         return frame_by_frame(image, inputs[:, :: window.strides[0]])
     if rank == 1:
-        image = tf.expand_dims(inputs, 1), tf.expand_dims(kernel, 0)
-        (pad,), (stride,), (dilation,) = window
-        window = Window((0, pad), (1, stride), (1, dilation))
-        return tf.squeeze(convolve(*image, window, target), 1)
+        image, kernel, window = row_as_image(inputs, kernel, window)
+        return tf.squeeze(convolve(image, kernel, window, target), 1)
     convolution = tf.nn.conv2d if rank == 2 else tf.nn.conv3d
     options = {
         "strides": (1, *window.strides, 1),

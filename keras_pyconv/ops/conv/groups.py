@@ -1,7 +1,7 @@
 """TensorFlow's own groups, and groups split or merged."""
 
 from keras_pyconv.lazy import tf
-from keras_pyconv.ops.conv.dense import convolve, dense
+from keras_pyconv.ops.conv.dense import convolve, dense, row_as_image
 from keras_pyconv.ops.graph import barrier, with_gradients_of
 
 # The widest dense block that merging groups makes: channels in, and out.
@@ -28,6 +28,11 @@ def split(inputs, kernel, window, groups, convolver):
     """One dense convolution a group: for few and wide groups."""
     if groups == 1:
         return dense(inputs, kernel, window, convolver.target)
+    if len(window.strides) == 1:
+        # Once for all groups: thousands of new shapes, and their gradients,
+        # would be half of a network's graph and of its first step's time.
+        image = row_as_image(inputs, kernel, window)
+        return tf.squeeze(split(*image, groups, convolver), 1)
     inputs = tf.split(inputs, groups, axis=-1)
     kernels = tf.split(kernel, groups, axis=-1)
     parts = [
