@@ -21,6 +21,7 @@ from keras_pyconv.export.proof.claims import (
 )
 from keras_pyconv.export.serving import warmup
 from keras_pyconv.layers import PyConv, PyConv3D
+from keras_pyconv.models import PyConvSegNet, PyConvSSD
 
 pytestmark = pytest.mark.ci  # half a minute to make and ask the exports
 layers = keras.layers
@@ -81,6 +82,7 @@ def one_of_each_kind(root):
     )
     any_size = keras.Input((None, None, 1))
     models["any size"] = keras.Model(any_size, layers.Conv2D(1, 75)(any_size))
+    models |= in_bfloat16()
     for name, model in models.items():
         path = saved_model(
             model,
@@ -89,6 +91,21 @@ def one_of_each_kind(root):
             batch_sizes=(1, 2),
         )
         yield name, Candidate(path, model)
+
+
+def in_bfloat16():
+    """A detector and a segmentation network of the package, by name."""
+    mini = {"backbone": "PyConvResNetMini", "classes": 11}
+    mini["weights"] = "digits_in_photos"
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        yield "detector", PyConvSSD(**mini, input_shape=(64, 64, 3))
+        yield "segmenter", PyConvSegNet(
+            **mini, head_width=64, input_shape=(96, 96, 3)
+        )
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def written_before():
@@ -138,13 +155,17 @@ def reports(network, exported, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "kind", ["whole", "frozen", "video", "bfloat16", "any size"]
+    "kind",
+    [
+        *("whole", "frozen", "video", "any size"),
+        *("bfloat16", "detector", "segmenter"),
+    ],
 )
 def test_an_export_passes_with_and_without_onednn(reports, kind):
     report = reports[kind]
     assert report.passed, str(report)
     told = "oneDNN on: the faster precision" in str(report)
-    assert told == (kind == "bfloat16")
+    assert told == (kind in ("bfloat16", "detector", "segmenter"))
     claims = " ".join(row.claim for row in report.rows)
     for where in ("oneDNN on", "oneDNN off"):
         assert f"{where}: outputs equal the Keras model's" in claims
