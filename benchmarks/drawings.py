@@ -2,13 +2,13 @@
 
 One sheet of what `draw()` of the results of all tasks draws, and of the curves
 that a run leaves. The images are of the embedded data set, and what is drawn on
-them are its labels, with a score of 1; the curves are of a measured training.
+them are its labels, with a score of 1; the curves are of the training of the
+classifier in the package.
 
     python -m benchmarks.drawings --write docs/drawings.png
 """
 
 import argparse
-import json
 import pathlib
 import tempfile
 
@@ -16,11 +16,11 @@ import numpy as np
 
 from keras_pyconv import datasets, tasks
 from keras_pyconv.datasets.digit_scenes import MOTIONS
+from keras_pyconv.weights import shipped
 from recipes import pictures
 
 DIGITS = tuple(map(str, range(10)))
 WIDTH = 1400  # pixels of the sheet
-HISTORY = "results/amd-epyc-avx2-2-cores-learning.json"
 
 
 def example(task, data_dir=None):
@@ -53,12 +53,11 @@ def results(data_dir=None):
 
 
 def curves(folder):
-    """The curves of a measured training, as its run draws them."""
+    """The curves of a training, as its run draws them."""
     from PIL import Image
 
-    path = pathlib.Path(__file__).parent / HISTORY
-    run = json.loads(path.read_text())["runs"][0]
-    drawn = pictures.curves({"": run["epochs"]}, folder / "curves.png")
+    history = shipped.shipped_weights()[0].training["curve"]
+    drawn = pictures.curves({"": history}, folder / "curves.png")
     with Image.open(drawn) as image:
         height = image.height * WIDTH // image.width
         return image.convert("RGB").resize((WIDTH, height))

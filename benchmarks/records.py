@@ -5,8 +5,8 @@ import dataclasses
 import json
 import pathlib
 import re
+import statistics
 import sys
-import time
 
 from benchmarks import machine
 from benchmarks.machine import kind
@@ -93,22 +93,9 @@ def newest(name):
     return [kinds[name] for name in sorted(kinds)]
 
 
-def learning_command_line(doc, workdir, epochs):
-    """The parser of what trains networks for some epochs."""
-    parser = command_line(doc)
-    parser.add_argument("--epochs", type=int, default=epochs)
-    parser.add_argument(
-        "--workdir", type=pathlib.Path, default=pathlib.Path(workdir)
-    )
-    return parser
-
-
-def learned(recipe, network, options, *more):
-    """Runs a recipe; what is recorded of any run, and what it returned."""
-    options = {"variant": network, **options, "strategy": "one"}
-    command = [f"--{name}={value}" for name, value in options.items()]
-    command += more
-    begin = time.perf_counter()
-    found = recipe.main(command)
-    seconds = round(time.perf_counter() - begin, 1)
-    return {"network": network, "command": command, "seconds": seconds}, found
+def mean_and_spread(shares):
+    """Of shares of one, in per cent; the spread is the standard deviation."""
+    mean = f"{100 * statistics.mean(shares):.1f}"
+    if len(shares) == 1:
+        return mean
+    return f"{mean} ± {100 * statistics.stdev(shares):.1f}"

@@ -14,8 +14,7 @@ divided by 10 after epochs 30, 60 and 80; random crops of 224 and flips.
 Paper's result, top-1 / top-5 error in percent: ResNet-50 23.88 / 7.06,
 PyConvHGResNet-50 21.52 / 5.94, PyConvResNet-50 22.12 / 6.20, -101 20.99 /
 5.53, -152 20.48 / 5.27.
-Our result: not run, because we had no ImageNet. For what the same recipe
-learns on a small data set, see benchmarks/README.md.
+Our result: not run, because we had no ImageNet.
 Device: GPUs of one or more machines. We did not measure time and memory, and
 the paper does not report them.
 

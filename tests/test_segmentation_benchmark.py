@@ -1,10 +1,8 @@
 """The benchmarks of segmentation compare like with like."""
 
-import dataclasses
-
 import pytest
 
-from benchmarks import plan, segmentation, segmentation_learning
+from benchmarks import plan, segmentation
 from benchmarks.processes import row_of
 from keras_pyconv.architectures import make_segmenter
 from keras_pyconv.complexity import complexity
@@ -46,10 +44,3 @@ def test_the_table_divides_by_the_first_network():
     assert [cell.strip() for cell in other.split("|")[4:8]] == [
         *("4.40", "2.00 ×", "15.00", "1.50 ×")
     ]
-
-
-def test_the_small_backbone_is_pyconvresnets_at_a_quarter():
-    small = segmentation_learning.small_backbone()
-    assert [stage.width for stage in small.stages] == [16, 32, 64, 128]
-    assert [len(stage.levels) for stage in small.stages] == [4, 3, 2, 1]
-    assert dataclasses.replace(small, name="Other").total_stride == 32

@@ -132,8 +132,9 @@ def _tiny(name, mini):
 
 
 VIDEO_ARCHITECTURES = {row.name: row for row in _ROWS}
-VIDEO_ARCHITECTURES["PyConvResNet3DTiny"] = _tiny(
-    "PyConvResNet3DTiny", VIDEO_ARCHITECTURES["PyConvResNet3DMini"]
+VIDEO_ARCHITECTURES.update(
+    (name, _tiny(name, VIDEO_ARCHITECTURES[name.replace("Tiny", "Mini")]))
+    for name in ("ResNet3DTiny", "PyConvResNet3DTiny")
 )
 
 

@@ -50,7 +50,7 @@ def test_there_are_as_many_as_one_sees():
     [
         "keras-pyconv doctor pets --pge doctor.html",
         "python -m recipes.finetune_folder --data pets --epoch x",
-        "python -m benchmarks.learning --stps 2",
+        "python -m benchmarks.twins --sedes 2",
         "python -m keras_pyconv.export chck saved_models/pets/1",
         "pip install keras_pyconv",
         "pip install '.[weight]'",

@@ -158,7 +158,7 @@ def test_other_training_data_are_refused_with_what_differs(tmp_path):
     train(examples=12, digest_of_names="ab")
     with pytest.raises(ValueError, match="examples: 12 there, 11 here"):
         train(examples=11, digest_of_names="cd")
-    with pytest.raises(ValueError, match="digest_of_names: 'ab' there, 'cd'"):
+    with pytest.raises(ValueError, match="other training examples"):
         train(examples=12, digest_of_names="cd")
 
 
@@ -186,7 +186,7 @@ def test_a_picture_that_was_removed_between_two_runs_is_noticed(tmp_path):
     train()
     before = folder / "train" / "china" / "0.jpg"
     before.rename(before.with_name("9.jpg"))
-    with pytest.raises(ValueError, match="training_data.digest_of_names"):
+    with pytest.raises(ValueError, match="other training examples"):
         train()
     before.with_name("9.jpg").unlink()
     with pytest.raises(ValueError, match="examples: 12 there, 11 here"):
