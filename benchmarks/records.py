@@ -16,23 +16,24 @@ from keras_pyconv.writing import write_atomically
 HERE = pathlib.Path(__file__).parent
 
 
-def command_line(doc):
+def command_line(doc, has_smoke=True):
     """A parser with what every measurement has, the machine included."""
     parser = argparse.ArgumentParser(
         description=doc,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--smoke",
-        action="store_true",
-        help="tiny and short, to see that all works; figures mean nothing",
-    )
+    if has_smoke:
+        parser.add_argument(
+            "--smoke",
+            action="store_true",
+            help="tiny and short, to see that all works; figures mean nothing",
+        )
     parser.add_argument(
         "--results",
         type=pathlib.Path,
         help="file for the record (default: in results/, by the machine)",
     )
-    parser.set_defaults(machine=machine.description())
+    parser.set_defaults(machine=machine.description(), smoke=False)
     return parser
 
 

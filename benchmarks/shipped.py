@@ -108,8 +108,8 @@ def _accuracy(hits, sizes):
     return figures
 
 
-def of_detection(model, builder, share="", names=("AP", "AP50", "AP75")):
-    """COCO's numbers of some names, and AP by the boxes' area.
+def of_detection(model, builder, share=""):
+    """AP, AP50 and AP75 of COCO, and AP by the boxes' area.
 
     The bounds are squares of a fifth and of two fifths of the image's side.
     """
@@ -126,7 +126,7 @@ def of_detection(model, builder, share="", names=("AP", "AP50", "AP75")):
     side = builder.builder_config.image_size
     edges = [(side * part) ** 2 for part in (0.2, 0.4)]
     return {
-        **{name: numbers[name] for name in names},
+        **{name: numbers[name] for name in ("AP", "AP50", "AP75")},
         **dict(zip(SIZES, detection.ap_by_area(truth, found, edges))),
     }
 

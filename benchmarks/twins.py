@@ -30,7 +30,6 @@ from keras_pyconv.weights import shipped
 from keras_pyconv.weights.description import TASKS
 from keras_pyconv.writing import write_atomically
 
-FIRST_SEED = {task: 1 for task in TASKS} | {"classification": 2021}
 # Both twins of a task: the classifier or the backbone, and the head.
 NETWORKS = {
     "classification": (("PyConvResNetMini",), ("ResNetMini",)),
@@ -40,14 +39,23 @@ NETWORKS = {
 }
 
 
+def shipped_of(task):
+    """The record of a task's weights in the package."""
+    return next(row for row in shipped.shipped_weights() if row.task == task)
+
+
+def first_seed(task):
+    """The seed of the weights in the package."""
+    return shipped_of(task).training["constants"]["seed"]
+
+
 def command(task, network, seed, workdir):
     """Arguments of the recipe, and the folder of its run.
 
     The recipe of the classifier trains both twins.
     """
-    row = next(row for row in shipped.shipped_weights() if row.task == task)
     folder = workdir / f"{task}-{seed}"
-    _, *arguments = shlex.split(row.training["command"])
+    _, *arguments = shlex.split(shipped_of(task).training["command"])
     arguments += ["--seed", str(seed), "--workdir", str(folder)]
     if task == "classification":
         pyramid, plain = NETWORKS[task]  # whose weights others start from
@@ -69,7 +77,7 @@ def classifier_of(backbone, workdir):
     task = "classification"
     if (backbone,) == NETWORKS[task][0]:
         return shipped.SET
-    _, folder = command(task, (backbone,), FIRST_SEED[task], workdir)
+    _, folder = command(task, (backbone,), first_seed(task), workdir)
     return str(folder / f"{backbone}.weights.h5")
 
 
@@ -78,30 +86,30 @@ def measured(task, network, seed, workdir):
 
     Those of a pyramid with the first seed stand in the package's record.
     """
-    row = next(row for row in shipped.shipped_weights() if row.task == task)
-    if (network, seed) == (NETWORKS[task][0], FIRST_SEED[task]):
+    row = shipped_of(task)
+    if (network, seed) == (NETWORKS[task][0], first_seed(task)):
         return row.figures
     arguments, folder = command(task, network, seed, workdir)
     path = folder / "figures.json"
     if not path.is_file():
         if len(network) > 1:
             first = "classification"
-            measured(first, network[:1], FIRST_SEED[first], workdir)
+            measured(first, network[:1], first_seed(first), workdir)
         subprocess.run([sys.executable, *arguments], check=True)
-        found = figures.measure(row, trained(task, network, folder))
+        found = figures.measure(row, trained(row, network, folder))
         write_atomically(path, json.dumps(found) + "\n")
     return read_json(path)
 
 
-def trained(task, network, folder):
-    """The model of a run's folder."""
+def trained(row, network, folder):
+    """The model of a run's folder, like that of a row of the package."""
     from keras_pyconv.commands.opening import open_model
 
-    if task != "classification":
+    if row.task != "classification":
         return open_model(str(folder)).model
     file = str(folder / f"{network[0]}.weights.h5")
-    named = {"network": network[0], "side": figures.SIDE}
-    return open_model(file, **named, classes=10).model
+    side, classes = row.build["input_shape"][0], row.build["classes"]
+    return open_model(file, network[0], classes=classes, side=side).model
 
 
 def cost(task, network):
@@ -109,7 +117,7 @@ def cost(task, network):
     from keras_pyconv.architectures import get_detector, make_segmenter
     from keras_pyconv.complexity import complexity
 
-    build = {row.task: row.build for row in shipped.shipped_weights()}[task]
+    build = shipped_of(task).build
     shape, classes, more = build["input_shape"], build["classes"], {}
     record = network[0]
     if task == "detection":
@@ -148,13 +156,10 @@ def draw(rows, path):
         names = list(both[0]["figures"][0])
         for number, row in enumerate(both):
             places = [place + 0.2 * number for place in range(len(names))]
-            label, found = row["title"], [
-                one.values() for one in row["figures"]
-            ]
-            for shares in found:
-                shares = [100 * share for share in shares]
-                axis.plot(places, shares, f"C{number}o", alpha=0.5, label=label)
-                label = None
+            for one in row["figures"]:
+                shares = [100 * one[name] for name in names]
+                axis.plot(places, shares, f"C{number}o", alpha=0.5)
+            axis.lines[-1].set_label(row["title"])
         labels = [textwrap.fill(name, 12) for name in names]
         axis.set_xticks([place + 0.1 for place in range(len(names))], labels)
         low, high = axis.get_ylim()
@@ -171,8 +176,8 @@ def draw(rows, path):
 
 def rows_of(task, seeds, workdir):
     """Both twins of a task, with the figures of each seed."""
-    seeds = list(range(FIRST_SEED[task], FIRST_SEED[task] + seeds))
-    rows = []
+    first, rows = first_seed(task), []
+    seeds = list(range(first, first + seeds))
     for network in NETWORKS[task]:
         counted = cost(task, network)
         found = [measured(task, network, seed, workdir) for seed in seeds]
@@ -189,7 +194,7 @@ def rows_of(task, seeds, workdir):
 
 def main(argv=None):
     """Entry point; returns the record, or the rows of some of the tasks."""
-    parser = command_line(__doc__)
+    parser = command_line(__doc__, has_smoke=False)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--seeds", type=int, default=3, help="how many")
     parser.add_argument(

@@ -261,14 +261,21 @@ def path(name, value, anywhere=False):
     return storage.place(value)
 
 
+@contextlib.contextmanager
+def _told_of_path(name, value, rule):
+    """Names the argument in what is wrong with a path; its kind stays."""
+    try:
+        yield
+    except OSError as error:
+        told = f"`{name}` must be {rule}: {error}"
+        raise type(error)(f"{told} Received: {name}={short(value)}") from None
+
+
 def file(name, value, anywhere=False):
     """The path of a file that can be read."""
     found = path(name, value, anywhere)
-    try:
+    with _told_of_path(name, value, "the path of a file"):
         check_file(found)
-    except OSError as error:
-        told = f"`{name}` must be the path of a file: {error}"
-        raise type(error)(f"{told} Received: {name}={short(value)}") from None
     return found
 
 
@@ -293,11 +300,8 @@ def image_file(name, value) -> pathlib.Path:
 def new_folder(name, value) -> pathlib.Path:
     """A path of a folder, which may be missing, but is no file."""
     found = path(name, value)
-    try:
+    with _told_of_path(name, value, "the path of a folder"):
         check_new_folder(found)
-    except OSError as error:
-        told = f"`{name}` must be the path of a folder: {error}"
-        raise type(error)(f"{told} Received: {name}={short(value)}") from None
     return found
 
 

@@ -1,4 +1,4 @@
-"""The measurements of reading and of learning compare like with like."""
+"""What reads images is measured alike, and records are named and drawn."""
 
 import json
 

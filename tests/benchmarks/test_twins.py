@@ -70,7 +70,7 @@ def test_the_picture_has_a_panel_for_each_task(tmp_path):
 def test_the_first_pyramids_are_those_of_the_package(tmp_path):
     for row in shipped.shipped_weights():
         seed = row.training["constants"]["seed"]
-        assert seed == twins.FIRST_SEED[row.task]
+        assert seed == twins.first_seed(row.task)
         network = twins.NETWORKS[row.task][0]
         found = twins.measured(row.task, network, seed, tmp_path)
         assert found == row.figures
@@ -90,3 +90,9 @@ def test_a_plain_head_waits_for_its_classifier(tmp_path, monkeypatch):
     ]
     assert ran[0][-1] == "digits_in_photos"
     assert ran[2][-1].endswith("ResNetMini.weights.h5")
+
+
+def test_no_smoke_run_is_promised(capsys):
+    with pytest.raises(SystemExit):
+        twins.main(["--smoke"])
+    assert "unrecognized arguments: --smoke" in capsys.readouterr().err
