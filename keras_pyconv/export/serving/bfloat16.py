@@ -7,10 +7,11 @@ both ways, and a variable keeps the ratio.
 
 from keras_pyconv.lazy import tf
 
-# Of the seconds in float32. On AMD EPYC, 2026-11-29: 0.56 to 0.71 with
-# AVX512-BF16, 2.7 to 3.2 with AVX-512 alone, 1.06 without oneDNN.
+# Of the seconds in float32. On AMD EPYC, 2026-11-30, commit c5ec2a6: 0.55 to
+# 0.59 with AVX512-BF16, 2.8 to 2.9 with AVX-512 alone, 1.00 to 1.06 without
+# oneDNN; a sixteenth of the work left 0.68 to 1.12, 0.93 to 1.03 at first.
 FASTER = 0.8
-_IMAGES = (1, 28, 28, 64)
+_IMAGES = (4, 28, 28, 128)
 _ROUNDS = 12
 _ENDLESS = 1e9  # seconds
 
