@@ -13,7 +13,8 @@ import statistics
 
 from benchmarks import run
 from benchmarks.plan import Suite
-from benchmarks.report import steady, tables
+from benchmarks.records import rows_of
+from benchmarks.report import processor, steady, tables
 
 
 def _mappings(batch, side, *subjects):
@@ -38,7 +39,8 @@ SUITE = Suite(
 def _sentence(row):
     network = statistics.median(steady(row, "inference"))
     bare = row["batch"] / network
-    text = f"{row['subject']}, {row['title']}: {bare:.2f} images a second"
+    who = f"{row['subject']}, {row['title']}, {processor(row)}"
+    text = f"{who}: {bare:.2f} images a second"
     if not row["turns"]["decoding"]:
         return f"{text}."
     decoding = statistics.median(steady(row, "decoding"))
@@ -49,7 +51,7 @@ def _sentence(row):
 
 def show(*records):
     """The tables and the sentences."""
-    rows = [row for record in records for row in record["rows"]]
+    rows = [row for record in records for row in rows_of(record)]
     rows = [row for row in rows if row["turns"]["inference"]]
     return "\n".join([tables(*records), *map(_sentence, rows)])
 

@@ -162,11 +162,11 @@ def verdicts(rows):
             bound = f"{target.bound:g} ×"
             if target.against is None:
                 bound = f"≤ {target.bound:g} s"
-            shared = ("subject", "precision", "device")
+            shared = ("subject", "batch", "precision", "device")
             found.append(
                 {
                     "target": target.claim,
-                    **{key: ours[key] for key in shared},
+                    **{key: str(ours[key]) for key in shared},
                     "processor": processor(ours),
                     "needed": bound,
                     "measured": measured,

@@ -1,0 +1,59 @@
+"""Targets are about what is measured, and verdicts about the right rows."""
+
+import pytest
+
+from benchmarks import detection, run, segmentation, serving, video_network
+from benchmarks.plan import Case, groups
+from benchmarks.processes import row_of
+from benchmarks.records import rows_of
+from benchmarks.report import TARGETS, verdicts
+from tests.benchmarks.measured import MACHINE
+
+SUITES = run, segmentation, detection, video_network, serving
+
+
+def _all_cases():
+    for module in SUITES:
+        for group in groups(module.SUITE.full, 2, {"device": ("cpu",)}):
+            yield from group.cases
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.claim)
+def test_a_target_is_about_what_a_command_measures(target):
+    wanted = {"part": target.part, "contender": "ours", **target.only}
+    rows = [row_of(case) for case in _all_cases()]
+    ours = [row for row in rows if wanted.items() <= row.items()]
+    assert ours and all(target.measure in row["turns"] for row in ours)
+    rival = {**target.only, "part": target.part, "contender": target.against}
+    assert target.against is None or any(
+        rival.items() <= row.items() for row in rows
+    )
+
+
+def _verdicts(*measured):
+    rows = []
+    for contender, onednn, seconds in measured:
+        case = Case("crop", "A", contender, batch=1, onednn=onednn)
+        row = {**row_of(case), "turns": {"inference": [[seconds]]}}
+        rows.append(row)
+    return verdicts(rows_of({"machine": MACHINE, "rows": rows}))
+
+
+@pytest.mark.parametrize(
+    "theirs, measured, reached",
+    [(1.2, "1.20 ×", "yes"), (1.0, "1.00 ×", "no")],
+)
+def test_a_verdict_is_of_the_ratio_to_the_rival(theirs, measured, reached):
+    (verdict,) = _verdicts(("ours", "1", 1.0), ("torch", "1", theirs))
+    assert verdict["target"] == "inference against PyTorch"
+    assert (verdict["batch"], verdict["needed"]) == ("1", "1.1 ×")
+    assert (verdict["measured"], verdict["reached"]) == (measured, reached)
+
+
+def test_without_onednn_nothing_is_judged_but_what_is_about_it():
+    assert not _verdicts(("ours", "0", 1.0), ("torch", "0", 1.2))
+    case = Case("network", "PyConvHGResNet50", "ours_no_onednn")
+    row = {**row_of(case), "first_seconds": {"training": 21.0}}
+    (verdict,) = verdicts(rows_of({"machine": MACHINE, "rows": [row]}))
+    assert verdict["target"] == "first training step, oneDNN off"
+    assert (verdict["measured"], verdict["reached"]) == ("21.0 s", "no")
