@@ -39,17 +39,6 @@ def _verdicts(*measured):
     return verdicts(rows_of({"machine": MACHINE, "rows": rows}))
 
 
-@pytest.mark.parametrize(
-    "theirs, measured, reached",
-    [(1.2, "1.20 ×", "yes"), (1.0, "1.00 ×", "no")],
-)
-def test_a_verdict_is_of_the_ratio_to_the_rival(theirs, measured, reached):
-    (verdict,) = _verdicts(("ours", "1", 1.0), ("torch", "1", theirs))
-    assert verdict["target"] == "inference against PyTorch"
-    assert (verdict["batch"], verdict["needed"]) == ("1", "1.1 ×")
-    assert (verdict["measured"], verdict["reached"]) == (measured, reached)
-
-
 def test_without_onednn_nothing_is_judged_but_what_is_about_it():
     assert not _verdicts(("ours", "0", 1.0), ("torch", "0", 1.2))
     case = Case("network", "PyConvHGResNet50", "ours_no_onednn")
