@@ -320,7 +320,7 @@ _R50 = {"subject": "PyConvResNet50", "precision": "fp32"}
 _HG = {"subject": "PyConvHGResNet50", "precision": "fp32"}
 _NO_ONEDNN = {"contender": "ours_no_onednn"}
 _BF16, _STAGE1 = {"precision": "bf16"}, {"subject": "stage1"}
-_ONE, _BATCH = {"batch": 1}, {"batch": 16}
+_ONE, _FOUR, _BATCH = {"batch": 1}, {"batch": 4}, {"batch": 16}
 # Without oneDNN only what its row says; else the same on all processors.
 TARGETS = (
     Target("network", "inference", 3, "stock"),
@@ -330,10 +330,13 @@ TARGETS = (
     Target("network", "training", 1.6, "torch", _R50),
     Target("network", "training", 1.38, "torch", _HG),
     Target("network", "training", 1.4, "torch", _BF16),
+    Target("network", "training", 1, "torch", {"subject": "ResNeXt50"}),
     Target("video", "forward", 2.5, "torch", _STAGE1),
     Target("video", "gradients", 2.5, "torch", _STAGE1),
     Target("video_network", "inference", 2.5, "torch", _ONE),
+    Target("video_network", "inference", 2, "torch", _FOUR),
     Target("video_network", "training", 2.25, "torch", _ONE),
+    Target("video_network", "training", 1.5, "torch", _FOUR),
     Target("crop", "inference", 1.1, "torch"),
     Target("detection", "inference", 1.1, "torch"),
     Target("serving", "inference", 3, "stock", {**_BATCH, "precision": "fp32"}),

@@ -2,14 +2,21 @@
 
 import pytest
 
-from benchmarks import detection, run, segmentation, serving, video_network
+from benchmarks import (
+    detection,
+    resnext,
+    run,
+    segmentation,
+    serving,
+    video_network,
+)
 from benchmarks.plan import Case, groups
 from benchmarks.processes import row_of
 from benchmarks.records import rows_of
 from benchmarks.report import TARGETS, verdicts
 from tests.benchmarks.measured import MACHINE
 
-SUITES = run, segmentation, detection, video_network, serving
+SUITES = run, resnext, segmentation, detection, video_network, serving
 
 
 def _all_cases():
@@ -30,19 +37,20 @@ def test_a_target_is_about_what_a_command_measures(target):
     )
 
 
-def _verdicts(*measured):
-    rows = []
-    for contender, onednn, seconds in measured:
-        case = Case("crop", "A", contender, batch=1, onednn=onednn)
-        row = {**row_of(case), "turns": {"inference": [[seconds]]}}
-        rows.append(row)
+def _verdicts(*rows):
     return verdicts(rows_of({"machine": MACHINE, "rows": rows}))
 
 
 def test_without_onednn_nothing_is_judged_but_what_is_about_it():
-    assert not _verdicts(("ours", "0", 1.0), ("torch", "0", 1.2))
+    rows = [
+        row_of(Case("crop", "A", name, batch=1, onednn="0"))
+        for name in ("ours", "torch")
+    ]
+    for row in rows:
+        row["turns"]["inference"] = [[1.0]]
+    assert not _verdicts(*rows)
     case = Case("network", "PyConvHGResNet50", "ours_no_onednn")
     row = {**row_of(case), "first_seconds": {"training": 21.0}}
-    (verdict,) = verdicts(rows_of({"machine": MACHINE, "rows": [row]}))
+    (verdict,) = _verdicts(row)
     assert verdict["target"] == "first training step, oneDNN off"
     assert (verdict["measured"], verdict["reached"]) == ("21.0 s", "no")
