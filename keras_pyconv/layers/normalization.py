@@ -13,7 +13,7 @@ from keras_pyconv.arguments import MOST, flag, integer, number, told_options
 from keras_pyconv.layers.checked import CheckedCall
 from keras_pyconv.layers.targeted import Targeted
 from keras_pyconv.lazy import tf
-from keras_pyconv.ops.fold import rescale_channels
+from keras_pyconv.ops.fold import can_fold, rescale_channels
 from keras_pyconv.ops.graph import on_tensorflow
 from keras_pyconv.ops.target import TARGETS
 from keras_pyconv.ops.uncut import cut_numbers, uncut, whole_numbers
@@ -61,8 +61,9 @@ class FusedBatchNormalization(
     that normalizes it.
 
     The fused kernel takes float16, bfloat16 and float32, and channels in the
-    last axis or in axis 1. Float32 at inference on a CPU becomes a scale and
-    a shift, which a graph moves into the convolution before. All else
+    last axis or in axis 1. At inference on a CPU, float32 becomes a scale and
+    a shift, which a graph moves into the convolution before, and so does
+    bfloat16 where there is one, and arithmetic for it. All else
     (float64, masks in training, statistics synchronized over replicas, other
     backends) is computed in separate operations to the same result, and
     `renorm=True` by Keras itself.
@@ -125,7 +126,6 @@ class FusedBatchNormalization(
         if self._can_scale(inputs):
             numbers = scale_and_shift(self, _in_float32)
             return rescale_channels(inputs, *numbers)
-        # Numbers that come in 16 bits have no convolution to be moved into.
         inputs = whole_numbers(inputs, TARGETS[self.target])
         return self._normalized(inputs, False, None)[0]
 
@@ -155,14 +155,20 @@ class FusedBatchNormalization(
         # Elsewhere the fused kernel is faster. Here TensorFlow would fuse it
         # with that convolution, and oneDNN computes the two of a single image
         # without vectors.
-        rank = len(inputs.shape)
+        rank, target = len(inputs.shape), TARGETS[self.target]
         return (
             on_tensorflow()
-            and inputs.dtype == "float32"
-            and not TARGETS[self.target].on_gpu(inputs)
+            and (inputs.dtype == "float32" or self._is_folded_half(inputs))
+            and not target.on_gpu(inputs)
             and 1 < rank < 6
             and self.axis % rank == rank - 1
         )
+
+    def _is_folded_half(self, inputs):
+        """Whether it is bfloat16 that a convolution takes in."""
+        lacks = TARGETS[self.target].lacks_arithmetic
+        is_half = inputs.dtype == "bfloat16" and not lacks(inputs)
+        return is_half and can_fold(inputs)
 
     def _can_fuse(self, inputs, training, mask):
         if not on_tensorflow():

@@ -48,23 +48,33 @@ def folded(kernels, bias, scale, shift):
 
 
 def rescale_channels(tensor, scale, shift):
-    """`tensor * scale + shift` in float32, a number a channel, folded."""
-    plain = tf.nn.bias_add(tensor * scale, shift)
-    convolution = convolution_of(tensor)
-    if convolution is None or not _is_worth_it(convolution.kernels, tensor):
+    """`tensor * scale + shift` by the channel, in float32, folded."""
+    rescaled = tf.nn.bias_add(tf.cast(tensor, "float32") * scale, shift)
+    plain = tf.cast(rescaled, tensor.dtype)
+    if not can_fold(tensor):
         return plain
-    kernels, bias, compute = convolution
-    kernels = [tf.cast(kernel, tensor.dtype) for kernel in kernels]
-    bias = None if bias is None else tf.cast(bias, tensor.dtype)
+    kernels, bias, compute = convolution_of(tensor)
+    kernels = [_uncut_weight(kernel) for kernel in kernels]
+    bias = None if bias is None else _uncut_weight(bias)
     return instead_of(plain, compute(*folded(kernels, bias, scale, shift)))
 
 
-def _is_worth_it(kernels, outputs):
-    """Whether the kernels have few numbers beside a map."""
+def _uncut_weight(tensor):
+    """A weight in float32, as its variable has it if Keras cast it."""
+    tensor = tf.convert_to_tensor(tensor)
+    is_cut = tensor.op.type == "Cast"
+    return tf.cast(tensor.op.inputs[0] if is_cut else tensor, "float32")
+
+
+def can_fold(outputs):
+    """Whether a convolution made them, of few numbers beside a map."""
+    convolution = convolution_of(outputs)
+    if convolution is None:
+        return False
     # Three passes over a map instead of one over the kernel: for five images
-    # the same.
+    # the same, in float32.
     map_shape = outputs.shape[1:]
     if not map_shape.is_fully_defined():
         return True
-    numbers = sum(math.prod(kernel.shape) for kernel in kernels)
+    numbers = sum(math.prod(kernel.shape) for kernel in convolution.kernels)
     return numbers < 16 * map_shape.num_elements()

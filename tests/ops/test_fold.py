@@ -131,9 +131,9 @@ def test_numbers_are_cut_short_at_the_end_alone(monkeypatch, dtype, batch):
     last.build((2, 9, 9, 8))
     network = lambda x: last(relu(compute(x)))  # noqa: E731
     found = grid.kinds(network, (batch, 9, 9, 16))
-    # Of the images there and back, of both kernels and the bias too, and of
-    # the result.
-    assert found["Cast",] == 9
+    # Of the images there and back, of the last kernel and its bias too, and of
+    # the result; the first kernel is folded as its variable has it.
+    assert found["Cast",] == 7
     assert found["_FusedConv2D", b"BiasAdd", b"Relu"] == 1
     spec = tf.TensorSpec((batch, 9, 9, 16))
     got = tf.function(network, input_signature=[spec])(images)
@@ -141,6 +141,25 @@ def test_numbers_are_cut_short_at_the_end_alone(monkeypatch, dtype, batch):
     assert got.dtype == wanted.dtype == dtype.removeprefix("mixed_")
     np.testing.assert_allclose(
         tf.cast(got, "float32"), tf.cast(wanted, "float32"), atol=0.05
+    )
+
+
+@pytest.mark.parametrize("batch", [2, None])
+def test_kernels_are_folded_before_they_are_cut(batch):
+    if not target.cpu_differentiates_groups("bfloat16"):
+        pytest.skip("this processor has no arithmetic for bfloat16")
+    images = random_images(2, 9, 9, 16)
+    convolution = PointwiseConv2D(8, dtype="mixed_bfloat16", use_bias=False)
+    compute = normalized(convolution, images, dtype="mixed_bfloat16")
+    assert convolutions(grid.kinds(compute, (batch, 9, 9, 16))) == (1, 1)
+    spec = tf.TensorSpec((batch, 9, 9, 16))
+    got = tf.function(compute, input_signature=[spec])(images)
+    assert got.dtype == "bfloat16"
+    # The images, the kernel and the result are each cut once, to eight bits.
+    wanted = compute(images)
+    scale = np.abs(tf.cast(wanted, "float32")).max()
+    np.testing.assert_allclose(
+        tf.cast(got, "float32"), tf.cast(wanted, "float32"), atol=scale / 64
     )
 
 
