@@ -94,12 +94,12 @@ def saved_model(
             sigmoid unit.
         fold: whether to fold batch normalization into the kernels. The folded
             model is first compared with the given one.
-        freeze: whether to write the weights as constants, at most 2 GiB. On a
-            CPU with oneDNN, this makes a batch of 1 faster, but not larger
-            batches, as the server does with
-            `TF_ONEDNN_ASSUME_FROZEN_WEIGHTS=1` for any export. A model of 25
-            million parameters takes three times the memory, more for every
-            further signature, and seconds at the first request.
+        freeze: whether to write all weights as constants, at most 2 GiB; small
+            kernels of convolutions always are. On a CPU with oneDNN, this
+            makes a batch of 1 faster, but not larger batches, as the server
+            does with `TF_ONEDNN_ASSUME_FROZEN_WEIGHTS=1` for any export. A
+            model of 25 million parameters takes three times the memory, more
+            for every further signature, and seconds at the first request.
         preprocessing: `keras_pyconv.tasks.preprocessing.Preprocessing`, from
             an image to the model's input; None for no signatures that take
             files; "auto" to infer it: a model that starts with rescaling or

@@ -266,6 +266,45 @@ def test_a_bfloat16_model_takes_the_faster_way(freeze, tmp_path, randomized):
         assert difference(wanted, taken) > 1e-4
 
 
+def test_small_kernels_are_constants_and_others_variables(
+    tmp_path, monkeypatch, randomized
+):
+    # The kernels of two levels have 144 and 200 numbers, that of a pixel 64.
+    monkeypatch.setattr(module, "SMALL_NUMBERS", 160)
+    inputs = keras.Input((9, 9, 4))
+    x = PyConv(8, (3, 5), groups=(1, 2), use_bias=False)(inputs)
+    x = keras.layers.Conv2D(8, 1, use_bias=False)(x)
+    model = randomized(keras.Model(inputs, x))
+    path = saved_model(model, tmp_path / "net", preprocessing=None)
+    served = tf.saved_model.load(path)
+    shapes = [tuple(v.shape) for v in served.model_variables]
+    assert sorted(shapes) == [(1, 1, 8, 8), (5, 5, 2, 4)]
+    images = np.random.default_rng(0).normal(size=(2, 9, 9, 4)).astype("f4")
+    (outputs,) = served.signatures["serving_default"](images=images).values()
+    np.testing.assert_allclose(outputs, model(images), atol=1e-5)
+
+
+def test_a_layer_that_counts_goes_on_counting(tmp_path):
+    class Counter(keras.layers.Layer):
+        def build(self, shape):
+            self.seen = self.add_weight(name="seen", initializer="zeros")
+
+        def call(self, inputs):
+            self.seen.assign_add(1.0)
+            return inputs + self.seen
+
+    inputs = keras.Input((5, 5, 1))
+    kernel = keras.layers.Conv2D(1, 3, kernel_initializer="zeros")
+    model = keras.Model(inputs, Counter()(kernel(inputs)))
+    path = saved_model(model, tmp_path / "net", fold=False, batch_sizes=(1,))
+    served = tf.saved_model.load(path).signatures["serving_default"]
+    images = np.zeros((1, 5, 5, 1), "f4")
+    first, second = (
+        served(images=images)["counter"].numpy().mean() for _ in range(2)
+    )
+    assert second == first + 1
+
+
 def test_a_float16_model_and_integers_are_written_in_float32(tmp_path):
     inputs = keras.Input((4,))
     half = keras.layers.Dense(3, dtype=keras.DTypePolicy("mixed_float16"))
