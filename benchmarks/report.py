@@ -82,7 +82,7 @@ def _first_cell(row, measure):
 
 
 def processor(row):
-    """What computed a row, and the day."""
+    """What computed a row."""
     return f"{row['kind']}{said_of(row['onednn'], row['isa'])}"
 
 
@@ -102,8 +102,9 @@ def _table(rows):
     head += [title] * bool(first) + ["peak memory, GiB"]
     lines = []
     for row in sorted(rows, key=_order):
-        day = row["measured"][:10]
-        cells = [row["title"], row["precision"], f"{processor(row)}, {day}"]
+        made = processor(row), row["measured"][:10], row.get("commit")
+        made = ", ".join(filter(None, made))
+        cells = [row["title"], row["precision"], made]
         for measure in MEASURES[part]:
             cells.append(_speed_cell(row, measure))
             cells.append(_ratio_cell(rows, row, measure))

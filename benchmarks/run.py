@@ -132,10 +132,11 @@ def measure(suite, options):
     weights = [group.weight for group in groups]
     progress = Progress(weights, 60 * options.minutes)
     begun = datetime.datetime.now().isoformat(timespec="minutes")
+    about = {"measured": begun, "commit": options.machine["commit"]}
     rows = []
     try:
         for found in conduct(groups, patience, progress):
-            rows += [{**row, "measured": begun} for row in found]
+            rows += [{**row, **about} for row in found]
     except KeyboardInterrupt:
         print("\nStopped; the groups before are kept.", file=sys.stderr)
     return {

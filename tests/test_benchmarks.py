@@ -250,7 +250,8 @@ def test_a_partial_run_keeps_the_other_rows_and_their_date(tmp_path):
     path = tmp_path / "record.json"
     earlier = [_row("ours", [[1.0]], [], 1), _row("torch", [[2.0]], [], 1)]
     path.write_text(json.dumps({"machine": MACHINE, "rows": earlier}))
-    row = {**_row("ours", [[0.5]], [], 1), "measured": "2026-12-01T10:00"}
+    about = {"measured": "2026-12-01T10:00", "commit": "0123abc"}
+    row = {**_row("ours", [[0.5]], [], 1), **about}
     ours, torch = rows = records.with_earlier([row], path)
     assert (ours["turns"], torch["turns"]) == (
         row["turns"],
@@ -259,7 +260,7 @@ def test_a_partial_run_keeps_the_other_rows_and_their_date(tmp_path):
     table = report.tables({"machine": MACHINE, "rows": rows})
     cells = [[c.strip() for c in line.split("|")] for line in table.split("\n")]
     ours, torch = (cell for cell in cells if cell[1:2] in (["ours"], ["torch"]))
-    assert ours[3:5] == ["AVX2, 2026-12-01", "32"]
+    assert ours[3:5] == ["AVX2, 2026-12-01, 0123abc", "32"]
     # Not a ratio of two days.
     assert torch[3:6] == ["AVX2, 2026-11-29", "8", ""]
 
