@@ -94,10 +94,6 @@ class Target:
             return True
         return cpu_differentiates_groups(inputs.dtype.name)
 
-    def bits(self, inputs) -> int:
-        """Those of the rules: of 16, some are for the sake of gradients."""
-        return 32 if self.has_bfloat16 else inputs.dtype.size * 8
-
     def lacks_arithmetic(self, inputs) -> bool:
         """Whether the CPU may have no arithmetic for the 16 bits of `inputs`.
 

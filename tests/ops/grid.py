@@ -14,7 +14,7 @@ from tests.reference.numpy_conv import numpy_conv
 CHOICES = {
     "rules": {},
     **{way: {"way": way} for way in WAYS},
-    # "served_bfloat16" is for processors that have it: by the same rules.
+    # "served_bfloat16" goes by the rules of "served".
     **{
         name: {"target": name}
         for name in TARGETS

@@ -145,8 +145,8 @@ def _block(width):
 def folded(inputs, kernel, window, groups, convolver):
     """Blocks of outputs and of inputs as channels of their group.
 
-    For narrow groups; strided ones where oneDNN is off, or where its strided
-    gradients are slow: one filter a group, or 16 bits.
+    For narrow groups without oneDNN, and with it as the gradients of `blocked`;
+    strided ones there with one filter a group.
     """
     outputs = 1, 1
     if window.strides == (1, 1):

@@ -76,7 +76,7 @@ class Rule:
         return (
             is_possible(self.way, window)
             and len(window.strides) in self.ranks
-            and target.bits(inputs) in self.bits
+            and inputs.dtype.size * 8 in self.bits
             and width <= self.width
             and depth <= self.depth
             and max(depth, width) <= self.channels
@@ -89,7 +89,7 @@ class Rule:
 # setting and a level of benchmarks/grouped_conv.py: milliseconds of the forward
 # pass and of the gradients, as the rule has them and by the best other way.
 # `python -m benchmarks.grouped_conv --write` renews them:
-# AMD EPYC with AVX-512, 2026-11-29.
+# AMD EPYC with AVX-512, 2026-11-30.
 RULES = (
     # Not timed: a GPU has dense convolutions.
     Rule("split", dense=True, gpu=True),
@@ -97,71 +97,78 @@ RULES = (
     Rule("split", dense=True, across_time=False),
     # One group of steps: nothing to choose.
     Rule("split", dense=True, ranks=(1,)),
-    # oneDNN: one image, 512 deep: 161 + 378, points 176 + 527
+    # oneDNN: one image, 512 deep: 167 + 381, points 180 + 525
     Rule("split", dense=True, ranks=(2,), depth=512),
-    # oneDNN: one image, dilated by 24: 180 + 836, split 211 + 1.96e+03
+    # oneDNN: one image, dilated by 24: 191 + 839, split 228 + 2.41e+03
     Rule("points", dense=True, ranks=(2,), dilated=True),
     # By hand, SSD's 16 filters, 4 images: 41, points 39; AVX2: 18, points 41.
     Rule("split", dense=True, ranks=(2,), width=64),
-    # oneDNN, bf16: one image, 1024 deep: 75.9 + 200, points 86.3 + 567
+    # oneDNN, bf16: one image, 1024 deep: 77.4 + 225, points 96.3 + 655
     Rule("split", dense=True, ranks=(2,), bits=(16,)),
-    # oneDNN: one image, 1024 deep: 168 + 386, split 186 + 376
+    # oneDNN: one image, 1024 deep: 169 + 394, split 201 + 395
     Rule("points", "split", dense=True, ranks=(2,)),
     # Colours: taps would be more numbers than they save.
     Rule("split", dense=True, depth=15),
     # Not timed: no network of ours dilates clips.
     Rule("split", dense=True, dilated=True),
-    # oneDNN: video in space, 32: 14.3 + 48.4, split 16.6 + 53
+    # oneDNN: video in space, 32: 27.9 + 71.9, split 33.4 + 86.8
     Rule("taps", dense=True, onednn=True, strided=True, width=32),
-    # oneDNN: video in space, 128: 8.8 + 22.5, taps 7.8 + 23.6
+    # oneDNN: video in space, 128: 14.5 + 38.6, taps 13.9 + 38.8
     Rule("split", "taps", dense=True, onednn=True, strided=True),
-    # oneDNN: video stage 1, 3x3x3: 13.2 + 29.6, taps 15.7 + 29.8
+    # oneDNN: video stage 1, 3x3x3: 26.6 + 60.6, taps 29.5 + 53.9
     Rule("split", "taps", dense=True, onednn=True, width=16),
-    # no oneDNN: video stage 1, 3x3x3: 17.4 + 52.8, split 27.4 + 312
+    # no oneDNN: video stage 1, 3x3x3: 33.3 + 81.9, split 59 + 500
     Rule("taps", dense=True, onednn=False, width=128),
-    # oneDNN: video stage 4, 3x3x3: 26.9 + 33.4, taps 33.6 + 125
+    # oneDNN: video stage 4, 3x3x3: 24.9 + 50.3, taps 34.8 + 189
     Rule("split", dense=True),
-    # oneDNN: video stage 1, 7x9x9: 39.9 + 101, taps 46.4 + 119
+    # oneDNN: video stage 1, 7x9x9: 60.4 + 148, taps 79.6 + 220
     Rule("paired", ranks=(3,), width=2),
-    # no oneDNN: video stage 1, 3x5x5: 28.6 + 49.6, taps 66.4 + 86.4
+    # no oneDNN: video stage 1, 3x5x5: 43.9 + 84.1, taps 69.9 + 96.5
     Rule("paired", ranks=(3,), onednn=False, width=4),
-    # oneDNN: video stage 1, 3x5x5: 15.5 + 26.7, paired 15.8 + 30.7
+    # oneDNN: video stage 1, 3x5x5: 27.4 + 43.4, paired 30.4 + 60.3
     Rule("taps", ranks=(3,), channels=32),
-    # oneDNN: video stage 3, 3x5x5: 7.6 + 16.4, merged 8 + 15.3
+    # oneDNN: video stage 3, 3x5x5: 15 + 29.8, merged 15 + 30.1
     Rule("split", ranks=(3,), gpu=False, onednn=True),
-    # no oneDNN: video stage 3, 3x5x5: 10.7 + 36, paired 20.4 + 55.5
+    # no oneDNN: video stage 3, 3x5x5: 20.8 + 60.6, paired 37.7 + 90.1
     Rule("taps", ranks=(3,)),
     # Not timed: a GPU has groups of images.
     Rule("native", gpu=True),
-    # oneDNN: depthwise, 3x3: 0.5 + 1.8, blocked 2.6 + 1.3
+    # oneDNN: depthwise, 3x3: 0.79 + 1.83, blocked 2.49 + 1.64
     Rule("native", onednn=True, channels=1),
-    # oneDNN: stage 1, 9x9: 4.4 + 6.9, folded 4.2 + 7.3
+    # oneDNN: stage 1, 9x9: 7.2 + 13.9, taps 8.65 + 11.7
     Rule(
-        "blocked", onednn=True, bits=(32,), strided=False, width=2, channels=8
+        "blocked",
+        onednn=True,
+        bits=(16, 32),
+        strided=False,
+        width=2,
+        channels=8,
     ),
-    # oneDNN, bf16: stage 1, 9x9: 2.24 + 4.56, blocked 2.5 + 4.31
+    # no oneDNN: HG stage 2, 7x7: 9.71 + 24.8, taps 8.48 + 15.3
     Rule("folded", bits=(16, 32), strided=False, width=2, channels=8),
-    # no oneDNN: steps, 9: 4.05 + 10.2, split 4.48 + 11.4
+    # no oneDNN: steps, 9: 6.26 + 13.9, split 7.45 + 14.4
     Rule("merged", ranks=(1,), onednn=False),
-    # no oneDNN: stage 1, 9x9, strided: 15.9 + 29.1, blocked 10.5 + 30.5
+    # no oneDNN: stage 1, 9x9, strided: 21.6 + 44.7, blocked 21.9 + 44.1
     Rule("folded", onednn=False, strided=True, channels=16),
-    # no oneDNN: stage 2, 7x7: 4.35 + 7.64, blocked 4.01 + 7.35
+    # no oneDNN: stage 2, 7x7: 8.31 + 12, blocked 8.09 + 11.8
     Rule("taps", onednn=False, strided=False, width=16, growth=4),
-    # no oneDNN: stage 3, 5x5: 2.65 + 8, taps 2.87 + 7.57
+    # no oneDNN: stage 3, 5x5: 4.09 + 11.8, taps 4.77 + 11.5
     Rule("merged", onednn=False),
-    # oneDNN: stage 1, 9x9, strided: 6.5 + 14.3, folded 9.8 + 13.9
-    Rule("blocked", bits=(32,), strided=True, width=4, channels=16),
-    # oneDNN, bf16: stage 1, 9x9, strided: 9.39 + 16.3, blocked 3.42 + 16
-    Rule("folded", ranks=(2,), bits=(16,), strided=True, channels=8),
-    # oneDNN: 12 to 1, 3x3: 1.8 + 3, blocked 1.6 + 3.1
-    Rule("taps", ranks=(2,), bits=(32,), strided=False, width=1),
-    # oneDNN: 4 to 4, 3x3: 2.7 + 4.5, native 1.4 + 5
-    Rule("merged", width=4, channels=8),
-    # oneDNN: stage 1, 5x5: 2.7 + 5.3, merged 3.5 + 5
+    # oneDNN: stage 1, 9x9, strided: 10.9 + 24.4, folded 14.3 + 24.6
+    Rule("blocked", "folded", bits=(16, 32), strided=True, width=1, channels=8),
+    # oneDNN, bf16: stage 1, 7x7, strided: 4.88 + 13.6, merged 9.14 + 14.5
     Rule(
-        "blocked", ranks=(2,), bits=(32,), strided=False, width=4, channels=16
+        "blocked", "merged", bits=(16, 32), strided=True, width=4, channels=16
     ),
-    # oneDNN: stage 2, 7x7: 3.4 + 5, blocked 2.4 + 4.9
+    # oneDNN: 12 to 1, 3x3: 4.33 + 4.21, blocked 2.67 + 4.55
+    Rule("taps", ranks=(2,), bits=(16, 32), strided=False, width=1),
+    # oneDNN: 4 to 4, 3x3: 4.85 + 8.45, native 3.13 + 6.28
+    Rule("merged", width=4, channels=8),
+    # oneDNN: stage 1, 5x5: 5.47 + 9.93, taps 7.74 + 8.53
+    Rule("blocked", bits=(16, 32), strided=False, width=4, channels=16),
+    # oneDNN, bf16: stage 2, 7x7: 2.71 + 6.15, merged 3.04 + 5.29
+    Rule("blocked", bits=(16,), width=8, channels=32),
+    # oneDNN: stage 3, 5x5: 4.02 + 7.29, merged 3.99 + 7.18
     Rule("native"),
 )
 
