@@ -28,14 +28,14 @@ LOW_PRECISION = ("float16", "bfloat16")
 # What becomes float32, by the way: other runtimes compute with nothing wider.
 CHANGED = dict.fromkeys(("portable", "onnx"), (*LOW_PRECISION, "float64"))
 PYRAMIDS = (PyConv, PyConv1D, PyConv3D)
-FOLDABLE = (
+CONVOLUTIONS = (
     keras.layers.Conv1D,
     keras.layers.Conv2D,
     keras.layers.Conv3D,
-    keras.layers.Dense,
     PointwiseConv2D,
     *PYRAMIDS,
 )
+FOLDABLE = (*CONVOLUTIONS, keras.layers.Dense)
 NORMALIZATIONS = (keras.layers.BatchNormalization, FusedBatchNormalization)
 # Of the largest output. Float32 rounding moves the logits of PyConvResNet-50
 # by 1e-5 when only the way of convolution changes, by 2e-5 when it is folded.
@@ -99,16 +99,19 @@ def _float64(variable):
     return variable.numpy().astype(np.float64)
 
 
+def kernels_of(layer):
+    """The kernel of each level of a PyConv, or the only one."""
+    return getattr(layer, "kernels", None) or [layer.kernel]
+
+
 def _copy_folded(layer, norm, copy):
     """Gives `copy` the kernels and bias of the layer and its norm."""
-    kernels = getattr(layer, "kernels", None) or [layer.kernel]
-    targets = getattr(copy, "kernels", None) or [copy.kernel]
     scaled, bias = folded(
-        [_float64(kernel) for kernel in kernels],
+        [_float64(kernel) for kernel in kernels_of(layer)],
         _float64(layer.bias) if layer.use_bias else None,
         *scale_and_shift(norm, _float64),
     )
-    for target, kernel in zip([*targets, copy.bias], [*scaled, bias]):
+    for target, kernel in zip([*kernels_of(copy), copy.bias], [*scaled, bias]):
         target.assign(kernel)
 
 

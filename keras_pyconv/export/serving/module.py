@@ -6,18 +6,12 @@ import math
 
 import keras
 
-from keras_pyconv.export.form import PYRAMIDS
+from keras_pyconv.export.form import CONVOLUTIONS, kernels_of
 from keras_pyconv.export.serving import bfloat16
 from keras_pyconv.lazy import tf
 from keras_pyconv.ops.uncut import never_empty
 
 METHOD_PREFIX = "tensorflow/serving/"
-CONVOLUTIONS = (
-    keras.layers.Conv1D,
-    keras.layers.Conv2D,
-    keras.layers.Conv3D,
-    *PYRAMIDS,
-)
 GRAPH_BYTES = 8_000_000  # room for the graph beside the variables
 # Of PyConvResNet-50, a thread, AMD EPYC with AVX512-BF16, 2026-11-30: kernels
 # of at most so many numbers as constants save a tenth of a single image's time
@@ -51,7 +45,7 @@ def constant_kernels(seen):
         kernel
         for layer in seen.layers
         if isinstance(layer, CONVOLUTIONS)
-        for kernel in getattr(layer, "kernels", None) or [layer.kernel]
+        for kernel in kernels_of(layer)
         # That of a layer with LoRA is no variable.
         if isinstance(kernel, keras.Variable)
         and max(kernel.shape[:-2]) > 1
