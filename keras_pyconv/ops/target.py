@@ -16,6 +16,8 @@ from keras_pyconv.ops.graph import is_compiled
 @functools.cache
 def cpu_differentiates_groups(dtype: str) -> bool:
     """Whether oneDNN is on, and the CPU has arithmetic for the dtype."""
+    if dtype == "bfloat16" and cpu_emulates_bfloat16():
+        return False
     with tf.init_scope(), tf.device("CPU:0"):
         images = tf.ones((1, 5, 5, 4), dtype)
         kernel = tf.ones((3, 3, 2, 4), dtype)
@@ -39,12 +41,29 @@ def cpu_differentiates_groups(dtype: str) -> bool:
     return True
 
 
+def _onednn_limit() -> str:
+    return os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
+
+
 @functools.cache
 def cpu_has_avx512() -> bool:
     """Whether the CPU has AVX-512, and oneDNN may use it."""
-    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
+    limit = _onednn_limit()
     may = limit in ("ALL", "DEFAULT") or "512" in limit or "AVX10" in limit
     return may and "avx512f" in provenance.instruction_sets()
+
+
+@functools.cache
+def cpu_emulates_bfloat16() -> bool:
+    """Whether oneDNN computes in bfloat16 by AVX-512 for float32.
+
+    It takes that for arithmetic: PyConvResNet-50 trained on 2.7 images a
+    second, and on 6.1 in float32, and predicted 8.2 and 21.3 (AMD EPYC, oneDNN
+    limited to AVX-512, two threads, 2026-11-30, commit 9384ab4).
+    """
+    may = _onednn_limit() not in ("AVX512_CORE", "AVX512_CORE_VNNI")
+    has = may and "avx512_bf16" in provenance.instruction_sets()
+    return cpu_has_avx512() and not has
 
 
 @dataclasses.dataclass(frozen=True)
