@@ -31,7 +31,7 @@ SUBJECTS = {
 MAPPINGS = tuple(
     {
         "part": "checkout",
-        "subject": (subject,),
+        "subject": subject,
         "precision": precision,
         "onednn": onednn,
         **sizes,

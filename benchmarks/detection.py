@@ -16,23 +16,22 @@ from benchmarks.plan import Suite
 from benchmarks.records import rows_of
 from benchmarks.report import processor, steady, tables
 
-
-def _mappings(batch, side, *subjects):
-    shared = {"part": "detection", "batch": batch, "side": side}
-    ours = {**shared, "subject": subjects, "contender": ("ours", "torch")}
-    return ours, {
-        **shared,
-        "subject": ("SSD300, VGG-16",),
-        "contender": ("torchvision",),
-        "side": 300,
-    }
-
-
+_OURS = {"part": "detection", "contender": ("ours", "torch")}
+_VGG = {"part": "detection", "contender": ("torchvision",)}
+_VGG |= {"subject": "SSD300, VGG-16", "side": 300}
+_NETWORKS = ("PyConvSSDPyConvResNet50", "SSDResNet50")
+_SMALL = ("PyConvSSDPyConvResNetMini", "SSDResNetMini")
 SUITE = Suite(
     name="detection",
     doc=__doc__,
-    full=_mappings(4, 300, "PyConvSSDPyConvResNet50", "SSDResNet50"),
-    smoke=_mappings(1, 64, "PyConvSSDPyConvResNetMini", "SSDResNetMini"),
+    full=(
+        {**_OURS, "subject": _NETWORKS, "batch": 4, "side": 300},
+        {**_VGG, "batch": 4},
+    ),
+    smoke=(
+        {**_OURS, "subject": _SMALL, "batch": 1, "side": 64},
+        {**_VGG, "batch": 1},
+    ),
 )
 
 

@@ -13,7 +13,7 @@ import sys
 from statistics import median
 
 from benchmarks import machine, report, run
-from benchmarks.plan import GPU_PRECISIONS, Patience, Suite
+from benchmarks.plan import GPU_PRECISIONS, MEASURES, Patience, Suite
 from keras_pyconv.complexity import complexity
 from keras_pyconv.complexity.grid import grid
 
@@ -25,17 +25,17 @@ def _mappings(precisions, images, clips, side, product, batches, devices):
     """What matters most is first: the time may be short."""
     for precision in precisions:
         shared = {"precision": precision, "side": side, "contender": _BY}
-        matrix = {"part": "product", "subject": ("matrices",), "batch": 1}
+        matrix = {"part": "product", "subject": "matrices", "batch": 1}
         yield {**shared, **matrix, "side": product}
         for many, few in batches:
             network = {**shared, "part": "network", "batch": many}
-            yield from ({**network, "subject": (name,)} for name in images)
+            yield {**network, "subject": images}
             clip = {**shared, "part": "video_network", "batch": few}
-            yield {**clip, "subject": clips[:1], "frames": clips[1]}
+            yield {**clip, "subject": clips[0], "frames": clips[1]}
     shared = {"part": "mirrored", "precision": precisions[0], "side": side}
     for count in devices:
-        named = {"subject": (f"{images[0]} on {count}",)}
-        yield {**shared, **named, "batch": count * batches[0][0]}
+        subject, batch = f"{images[0]} on {count}", count * batches[0][0]
+        yield {**shared, "subject": subject, "batch": batch}
 
 
 SUITE = Suite(
@@ -44,7 +44,7 @@ SUITE = Suite(
     full=tuple(
         _mappings(
             precisions=("bf16", "tf32", "fp32"),
-            images=("PyConvResNet50", "PyConvHGResNet50"),
+            images=["PyConvResNet50", "PyConvHGResNet50"],
             clips=("PyConvResNet3D50", 16),
             side=224,
             product=8192,
@@ -55,7 +55,7 @@ SUITE = Suite(
     smoke=tuple(
         _mappings(
             precisions=("bf16", "tf32"),
-            images=("PyConvResNetMini",),
+            images=["PyConvResNetMini"],
             clips=("PyConvResNet3DMini", 4),
             side=32,
             product=256,
@@ -77,9 +77,8 @@ def limits(rows):
     for row in rows:
         if row["part"] == "product" and row["turns"]["product"]:
             speed = 2 * row["side"] ** 3 / min(report.steady(row, "product"))
-            known = found.get(row["precision"], 0)
-            found[row["precision"]] = max(speed, known)
-    return found
+            found.setdefault(row["precision"], []).append(speed)
+    return {precision: max(speeds) for precision, speeds in found.items()}
 
 
 def _shares(row, peak):
@@ -103,31 +102,22 @@ def _efficiencies(row, one):
 
 def show(record):
     """The tables, and those of shares and efficiencies."""
-    by_part, peaks = {}, limits(record["rows"])
-    for row in record["rows"]:
-        by_part.setdefault(row["part"], []).append(row)
-    lines = [
-        [row["subject"], row["precision"], row["title"], *cells]
-        for part, rows in by_part.items()
-        if part != "product"
-        for row in rows
-        for cells in [
-            (
-                _efficiencies(row, rows[0])
-                if part == "mirrored"
-                else _shares(row, peaks.get(row["precision"]))
-            )
-        ]
-    ]
+    peaks, lines = limits(record["rows"]), []
+    rows = [row for row in record["rows"] if row["part"] != "product"]
+    rows.sort(key=lambda row: list(MEASURES).index(row["part"]))
+    mirrored = [row for row in rows if row["part"] == "mirrored"]
+    for row in rows:
+        if row in mirrored:
+            cells = _efficiencies(row, mirrored[0])
+        else:
+            cells = _shares(row, peaks.get(row["precision"]))
+        lines.append([row["subject"], row["precision"], row["title"], *cells])
     heads = ["", "precision", "contender", *PASSES]
     said = ", ".join(f"{k} {v / 1e12:.3g} TFLOP/s" for k, v in peaks.items())
-    return "\n".join(
-        [
-            report.tables(record),
-            f"Limit: {said or 'not measured'}. TFLOP/s and share of it; on "
-            "several GPUs, efficiency:\n",
-            grid(heads, lines, "markdown", words=heads[:3]),
-        ]
+    return (
+        f"{report.tables(record)}\nLimit: {said or 'not measured'}. TFLOP/s "
+        "and share of it; on several GPUs, efficiency:\n\n"
+        f"{grid(heads, lines, 'markdown', words=heads[:3])}"
     )
 
 

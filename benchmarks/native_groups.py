@@ -28,18 +28,13 @@ REGNETS = {
 CAP = 600.0  # seconds to write and to read an export
 
 
-def _mapping(subjects, batch, side):
-    shared = {"part": "groups", "batch": batch, "side": side}
-    return tuple({**shared, "subject": (name,)} for name in subjects)
-
-
+_NETWORKS = ["ConvNeXtTiny", "ResNeXt50", "RegNetX400MF", "MobileNet"]
+_MINI = {"subject": ["RegNetMini", "MobileNet"], "batch": 2, "side": 32}
 SUITE = Suite(
     name="native-groups",
     doc=__doc__,
-    full=_mapping(
-        ("ConvNeXtTiny", "ResNeXt50", "RegNetX400MF", "MobileNet"), 8, 224
-    ),
-    smoke=_mapping(("RegNetMini", "MobileNet"), 2, 32),
+    full=({"part": "groups", "subject": _NETWORKS, "batch": 8},),
+    smoke=({"part": "groups", **_MINI},),
     patience=Patience(turn=4.0),
     minutes=45,
 )

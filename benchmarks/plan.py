@@ -197,9 +197,9 @@ SMOKE = Patience(rounds=1, turn=0.0)
 class Suite:
     """All that one command measures.
 
-    `full` and, for a trial, `smoke` have a mapping for each group of cases:
-    what these share as fields of `Case`, in tuples what they do not: `subject`
-    and, where it is not everyone of the part, `contender`.
+    `full` and, for a trial, `smoke` have mappings to fields of `Case`. Of what
+    stands in a list each makes a group of its own; in a tuple stands what cases
+    of a group do not share. Contenders are all of the part, or those named.
     """
 
     name: str
@@ -249,27 +249,30 @@ def groups(mappings, threads, chosen) -> list[Group]:
     """
     found = []
     for device, mapping in itertools.product(chosen["device"], mappings):
-        for kernels in _kernels(mapping, chosen):
-            shared = {"device": device, "threads": threads, **mapping}
-            cases = tuple(
-                case
-                for case in _cases({**shared, **kernels})
-                if _keeps(chosen, case)
-            )
-            found += [Group(cases)] if cases else []
+        shared = {"device": device, "threads": threads, **mapping}
+        for one in _each(shared, list):
+            for kernels in _kernels(one, chosen):
+                cases = _cases({**one, **kernels})
+                cases = tuple(case for case in cases if _keeps(chosen, case))
+                found += [Group(cases)] if cases else []
     return found
+
+
+def _each(mapping, kind):
+    """The mapping with each combination of what stands in such sequences."""
+    values = (v if isinstance(v, kind) else (v,) for v in mapping.values())
+    return [dict(zip(mapping, found)) for found in itertools.product(*values)]
 
 
 def _kernels(mapping, chosen):
     """What is asked of oneDNN; off, its instructions say nothing."""
-    switches = mapping.get("onednn") or chosen.get("onednn") or "1"
-    pairs = itertools.product(switches, chosen.get("isa") or ("all",))
-    pairs = dict.fromkeys((o, i if o == "1" else "all") for o, i in pairs)
-    return [{"onednn": onednn, "isa": isa} for onednn, isa in pairs]
+    for onednn in mapping.get("onednn") or chosen.get("onednn") or "1":
+        isas = chosen.get("isa") if onednn == "1" else None
+        yield from ({"onednn": onednn, "isa": isa} for isa in isas or ["all"])
 
 
 def _cases(mapping):
-    """The cases of a mapping: all combinations of what stands in tuples."""
+    """The cases of a group, by all who can be measured so."""
     named = mapping.pop("contender", CONTENDERS)
     mapping["contender"] = tuple(
         name
@@ -279,9 +282,7 @@ def _cases(mapping):
         # Without oneDNN, everyone is as who goes without it.
         and (mapping["onednn"] == "1" or name != "ours_no_onednn")
     )
-    values = (v if isinstance(v, tuple) else (v,) for v in mapping.values())
-    for combination in itertools.product(*values):
-        yield Case(**dict(zip(mapping, combination)))
+    return [Case(**one) for one in _each(mapping, tuple)]
 
 
 def _keeps(chosen, case):

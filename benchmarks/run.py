@@ -29,37 +29,17 @@ from keras_pyconv.writing import renewed, write_atomically
 README = HERE / "README.md"
 
 
-def _mappings(networks, layers, batch, side, video_side, frames):
-    clip = {"batch": 1, "side": video_side, "frames": frames}
-    videos = [{"part": "video", "subject": (name,), **clip} for name in layers]
-    shared = {"part": "network", "batch": batch, "side": side}
-    images = [
-        {**shared, "subject": (network,), "precision": precision}
-        for precision in plan.PRECISIONS
-        for network in networks
-    ]
-    return (*videos, *images)
-
-
+_VIDEO = {"part": "video", "subject": [*plan.LAYERS], "batch": 1}
+_NETWORK = {"part": "network", "precision": [*plan.PRECISIONS]}
+_MINI = {"subject": "PyConvResNetMini", "batch": 2, "side": 64}
 SUITE = plan.Suite(
     name="",
     doc=__doc__,
-    full=_mappings(
-        networks=("PyConvResNet50", "PyConvHGResNet50"),
-        layers=tuple(plan.LAYERS),
-        batch=16,
-        side=224,
-        video_side=56,
-        frames=16,
+    full=(
+        {**_VIDEO, "side": 56, "frames": 16},
+        {**_NETWORK, "subject": ["PyConvResNet50", "PyConvHGResNet50"]},
     ),
-    smoke=_mappings(
-        networks=("PyConvResNetMini",),
-        layers=tuple(plan.LAYERS),
-        batch=2,
-        side=64,
-        video_side=8,
-        frames=4,
-    ),
+    smoke=({**_VIDEO, "side": 8, "frames": 4}, {**_NETWORK, **_MINI}),
     minutes=60,
     devices=("cpu", "gpu"),
 )

@@ -23,17 +23,17 @@ from keras_pyconv.complexity.grid import grid
 HEADS = ("pyconv", "ppm", "aspp")  # of PyConvSegNet, PSPNet, DeepLabv3
 
 
-def _mappings(backbone, side):
+def _mapping(backbone, side):
     subjects = tuple(f"{backbone} with {head}" for head in HEADS)
-    shared = {"subject": subjects, "batch": 1, "side": side}
-    return {"part": "crop", **shared}, {"part": "image", **shared}
+    parts = {"part": ["crop", "image"], "subject": subjects}
+    return {**parts, "batch": 1, "side": side}
 
 
 SUITE = Suite(
     name="segmentation",
     doc=__doc__,
-    full=_mappings("ResNet50", 473),
-    smoke=_mappings("ResNetMini", 65),
+    full=(_mapping("ResNet50", 473),),
+    smoke=(_mapping("ResNetMini", 65),),
     patience=Patience(rounds=3),
 )
 

@@ -17,21 +17,14 @@ from benchmarks import run
 from benchmarks.plan import CLASSES, PRECISIONS, SERVING_FILES, Patience, Suite
 from keras_pyconv.children import call
 
-
-def _mappings(network, side, batches):
-    shared = {"part": "serving", "subject": (network,), "side": side}
-    return tuple(
-        {**shared, "precision": precision, "batch": batch}
-        for precision in PRECISIONS
-        for batch in batches
-    )
-
-
+_SHARED = {"part": "serving", "precision": [*PRECISIONS]}
+_LARGE = {"batch": [16, 1], "side": 224}
+_SMALL = {"batch": [2, 1], "side": 64}
 SUITE = Suite(
     name="serving",
     doc=__doc__,
-    full=_mappings("PyConvResNet50", 224, batches=(16, 1)),
-    smoke=_mappings("PyConvResNetMini", 64, batches=(2, 1)),
+    full=({**_SHARED, "subject": "PyConvResNet50", **_LARGE},),
+    smoke=({**_SHARED, "subject": "PyConvResNetMini", **_SMALL},),
     patience=Patience(rounds=4, caps={"fp32": 240.0, "bf16": 90.0}),
     minutes=12,
 )
@@ -84,9 +77,9 @@ def _written(options, folder):
         return options.files
     folder = options.files or folder
     print("Writing the files that are served ...", file=sys.stderr)
-    mapping = (SUITE.smoke if options.smoke else SUITE.full)[0]
-    (network,), side = mapping["subject"], mapping["side"]
-    call("benchmarks.serving:write_files", network, side, folder)
+    (mapping,) = SUITE.smoke if options.smoke else SUITE.full
+    network = mapping["subject"], mapping["side"]
+    call("benchmarks.serving:write_files", *network, folder)
     return folder
 
 

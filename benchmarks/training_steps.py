@@ -20,12 +20,11 @@ STEPS = {"dense": 200, "PyConvResNetMini": 20}  # of a turn
 FOREVER = 10**6
 SIDE, BATCH, CLASSES = 64, 16, 10
 SHARED = {"part": "steps", "side": SIDE, "batch": BATCH}
-MAPPINGS = tuple({**SHARED, "subject": (subject,)} for subject in STEPS)
 SUITE = Suite(
     name="training-steps",
     doc=__doc__,
-    full=MAPPINGS,
-    smoke=MAPPINGS[:1],
+    full=({**SHARED, "subject": [*STEPS]},),
+    smoke=({**SHARED, "subject": "dense"},),
     patience=Patience(rounds=12, turn=0.0),
 )
 

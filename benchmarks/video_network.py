@@ -13,22 +13,15 @@ last? Batches are of one clip and of four.
 from benchmarks import run
 from benchmarks.plan import Patience, Suite
 
-
-def _mappings(network, side, frames):
-    shared = {"part": "video_network", "side": side, "frames": frames}
-    return tuple(
-        {**shared, "subject": (network,), "batch": batch} for batch in (1, 4)
-    )
-
-
+_SHARED = {"part": "video_network", "batch": [1, 4]}
+_MINI = {"subject": "PyConvResNet3DMini", "side": 32, "frames": 4}
 SUITE = Suite(
     name="video-network",
     doc=__doc__,
-    full=_mappings("PyConvResNet3D50", side=224, frames=16),
-    smoke=_mappings("PyConvResNet3DMini", side=32, frames=4),
+    full=({**_SHARED, "subject": "PyConvResNet3D50", "frames": 16},),
+    smoke=({**_SHARED, **_MINI},),
     patience=Patience(turn=4.0),
 )
-
 
 main = run.main_of(SUITE)
 
