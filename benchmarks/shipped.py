@@ -4,8 +4,8 @@
     python -m benchmarks.shipped --take classification RUN --command COMMAND
 
 Asks each, as it is stored, about the whole test split of `digits_in_photos`,
-and compares with its record. `--take` makes the stored file and the record of
-a run's folder; the command of the recipe stands in the record.
+and compares with its record. `--take` makes the stored file of a run's folder
+and renews its record, in which the command of the recipe stands.
 """
 
 import argparse
@@ -16,85 +16,26 @@ import pathlib
 
 import numpy as np
 
+from keras_pyconv import datasets, tasks
+from keras_pyconv.commands.opening import of_shipped
+from keras_pyconv.datasets.detection_sets import tfds_objects
+from keras_pyconv.datasets.digit_scenes import size_class
 from keras_pyconv.finished import weights_of_run
 from keras_pyconv.reading import read_json
+from keras_pyconv.tasks import detection, segmentation
 from keras_pyconv.weights import shipped
+from keras_pyconv.weights.sources import replacing_with_checksum
 from keras_pyconv.writing import write_atomically
 
-DIGITS = tuple("0123456789")
 SIZES = ("small", "medium", "large")
-SIDE = 64
-_HALF = {"mean": (0.5,) * 3, "deviation": (0.5,) * 3}
-_CLIPS = {"frames": 8, "stride": 2, "size": 32, "resize": 32}
-# The test split is the same whatever there is to train on.
-_TEST_ALONE = "-train_examples_1"
-# What is known of each before it is trained.
-ROWS = {
-    "classification": {
-        "variant": "PyConvResNetMini",
-        "build": {"classes": 10, "input_shape": (SIDE, SIDE, 3)},
-        "class_names": DIGITS,
-        "shown": {"size": SIDE, "resize": SIDE, **_HALF},
-        "test": (
-            *("evaluate", "--network=PyConvResNetMini"),
-            *("--weights=digits_in_photos", f"--sides={SIDE}"),
-            f"--data=digits_in_photos/classification{_TEST_ALONE}",
-        ),
-    },
-    "detection": {
-        "variant": "PyConvSSDPyConvResNetMini",
-        "build": {"classes": 11, "input_shape": (SIDE, SIDE, 3)},
-        "class_names": DIGITS,
-        "shown": {},
-        "test": (
-            *("evaluate_detection", "--backbone=PyConvResNetMini"),
-            *("--weights=digits_in_photos", f"--side={SIDE}"),
-            f"--data=digits_in_photos/detection{_TEST_ALONE}",
-        ),
-    },
-    "segmentation": {
-        "variant": "PyConvSegNetPyConvResNetMiniWidth64",
-        "build": {
-            "backbone": "PyConvResNetMini",
-            "network": {"head_width": 64},
-            "classes": 11,
-            "input_shape": (96, 96, 3),
-        },
-        "class_names": ("background", *DIGITS),
-        "shown": {"window": 96, "base_size": 96, "flip": False},
-        "test": (
-            *("evaluate_segmentation", "--backbone=PyConvResNetMini"),
-            *("--head-width=64", "--weights=digits_in_photos", "--window=96"),
-            *("--base-size=96", "--no-flip", "--label-rule=from_zero"),
-            f"--data=digits_in_photos/segmentation{_TEST_ALONE}",
-        ),
-    },
-    "video": {
-        "variant": "PyConvResNet3DTiny",
-        "build": {"classes": 6, "input_shape": (8, 32, 32, 3)},
-        "class_names": ("up", "down", "sideways", "grow", "shrink", "still"),
-        "shown": {**_CLIPS, "short_sides": (32, 36)},
-        "test": (
-            *("recognize_kinetics", "--network=PyConvResNet3DTiny"),
-            *("--only-test=digits_in_photos", "--frames=8", "--stride=2"),
-            *("--side=32", "--test-side=32", "--short-sides", "32", "36"),
-            f"--data=digits_in_photos/video{_TEST_ALONE}",
-        ),
-    },
-}
 
 
-# Figures ----------------------------------------------------------------------
-
-
-def of_classification(model, builder, share=""):
+def of_classification(row, model, builder):
     """Accuracy, of all and by the size of the digit."""
-    from keras_pyconv.tasks import preprocess_input
-
-    parts = builder.as_dataset(split=f"test{share}", batch_size=200)
+    parts = builder.as_dataset(split="test", batch_size=200)
     hits, sizes = [], []
     for part in parts.as_numpy_iterator():
-        images = preprocess_input(part["image"], weights=shipped.SET)
+        images = tasks.preprocess_input(part["image"], weights=shipped.SET)
         found = np.argmax(model(images, training=False), axis=-1)
         hits.append(found == part["label"])
         sizes.append(part["size_class"])
@@ -108,17 +49,14 @@ def _accuracy(hits, sizes):
     return figures
 
 
-def of_detection(model, builder, share=""):
+def of_detection(row, model, builder):
     """AP, AP50 and AP75 of COCO, and AP by the boxes' area.
 
     The bounds are squares of a fifth and of two fifths of the image's side.
     """
-    from keras_pyconv.datasets.detection import evaluation_scenes
-    from keras_pyconv.datasets.detection_sets import tfds_objects
-    from keras_pyconv.tasks import detection
-
-    test = tfds_objects(builder, f"test{share}")
-    scenes = evaluation_scenes(test, model.input_shape[1:3], batch_size=50)
+    test = tfds_objects(builder, "test")
+    sides = model.input_shape[1:3]
+    scenes = datasets.evaluation_scenes(test, sides, batch_size=50)
     # The set's own areas are those of the ink.
     truth = test.truth(box_areas=True)
     found = detection.collect_detections(model, scenes)
@@ -131,14 +69,12 @@ def of_detection(model, builder, share=""):
     }
 
 
-def of_segmentation(model, builder, share=""):
+def of_segmentation(row, model, builder):
     """Mean IoU with the photograph as a class, and pixel accuracy."""
-    from keras_pyconv.tasks import segmentation
-
-    protocol = segmentation.Protocol(**ROWS["segmentation"]["shown"])
+    protocol = segmentation.Protocol(**row.shown)
     windows = segmentation.SlidingWindows(model, protocol)
     counts, sizes = 0, np.zeros((3, 2), "int64")
-    for one in builder.as_dataset(split=f"test{share}").as_numpy_iterator():
+    for one in builder.as_dataset(split="test").as_numpy_iterator():
         truth = one["segmentation_mask"][..., 0]
         labels = windows.labels(one["image"])
         counts += segmentation.confusion_counts(truth, labels, 11).numpy()
@@ -157,16 +93,13 @@ def of_segmentation(model, builder, share=""):
     }
 
 
-def of_video(model, builder, share=""):
+def of_video(row, model, builder):
     """Accuracy by the paper's test, of all and by the size of the digit.
 
     All views of a video are averaged; its size is the mean of its frames'.
     """
-    from keras_pyconv import datasets, tasks
-    from keras_pyconv.datasets.digit_scenes import size_class
-
-    clips = tasks.Clips(**ROWS["video"]["shown"])
-    videos = datasets.video_set(builder, f"test{share}")
+    clips = tasks.Clips(**row.shown)
+    videos = datasets.video_set(builder, "test")
     hits = []
     tasks.video_errors(
         model,
@@ -177,31 +110,25 @@ def of_video(model, builder, share=""):
             np.argmax(scores) == label
         ),
     )
-    test = builder.as_dataset(split=f"test{share}").as_numpy_iterator()
+    test = builder.as_dataset(split="test").as_numpy_iterator()
     sizes = np.array([one["size"].mean() for one in test])
     side = builder.builder_config.image_size
     return _accuracy(np.array(hits), size_class(sizes, side))
 
 
-def measure(row, model, data_dir=None, share=""):
-    """The figures of a model on the test split, or a share such as "[:100]"."""
-    from keras_pyconv.datasets import prepare_digits_in_photos
-
-    builder = prepare_digits_in_photos(
+def measure(row, model, data_dir=None):
+    """The figures of a model, shown images as a row says, on the test split."""
+    # The test split is the same whatever there is to train on.
+    builder = datasets.prepare_digits_in_photos(
         row.task, data_dir=data_dir, train_examples=1
     )
-    found = globals()[f"of_{row.task}"](model, builder, share)
+    found = globals()[f"of_{row.task}"](row, model, builder)
     return {name: round(float(value), 4) for name, value in found.items()}
-
-
-# Files ------------------------------------------------------------------------
 
 
 def halve(source, target):
     """Writes Keras's weights, without an optimizer's, in floats of 16 bits."""
     import h5py
-
-    from keras_pyconv.weights.sources import replacing_with_checksum
 
     def copy(groups, into):
         for name, one in groups.items():
@@ -228,23 +155,17 @@ def curve(folder):
 
 
 def take(task, folder, command, data_dir=None):
-    """Stores the weights of a run, measures them, and writes their record."""
-    from keras_pyconv.commands.opening import of_shipped
+    """Stores the weights of a run, measures them, and renews their record.
 
-    shipped.FOLDER.mkdir(exist_ok=True)
+    What it says of the network and of how images are shown to it stays.
+    """
+    known = shipped.shipped_named(f"{shipped.SET}/{task}")
     made = read_json(folder / "constants.json")
     training = {"command": command, **made, "curve": curve(folder)}
-    row = shipped.Shipped(
-        task=task, **ROWS[task], figures={}, training=training
-    )
+    row = dataclasses.replace(known, training=training)
     halve(weights_of_run(folder), row.path)
-    _write(row)
-    figures = measure(row, of_shipped(row).model, data_dir)
-    _write(dataclasses.replace(row, figures=figures))
-    return figures
-
-
-def _write(row):
+    model = of_shipped(row).model
+    row = dataclasses.replace(row, figures=measure(row, model, data_dir))
     text = json.dumps(dataclasses.asdict(row), indent=1) + "\n"
     write_atomically(row.path.with_name(f"{row.task}.json"), text)
     shipped.shipped_weights.cache_clear()
@@ -263,8 +184,6 @@ def main(argv=None):
     if options.take:
         task, folder = options.take
         take(task, pathlib.Path(folder), options.command, options.data_dir)
-    from keras_pyconv.commands.opening import of_shipped
-
     found = {}
     for row in shipped.shipped_weights():
         model = of_shipped(row).model

@@ -24,6 +24,9 @@ from benchmarks.records import (
     record_path,
     write_record,
 )
+from keras_pyconv.architectures import get_detector, make_segmenter
+from keras_pyconv.commands.opening import open_model
+from keras_pyconv.complexity import complexity
 from keras_pyconv.complexity.grid import grid
 from keras_pyconv.reading import read_json
 from keras_pyconv.weights import shipped
@@ -41,7 +44,7 @@ NETWORKS = {
 
 def shipped_of(task):
     """The record of a task's weights in the package."""
-    return next(row for row in shipped.shipped_weights() if row.task == task)
+    return shipped.shipped_named(f"{shipped.SET}/{task}")
 
 
 def first_seed(task):
@@ -103,8 +106,6 @@ def measured(task, network, seed, workdir):
 
 def trained(row, network, folder):
     """The model of a run's folder, like that of a row of the package."""
-    from keras_pyconv.commands.opening import open_model
-
     if row.task != "classification":
         return open_model(str(folder)).model
     file = str(folder / f"{network[0]}.weights.h5")
@@ -114,9 +115,6 @@ def trained(row, network, folder):
 
 def cost(task, network):
     """Parameters and multiply-adds of one input, without auxiliary heads."""
-    from keras_pyconv.architectures import get_detector, make_segmenter
-    from keras_pyconv.complexity import complexity
-
     build = shipped_of(task).build
     shape, classes, more = build["input_shape"], build["classes"], {}
     record = network[0]
