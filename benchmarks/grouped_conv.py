@@ -15,9 +15,14 @@ import re
 import sys
 import time
 
+import tensorflow as tf
+
 from benchmarks.records import HERE, command_line, write_record
 from keras_pyconv.children import Child, ChildEnded
 from keras_pyconv.complexity.grid import grid
+from keras_pyconv.ops import target
+from keras_pyconv.ops.conv import choose
+from keras_pyconv.ops.conv.dense import Window
 
 # name: (input sizes, channels, filters, kernel, groups, stride, and dilation
 # where there is one)
@@ -83,8 +88,6 @@ def milliseconds(function, *arrays, repeats):
 
     A GPU gets several calls at a time, so that it need not wait for Python.
     """
-    import tensorflow as tf
-
     gpu = tf.config.list_logical_devices("GPU")
     clock, calls = (time.perf_counter, 8) if gpu else (time.process_time, 1)
     durations = []
@@ -99,10 +102,6 @@ def milliseconds(function, *arrays, repeats):
 
 def tensors(level, batch, dtype):
     """Inputs and kernel of a level, and the `Window` of the kernel."""
-    import tensorflow as tf
-
-    from keras_pyconv.ops.conv.dense import Window
-
     sizes, channels, filters, kernel, groups, stride, *rest = level
     inputs = tf.random.stateless_normal((batch, *sizes, channels), (1, 2))
     weights = (*kernel, channels // groups, filters)
@@ -117,16 +116,13 @@ def tensors(level, batch, dtype):
 
 def measure(level, way, batch, dtype, repeats):
     """Milliseconds of the forward pass and of both gradients."""
-    import tensorflow as tf
-
-    from keras_pyconv.ops.conv.choose import Convolver
-
+    convolver = choose.Convolver()
     inputs, weights, window = tensors(level, batch, dtype)
 
     @tf.function(autograph=False)
     def forward(inputs, weights):
         problem = inputs, weights, window, level[4]
-        return Convolver().by(way, *problem) if way else Convolver()(*problem)
+        return convolver.by(way, *problem) if way else convolver(*problem)
 
     @tf.function(autograph=False)
     def gradients(inputs, weights):
@@ -143,16 +139,11 @@ def measure(level, way, batch, dtype, repeats):
 
 def _row(name, batch, dtype, repeats):
     """The number of a level's rule, and the times by way."""
-    import tensorflow as tf
-
-    from keras_pyconv.ops.conv.choose import RULES, WAYS, is_possible, rule_for
-    from keras_pyconv.ops.target import HERE
-
     level = LEVELS[name]
     size = 1 if level[4] == 1 or len(level[0]) == 3 else batch
     inputs, weights, window = tensors(level, size, dtype)
-    rule = rule_for(inputs, weights, window, level[4], HERE)
-    ways = [way for way in WAYS if is_possible(way, window)]
+    rule = choose.rule_for(inputs, weights, window, level[4], target.HERE)
+    ways = [way for way in choose.WAYS if choose.is_possible(way, window)]
     if level[4] == 1:
         ways = ["split", "taps" if len(level[0]) == 3 else "points"]
     times, problems = {}, {}
@@ -164,7 +155,7 @@ def _row(name, batch, dtype, repeats):
             problems[way or "rules"] = str(error).partition("\n")[0]
     return {
         "level": name,
-        "rule": RULES.index(rule) + 1,
+        "rule": choose.RULES.index(rule) + 1,
         "way": rule.way,
         "batch": size,
         "milliseconds": times,
@@ -174,8 +165,6 @@ def _row(name, batch, dtype, repeats):
 
 def timed(setting, batch, name, repeats):
     """The row of a level, in a process that was started with the setting."""
-    import tensorflow as tf
-
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     return _row(name, batch, SETTINGS[setting][1], repeats)

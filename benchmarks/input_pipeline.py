@@ -19,9 +19,11 @@ import tempfile
 import time
 
 import numpy as np
+import tensorflow as tf
 
 from benchmarks import reading_parts
 from benchmarks.records import command_line, write_record
+from keras_pyconv import datasets
 from keras_pyconv.children import ChildEnded, call
 from keras_pyconv.complexity.grid import grid
 from keras_pyconv.provenance import cores
@@ -68,25 +70,21 @@ def write_folder(root, count, size=USUAL):
 
 def ours(folder, batches):
     """`training_pictures`: only the crop is decoded, antialiased resize."""
-    from keras_pyconv.datasets import picture_set, training_pictures
-
-    pictures = picture_set(folder)
-    batches = training_pictures(pictures, batch_size=BATCH, seed=1)
+    pictures = datasets.picture_set(folder)
+    batches = datasets.training_pictures(pictures, batch_size=BATCH, seed=1)
     return iter(batches())
 
 
 def ours_evaluation(folder, batches):
     """`evaluation_pictures`: all is decoded, short side 256, centre 224."""
-    from keras_pyconv.datasets import evaluation_pictures, picture_set
-
-    batches = evaluation_pictures(picture_set(folder), batch_size=BATCH)
+    pictures = datasets.picture_set(folder)
+    batches = datasets.evaluation_pictures(pictures, batch_size=BATCH)
     return iter(batches.repeat())
 
 
 def tfds_example(folder, batches):
     """TFDS as its guide shows it: pictures come decoded, are cropped by
     `sample_distorted_bounding_box`, resized without antialiasing."""
-    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     def prepare(picture, label):
@@ -128,7 +126,8 @@ def torchvision_example(folder, batches):
     """torchvision as its training reference has it: ImageFolder, its own
     RandomResizedCrop, flip, ToTensor and Normalize, a worker a core."""
     import torch
-    from torchvision import datasets, transforms
+    from torchvision import transforms
+    from torchvision.datasets import ImageFolder
 
     transform = transforms.Compose(
         [
@@ -138,7 +137,7 @@ def torchvision_example(folder, batches):
             transforms.Normalize(*NORMAL),
         ]
     )
-    pictures = datasets.ImageFolder(pathlib.Path(folder, "train"), transform)
+    pictures = ImageFolder(pathlib.Path(folder, "train"), transform)
     order = torch.utils.data.RandomSampler(
         pictures, replacement=True, num_samples=batches * BATCH
     )

@@ -10,14 +10,15 @@ import keras
 import numpy as np
 from keras import layers
 
-from benchmarks import keras_video
 from benchmarks.drawn import drawn_outputs
-from benchmarks.plan import CLASSES, IMAGE
+from benchmarks.plan import CLASSES, IMAGE, LAYER_CHANNELS, LAYERS
 from keras_pyconv.architectures import (
     DETECTORS,
     get_architecture,
     make_segmenter,
 )
+from keras_pyconv.layers import PyConv3D
+from keras_pyconv.lazy import tf
 from keras_pyconv.models import (
     build_classifier,
     build_detector,
@@ -26,6 +27,9 @@ from keras_pyconv.models import (
 )
 from keras_pyconv.models.keras_net import KerasNet
 from keras_pyconv.networks import top, trunk
+from keras_pyconv.tasks import DecodeDetections, default_boxes
+from keras_pyconv.tasks.segmentation import MULTI_SCALE, SlidingWindows
+from keras_pyconv.training import make_strategy
 
 
 def _padded(x, kernel, strides):
@@ -82,21 +86,16 @@ def stock_network(architecture, side):
 
 def _classifier(case):
     """Ours, that from stock layers or ResNet-50; or ours of clips."""
-    if case.part == "video_network":
-        shape = (case.frames, case.side, case.side, 3)
-        return build_video_classifier(
-            case.subject, input_shape=shape, classes=CLASSES["video_network"]
-        )
     shape = (case.side, case.side, 3)
     if case.contender == "stock":
         return stock_network(case.subject, case.side)
     if case.contender == "resnet50":
-        return keras.applications.ResNet50(
-            weights=None, input_shape=shape, classes=CLASSES["network"]
-        )
-    return build_classifier(
-        case.subject, input_shape=shape, classes=CLASSES["network"]
-    )
+        return keras.applications.ResNet50(weights=None, input_shape=shape)
+    options = {"classes": CLASSES[case.part]}
+    if case.part == "video_network":
+        options["input_shape"] = (case.frames, *shape)
+        return build_video_classifier(case.subject, **options)
+    return build_classifier(case.subject, input_shape=shape, **options)
 
 
 def _tensor(shape):
@@ -127,24 +126,46 @@ def classifier_steps(model, batch):
     }
 
 
-def boxes_of(detector):
-    """The default boxes of a detector, for who cannot ask Keras."""
-    from keras_pyconv.tasks import default_boxes
+def _finished(function):
+    """A function of TensorFlow that returns when a GPU has done the work."""
 
-    return default_boxes(detector)
+    def step():
+        function()
+        tf.test.experimental.sync_devices()
+
+    return step
+
+
+def _layer_steps(case):
+    """The layer of `plan.LAYERS` forward, and forward with all gradients."""
+    kernels, groups, filters = zip(*LAYERS[case.subject])
+    layer = PyConv3D(filters, kernels, groups=groups, use_bias=False)
+    shape = (case.batch, case.frames, case.side, case.side, LAYER_CHANNELS)
+    layer.build(shape)
+    inputs, slopes = _tensor(shape), _tensor((*shape[:-1], sum(filters)))
+
+    @tf.function
+    def forward():
+        return layer(inputs)
+
+    @tf.function
+    def gradients():
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = layer(inputs)
+        kernels = [kernel.value for kernel in layer.kernels]
+        return tape.gradient(outputs, [inputs, *kernels], slopes)
+
+    return {"forward": _finished(forward), "gradients": _finished(gradients)}
 
 
 def _detector_steps(case):
     """The network, and the decoding of drawn outputs."""
-    import tensorflow as tf
-
-    from keras_pyconv.tasks import DecodeDetections
-
     model = build_detector(
         DETECTORS[case.subject], classes=CLASSES["detection"]
     )
     images = _tensor((case.batch, *model.input_shape[1:]))
-    drawn = drawn_outputs(case.batch, len(boxes_of(model)))
+    drawn = drawn_outputs(case.batch, len(default_boxes(model)))
     outputs = dict(zip(("offsets", "logits"), map(tf.constant, drawn)))
     decode = tf.function(DecodeDetections.for_model(model))
     return {
@@ -155,8 +176,6 @@ def _detector_steps(case):
 
 def _crop_steps(case):
     """A forward pass of one crop; its answer stays where TensorFlow has it."""
-    import tensorflow as tf
-
     model = build_segmenter(
         make_segmenter(*case.subject.split(" with ")),
         input_shape=(case.side, case.side, 3),
@@ -169,18 +188,14 @@ def _crop_steps(case):
 
 def _product_steps(case):
     """A product of square matrices: what the device can do at most."""
-    import tensorflow as tf
-
     dtype = "bfloat16" if case.precision == "bf16" else "float32"
     matrix = tf.cast(_tensor((case.side, case.side)), dtype)
     product = tf.function(lambda: matrix @ matrix)
-    return {"product": keras_video.finished(product)}
+    return {"product": _finished(product)}
 
 
 def _image_steps(case):
     """The multi-scale protocol on an image, by windows of one size."""
-    from keras_pyconv.tasks.segmentation import MULTI_SCALE, SlidingWindows
-
     backbone, head = case.subject.split(" with ")
     model = build_segmenter(
         make_segmenter(backbone, head, output_stride=16), auxiliary=False
@@ -197,10 +212,6 @@ def _image_steps(case):
 
 def _mirrored_steps(case):
     """A step of `predict` and of `fit` on as many devices as are named."""
-    import tensorflow as tf
-
-    from keras_pyconv.training import make_strategy
-
     network, devices = case.subject.split(" on ")
     strategy = make_strategy("mirrored", int(devices))
     random, size = np.random.default_rng(1), case.batch // int(devices)
@@ -211,20 +222,22 @@ def _mirrored_steps(case):
         lambda _: tf.data.Dataset.from_tensors(batch).repeat()
     )
     with strategy.scope():
-        model = _classifier(dataclasses.replace(case, subject=network))
+        model = _classifier(
+            dataclasses.replace(case, part="network", subject=network)
+        )
         model.compile("sgd", "sparse_categorical_crossentropy")
     # Keras makes the functions of a step in its loops, from the first batch.
     model.fit(data, steps_per_epoch=1, shuffle=False, verbose=0)
     model.predict(data, steps=1, verbose=0)
-    batches, finished = iter(data), keras_video.finished
+    batches = iter(data)
     return {
-        "inference": finished(lambda: model.predict_function([next(batches)])),
-        "training": finished(lambda: model.train_function(batches)),
+        "inference": _finished(lambda: model.predict_function([next(batches)])),
+        "training": _finished(lambda: model.train_function(batches)),
     }
 
 
 STEPS = {
-    "video": keras_video.steps,
+    "video": _layer_steps,
     "detection": _detector_steps,
     "crop": _crop_steps,
     "image": _image_steps,
@@ -242,8 +255,6 @@ def _take_gpu(precision):
         if precision == "fp32":
             jax.config.update("jax_default_matmul_precision", "highest")
     else:
-        import tensorflow as tf
-
         seen = tf.config.list_physical_devices("GPU")
         tf.config.experimental.enable_tensor_float_32_execution(
             precision != "fp32"

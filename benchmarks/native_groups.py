@@ -13,11 +13,18 @@ beside them to see that nothing gets slower where there is nothing to do.
 import tempfile
 import warnings
 
+import keras
+
+import keras_pyconv
 from benchmarks import report, run
+from benchmarks.keras_networks import StockNet, classifier_steps, stock_network
 from benchmarks.plan import Patience, Suite
 from benchmarks.records import rows_of
+from keras_pyconv.architectures import StageLayout
 from keras_pyconv.children import ChildEnded, call
 from keras_pyconv.complexity.grid import grid
+from keras_pyconv.networks import top, unit
+from keras_pyconv.networks.residual import residual_stage
 
 # Depths, widths and the width of a group (Radosavovic et al., "Designing
 # Network Design Spaces", CVPR 2020, as torchvision's regnet_x_400mf).
@@ -42,37 +49,27 @@ SUITE = Suite(
 
 def regnet(depths, widths, group, side, classes=1000):
     """A RegNetX of stock layers, for images of `side` x `side`."""
-    import keras
-
-    from benchmarks.keras_networks import StockNet
-    from keras_pyconv.networks.net import conv_norm, unit
-
     inputs, net = keras.Input((side, side, 3)), StockNet()
     x = unit(net, inputs, 32, (3,), 1, 2, name="stem")
-    for stage, (depth, width) in enumerate(zip(depths, widths), 1):
-        for block in range(1, depth + 1):
-            name, strides = f"stage{stage}_block{block}", 1 + (block == 1)
-            sizes, shortcut = (width, (3,), width // group, strides), x
-            y = unit(net, x, width, name=f"{name}_a")
-            y = unit(net, y, *sizes, name=f"{name}_b")
-            y = conv_norm(net, y, width, name=f"{name}_c")
-            if block == 1:
-                sizes = width, (1,), 1, strides
-                shortcut = conv_norm(net, x, *sizes, name=f"{name}_0")
-            x = net.add(shortcut, y, name=f"{name}_add")
-            x = net.relu(x, name=f"{name}_out")
-    x = net.global_pool(x, name="pool")
-    x = net.dense(x, classes, activation="softmax", name="predictions")
-    return keras.Model(inputs, x)
+    for number, (blocks, width) in enumerate(zip(depths, widths), 1):
+        stage = StageLayout(
+            block="bottleneck",
+            blocks=blocks,
+            width=width,
+            channels=width,
+            filters=(width,),
+            kernels=(3,),
+            groups=(width // group,),
+            strides=2,
+            dilation=1,
+            shortcut="conv",
+        )
+        x = residual_stage(net, x, stage, number)
+    return keras.Model(inputs, top(net, x, classes, activation="softmax"))
 
 
 def network(subject, contender, side):
     """A network of stock layers, or its copy."""
-    import keras
-
-    import keras_pyconv
-    from benchmarks.keras_networks import stock_network
-
     if subject in REGNETS:
         model = regnet(*REGNETS[subject], side)
     elif subject in ("ConvNeXtTiny", "MobileNet"):
@@ -90,10 +87,6 @@ def network(subject, contender, side):
 
 def steps(case):
     """Inference and training of a case, for `worker`."""
-    import keras
-
-    from benchmarks.keras_networks import classifier_steps
-
     keras.utils.set_random_seed(1)
     model = network(case.subject, case.contender, case.side)
     return classifier_steps(model, case.batch)
@@ -101,8 +94,6 @@ def steps(case):
 
 def findings(subject, contender, side):
     """What keeps a server from an export, by `export.audit`, and how often."""
-    import keras_pyconv
-
     model = network(subject, contender, side)
     with tempfile.TemporaryDirectory() as folder:
         model.export(folder, verbose=False)

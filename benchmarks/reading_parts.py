@@ -11,7 +11,9 @@ import tempfile
 import time
 
 import numpy as np
+import tensorflow as tf
 
+from keras_pyconv import datasets
 from keras_pyconv.complexity.grid import grid
 
 BATCH, SIZE = 16, (640, 480)
@@ -40,8 +42,6 @@ def write_sets(pictures, root):
     Gives a `DetectionSet`, a `MaskSet` and a `VideoSet`.
     """
     from PIL import Image
-
-    from keras_pyconv import datasets
 
     rng, rows, objects = np.random.default_rng(1), [], []
     masks = root / "annotations" / "training"
@@ -83,8 +83,6 @@ def write_sets(pictures, root):
 
 def streams(folder, root):
     """`{what: (function to a data set, images a batch)}`, as for training."""
-    from keras_pyconv import datasets
-
     pictures = datasets.picture_set(folder)
     paths = sorted(pathlib.Path(folder).rglob("*.jpg"))
     boxes, masks, films = write_sets(paths, root)
@@ -132,8 +130,6 @@ def _own_milliseconds(folder):
 
 def parts(batches, count):
     """Milliseconds an image of each of `PARTS`, and of the rest."""
-    import tensorflow as tf
-
     iterator = iter(batches)
     images = next(iterator)[0].shape
     images = count * int(np.prod(images[:-3]))
@@ -167,8 +163,6 @@ def parts(batches, count):
 
 def measure(folder, smoke):
     """`{what: {part: milliseconds an image}}` of JPEGs in a folder."""
-    import tensorflow as tf
-
     # What waits for another thread would count as an operation's time.
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.threading.set_intra_op_parallelism_threads(1)

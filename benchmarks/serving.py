@@ -11,11 +11,15 @@ import os
 import sys
 import tempfile
 
+import keras
 import numpy as np
 
 from benchmarks import run
+from benchmarks.keras_networks import stock_network
 from benchmarks.plan import CLASSES, PRECISIONS, SERVING_FILES, Patience, Suite
+from keras_pyconv import export
 from keras_pyconv.children import call
+from keras_pyconv.models import build_classifier
 
 _SHARED = {"part": "serving", "precision": [*PRECISIONS]}
 _LARGE = {"batch": [16, 1], "side": 224}
@@ -45,12 +49,6 @@ def _shifted(model):
 
 def write_files(network, side, folder):
     """Writes our exports, the stock one and the ONNX file."""
-    import keras
-
-    from benchmarks.keras_networks import stock_network
-    from keras_pyconv import export
-    from keras_pyconv.models import build_classifier
-
     options = {"server_files": False, "preprocessing": None}
     # Of the files below, what is neither is float32.
     policies = {"bf16": "mixed_bfloat16", "fp32": "float32"}

@@ -82,7 +82,7 @@ def steps(case):
     else:
         model = channels_last(torch_detector(case.subject).eval())
         call = without_keras("children").call
-        boxes = call("benchmarks.keras_networks:boxes_of", case.subject)
+        boxes = call("benchmarks.keras_networks:default_boxes", case.subject)
         boxes = torch.from_numpy(boxes)
         drawn = drawn_outputs(case.batch, len(boxes))
         drawn = [torch.from_numpy(one) for one in drawn]

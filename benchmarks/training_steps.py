@@ -12,9 +12,14 @@ import statistics
 import tempfile
 import threading
 
+import keras
+import tensorflow as tf
+
+import keras_pyconv
 from benchmarks import run
 from benchmarks.plan import Patience, Suite
 from benchmarks.report import ratios, steady
+from keras_pyconv import training
 
 STEPS = {"dense": 200, "PyConvResNetMini": 20}  # of a turn
 FOREVER = 10**6
@@ -30,18 +35,12 @@ SUITE = Suite(
 
 
 def _batches(first_step):
-    import tensorflow as tf
-
     x = tf.random.stateless_normal((BATCH, SIDE, SIDE, 3), (1, 2))
     y = tf.range(BATCH) % CLASSES
     return tf.data.Dataset.from_tensors((x, y)).repeat()
 
 
 def _model(name):
-    import keras
-
-    import keras_pyconv
-
     shape = (SIDE, SIDE, 3)
     if name == "dense":
         dense = keras.layers.Dense(CLASSES, "softmax")
@@ -52,7 +51,7 @@ def _model(name):
             name, classes=CLASSES, input_shape=shape
         )
     model.compile(
-        keras_pyconv.training.SGD(1e-3),
+        training.SGD(1e-3),
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
@@ -66,8 +65,6 @@ def _train(case, waits):
         options = {"steps_per_epoch": FOREVER, "shuffle": False, "verbose": 2}
         model.fit(_batches(0), callbacks=[waits], **options)
         return
-    from keras_pyconv import training
-
     options = {"epochs": 1, "steps_per_epoch": FOREVER}
     with tempfile.TemporaryDirectory() as folder:
         with training.Run(folder, model, _batches, **options) as run_:
@@ -76,8 +73,6 @@ def _train(case, waits):
 
 def steps(case):
     """A turn of a training that goes on in a thread, for `worker`."""
-    import keras
-
     # Both meet where a turn begins and where it ends.
     barrier, numbers = threading.Barrier(2), itertools.count()
 
