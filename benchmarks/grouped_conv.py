@@ -137,9 +137,11 @@ def measure(level, way, batch, dtype, repeats):
     ]
 
 
-def _row(name, batch, dtype, repeats):
-    """The number of a level's rule, and the times by way."""
-    level = LEVELS[name]
+def timed(setting, batch, name, repeats):
+    """A level's rule and its times by way; the process has the setting."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    level, dtype = LEVELS[name], SETTINGS[setting][1]
     size = 1 if level[4] == 1 or len(level[0]) == 3 else batch
     inputs, weights, window = tensors(level, size, dtype)
     rule = choose.rule_for(inputs, weights, window, level[4], target.HERE)
@@ -161,13 +163,6 @@ def _row(name, batch, dtype, repeats):
         "milliseconds": times,
         "problems": problems,
     }
-
-
-def timed(setting, batch, name, repeats):
-    """The row of a level, in a process that was started with the setting."""
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    return _row(name, batch, SETTINGS[setting][1], repeats)
 
 
 def table(setting, found):

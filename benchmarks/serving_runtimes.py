@@ -85,7 +85,7 @@ def _torch(case, images):
     torch._inductor.config.freezing = True
     torch.manual_seed(1)
     model = torch_networks.torch_network(case.subject).eval()
-    model = torch.compile(model.to(memory_format=torch.channels_last))
+    model = torch.compile(torch_networks.channels_last(model))
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
 
     def call():

@@ -17,7 +17,7 @@ from torch import nn
 
 from benchmarks.plan import CLASSES, LAYER_CHANNELS, LAYERS
 
-_FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
+_FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
 def without_keras(name):
@@ -30,34 +30,32 @@ def without_keras(name):
     return importlib.import_module(f"keras_pyconv.{name}")
 
 
-def _module(kind, record, classes, **options):
-    """The module of a record; `kind` names a function of `networks`."""
-    describe = getattr(without_keras("networks"), kind)
-    make = without_keras("parity.modules").torch_module
-    return make(describe, record, classes, **options)
+networks = without_keras("networks")
+records = without_keras("architectures")
+torch_module = without_keras("parity.modules").torch_module
 
 
 def torch_network(name, classes=CLASSES["network"]):
     """A classifier of images or of clips."""
-    records = without_keras("architectures")
     if name in records.ARCHITECTURES:
-        return _module("classifier", records.ARCHITECTURES[name], classes)
-    record = records.get_video_architecture(name)
-    options = {"rank": 3, "dropout": record.dropout}
-    return _module("classifier", record, classes, **options)
+        record, options = records.ARCHITECTURES[name], {}
+    else:
+        record = records.get_video_architecture(name)
+        options = {"rank": 3, "dropout": record.dropout}
+    return torch_module(networks.classifier, record, classes, **options)
 
 
-def torch_detector(name, classes=CLASSES["detection"]):
+def torch_detector(name):
     """A detector of `DETECTORS`, to raw offsets and logits by their names."""
-    record = without_keras("architectures").DETECTORS[name]
-    return _module("detector", record, classes)
+    record = records.DETECTORS[name]
+    return torch_module(networks.detector, record, CLASSES["detection"])
 
 
-def torch_segmenter(backbone, head, classes=CLASSES["crop"]):
+def torch_segmenter(backbone, head):
     """The network of `PyConvSegNet(backbone, head=head)` for inference."""
-    records = without_keras("architectures")
     record = records.make_segmenter(backbone, head, dropout=0.0)
-    return _module("segmenter", record, classes, auxiliary=False)
+    options = {"auxiliary": False}
+    return torch_module(networks.segmenter, record, CLASSES["crop"], **options)
 
 
 def channels_last(tensor_or_module, rank=2):
@@ -65,13 +63,7 @@ def channels_last(tensor_or_module, rank=2):
 
     Parameters and inputs both have to be moved.
     """
-    return tensor_or_module.to(memory_format=_FORMATS[rank + 2])
-
-
-def finish(device):
-    """Waits for work that was only queued."""
-    if device == "cuda":
-        torch.cuda.synchronize()
+    return tensor_or_module.to(memory_format=_FORMATS[rank])
 
 
 def precision_of(case, device):
@@ -100,7 +92,6 @@ def _classifier_steps(case, device):
         model.eval()
         with torch.inference_mode(), precision_of(case, device):
             model(inputs)
-        finish(device)
 
     def training():
         model.train()
@@ -109,7 +100,6 @@ def _classifier_steps(case, device):
             loss = nn.functional.cross_entropy(model(inputs), labels)
         loss.backward()
         optimizer.step()
-        finish(device)
 
     return {"inference": inference, "training": training}
 
@@ -122,9 +112,8 @@ def _level(net, x, filters, kernels, groups):
 def _layer_steps(case, device):
     """The layer of `plan.LAYERS` forward, and forward with all gradients."""
     kernels, groups, filters = zip(*LAYERS[case.subject])
-    make = without_keras("parity.modules").torch_module
     size = {"rank": 3, "channels": LAYER_CHANNELS}
-    module = make(_level, filters, kernels, groups, **size)
+    module = torch_module(_level, filters, kernels, groups, **size)
     module = channels_last(module.to(device), 3)
     shape = (case.batch, LAYER_CHANNELS, case.frames, case.side, case.side)
     inputs = channels_last(torch.randn(shape, device=device), 3)
@@ -139,13 +128,11 @@ def _layer_steps(case, device):
     def forward():
         with torch.inference_mode():
             layer()
-        finish(device)
 
     def gradients():
         module.zero_grad()
         inputs.grad = None
         layer().backward(slopes)
-        finish(device)
 
     return {"forward": forward, "gradients": gradients}
 
@@ -154,12 +141,17 @@ def _product_steps(case, device):
     """A product of square matrices: what the device can do at most."""
     dtype = torch.bfloat16 if case.precision == "bf16" else torch.float32
     matrix = torch.randn(case.side, case.side, device=device, dtype=dtype)
+    return {"product": lambda: matrix @ matrix}
 
-    def product():
-        matrix @ matrix
-        finish(device)
 
-    return {"product": product}
+def _finished(function):
+    """A function that returns when a GPU has done the work, not queued it."""
+
+    def step():
+        function()
+        torch.cuda.synchronize()
+
+    return step
 
 
 def steps(case):
@@ -176,4 +168,6 @@ def steps(case):
         return torch_detection.steps(case)
     makers = {"video": _layer_steps, "product": _product_steps}
     make = makers.get(case.part, _classifier_steps)
-    return make(case, "cuda" if case.device == "gpu" else "cpu")
+    if case.device == "cpu":
+        return make(case, "cpu")
+    return {name: _finished(step) for name, step in make(case, "cuda").items()}
