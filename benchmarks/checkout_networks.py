@@ -19,24 +19,20 @@ def _short(architecture):
 
 def _model(case):
     import keras_pyconv
-    from keras_pyconv.architectures import (
-        get_architecture,
-        get_video_architecture,
-    )
+    from keras_pyconv import architectures
 
     if case.subject == "PyConvSSD-50":
-        return keras_pyconv.PyConvSSD(
-            _short(get_architecture("PyConvResNet50"))
-        )
+        backbone = architectures.get_architecture("PyConvResNet50")
+        return keras_pyconv.PyConvSSD(_short(backbone))
     shape = (case.side, case.side, 3)
     if case.frames > 1:
-        video = get_video_architecture(case.subject)
+        video = architectures.get_video_architecture(case.subject)
         video = dataclasses.replace(video, base=_short(video.base))
         return keras_pyconv.build_video_classifier(
             video, input_shape=(case.frames, *shape), classes=400
         )
-    architecture = _short(get_architecture(case.subject))
-    return keras_pyconv.build_classifier(architecture, input_shape=shape)
+    record = _short(architectures.get_architecture(case.subject))
+    return keras_pyconv.build_classifier(record, input_shape=shape)
 
 
 def steps(case):

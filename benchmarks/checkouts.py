@@ -17,7 +17,7 @@ import statistics
 
 from benchmarks import run
 from benchmarks.plan import MEASURES, OTHER_CHECKOUT, WHOLE, Patience, Suite
-from benchmarks.report import ratios, steady
+from benchmarks.report import middle, ratios
 from keras_pyconv.complexity.grid import grid
 
 _IMAGES = {"side": 224, "batch": 8}
@@ -57,11 +57,11 @@ def _cells(this, other, again, measure):
     pair = [ratios(this, row, measure) for row in (other, again)]
     if not all(pair):
         return [title, "not measured", *[""] * 4]
-    middle = statistics.median(pair[0])
+    ratio = statistics.median(pair[0])
     spread = [f"{found[0]:.3f} to {found[-1]:.3f}" for found in pair]
-    now = 1000 * statistics.median(steady(this, measure))
-    verdict = "slower" if middle < min(1, pair[1][0]) else ""
-    return [title, f"{now:.0f}", f"{middle:.3f}", *spread, verdict]
+    now = 1000 * middle(this, measure)
+    verdict = "slower" if ratio < min(1, pair[1][0]) else ""
+    return [title, f"{now:.0f}", f"{ratio:.3f}", *spread, verdict]
 
 
 def table(record):

@@ -9,12 +9,10 @@ outputs, the same for all. torchvision's SSD300, whose backbone is VGG-16, joins
 where it can be imported: the network alone.
 """
 
-import statistics
-
 from benchmarks import run
-from benchmarks.plan import Suite
+from benchmarks.plan import MEASURES, Suite
 from benchmarks.records import rows_of
-from benchmarks.report import processor, steady, tables
+from benchmarks.report import middle, processor, tables
 
 _OURS = {"part": "detection", "contender": ("ours", "torch")}
 _VGG = {"part": "detection", "contender": ("torchvision",)}
@@ -36,13 +34,12 @@ SUITE = Suite(
 
 
 def _sentence(row):
-    network = statistics.median(steady(row, "inference"))
+    network, decoding = (middle(row, one) for one in MEASURES["detection"])
     bare = row["batch"] / network
     who = f"{row['subject']}, {row['title']}, {processor(row)}"
     text = f"{who}: {bare:.2f} images a second"
-    if not row["turns"]["decoding"]:
+    if decoding is None:
         return f"{text}."
-    decoding = statistics.median(steady(row, "decoding"))
     whole = row["batch"] / (network + decoding)
     share = decoding / (network + decoding)
     return f"{text}, {whole:.2f} with decoding, {share:.1%} of the time."
@@ -50,8 +47,7 @@ def _sentence(row):
 
 def show(*records):
     """The tables and the sentences."""
-    rows = [row for record in records for row in rows_of(record)]
-    rows = [row for row in rows if row["turns"]["inference"]]
+    rows = [row for row in rows_of(*records) if row["turns"]["inference"]]
     return "\n".join([tables(*records), *map(_sentence, rows)])
 
 

@@ -13,6 +13,7 @@ import pathlib
 import tempfile
 
 import numpy as np
+from PIL import Image
 
 from keras_pyconv import datasets, tasks
 from keras_pyconv.datasets.digit_scenes import MOTIONS
@@ -54,8 +55,6 @@ def results(data_dir=None):
 
 def curves(folder):
     """The curves of a training, as its run draws them."""
-    from PIL import Image
-
     history = shipped.shipped_weights()[0].training["curve"]
     drawn = pictures.curves({"": history}, folder / "curves.png")
     with Image.open(drawn) as image:
@@ -65,8 +64,6 @@ def curves(folder):
 
 def sheet(images):
     """Images beside and below each other, on white."""
-    from PIL import Image
-
     places, x, y, tallest = [], 0, 0, 0
     for image in images:
         if x and x + image.width > WIDTH:
@@ -81,8 +78,6 @@ def sheet(images):
 
 def main(arguments=None):
     """Writes the sheet; returns its path."""
-    from PIL import Image
-
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--write", type=pathlib.Path, required=True)
     parser.add_argument("--data-dir", type=pathlib.Path)

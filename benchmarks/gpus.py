@@ -10,7 +10,6 @@ a step on two GPUs under MirroredStrategy, with as many images for each as on 1.
 """
 
 import sys
-from statistics import median
 
 from benchmarks import machine, report, run
 from benchmarks.plan import GPU_PRECISIONS, MEASURES, Patience, Suite
@@ -87,8 +86,8 @@ def _shares(row, peak):
     shape = (*frames, row["side"], row["side"], 3)
     work = 2 * complexity(row["subject"], shape).multiply_adds * row["batch"]
     for measure, passes in PASSES.items():
-        seconds = report.steady(row, measure)
-        speed = seconds and passes * work / median(seconds)
+        seconds = report.middle(row, measure)
+        speed = seconds and passes * work / seconds
         share = f" ({speed / peak:.0%})" if speed and peak else ""
         yield f"{speed / 1e12:.3g}{share}" if speed else ""
 
@@ -96,8 +95,8 @@ def _shares(row, peak):
 def _efficiencies(row, one):
     """Of each measure the speed, by that of so many times one GPU."""
     for measure in PASSES:
-        pair = [report.steady(of, measure) for of in (one, row)]
-        yield f"{median(pair[0]) / median(pair[1]):.0%}" if all(pair) else ""
+        pair = [report.middle(of, measure) for of in (one, row)]
+        yield f"{pair[0] / pair[1]:.0%}" if all(pair) else ""
 
 
 def show(record):

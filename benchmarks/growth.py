@@ -18,7 +18,7 @@ from typing import NamedTuple
 from benchmarks import run
 from benchmarks.plan import CURVES, Patience, Suite
 from benchmarks.records import newest, record_path, rows_of
-from benchmarks.report import headline, processor, steady
+from benchmarks.report import devices, middle, processor
 from keras_pyconv.complexity import complexity
 from keras_pyconv.complexity.grid import grid
 
@@ -76,7 +76,7 @@ def _cost(row):
 def _seconds(row):
     """The processors', which others disturb little; of threads the clock's."""
     if row["part"] == "threads":
-        return statistics.median(steady(row, "inference"))
+        return middle(row, "inference")
     return statistics.median(row["processor_seconds"]["inference"])
 
 
@@ -99,7 +99,7 @@ def _points(part, rows):
 def curves(*records):
     """The points of each curve, by its name and by what computed it."""
     found = {}
-    for row in (row for record in records for row in rows_of(record)):
+    for row in rows_of(*records):
         if row["turns"]["inference"]:
             who = f"{processor(row)}, {row['precision']}"
             found.setdefault((row["part"], who), []).append(row)
@@ -127,8 +127,7 @@ def show(*records):
         for point in points
     ]
     table = grid(header, lines, "markdown", words=header[:2])
-    told = [f"**Device.** {headline(one['machine'])}" for one in records]
-    return "\n\n".join([*told, table]) + "\n"
+    return "\n\n".join([*devices(*records), table]) + "\n"
 
 
 def _draw_panel(axis, part, found):

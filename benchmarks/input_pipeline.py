@@ -20,6 +20,7 @@ import time
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from benchmarks import reading_parts
 from benchmarks.records import command_line, write_record
@@ -41,7 +42,6 @@ SMOKE = [{"size": USUAL, "files": BATCH, "batches": 2, "rounds": 1}]
 
 def write_folder(root, count, size=USUAL):
     """JPEGs of two classes in `root/train`, crops of two photographs."""
-    from PIL import Image
     from sklearn.datasets import load_sample_images
 
     rng = np.random.default_rng(1)
@@ -169,7 +169,6 @@ class Folder:
 
     def __getitem__(self, number):
         import torch
-        from PIL import Image
 
         with Image.open(self.paths[number]) as file:
             image = file.convert("RGB")

@@ -10,6 +10,7 @@ the first training step, and whether TensorFlow Serving would take what
 beside them to see that nothing gets slower where there is nothing to do.
 """
 
+import collections
 import tempfile
 import warnings
 
@@ -98,37 +99,30 @@ def findings(subject, contender, side):
     with tempfile.TemporaryDirectory() as folder:
         model.export(folder, verbose=False)
         found = keras_pyconv.export.audit(folder)
-    kinds = [finding.kind for finding in found]
-    return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
-
-
-def _served(row):
-    """What TensorFlow Serving would do with the export."""
-    asked = row["subject"], row["contender"], row["side"]
-    try:
-        found = call(
-            "benchmarks.native_groups:findings",
-            *asked,
-            environment=row["environment"],
-            timeout=CAP,
-        )
-    except (ChildEnded, TimeoutError) as ended:
-        return f"not tried: {ended}"
-    told = ", ".join(f"{kind} {count} times" for kind, count in found.items())
-    return f"refused: {told}" if told else "taken"
+    return dict(collections.Counter(finding.kind for finding in found))
 
 
 def add_served(rows):
-    """Adds to each row what a server does with its export."""
+    """Adds to each row what TensorFlow Serving would do with its export."""
     for row in rows:
-        row["served"] = _served(row)
+        try:
+            found = call(
+                "benchmarks.native_groups:findings",
+                *(row["subject"], row["contender"], row["side"]),
+                environment=row["environment"],
+                timeout=CAP,
+            )
+        except (ChildEnded, TimeoutError) as ended:
+            row["served"] = f"not tried: {ended}"
+            continue
+        told = ", ".join(f"{kind} {n} times" for kind, n in found.items())
+        row["served"] = f"refused: {told}" if told else "taken"
 
 
 def show(*records):
     """The tables, and what a server does with each export."""
-    rows = [row for record in records for row in rows_of(record)]
     names = ("subject", "title", "served")
-    lines = [[row[name] for name in names] for row in rows]
+    lines = [[row[name] for name in names] for row in rows_of(*records)]
     header = ["", "contender", "TensorFlow Serving"]
     served = grid(header, lines, "markdown", words=header)
     return f"{report.tables(*records)}\n{served}\n"

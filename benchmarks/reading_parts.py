@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from keras_pyconv import datasets
 from keras_pyconv.complexity.grid import grid
@@ -41,8 +42,6 @@ def write_sets(pictures, root):
 
     Gives a `DetectionSet`, a `MaskSet` and a `VideoSet`.
     """
-    from PIL import Image
-
     rng, rows, objects = np.random.default_rng(1), [], []
     masks = root / "annotations" / "training"
     for folder in (masks, root / "images" / "training"):

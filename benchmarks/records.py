@@ -63,16 +63,18 @@ def write_record(options, name, **values):
     return record
 
 
-def rows_of(record):
-    """Rows of a suite's record, with what older ones do not say of each.
+def rows_of(*records):
+    """Rows of a suite's records, with what older ones do not say of each.
 
     Records of before there were suites have none: no turns were taken.
     """
-    machine = record["machine"]
-    shared = {"measured": machine["date"], "kind": kind(machine)}
-    shared |= {"onednn": "1", "isa": "all"}
-    rows = record.get("rows", [])
-    return [{**shared, **row} for row in rows if "turns" in row]
+    found = []
+    for record in records:
+        machine, rows = record["machine"], record.get("rows", [])
+        shared = {"measured": machine["date"], "kind": kind(machine)}
+        shared |= {"onednn": "1", "isa": "all"}
+        found += [{**shared, **row} for row in rows if "turns" in row]
+    return found
 
 
 def with_earlier(rows, path):

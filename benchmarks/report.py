@@ -27,6 +27,12 @@ def steady(row, measure):
     return [statistics.median(turn) for turn in row["turns"][measure]]
 
 
+def middle(row, measure):
+    """Median seconds over the rounds, or None."""
+    found = steady(row, measure)
+    return statistics.median(found) if found else None
+
+
 def ratios(ours, other, measure):
     """Of the other's time by ours, round by round, in order."""
     pairs = zip(steady(ours, measure), steady(other, measure))
@@ -41,11 +47,9 @@ def speedup(ours, other, measure):
 
 def _beside(rows, row, contender):
     """The row of a contender in the same conditions, or None."""
-    for one in rows:
-        same = all(one.get(key) == row.get(key) for key in _SAME)
-        if one["contender"] == contender and same:
-            return one
-    return None
+    wanted = {"contender": contender, **{key: row[key] for key in _SAME}}
+    same = (one for one in rows if wanted.items() <= one.items())
+    return next(same, None)
 
 
 def _number(value):
@@ -60,10 +64,10 @@ def _speed_cell(row, measure):
     values = [value * (1000 if unit[:2] == "ms" else 1) for value in seconds]
     if unit == "images/s":
         values = [row["batch"] / value for value in seconds]
-    middle = _number(statistics.median(values))
+    shown = _number(statistics.median(values))
     if len(values) == 1:
-        return middle
-    return f"{middle} ({_number(min(values))}–{_number(max(values))})"
+        return shown
+    return f"{shown} ({_number(min(values))}–{_number(max(values))})"
 
 
 def _ratio_cell(rows, row, measure):
@@ -87,8 +91,7 @@ def processor(row):
 
 
 def _order(row):
-    contenders = list(CONTENDERS)
-    place = contenders.index(row["contender"])
+    place = list(CONTENDERS).index(row["contender"])
     return GPU_PRECISIONS.index(row["precision"]), place, row["kind"]
 
 
@@ -102,9 +105,9 @@ def _table(rows):
     head += [title] * bool(first) + ["peak memory, GiB"]
     lines = []
     for row in sorted(rows, key=_order):
-        made = processor(row), row["measured"][:10], row.get("commit")
-        made = ", ".join(filter(None, made))
-        cells = [row["title"], row["precision"], made]
+        made = [processor(row), row["measured"][:10]]
+        made += [row["commit"]] if "commit" in row else []
+        cells = [row["title"], row["precision"], ", ".join(made)]
         for measure in MEASURES[part]:
             cells.append(_speed_cell(row, measure))
             cells.append(_ratio_cell(rows, row, measure))
@@ -190,13 +193,15 @@ def conclusion(found):
     return f"{sentence}; missed: {missed}." if missed else f"{sentence}."
 
 
-def headline(machine):
+def devices(*records):
+    """A paragraph on the machine of each record."""
+    return [f"**Device.** {_headline(one['machine'])}" for one in records]
+
+
+def _headline(machine):
     sets = ", ".join(machine["instruction_sets"]) or "unknown instruction sets"
-    versions = ", ".join(
-        f"{name} {version}"
-        for name, version in machine["versions"].items()
-        if version
-    )
+    pairs = [pair for pair in machine["versions"].items() if pair[1]]
+    versions = ", ".join(map(" ".join, pairs))
     return (
         f"{machine['cpu']}, {machine['cores']} cores ({sets}), "
         f"{machine['memory_gib']:g} GiB; {machine['system']}, Python "
@@ -205,20 +210,15 @@ def headline(machine):
     )
 
 
-def _size(row):
-    size = f"batch {row['batch']}, {row['side']} × {row['side']}"
-    return f"{row['frames']} frames, {size}" if row["frames"] > 1 else size
-
-
 def _titled(row):
-    title = f"{row['subject']}, {row['device'].upper()}, {_size(row)}"
-    return f"**{title}**"
+    frames = f"{row['frames']} frames, " * (row["frames"] > 1)
+    size = f"{frames}batch {row['batch']}, {row['side']} × {row['side']}"
+    return f"**{row['subject']}, {row['device'].upper()}, {size}**"
 
 
 def tables(*records):
     """All tables of records of one measurement, as Markdown."""
-    rows = [row for record in records for row in rows_of(record)]
-    parts = [f"**Device.** {headline(one['machine'])}" for one in records]
+    rows, parts = rows_of(*records), devices(*records)
     found = verdicts(rows)
     if found:
         parts.append(f"**Conclusion.** {conclusion(found)}")

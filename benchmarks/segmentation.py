@@ -10,12 +10,10 @@ output stride 8; "image" is the paper's multi-scale protocol on one of 683 x 512
 at output stride 16, at 8 it would be three times as long.
 """
 
-import statistics
-
 from benchmarks import run
 from benchmarks.plan import Patience, Suite
 from benchmarks.records import rows_of
-from benchmarks.report import steady, tables
+from benchmarks.report import middle, tables
 from keras_pyconv.architectures import make_segmenter
 from keras_pyconv.complexity import complexity
 from keras_pyconv.complexity.grid import grid
@@ -42,7 +40,7 @@ def _seconds(rows, part, measure):
     """Our medians of a part by subject, with all that the processor has."""
     wanted = {"part": part, "contender": "ours", "onednn": "1", "isa": "all"}
     return {
-        row["subject"]: statistics.median(steady(row, measure))
+        row["subject"]: middle(row, measure)
         for row in rows
         if wanted.items() <= row.items() and row["turns"][measure]
     }

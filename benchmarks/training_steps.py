@@ -18,7 +18,7 @@ import tensorflow as tf
 import keras_pyconv
 from benchmarks import run
 from benchmarks.plan import Patience, Suite
-from benchmarks.report import ratios, steady
+from benchmarks.report import middle, ratios
 from keras_pyconv import training
 
 STEPS = {"dense": 200, "PyConvResNetMini": 20}  # of a turn
@@ -105,7 +105,7 @@ def show(record):
     for row in record["rows"]:
         run_ = first.setdefault(row["subject"], row)
         found = ratios(run_, row, "turn")
-        step = statistics.median(steady(row, "turn")) / STEPS[row["subject"]]
+        step = middle(row, "turn") / STEPS[row["subject"]]
         lines.append(
             f"{row['subject']} {row['title']}: {1000 * step:.2f} ms a step, "
             f"{statistics.median(found):.3f} of the run's ({found[0]:.3f} to "
