@@ -15,6 +15,8 @@ A picture of the curves stands beside the record.
 import statistics
 from typing import NamedTuple
 
+import numpy as np
+
 from benchmarks import run
 from benchmarks.plan import CURVES, Patience, Suite
 from benchmarks.records import newest, record_path, rows_of
@@ -52,20 +54,19 @@ SUITE = Suite(
 )
 
 
-class Point(NamedTuple):
-    """A place on a curve; the last two are relative to the curve's base."""
+class Curve(NamedTuple):
+    """What grows, and what it costs; the last two are relative to the base."""
 
-    place: int
-    multiply_adds: int
-    seconds: float
-    closed_form: float
-    time: float
+    places: list[int]
+    multiply_adds: np.ndarray
+    seconds: np.ndarray
+    closed_form: np.ndarray
+    time: np.ndarray
 
 
 def _place(row):
-    if row["part"] in ("depth", "levels"):
-        return PLACES[row["subject"]]
-    return row[row["part"]]
+    named = row["part"] in ("depth", "levels")
+    return PLACES[row["subject"]] if named else row[row["part"]]
 
 
 def _cost(row):
@@ -80,65 +81,50 @@ def _seconds(row):
     return statistics.median(row["processor_seconds"]["inference"])
 
 
-def _points(part, rows):
+def _curve(part, rows):
     rows = sorted(rows, key=_place)
-    base = next((r for r in rows if _place(r) == BASES[part]), rows[0])
-    by_thread = _cost(base) / base["threads"]
-    return [
-        Point(
-            _place(row),
-            _cost(row),
-            _seconds(row),
-            _cost(row) / row["threads"] / by_thread,
-            _seconds(row) / _seconds(base),
-        )
-        for row in rows
-    ]
+    places = [_place(row) for row in rows]
+    base = places.index(BASES[part]) if BASES[part] in places else 0
+    costs = np.array([_cost(row) for row in rows])
+    by_thread = costs / [row["threads"] for row in rows]
+    seconds = np.array([_seconds(row) for row in rows])
+    relative = (values / values[base] for values in (by_thread, seconds))
+    return Curve(places, costs, seconds, *relative)
 
 
 def curves(*records):
-    """The points of each curve, by its name and by what computed it."""
+    """The curves, by their names and by what computed them."""
     found = {}
     for row in rows_of(*records):
         if row["turns"]["inference"]:
             who = f"{processor(row)}, {row['precision']}"
             found.setdefault((row["part"], who), []).append(row)
     keys = sorted(found, key=lambda key: (CURVES.index(key[0]), key[1]))
-    return {key: _points(key[0], found[key]) for key in keys}
-
-
-def _cells(part, who, point):
-    giga = point.multiply_adds / 1e9
-    return [
-        *(f"{part} {point.place}", who, f"{giga:.3g}"),
-        *(f"{1000 * point.seconds:.0f}", f"{giga / point.seconds:.1f}"),
-        *(f"{point.closed_form:.3g} ×", f"{point.time:.3g} ×"),
-        f"{point.time / point.closed_form:.2f}",
-    ]
+    return {key: _curve(key[0], found[key]) for key in keys}
 
 
 def show(*records):
     """The devices, and a table of all curves."""
     header = ["", "processor", "multiply-adds, G", "ms", "G a second"]
     header += ["closed form", "measured", "measured / closed form"]
-    lines = [
-        _cells(*key, point)
-        for key, points in curves(*records).items()
-        for point in points
-    ]
+    lines = []
+    for (part, who), curve in curves(*records).items():
+        for place, cost, seconds, form, time in zip(*curve):
+            giga, cells = cost / 1e9, [f"{part} {place}", who]
+            cells += [f"{giga:.3g}", f"{1000 * seconds:.0f}"]
+            cells += [f"{giga / seconds:.1f}", f"{form:.3g} ×"]
+            lines.append([*cells, f"{time:.3g} ×", f"{time / form:.2f}"])
     table = grid(header, lines, "markdown", words=header[:2])
     return "\n\n".join([*devices(*records), table]) + "\n"
 
 
 def _draw_panel(axis, part, found):
     """What was measured of a curve, over the closed form."""
-    lines = {who: line for (named, who), line in found.items() if named == part}
     closed = {}
-    for who, line in lines.items():
-        axis.plot(
-            [p.place for p in line], [p.time for p in line], "o-", label=who
-        )
-        closed |= {p.place: p.closed_form for p in line}
+    for (named, who), curve in found.items():
+        if named == part:
+            axis.plot(curve.places, curve.time, "o-", label=who)
+            closed |= dict(zip(curve.places, curve.closed_form))
     places = sorted(closed)
     form = [closed[place] for place in places]
     axis.plot(places, form, "k--", label="closed form")
