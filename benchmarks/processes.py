@@ -60,46 +60,46 @@ def conduct(plan, patience, progress):
 
 
 class Conductor:
-    """Runs one group; every result lands in `rows`."""
+    """Runs one group; every result lands in the row of its case."""
 
     def __init__(self, group, patience, progress):
-        self.group, self.patience, self.progress = group, patience, progress
-        self.rows = [row_of(case) for case in group.cases]
+        self.patience, self.progress = patience, progress
+        self.rows = {case: row_of(case) for case in group.cases}
         self.alive = {}
 
     def run(self):
         """Measures and returns the rows."""
+        rows = list(self.rows.values())
         with contextlib.ExitStack() as stack:
             self._start(stack)
-            for measure in MEASURES[self.group.cases[0].part]:
+            for measure in rows[0]["turns"]:
                 self._turn(f"first {measure}", measure)
                 for number in range(1, self.patience.rounds + 1):
                     self._turn(f"{measure}, round {number}", measure, number)
                     if number > 1 and self.progress.is_late():
                         break
-        return self.rows
+        return rows
 
     def _start(self, stack):
         """All at once: what they import is not measured."""
-        for index, case in enumerate(self.group.cases):
+        for case in self.rows:
             if problem := _problem(case):
-                reason = f"not measured: {problem}"
-                self._end(index, list(MEASURES[case.part]), reason)
-                continue
-            self.alive[index] = stack.enter_context(start(case))
-        for index, process in self.alive.items():
-            process.send(self.group.cases[index])
-        for index in list(self.alive):
-            self._answer(index, "start", self.patience.start_cap)
+                self._end(case, f"not measured: {problem}")
+            else:
+                self.alive[case] = stack.enter_context(start(case))
+        for case, process in self.alive.items():
+            process.send(case)
+        for case in list(self.alive):
+            self._answer(case, "start", self.patience.start_cap)
 
     def _turn(self, what, measure, number=0):
         """One turn of everyone; number 0 is the first call."""
         seconds = self.patience.turn if number else 0
-        for index, process in list(self.alive.items()):
-            row = self.rows[index]
-            process.send(self.group.cases[index], measure, seconds)
-            cap = self.patience.caps[row["precision"]] + seconds
-            answer = self._answer(index, what, cap)
+        for case, process in list(self.alive.items()):
+            row = self.rows[case]
+            process.send(case, measure, seconds)
+            cap = self.patience.caps[case.precision] + seconds
+            answer = self._answer(case, what, cap)
             if not answer:
                 continue
             row["peak_rss_mib"] = answer["peak_rss_mib"]
@@ -110,30 +110,30 @@ class Conductor:
             else:
                 row["first_seconds"][measure] = answer["seconds"][0]
 
-    def _answer(self, index, what, cap):
+    def _answer(self, case, what, cap):
         """What a process answers; None, and no more of it, where it fails."""
-        row = self.rows[index]
-        self.progress.begin(f"{row['subject']}, {row['title']}: {what}")
+        title = CONTENDERS[case.contender].title
+        self.progress.begin(f"{case.subject}, {title}: {what}")
         try:
-            answer = self.alive[index].receive(cap)
+            answer = self.alive[case].receive(cap)
         except (ChildEnded, TimeoutError) as ended:
-            measures = list(MEASURES[row["part"]])
-            unmeasured = [m for m in measures if not row["turns"][m]]
             late = isinstance(ended, TimeoutError)
             reason = str(ended) if late else f"failed: {ended}"
             reason = f"start {reason}" if what == "start" else reason
-            self._end(index, unmeasured or measures[-1:], reason)
+            self._end(case, reason)
             self.progress.end(reason)
             return None
         seconds = answer.get("seconds")
         self.progress.end(f"{min(seconds):.3g} s" if seconds else "ready")
         return answer
 
-    def _end(self, index, measures, reason):
-        """No more of this case; the first of `measures` is to blame."""
-        problems = self.rows[index]["problems"]
-        problems |= dict.fromkeys(measures, reason)
+    def _end(self, case, reason):
+        """No more of this case; its first measure without turns is to blame."""
+        turns, problems = self.rows[case]["turns"], self.rows[case]["problems"]
+        measures = [name for name in turns if not turns[name]]
+        first, *others = measures or list(turns)[-1:]
+        problems[first] = reason
         if reason.startswith(">"):
-            said = f"not tried: {measures[0]} {reason}"
-            problems |= dict.fromkeys(measures[1:], said)
-        self.alive.pop(index, None)
+            reason = f"not tried: {first} {reason}"
+        problems |= dict.fromkeys(others, reason)
+        self.alive.pop(case, None)

@@ -43,36 +43,29 @@ def write_sets(pictures, root):
     Gives a `DetectionSet`, a `MaskSet` and a `VideoSet`.
     """
     rng, rows, objects = np.random.default_rng(1), [], []
+    images = root / "images" / "training"
     masks = root / "annotations" / "training"
-    for folder in (masks, root / "images" / "training"):
+    sides = dict(zip(("width", "height"), SIZE))
+    for folder in (masks, images):
         folder.mkdir(parents=True)
     for number, path in enumerate(pictures):
         file = f"{number}.jpg"
         with Image.open(path) as image:
             image = image.resize(SIZE, Image.Resampling.LANCZOS)
-        image.save(root / "images" / "training" / file, quality=93)
+        image.save(images / file, quality=93)
         labels = Image.fromarray(rng.integers(0, 151, (12, 16), "uint8"))
         labels = labels.resize(SIZE, Image.Resampling.NEAREST).rotate(7)
         labels.save(masks / f"{number}.png")
-        width, height = SIZE
-        rows.append(
-            {"id": number, "file_name": file, "width": width, "height": height}
-        )
+        rows.append({"id": number, "file_name": file, **sides})
         for corner in rng.integers(0, 300, (7, 2)).tolist():
-            sides = rng.integers(20, 180, 2).tolist()
-            objects.append(
-                {
-                    **{"id": len(objects), "image_id": number, "iscrowd": 0},
-                    **{"category_id": 1, "bbox": corner + sides},
-                    "area": sides[0] * sides[1],
-                }
-            )
+            width, height = rng.integers(20, 180, 2).tolist()
+            box = {"bbox": [*corner, width, height], "area": width * height}
+            named = {"id": len(objects), "image_id": number, "category_id": 1}
+            objects.append({**named, **box, "iscrowd": 0})
     kinds = [{"id": 1, "name": "thing"}]
     content = {"images": rows, "annotations": objects, "categories": kinds}
     (root / "boxes.json").write_text(json.dumps(content))
-    boxes = datasets.coco_files(
-        root / "boxes.json", root / "images" / "training"
-    )
+    boxes = datasets.coco_files(root / "boxes.json", images)
     films = {"image_size": 340, "train_examples": 8, "test_examples": 1}
     films = datasets.prepare_digits_in_photos(
         "video", data_dir=root, frames=64, **films
