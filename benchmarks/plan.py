@@ -316,6 +316,10 @@ class Target:
         title = FIRST[self.part][1].removesuffix(", s")
         return title + ours.removeprefix("ours")
 
+    @property
+    def needed(self) -> str:
+        return f"{self.bound:g} ×" if self.against else f"≤ {self.bound:g} s"
+
 
 _R50 = {"subject": "PyConvResNet50", "precision": "fp32"}
 _HG = {"subject": "PyConvHGResNet50", "precision": "fp32"}
