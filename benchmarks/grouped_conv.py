@@ -67,15 +67,12 @@ HOUR = 3600
 RULES_FILE = HERE.parent / "keras_pyconv/ops/conv/choose.py"
 _NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 _ON = _NO_GPU | {"TF_ENABLE_ONEDNN_OPTS": "1"}
+_AVX2 = _ON | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
 # name: (environment, dtype, what the machine must have: instructions, or a
 # GPU), each in a process of its own
 SETTINGS = {
     "oneDNN": (_ON, "float32", None),
-    "oneDNN, AVX2": (
-        _ON | {"ONEDNN_MAX_CPU_ISA": "AVX2"},
-        "float32",
-        "avx512f",
-    ),
+    "oneDNN, AVX2": (_AVX2, "float32", "avx512f"),
     "oneDNN, bf16": (_ON, "bfloat16", "avx512_bf16"),
     "no oneDNN": (_NO_GPU | {"TF_ENABLE_ONEDNN_OPTS": "0"}, "float32", None),
     "GPU": ({}, "float32", "gpu"),  # in TF32, as TensorFlow has it
@@ -122,7 +119,9 @@ def measure(level, way, batch, dtype, repeats):
     @tf.function(autograph=False)
     def forward(inputs, weights):
         problem = inputs, weights, window, level[4]
-        return convolver.by(way, *problem) if way else convolver(*problem)
+        if way == "rules":
+            return convolver(*problem)
+        return convolver.by(way, *problem)
 
     @tf.function(autograph=False)
     def gradients(inputs, weights):
@@ -149,12 +148,11 @@ def timed(setting, batch, name, repeats):
     if level[4] == 1:
         ways = ["split", "taps" if len(level[0]) == 3 else "points"]
     times, problems = {}, {}
-    for way in (None, *ways):
+    for way in ("rules", *ways):
         try:
-            found = measure(level, way, size, dtype, repeats)
-            times[way or "rules"] = found
+            times[way] = measure(level, way, size, dtype, repeats)
         except tf.errors.OpError as error:  # such as too little memory
-            problems[way or "rules"] = str(error).partition("\n")[0]
+            problems[way] = str(error).partition("\n")[0]
     return {
         "level": name,
         "rule": choose.RULES.index(rule) + 1,
