@@ -12,19 +12,9 @@ from keras import layers
 
 from benchmarks.drawn import drawn_outputs
 from benchmarks.plan import CLASSES, IMAGE, LAYER_CHANNELS, LAYERS
-from keras_pyconv.architectures import (
-    DETECTORS,
-    get_architecture,
-    make_segmenter,
-)
+from keras_pyconv import architectures, models
 from keras_pyconv.layers import PyConv3D
 from keras_pyconv.lazy import tf
-from keras_pyconv.models import (
-    build_classifier,
-    build_detector,
-    build_segmenter,
-    build_video_classifier,
-)
 from keras_pyconv.models.keras_net import KerasNet
 from keras_pyconv.networks import top, trunk
 from keras_pyconv.tasks import DecodeDetections, default_boxes
@@ -78,7 +68,7 @@ class StockNet(KerasNet):
 def stock_network(architecture, side):
     """A residual network of images from `keras.layers.Conv2D(groups=...)`."""
     inputs, net = keras.Input((side, side, 3)), StockNet()
-    x = trunk(net, inputs, get_architecture(architecture))[-1]
+    x = trunk(net, inputs, architectures.get_architecture(architecture))[-1]
     return keras.Model(
         inputs, top(net, x, CLASSES["network"], activation="softmax")
     )
@@ -94,8 +84,8 @@ def _classifier(case):
     options = {"classes": CLASSES[case.part]}
     if case.part == "video_network":
         options["input_shape"] = (case.frames, *shape)
-        return build_video_classifier(case.subject, **options)
-    return build_classifier(case.subject, input_shape=shape, **options)
+        return models.build_video_classifier(case.subject, **options)
+    return models.build_classifier(case.subject, input_shape=shape, **options)
 
 
 def _tensor(shape):
@@ -161,8 +151,8 @@ def _layer_steps(case):
 
 def _detector_steps(case):
     """The network, and the decoding of drawn outputs."""
-    model = build_detector(
-        DETECTORS[case.subject], classes=CLASSES["detection"]
+    model = models.build_detector(
+        architectures.DETECTORS[case.subject], classes=CLASSES["detection"]
     )
     images = _tensor((case.batch, *model.input_shape[1:]))
     drawn = drawn_outputs(case.batch, len(default_boxes(model)))
@@ -176,8 +166,8 @@ def _detector_steps(case):
 
 def _crop_steps(case):
     """A forward pass of one crop; its answer stays where TensorFlow has it."""
-    model = build_segmenter(
-        make_segmenter(*case.subject.split(" with ")),
+    model = models.build_segmenter(
+        architectures.make_segmenter(*case.subject.split(" with ")),
         input_shape=(case.side, case.side, 3),
         auxiliary=False,
     )
@@ -197,8 +187,9 @@ def _product_steps(case):
 def _image_steps(case):
     """The multi-scale protocol on an image, by windows of one size."""
     backbone, head = case.subject.split(" with ")
-    model = build_segmenter(
-        make_segmenter(backbone, head, output_stride=16), auxiliary=False
+    model = models.build_segmenter(
+        architectures.make_segmenter(backbone, head, output_stride=16),
+        auxiliary=False,
     )
     # As the side of a window is to that of the protocol.
     scale = case.side / MULTI_SCALE.window

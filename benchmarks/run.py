@@ -13,20 +13,12 @@ import dataclasses
 import datetime
 import sys
 
-from benchmarks import machine, plan, report
+from benchmarks import machine, plan, records, report
 from benchmarks.processes import conduct
 from benchmarks.progress import Progress
-from benchmarks.records import (
-    HERE,
-    command_line,
-    newest,
-    record_path,
-    with_earlier,
-    write_record,
-)
 from keras_pyconv.writing import renewed, write_atomically
 
-README = HERE / "README.md"
+README = records.HERE / "README.md"
 
 
 _VIDEO = {"part": "video", "subject": [*plan.LAYERS], "batch": 1}
@@ -65,7 +57,7 @@ KERNELS = {
 
 def parser_of(suite):
     """The command line of a suite."""
-    parser = command_line(suite.doc)
+    parser = records.command_line(suite.doc)
     mappings, devices = suite.full + suite.smoke, {"device": suite.devices}
     groups = plan.groups(mappings, 1, devices)
     cases = [case for group in groups for case in group.cases]
@@ -132,18 +124,18 @@ def conduct_suite(suite, options, show=report.tables, more=lambda rows: None):
 
     `show` makes a text of records, and `more` adds to the rows measured.
     """
-    shown, record = newest(suite.name), None
+    shown, record = records.newest(suite.name), None
     if options.recorded and not shown:
-        sys.exit(f"Nothing is recorded in {HERE / 'results'}")
+        sys.exit(f"Nothing is recorded in {records.HERE / 'results'}")
     if not options.recorded:
         found = measure(suite, options)
         more(found["rows"])
         shown = [{"machine": options.machine, **found}]
         if not options.smoke:
-            path = record_path(options, suite.name)
-            found["rows"] = with_earlier(found["rows"], path)
-        record = write_record(options, suite.name, **found)
-    text = show(*(newest(suite.name) if options.write else shown))
+            path = records.record_path(options, suite.name)
+            found["rows"] = records.with_earlier(found["rows"], path)
+        record = records.write_record(options, suite.name, **found)
+    text = show(*(records.newest(suite.name) if options.write else shown))
     print(text)
     if options.write:
         page = renewed(README, markers(suite), text.strip())

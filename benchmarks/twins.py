@@ -17,13 +17,8 @@ import subprocess
 import sys
 import textwrap
 
+from benchmarks import records
 from benchmarks import shipped as figures
-from benchmarks.records import (
-    command_line,
-    mean_and_spread,
-    record_path,
-    write_record,
-)
 from keras_pyconv.architectures import get_detector, make_segmenter
 from keras_pyconv.commands.opening import open_model
 from keras_pyconv.complexity import complexity
@@ -132,7 +127,9 @@ def line(row):
     cells = [row["title"], f"{row['parameters']:,}"]
     cells.append(f"{row['multiply_adds'] / 1e6:.1f}")
     for name in row["figures"][0]:
-        cells.append(mean_and_spread([one[name] for one in row["figures"]]))
+        cells.append(
+            records.mean_and_spread([one[name] for one in row["figures"]])
+        )
     return cells
 
 
@@ -192,7 +189,7 @@ def rows_of(task, seeds, workdir):
 
 def main(argv=None):
     """Entry point; returns the record, or the rows of some of the tasks."""
-    parser = command_line(__doc__, has_smoke=False)
+    parser = records.command_line(__doc__, has_smoke=False)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--seeds", type=int, default=3, help="how many")
     parser.add_argument(
@@ -206,8 +203,8 @@ def main(argv=None):
         rows += both
     if set(options.tasks) < set(TASKS):
         return rows
-    print(draw(rows, record_path(options, "twins").with_suffix(".png")))
-    return write_record(options, "twins", rows=rows)
+    print(draw(rows, records.record_path(options, "twins").with_suffix(".png")))
+    return records.write_record(options, "twins", rows=rows)
 
 
 if __name__ == "__main__":
