@@ -231,8 +231,7 @@ def measured(options):
             try:
                 for name in chosen:
                     asked = setting, options.batch, name, options.repeats
-                    row = process.ask(*asked, timeout=HOUR)
-                    results[setting].append(row)
+                    results[setting].append(process.ask(*asked, timeout=HOUR))
             except (ChildEnded, KeyboardInterrupt) as ended:
                 print(f"Ended at {name}: {ended}", file=sys.stderr)
         print(f"{table(setting, results[setting])}\n", flush=True)

@@ -149,11 +149,7 @@ def torch_batches(pictures, **order):
     import torch
 
     loader = torch.utils.data.DataLoader(
-        pictures,
-        batch_size=BATCH,
-        num_workers=cores(),
-        drop_last=True,
-        **order,
+        pictures, batch_size=BATCH, num_workers=cores(), drop_last=True, **order
     )
     return iter(loader)
 

@@ -19,8 +19,7 @@ HERE = pathlib.Path(__file__).parent
 def command_line(doc, has_smoke=True):
     """A parser with what every measurement has, the machine included."""
     parser = argparse.ArgumentParser(
-        description=doc,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     if has_smoke:
         parser.add_argument(

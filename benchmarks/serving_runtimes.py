@@ -14,14 +14,6 @@ import numpy as np
 
 from benchmarks.plan import SERVING_FILES
 
-PLACES = {
-    "ours": "ours-{precision}/1",
-    "ours_frozen": "frozen-{precision}/1",
-    "stock": "stock/1",
-    "openvino": "ours.onnx",
-    "onnxruntime": "ours.onnx",
-}
-
 
 def _saved_model(case, path, images):
     import tensorflow as tf
@@ -75,7 +67,7 @@ def _onnxruntime(case, path, images):
     return lambda: session.run(None, {name: images})
 
 
-def _torch(case, images):
+def _torch(case, _, images):
     import torch
     import torch._inductor.config
 
@@ -96,14 +88,22 @@ def _torch(case, images):
     return call
 
 
+# How each is asked, and its file.
+RUNTIMES = {
+    "ours": (_saved_model, "ours-{precision}/1"),
+    "ours_frozen": (_saved_model, "frozen-{precision}/1"),
+    "stock": (_saved_model, "stock/1"),
+    "openvino": (_openvino, "ours.onnx"),
+    "onnxruntime": (_onnxruntime, "ours.onnx"),
+    "torch_compiled": (_torch, ""),
+}
+
+
 def steps(case):
     """The inference step of one contender."""
     shape = (case.batch, case.side, case.side, 3)
     images = np.random.default_rng(1).normal(size=shape).astype("float32")
-    if case.contender == "torch_compiled":
-        return {"inference": _torch(case, images)}
-    place = PLACES[case.contender].format(precision=case.precision)
+    make, place = RUNTIMES[case.contender]
+    place = place.format(precision=case.precision)
     path = pathlib.Path(os.environ[SERVING_FILES], place)
-    run = {"openvino": _openvino, "onnxruntime": _onnxruntime}
-    make = run.get(case.contender, _saved_model)
     return {"inference": make(case, path, images)}
