@@ -5,7 +5,6 @@ import dataclasses
 import json
 import pathlib
 import re
-import statistics
 import sys
 
 from benchmarks import machine
@@ -93,11 +92,3 @@ def newest(name):
     records.sort(key=lambda record: record["machine"]["date"])
     kinds = {kind(record["machine"]): record for record in records}
     return [kinds[name] for name in sorted(kinds)]
-
-
-def mean_and_spread(shares):
-    """Of shares of one, in per cent; the spread is the standard deviation."""
-    mean = f"{100 * statistics.mean(shares):.1f}"
-    if len(shares) == 1:
-        return mean
-    return f"{mean} ± {100 * statistics.stdev(shares):.1f}"

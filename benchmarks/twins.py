@@ -13,6 +13,7 @@ each with other tasks, and one with all tasks then writes the record.
 import json
 import pathlib
 import shlex
+import statistics
 import subprocess
 import sys
 import textwrap
@@ -110,16 +111,14 @@ def trained(row, network, folder):
 
 def cost(task, network):
     """Parameters and multiply-adds of one input, without auxiliary heads."""
-    build = shipped_of(task).build
-    shape, classes, more = build["input_shape"], build["classes"], {}
-    record = network[0]
+    build, more = shipped_of(task).build, {}
+    record, shape = network[0], build["input_shape"]
     if task == "detection":
         record, shape = get_detector(network[1], network[0]), None
     elif task == "segmentation":
-        width = build["network"]["head_width"]
-        record = make_segmenter(*network, head_width=width)
+        record = make_segmenter(*network, **build["network"])
         more["auxiliary"] = False
-    return complexity(record, shape and tuple(shape), classes, **more)
+    return complexity(record, shape, build["classes"], **more)
 
 
 def line(row):
@@ -127,9 +126,9 @@ def line(row):
     cells = [row["title"], f"{row['parameters']:,}"]
     cells.append(f"{row['multiply_adds'] / 1e6:.1f}")
     for name in row["figures"][0]:
-        cells.append(
-            records.mean_and_spread([one[name] for one in row["figures"]])
-        )
+        shares = [100 * one[name] for one in row["figures"]]
+        spread = f" ± {statistics.stdev(shares):.1f}" if shares[1:] else ""
+        cells.append(f"{statistics.mean(shares):.1f}{spread}")
     return cells
 
 
