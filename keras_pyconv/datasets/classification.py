@@ -27,6 +27,7 @@ from keras_pyconv.typing import Batches, Shard, Tensor
 AREA = (0.08, 1.0)  # of a random crop, as a share of the image's
 ASPECT = (3 / 4, 4 / 3)  # of a random crop, width by height
 ATTEMPTS = 10  # to draw a crop that fits, before the central one is taken
+Mixing = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 # What the seed of an example is for.
 _CROP, _FLIP, _DISTORT, _ERASE = range(4)
 
@@ -227,17 +228,11 @@ def evaluation_pictures(
 
     dataset = pictures.examples(None).shard(shard[1], shard[0])
     dataset = map_or_substitute(dataset, prepare, substitute)
-    blank = tf.zeros((*[preprocessing.size] * 2, 3))
-    nothing = tf.zeros(len(pictures.classes)) if pictures.multi_label else 0
-    filling = (blank, tf.cast(nothing, dataset.element_spec[1].dtype), 0.0)
-    return evaluation_batches(
-        dataset, filling, pictures.count, batch_size, shard
-    ).prefetch(tf.data.AUTOTUNE)
+    batches = evaluation_batches(dataset, pictures.count, batch_size, shard)
+    return batches.prefetch(tf.data.AUTOTUNE)
 
 
-def cutmix(
-    alpha: float = 1.0, probability: float = 1.0
-) -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
+def cutmix(alpha: float = 1.0, probability: float = 1.0) -> Mixing:
     """CutMix (Yun et al., 2019): a box of each image is its neighbour's.
 
     One box a batch, as in the code of CutMix; its area is 1 - λ of the
@@ -278,9 +273,7 @@ def cutmix(
     return mix
 
 
-def mixup(
-    alpha: float = 0.2, probability: float = 1.0
-) -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
+def mixup(alpha: float = 0.2, probability: float = 1.0) -> Mixing:
     """Mixup (Zhang et al., 2018): each image is a mean with its neighbour.
 
     One share a batch, as in the code of mixup, and pairs as in `cutmix`.
@@ -309,9 +302,7 @@ def mixup(
     return mix
 
 
-def either(
-    first: Callable[..., Any], second: Callable[..., Any]
-) -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
+def either(first: Callable[..., Any], second: Callable[..., Any]) -> Mixing:
     """One of two functions for each batch, such as `cutmix()` and `mixup()`.
 
     Args:

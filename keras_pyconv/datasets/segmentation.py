@@ -281,9 +281,9 @@ def central_crops(
         tf.zeros((side, side, 3)),
         tf.fill((side, side), tf.constant(IGNORED, tf.uint8)),
     )
-    return evaluation_batches(
-        _each(masks, shard, prepare), nothing, masks.count, batch_size, shard
-    ).prefetch(tf.data.AUTOTUNE)
+    dataset = _each(masks, shard, prepare)
+    about = masks.count, batch_size, shard, nothing
+    return evaluation_batches(dataset, *about).prefetch(tf.data.AUTOTUNE)
 
 
 def whole_pictures(

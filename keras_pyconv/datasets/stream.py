@@ -175,12 +175,16 @@ def apart(seed, use):
     return tf.random.experimental.stateless_fold_in(seed, use)
 
 
-def evaluation_batches(dataset, filling, count, batch_size, shard):
+def evaluation_batches(dataset, count, batch_size, shard, filling=None):
     """Batches of one size of this worker's examples, as many for every worker.
 
-    The last one is filled up; `count` is that of all workers.
+    The last one is filled up, by default with zeros; `count` is that of all
+    workers.
     """
     batches = -(-count // (shard[1] * batch_size))
+    if filling is None:
+        zeros = (tf.zeros(s.shape, s.dtype) for s in dataset.element_spec)
+        filling = tuple(zeros)
     endless = tf.data.Dataset.from_tensors(filling).repeat()
     dataset = dataset.concatenate(endless).take(batches * batch_size)
     dataset = dataset.batch(batch_size, drop_remainder=True)

@@ -264,14 +264,10 @@ def evaluation_clips(
         tf.TensorSpec((), tf.float32),
     )
     dataset = tf.data.Dataset.from_generator(rows, output_signature=signature)
-    filling = [tf.zeros(spec.shape, spec.dtype) for spec in signature]
-    return (
-        evaluation_batches(
-            dataset, tuple(filling), videos.count, batch_size, shard
-        )
-        .map(lambda pixels, *rest: (normalize(pixels, clips), *rest))
-        .prefetch(1)
-    )
+    batches = evaluation_batches(dataset, videos.count, batch_size, shard)
+    return batches.map(
+        lambda pixels, *rest: (normalize(pixels, clips), *rest)
+    ).prefetch(1)
 
 
 def video_views(
