@@ -214,58 +214,45 @@ def _folder_set(root, split, classes, rule):
         "mask": [found[stem] for stem in sorted(pictures)],
         "name": below(listings[0].root, paths),
     }
-    turns, problems = orientations_for(
-        root,
-        columns["name"],
-        headers(paths),
-        [header and header.stored for header in headers(columns["mask"])],
-        *_SIZES,
-    )
+    found = headers(paths), headers(columns["mask"])
     names = _names(written_names(root) if classes is None else classes, rule)
-    rule, problems = rule or "from_one", collections.Counter(problems)
+    about = f"{root}, {split}", names, rule or "from_one", columns, *found
+    made = _oriented(*about, are_files=True)
+    problems = collections.Counter(made.problems)
     for folder in listings:
         problems.update(folder.problems)
-    turned = [turns] if (turns != AS_STORED).any() else []
-    return MaskSet(
-        f"{root}, {split}",
-        names,
-        len(paths),
-        in_order({**columns, "orientation": turns}),
-        are_files=True,
-        digest=digest(names, [rule], columns["name"], *turned),
-        problems=problems,
-        rule=rule,
-    )
+    return dataclasses.replace(made, problems=problems)
 
 
 def _record_set(pattern, split, classes, rule):
     records = tfrecord.read(pattern, split, tfrecord.MASK)
-    names = records.column("name")
-    turns, problems = orientations_for(
-        records.title,
-        names,
-        records.column("header"),
-        [header and header.stored for header in records.column("mask_header")],
-        *_SIZES,
-    )
     rule = rule or "from_zero"
     if classes is None and rule != "binary":
         classes = written_names(records.folder)
         if classes is None:
             line = "the name of a class per line, or give their number or names"
             raise tfrecord.nameless(records, line)
-    classes = _names(classes, rule)
+    names = ("picture", "mask", "name")
+    columns = {name: records.column(name) for name in names}
+    found = records.column("header"), records.column("mask_header")
+    about = records.title, _names(classes, rule), rule, columns, *found
+    return _oriented(*about, are_parts=True)
+
+
+def _oriented(title, classes, rule, columns, images, masks, **fields):
+    """A set of columns, with how images of some headers lie for the masks."""
+    names, sizes = columns["name"], [mask and mask.stored for mask in masks]
+    turns, problems = orientations_for(title, names, images, sizes, *_SIZES)
     turned = [turns] if (turns != AS_STORED).any() else []
-    columns = {name: records.column(name) for name in ("picture", "mask")}
     return MaskSet(
-        records.title,
+        title,
         classes,
         len(names),
-        in_order({**columns, "name": names, "orientation": turns}),
-        are_parts=True,
+        in_order({**columns, "orientation": turns}),
         digest=digest(classes, [rule], names, *turned),
         problems=problems,
         rule=rule,
+        **fields,
     )
 
 
