@@ -213,9 +213,8 @@ def coco_files(
     rows = read_annotations(annotations, categories)
     ids, names = _labels(rows.file, rows.categories, categories)
     paths = _paths(rows, folder)
-    places = np.arange(len(paths))
-    if with_objects_only:
-        places = _with_objects_only(np.diff(rows.ends), rows.objects.crowds)
+    crowds = rows.objects.crowds if with_objects_only else None
+    places = _used(rows.ends, crowds)
     if not len(places):
         raise ValueError(f"{annotations} has no usable image.")
     turns, doubtful = orientations_for(
@@ -226,33 +225,27 @@ def coco_files(
         *_SIZES,
     )
     columns = {
-        "picture": np.array(paths)[places],
-        "id": np.array([image.id for image in rows.images])[places],
-        "orientation": turns[places],
-        "begin": rows.ends[:-1][places],
-        "end": rows.ends[1:][places],
+        "picture": np.array(paths),
+        "name": np.array(paths),
+        "id": np.array([image.id for image in rows.images]),
+        "orientation": turns,
     }
-    return DetectionSet(
+    return _with_objects(
         f"{annotations}",
-        names,
-        **_with_objects(
-            ids,
-            {**columns, "name": columns["picture"]},
-            _table(rows, ids),
-            # But for where the folder lies.
-            below(folder, columns["picture"].tolist()),
-        ),
+        *(ids, names, columns, rows.ends, places, _table(rows, ids)),
+        folder=folder,
         are_files=True,
         problems={**rows.problems, **doubtful},
-        categories=ids,
         annotations=rows,
     )
 
 
-def _with_objects_only(counts, crowds):
-    """The images that have objects that are no crowds."""
-    owners = np.arange(len(counts)).repeat(counts)
-    return np.unique(owners[~crowds])
+def _used(ends, crowds=None):
+    """Places of all images, or by `crowds` of those with others than these."""
+    counts = np.diff(ends)
+    if crowds is None:
+        return np.arange(len(counts))
+    return np.unique(np.arange(len(counts)).repeat(counts)[~crowds])
 
 
 def _labels(file, names, categories):
@@ -313,12 +306,15 @@ def _table(annotations, ids):
     }
 
 
-def _with_objects(ids, images, objects, names):
-    """`examples`, `count` and `digest` of images and their objects.
+def _with_objects(
+    title, ids, classes, images, ends, places, objects, folder="", **fields
+):
+    """The set of images at some places, and their objects, both in columns.
 
-    They are columns; objects `begin` to `end` are those of an image. `ids` are
-    those of the classes; `names` stand for where the images are.
+    `ends` say where the objects of each image begin and end.
     """
+    images = {**images, "begin": ends[:-1], "end": ends[1:]}
+    images = {name: column[places] for name, column in images.items()}
 
     def examples(order=None):
         tensors = {name: tf.constant(x) for name, x in objects.items()}
@@ -329,12 +325,18 @@ def _with_objects(ids, images, objects, names):
 
         return in_order(images)(order).map(example)
 
+    # But for where the folder lies.
+    names = below(folder, images["name"].tolist())
     told = [images[name] for name in ("id", "orientation", "begin", "end")]
-    return {
-        "examples": examples,
-        "count": len(names),
-        "digest": digest(ids, names, *told, *objects.values()),
-    }
+    return DetectionSet(
+        title,
+        classes,
+        len(names),
+        examples,
+        digest=digest(ids, names, *told, *objects.values()),
+        categories=ids,
+        **fields,
+    )
 
 
 # TFRecord --------------------------------------------------------------------
@@ -352,27 +354,20 @@ def _record_set(pattern, split, categories, with_objects_only):
     turns, problems = orientations_for(
         records.title, names, records.column("header"), sides, *_SIZES
     )
-    places = np.arange(len(names))
-    if with_objects_only:
-        places = _with_objects_only(counts, objects["crowds"])
     ends = np.concatenate([[0], counts.cumsum()])
+    places = _used(ends, objects["crowds"] if with_objects_only else None)
     columns = {
         "picture": np.array(records.column("picture"), object),
         "name": np.array(names, object),
         "id": _ids(records),
         "orientation": turns,
         "sides": np.array(sides, "int32"),
-        "begin": ends[:-1],
-        "end": ends[1:],
     }
-    columns = {name: column[places] for name, column in columns.items()}
-    return DetectionSet(
+    return _with_objects(
         records.title,
-        classes,
-        **_with_objects(ids, columns, objects, columns["name"].tolist()),
+        *(ids, classes, columns, ends, places, objects),
         are_parts=True,
         problems=problems,
-        categories=ids,
     )
 
 
