@@ -78,7 +78,8 @@ def picture_set(
             which the training split knows nothing, or rows of a CSV that are
             wrong, by their numbers.
     """
-    _check_multi_label(multi_label)
+    if multi_label is not None:
+        arguments.flag("multi_label", multi_label)
     of_builder = functools.partial(
         tfds_labelled, PictureSet, "picture", "Image", "classification set"
     )
@@ -93,11 +94,6 @@ def picture_set(
     return (
         dataclasses.replace(found, multi_label=True) if multi_label else found
     )
-
-
-def _check_multi_label(value):
-    if value is not None:
-        arguments.flag("multi_label", value)
 
 
 def has_splits(source: PathLike) -> bool:
@@ -313,7 +309,8 @@ def split_class_folder(
     """
     if not arguments.is_number(share, 0, 1) or share in (0, 1):
         arguments.refuse("share", share, "a number between 0 and 1")
-    _check_multi_label(multi_label)
+    if multi_label is not None:
+        arguments.flag("multi_label", multi_label)
     if is_csv(arguments.path("root", root, anywhere=True)):
         parts = _parts_of_csv(PictureList(os.fspath(root), multi_label), share)
     else:

@@ -99,11 +99,7 @@ def joined(first: AnySet, *others: AnySet) -> AnySet:
     places = np.repeat(np.arange(len(sets)), [one.count for one in sets])
 
     def examples(order=None):
-        chosen = tf.data.Dataset.from_tensor_slices(places)
-        if order is not None:
-            chosen = chosen.shuffle(
-                len(places), order, reshuffle_each_iteration=False
-            )
+        chosen = in_order({"set": places})(order).map(lambda row: row["set"])
         parts = [one.examples(order) for one in sets]
         return tf.data.Dataset.choose_from_datasets(parts, chosen)
 
