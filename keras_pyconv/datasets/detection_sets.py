@@ -382,7 +382,7 @@ def _labels_of_ids(title, found, ids):
 
 def _ids(records):
     """Ids of the images, as integers where they are; numbers without any."""
-    ids = [one.decode() for one in records.feature("image/source_id")]
+    ids = [one.decode() for one in records.column("image/source_id")]
     if len({*ids}) < len(ids) or "" in ids:
         return np.arange(len(ids))
     if all(re.fullmatch("0|[1-9][0-9]{,17}", one) for one in ids):

@@ -109,7 +109,7 @@ def has_splits(source: PathLike) -> bool:
 def _record_set(pattern, split):
     records = tfrecord.read(pattern, split, tfrecord.LABEL)
     classes = tfrecord.names_of_labels(records)
-    labels = [int(label) for label in records.feature(tfrecord.LABEL)]
+    labels = [int(label) for label in records.column(tfrecord.LABEL)]
     names = records.column("name")
     columns = {"picture": records.column("picture"), "label": labels}
     return PictureSet(

@@ -9,6 +9,7 @@ set is opened, for what else they say.
 import dataclasses
 import functools
 import io
+import operator
 import os
 import re
 import warnings
@@ -27,7 +28,7 @@ from keras_pyconv.datasets.splits import (
 from keras_pyconv.lazy import tf
 from keras_pyconv.reading import one_line, short
 from keras_pyconv.tasks.library import model_garden
-from keras_pyconv.tasks.orientation import Header, header_of
+from keras_pyconv.tasks.orientation import header_of
 
 INCOMPLETE = ".incomplete"
 _SIDES = "height", "width"
@@ -130,45 +131,20 @@ def read_part(place: bytes) -> bytes:
 
 
 @dataclasses.dataclass(frozen=True)
-class Record:
-    """What is kept of a record: places, and features by their names.
-
-    Attributes:
-        number, file: its own in its file, and the file's.
-        picture, mask: where they are, as `read_part` takes it.
-        header, mask_header: of those, None where Pillow cannot read it.
-        name: of the image's file, else of the record.
-        features: what the record says besides.
-    """
-
-    number: int
-    file: int
-    picture: bytes
-    mask: bytes
-    header: Header | None
-    mask_header: Header | None
-    name: str
-    features: Mapping[str, Any]
-
-    @property
-    def sides(self) -> tuple[int, int]:
-        """Height and width of the image as meant, in pixels, or 1 and 1."""
-        height, width = [self.features[f"image/{side}"] for side in _SIDES]
-        if min(height, width) > 0:
-            return int(height), int(width)
-        return self.header.turned if self.header else (1, 1)
-
-
-@dataclasses.dataclass(frozen=True)
 class Records:
     """The records of a split in the order in which they were written.
 
-    Writers deal them out to the files in turn.
+    Writers deal them out to the files in turn. Each row has a record's features
+    by their names, `name`, of the image's file, else of the record, and:
+
+    - `picture`, `mask`: where they are, as `read_part` takes it.
+    - `header`, `mask_header`: of those, None where Pillow cannot read it.
+    - `sides`: height and width of the image as meant, in pixels, or 1 and 1.
     """
 
     title: str
     folder: str
-    rows: tuple[Record, ...]
+    rows: tuple[Mapping[str, Any], ...]
 
     def sorted_by(self, keys: np.ndarray) -> "Records":
         """The same in another order."""
@@ -178,12 +154,8 @@ class Records:
         )
 
     def column(self, name: str) -> list:
-        """An attribute of all records."""
-        return [getattr(row, name) for row in self.rows]
-
-    def feature(self, name: str) -> list:
-        """A feature of all records."""
-        return [row.features[name] for row in self.rows]
+        """What all rows have under a name."""
+        return [row[name] for row in self.rows]
 
 
 def _features(key):
@@ -220,14 +192,14 @@ def read(pattern: str, split: str, key: str) -> Records:
     except tf.errors.OpError as error:
         raise ValueError(_fault(files, error)) from None
     _check(title, rows, key)
-    rows.sort(key=lambda row: (row.number, row.file))
+    rows.sort(key=operator.itemgetter("number", "file"))
     return Records(title, os.path.dirname(pattern), tuple(rows))
 
 
 def _check(title, rows, key):
     """Refuses records without a feature; images without objects are usual."""
     is_there = {LABEL: lambda label: label >= 0}.get(key, len)
-    without = [row.name for row in rows if not is_there(row.features[key])]
+    without = [row["name"] for row in rows if not is_there(row[key])]
     if len(without) == len(rows) or (without and key != LABELS):
         raise ValueError(
             f"{title}: {len(without)} of {len(rows)} records have no {key!r}"
@@ -273,14 +245,15 @@ def _rows(files, features):
         of_file, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     )
     ends, counts = [0] * len(files), [0] * len(files)
-    for file, record, row in dataset.prefetch(8).as_numpy_iterator():
-        yield _row(counts[file], file, files[file], ends[file], record, row)
+    for file, record, features in dataset.prefetch(8).as_numpy_iterator():
+        row = _row(counts[file], files[file], ends[file], record, features)
+        yield {**row, "number": counts[file], "file": file}
         ends[file] += len(record) + _AROUND
         counts[file] += 1
 
 
-def _row(number, file, path, end, record, features):
-    """A `Record` without its images, of which the places are kept."""
+def _row(number, path, end, record, features):
+    """A row without its images, of which the places are kept."""
     images = features.pop("image/encoded"), features.get(MASK, b"")
     features[MASK] = images[1][:1]
     if not images[0]:
@@ -294,8 +267,16 @@ def _row(number, file, path, end, record, features):
         header_of(io.BytesIO(image)) if image else None for image in images
     ]
     name = features["image/filename"].decode(errors="replace")
-    name = name or f"{os.path.basename(path)}, record {number}"
-    return Record(number, file, *places, *found, name, features)
+    sides = tuple(int(features[f"image/{side}"]) for side in _SIDES)
+    if min(sides) <= 0:
+        sides = found[0].turned if found[0] else (1, 1)
+    return {
+        **features,
+        **dict(zip(("picture", "mask"), places)),
+        **dict(zip(("header", "mask_header"), found)),
+        "name": name or f"{os.path.basename(path)}, record {number}",
+        "sides": sides,
+    }
 
 
 # Classes ----------------------------------------------------------------------
@@ -311,10 +292,10 @@ def nameless(records: Records, line: str) -> ValueError:
 
 def names_of_labels(records: Records) -> tuple[str, ...]:
     """Names of the classes of labels from 0."""
-    labels = [int(label) for label in records.feature(LABEL)]
+    labels = [int(label) for label in records.column(LABEL)]
     names = written_names(records.folder)
     if names is None:
-        texts = [text.decode() for text in records.feature(TEXT)]
+        texts = [text.decode() for text in records.column(TEXT)]
         pairs = sorted({*zip(labels, texts)})
         names = [text for _, text in pairs]
         counted = [label for label, _ in pairs] == [*range(len(pairs))]
@@ -339,7 +320,7 @@ def names_by_id(records: Records) -> dict[int, str]:
             return dict(sorted((int(n), name) for n, name in pairs))
         return dict(enumerate(lines, 1))
     found: dict[int, str] = {}
-    for ids, texts in zip(records.feature(LABELS), records.feature(TEXTS)):
+    for ids, texts in zip(records.column(LABELS), records.column(TEXTS)):
         names = [text.decode() for text in texts]
         pairs = list(zip(ids.tolist(), names))
         alike = all(found.setdefault(one, name) == name for one, name in pairs)
@@ -353,13 +334,13 @@ def names_by_id(records: Records) -> dict[int, str]:
 
 def objects_of(records: Records) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """How many objects each record has, and the columns of all of them."""
-    labels = records.feature(LABELS)
+    labels = records.column(LABELS)
     counts = np.array([len(ids) for ids in labels], "int64")
-    corners = [records.feature(side) for side in CORNERS]
+    corners = [records.column(side) for side in CORNERS]
     for row, count, *found in zip(records.rows, counts, *corners):
         if any(len(one) != count for one in found):
             raise ValueError(
-                f"{records.title}: {short(row.name)} has {count} labels and "
+                f"{records.title}: {short(row['name'])} has {count} labels and "
                 f"{len(found[0])} boxes."
             )
     # Not every writer says who is a crowd, and how large objects are.
@@ -367,7 +348,7 @@ def objects_of(records: Records) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         np.concatenate(
             [
                 one if len(one) == count else np.full(count, default)
-                for one, count in zip(records.feature(name), counts)
+                for one, count in zip(records.column(name), counts)
             ]
         )
         for name, default in ((CROWDS, 0), (AREAS, -1))
