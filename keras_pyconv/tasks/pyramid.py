@@ -36,17 +36,13 @@ class LevelResponse(NamedTuple):
     response: np.ndarray
 
 
-def _pyramids(model: keras.Model) -> dict[str, PyConv]:
-    """All PyConv layers of two levels or more, by name."""
-    return {
-        layer.name: layer
-        for layer in model.layers
-        if isinstance(layer, PyConv) and len(layer.levels or ()) > 1
-    }
-
-
 def _pyramid(model, layer):
-    known = _pyramids(arguments.model("model", model))
+    """The PyConv layer of a name, or the first, of two levels or more."""
+    known = {
+        one.name: one
+        for one in arguments.model("model", model).layers
+        if isinstance(one, PyConv) and len(one.levels or ()) > 1
+    }
     if not known:
         raise ValueError(
             f"`model` {model.name!r} has no PyConv layer with two or more "
@@ -151,7 +147,6 @@ def show_pyramid(
         arguments.model("beside", beside)
     try:
         import matplotlib.figure
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ImportError as error:
         raise ImportError(
             "`show_pyramid` needs matplotlib, which is not installed: pip "
@@ -166,31 +161,16 @@ def show_pyramid(
         stage = "stage1"
     images = image[np.newaxis] if images is None else images
     networks = [model] if beside is None else [model, beside]
-    # Before anything is drawn: here unknown stages are refused.
-    windows, fields = [], []
-    if stage is not None:
-        windows = [theoretical_receptive_field(one, stage) for one in networks]
-        fields = [
-            effective_receptive_field(one, stage, images) for one in networks
-        ]
-    width = 1.75 * (len(levels) + 1) + 0.5
-    size = (width, 6.6 if stage else 3.7)
+    size = (1.75 * (len(levels) + 1) + 0.5, 3.7 if stage is None else 6.6)
+    # Without pyplot, whose state and screen are left alone.
     figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
-    # This canvas draws without a screen and leaves pyplot's state alone.
-    FigureCanvasAgg(figure)
-    parts: Any = None
-    if stage:
+    parts: Any = [figure]
+    if stage is not None:
         parts = figure.subfigures(2, 1, height_ratios=(1.25, 1))
-    above = figure if parts is None else parts[0]
-    above.suptitle(f"{model.name}, layer {name}", fontsize=10)
-    _draw_levels(above, _picture(model, image), levels)
-    if stage:
-        parts[1].suptitle(
-            f"Effective receptive field of a unit of {stage}, mean of "
-            f"{len(images)} image{'s' * (len(images) > 1)}",
-            fontsize=10,
-        )
-        _draw_fields(parts[1], networks, fields, windows)
+    parts[0].suptitle(f"{model.name}, layer {name}", fontsize=10)
+    _draw_levels(parts[0], _picture(model, image), levels)
+    if stage is not None:
+        _draw_fields(parts[1], stage, networks, images)
     if path is not None:
         path = pathlib.Path(path)
         make_folder(path.parent)
@@ -224,8 +204,7 @@ def _mosaic(kernel):
 def _draw_levels(figure, picture, levels):
     axes = figure.subplots(2, len(levels) + 1)
     for axis in axes.flat:
-        axis.set_xticks([])
-        axis.set_yticks([])
+        axis.set(xticks=[], yticks=[])
     axes[0, 0].axis("off")
     axes[0, 0].text(
         0.5,
@@ -241,28 +220,33 @@ def _draw_levels(figure, picture, levels):
     axes[1, 0].set_title("image", fontsize=8)
     # Kernels are drawn at one scale: a larger window looks larger.
     largest = max(max(_mosaic(level.kernel).shape) for level in levels)
-    for column, level in enumerate(levels, 1):
+    for level, (above, below) in zip(levels, axes.T[1:]):
         mosaic = _mosaic(level.kernel)
         extreme = np.nanmax(np.abs(mosaic))
-        axis = axes[0, column]
-        axis.imshow(mosaic, cmap="RdBu", vmin=-extreme, vmax=extreme)
-        middle = [(size - 1) / 2 for size in mosaic.shape]
-        axis.set_xlim(middle[1] - largest / 2, middle[1] + largest / 2)
-        axis.set_ylim(middle[0] + largest / 2, middle[0] - largest / 2)
-        axis.axis("off")
+        above.imshow(mosaic, cmap="RdBu", vmin=-extreme, vmax=extreme)
+        top, left = ((size - 1 - largest) / 2 for size in mosaic.shape)
+        above.set(xlim=(left, left + largest), ylim=(top + largest, top))
+        above.axis("off")
         size = "x".join(map(str, level.kernel_size))
         depth, filters = level.kernel.shape[2:]
-        axis.set_title(f"{size}, depth {depth}\n{filters} filters", fontsize=8)
+        title = f"{size}, depth {depth}\n{filters} filters"
+        above.set_title(title, fontsize=8)
         strength = np.sqrt(np.square(level.response).mean(axis=-1))
-        axes[1, column].imshow(strength, cmap="magma", vmin=0)
-        axes[1, column].set_title(
-            f"{size} responses\n0 to {strength.max():.2g}", fontsize=8
-        )
+        below.imshow(strength, cmap="magma", vmin=0)
+        title = f"{size} responses\n0 to {strength.max():.2g}"
+        below.set_title(title, fontsize=8)
 
 
-def _draw_fields(figure, networks, fields, windows):
+def _draw_fields(figure, stage, networks, images):
     from matplotlib.patches import Rectangle
 
+    windows = [theoretical_receptive_field(one, stage) for one in networks]
+    fields = [effective_receptive_field(one, stage, images) for one in networks]
+    figure.suptitle(
+        f"Effective receptive field of a unit of {stage}, mean of "
+        f"{len(images)} image{'s' * (len(images) > 1)}",
+        fontsize=10,
+    )
     axes = figure.subplots(1, len(fields) + 1)
     tallest, square = max(field.max() for field in fields), windows[-1]
     for axis, network, field, own in zip(axes, networks, fields, windows):
@@ -276,12 +260,10 @@ def _draw_fields(figure, networks, fields, windows):
             extent=(-columns - 0.5, columns + 0.5, rows + 0.5, -rows - 0.5),
         )
         corner = (-square / 2, -square / 2)
-        axis.add_patch(
-            Rectangle(corner, square, square, fill=False, color="cyan")
-        )
+        frame = Rectangle(corner, square, square, fill=False, color="cyan")
+        axis.add_patch(frame)
         margin = 0.6 * max(windows)
-        axis.set_xlim(-margin, margin)
-        axis.set_ylim(margin, -margin)
+        axis.set(xlim=(-margin, margin), ylim=(margin, -margin))
         axis.tick_params(labelsize=7)
         outside = share_outside(field, square)
         axis.set_title(
