@@ -26,6 +26,12 @@ class Result:
 
     class_names: tuple[str, ...] | None
 
+    def __post_init__(self):
+        arguments.array("labels", self.labels, 1)
+        arguments.array("scores", self.scores, 1)
+        if self.class_names is not None:
+            arguments.texts("class_names", self.class_names)
+
     def draw(self, path: PathLike | None = None) -> np.ndarray:
         """Draws the answer, uint8 `(height, width, 3)`; enlarges small images.
 
@@ -93,12 +99,6 @@ class Ranking(Result):
     labels: np.ndarray
     scores: np.ndarray
     class_names: tuple[str, ...] | None
-
-    def __post_init__(self):
-        arguments.array("labels", self.labels, 1)
-        arguments.array("scores", self.scores, 1)
-        if self.class_names is not None:
-            arguments.texts("class_names", self.class_names)
 
     @property
     def label(self) -> str:

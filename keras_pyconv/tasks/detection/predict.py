@@ -45,10 +45,7 @@ class Detections(Result):
 
     def __post_init__(self):
         arguments.array("boxes", self.boxes, 2, last=4)
-        arguments.array("labels", self.labels, 1)
-        arguments.array("scores", self.scores, 1)
-        if self.class_names is not None:
-            arguments.texts("class_names", self.class_names)
+        super().__post_init__()
         if self.image is not None:
             arguments.array("image", self.image, 3, last=3)
 
@@ -188,13 +185,8 @@ def detect(
         np.array(found[name][0][:count])
         for name in ("boxes", "labels", "scores")
     )
-    return Detections(
-        to_pixels(boxes, *pixels.shape[:2]),
-        labels,
-        scores,
-        names,
-        pixels,
-    )
+    boxes = to_pixels(boxes, *pixels.shape[:2])
+    return Detections(boxes, labels, scores, names, pixels)
 
 
 def _decoding(model, options):
