@@ -24,7 +24,7 @@ from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.preprocessing import normalize
 from keras_pyconv.tasks.resizing import resize, resize_window
-from keras_pyconv.tasks.video.averaging import Clips, check_views
+from keras_pyconv.tasks.video.averaging import Clips, view_options
 from keras_pyconv.tasks.video.decoding import (
     ATTEMPTS,
     clip_numbers,
@@ -298,18 +298,10 @@ def video_views(
     """
     arguments.examples("videos", videos)
     arguments.instance("clips", clips, Clips)
-    check_views(most_clips, crops)
+    options = view_options(clips, most_clips, crops)
     worker, workers = arguments.shard(shard)
     broken = broken or BrokenVideos.among(videos)
     decoders = decoders or Decoders()
-    options = {
-        "clips": most_clips,
-        "crops": crops,
-        "frames": clips.frames,
-        "stride": clips.stride,
-        "size": clips.resize,
-    }
-
     if videos.paths is None:
         rows = videos.examples(None).shard(workers, worker).as_numpy_iterator()
         rows = (

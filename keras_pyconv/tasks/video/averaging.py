@@ -27,8 +27,8 @@ from keras_pyconv.typing import Array
 MOST_VIEWS = 1000  # of a video; at 256 pixels they take 3 GB
 
 
-def check_views(most_clips, crops):
-    """Refuses numbers of views that nobody means, before they are decoded."""
+def view_options(clips, most_clips, crops):
+    """Options of `decoding.view_clips`, of which nobody means very many."""
     for name, value in (("most_clips", most_clips), ("crops", crops)):
         arguments.integer(name, value, at_most=MOST_VIEWS)
     if most_clips * crops > MOST_VIEWS:
@@ -36,6 +36,13 @@ def check_views(most_clips, crops):
             f"`most_clips` times `crops` must be at most {MOST_VIEWS:,}. "
             f"Received: most_clips={most_clips}, crops={crops}"
         )
+    return {
+        "clips": most_clips,
+        "crops": crops,
+        "frames": clips.frames,
+        "stride": clips.stride,
+        "size": clips.resize,
+    }
 
 
 @dataclasses.dataclass(frozen=True)

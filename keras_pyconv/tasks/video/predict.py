@@ -13,7 +13,7 @@ from keras_pyconv import arguments, renamed
 from keras_pyconv.tasks.drawing import strip
 from keras_pyconv.tasks.preprocessing import shown_as
 from keras_pyconv.tasks.results import Ranking, best, check_names
-from keras_pyconv.tasks.video.averaging import Clips, ViewScores, check_views
+from keras_pyconv.tasks.video.averaging import Clips, ViewScores, view_options
 from keras_pyconv.tasks.video.files import UnreadableVideo
 from keras_pyconv.tasks.video.processes import Decoders
 from keras_pyconv.typing import Array, PathLike
@@ -141,34 +141,20 @@ def recognize(
     classes = model.output_shape[-1]
     names = check_names(class_names, classes, model=model)
     arguments.integer("top", top)
-    check_views(most_clips, crops)
+    options = view_options(clips, most_clips, crops)
     arguments.integer("batch_size", batch_size, at_most=10**4)
     if decoders is not None:
         arguments.instance("decoders", decoders, Decoders)
     try:
-        views, notes = (decoders or _decoders())(
-            "view_clips",
-            os.path.abspath(path),
-            clips=most_clips,
-            crops=crops,
-            frames=clips.frames,
-            stride=clips.stride,
-            size=clips.resize,
-        )
+        decode = decoders or _decoders()
+        views, notes = decode("view_clips", os.path.abspath(path), **options)
     # The decoders leave it to their callers to name the file.
     except UnreadableVideo as error:
         raise UnreadableVideo(f"{path}: {error}") from None
     scores = ViewScores(model, clips, batch_size)(views)
     labels, scores = best(scores, top)
-    return Recognition(
-        labels,
-        scores,
-        names,
-        views[len(views) // 2],
-        len(views),
-        tuple(notes),
-        os.path.basename(path),
-    )
+    about = len(views), tuple(notes), os.path.basename(path)
+    return Recognition(labels, scores, names, views[len(views) // 2], *about)
 
 
 def draw_recognition(found: Recognition, path: PathLike | None = None) -> Array:
