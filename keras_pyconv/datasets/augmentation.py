@@ -129,17 +129,12 @@ class Distortion:
         @tf.function(autograph=False)
         def drawn():
             return [
-                [tf.abs(amount) for amount in known[name](level)]
+                [tf.abs(x) for x in known[name](level)] if name in known else []
                 for name, level in self._operations
-                if name in known
             ]
 
         with tf.init_scope():
-            found = iter(drawn())
-        return [
-            [x.numpy().item() for x in next(found)] if name in known else []
-            for name, _ in self._operations
-        ]
+            return [[x.numpy().item() for x in found] for found in drawn()]
 
     def __call__(self, picture: Tensor, seed: Tensor) -> Tensor:
         """An image in [0, 255], of static shape `(height, width, 3)`."""

@@ -247,13 +247,10 @@ def training_scenes(
         decoded = scenes.turned(decoded, example)
         boxes, labels = usable_objects(example)
         # One pixel stands for an image that nothing decodes.
-        there = tf.fill(tf.shape(labels), tf.size(decoded) > 3)
+        count = tf.where(tf.size(decoded) > 3, tf.size(labels), 0)
         picture = stretch(decoded, *shape, preprocessing)
-        return picture, encode_targets(
-            default_boxes,
-            tf.boolean_mask(boxes, there),
-            tf.boolean_mask(labels, there),
-        )
+        boxes, labels = boxes[:count], labels[:count]
+        return picture, encode_targets(default_boxes, boxes, labels)
 
     return training_stream(
         scenes.examples,

@@ -228,14 +228,10 @@ def _rows(files, features):
 
     def parsed(record):
         found = tf.io.parse_single_example(record, features)
-        return {
-            key: (
-                tf.sparse.to_dense(value)
-                if isinstance(value, tf.SparseTensor)
-                else value
-            )
-            for key, value in found.items()
-        }
+        for name, value in found.items():
+            if isinstance(value, tf.SparseTensor):
+                found[name] = tf.sparse.to_dense(value)
+        return found
 
     def of_file(number):
         records = tf.data.TFRecordDataset(paths[number], buffer_size=_BUFFER)

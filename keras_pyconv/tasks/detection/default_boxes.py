@@ -4,6 +4,7 @@ They are ordered map by map and row by row. The reference clamps centre and size
 of a box to the image, not its corners: most boxes at the margin stick out.
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 import keras
@@ -137,9 +138,6 @@ def default_boxes(
     if image_shape is None:
         image_shape = (source.input_size,) * 2
     image_shape = arguments.integers("image_shape", image_shape, 2)
-    rows = [
-        (row.step, row.size, row.next_size, row.aspect_ratios, row.spread)
-        for row in source.box_maps
-    ]
+    rows = [dataclasses.astuple(row) for row in source.box_maps]
     cells = source.map_sizes(*image_shape)
     return boxes_of_maps(rows, cells, image_shape, source.input_size)

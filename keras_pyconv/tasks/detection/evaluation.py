@@ -229,17 +229,10 @@ class GroundTruth:
         self._coco = None
         height, width = map(int, shape)
         self._images.append({"id": image_id, "height": height, "width": width})
+        names = ("category_id", "bbox", "iscrowd", "area")
+        rows = zip(categories, boxes, map(int, crowds), map(float, areas))
         self._objects += [
-            {
-                "image_id": image_id,
-                "category_id": category,
-                "bbox": box,
-                "iscrowd": int(crowd),
-                "area": float(area),
-            }
-            for category, box, crowd, area in zip(
-                categories, boxes, crowds, areas
-            )
+            {"image_id": image_id, **dict(zip(names, row))} for row in rows
         ]
 
     def category(self, label: int) -> int | str:

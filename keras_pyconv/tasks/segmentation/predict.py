@@ -66,15 +66,13 @@ class Segmentation(Result):
     def _drawn(self):
         image, _ = enlarged(self.overlay)
         rows = [
-            (f"{self.name(one)}  {share(count / self.labels.size)}", colour)
-            for one, count, colour in self._legend()
+            (
+                f"{self.name(label)}  {share(count / self.labels.size)}",
+                tuple(map(int, self._colors[label])),
+            )
+            for label, count in self._counts[:_NAMED]
         ]
         return np.asarray(with_legend(image, rows))
-
-    def _legend(self):
-        """Class, pixels and colour of the largest regions."""
-        for one, count in self._counts[:_NAMED]:
-            yield one, count, tuple(map(int, self._colors[one]))
 
     def to_dict(self) -> dict[str, Any]:
         height, width = self.labels.shape
