@@ -6,6 +6,8 @@ import os
 
 import keras
 
+from keras_pyconv.lazy import needed
+
 
 def keras_cv(task="Detection", on_any_backend=False):
     """The package keras-cv, imported at the first call, or why it is not."""
@@ -22,14 +24,7 @@ def keras_cv(task="Detection", on_any_backend=False):
             "not work with Keras 3. Unset it. Received: "
             f"TF_USE_LEGACY_KERAS={legacy!r}"
         )
-    try:
-        import keras_cv as package
-    except ImportError as error:
-        raise ImportError(
-            f"{task} needs keras-cv, which is not installed: "
-            "pip install keras-cv"
-        ) from error
-    return package
+    return needed("keras_cv", task, "keras-cv")
 
 
 def model_garden(module, what):

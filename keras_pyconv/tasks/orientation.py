@@ -1,7 +1,6 @@
 """Images that a camera stored turned, and said so in the file (EXIF)."""
 
 import concurrent.futures
-import importlib.util
 import os
 import warnings
 from typing import NamedTuple
@@ -9,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_pyconv import storage
-from keras_pyconv.lazy import tf
+from keras_pyconv.lazy import needed, tf
 
 AS_STORED = 1
 TURNED = "pictures turned as EXIF says, which their size cannot confirm"
@@ -66,11 +65,7 @@ def header_of(file) -> Header | None:
 
 def headers(paths) -> list[Header | None]:
     """The headers of image files, None where Pillow cannot read one."""
-    if importlib.util.find_spec("PIL") is None:
-        raise ImportError(
-            "Reading image headers needs Pillow, which is not installed: pip "
-            "install pillow"
-        )
+    needed("PIL", "Reading image headers", "Pillow")
     with warnings.catch_warnings():
         # Of sizes that decoders refuse later, of EXIF that is damaged.
         warnings.simplefilter("ignore")

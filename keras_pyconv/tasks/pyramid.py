@@ -9,6 +9,7 @@ import numpy as np
 from keras_pyconv import arguments
 from keras_pyconv.figures import share
 from keras_pyconv.layers.pyconv import PyConv
+from keras_pyconv.lazy import needed
 from keras_pyconv.tasks.receptive_field import (
     check_images,
     data_format,
@@ -145,13 +146,9 @@ def show_pyramid(
         arguments.image_file("path", path)
     if beside is not None:
         arguments.model("beside", beside)
-    try:
-        import matplotlib.figure
-    except ImportError as error:
-        raise ImportError(
-            "`show_pyramid` needs matplotlib, which is not installed: pip "
-            "install matplotlib"
-        ) from error
+    needed("matplotlib", "`show_pyramid`", "matplotlib")
+    import matplotlib.figure
+
     name = _pyramid(model, layer).name
     levels = level_responses(model, image, name)
     image = np.asarray(image)

@@ -9,6 +9,7 @@ import re
 
 import numpy as np
 
+from keras_pyconv.lazy import needed
 from keras_pyconv.listing import IMAGES, Listing
 
 # Fewest frames that are a video; one is a picture.
@@ -26,13 +27,7 @@ class UnreadableVideo(ValueError):
 
 def require_av():
     """PyAV, or an error that says how to install it."""
-    try:
-        import av
-    except ImportError as error:
-        raise ImportError(
-            "Reading videos needs PyAV, which is not installed: "
-            "pip install av"
-        ) from error
+    av = needed("av", "Reading videos", "PyAV", "av")
     # What codecs print about broken files would flood the screen.
     av.logging.set_level(av.logging.PANIC)
     return av
