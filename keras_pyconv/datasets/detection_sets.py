@@ -125,13 +125,14 @@ def detection_set(
             does not say which images have no objects.
 
     Raises:
-        ValueError: no such data set or split, or annotations that do not
-            belong to the images.
+        ValueError: no such data set or split, or annotations of other images.
     """
     arguments.flag("with_objects_only", with_objects_only)
 
     def of_folder(root, split):
-        files, known = _files_of_boxes(root), categories
+        files = storage.file_names(os.path.join(root, ANNOTATIONS))
+        files = sorted(fnmatch.filter(files, "instances_*.json"))
+        known = categories
         file = _instances(root, files, split)
         others = [f for f in files if f.startswith("instances_train")]
         if known is None and len(others) == 1 and others != [file]:
@@ -153,12 +154,6 @@ def detection_set(
     )
 
 
-def _files_of_boxes(root):
-    """Names of the files of boxes in COCO's layout, sorted."""
-    files = storage.file_names(os.path.join(root, ANNOTATIONS))
-    return sorted(fnmatch.filter(files, "instances_*.json"))
-
-
 def _instances(root, files, split):
     """The name of the one file of a split's boxes among all."""
     names = {"train": "train", "validation": "val"}
@@ -167,8 +162,7 @@ def _instances(root, files, split):
     if len(found) != 1:
         raise ValueError(
             f"{root} must have one file annotations/{start}*.json for the "
-            f"split {split!r}. There are: "
-            f"{', '.join(files) or 'none'}"
+            f"split {split!r}. There are: {', '.join(files) or 'none'}"
         )
     return found[0]
 

@@ -100,8 +100,7 @@ def _writer_of(examples):
         return functools.partial(_with_label, classes, name), classes
     raise ValueError(
         "`examples` must be images with one label each, boxes or masks. "
-        "Received: "
-        f"{examples.name}"
+        f"Received: {examples.name}"
     )
 
 

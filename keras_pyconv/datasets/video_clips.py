@@ -24,13 +24,8 @@ from keras_pyconv.lazy import tf
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.preprocessing import normalize
 from keras_pyconv.tasks.resizing import resize, resize_window
+from keras_pyconv.tasks.video import decoding
 from keras_pyconv.tasks.video.averaging import Clips, view_options
-from keras_pyconv.tasks.video.decoding import (
-    ATTEMPTS,
-    clip_numbers,
-    even_starts,
-    views_of_clip,
-)
 from keras_pyconv.tasks.video.files import LEAST_FRAMES, UnreadableVideo
 from keras_pyconv.tasks.video.processes import Decoders
 from keras_pyconv.typing import Array, Batches, Shard
@@ -106,7 +101,7 @@ def _reader(videos, clips, decoders, broken):
     @tf.autograph.experimental.do_not_convert
     def read(index, seed):
         random = np.random.default_rng([int(s) & (2**63 - 1) for s in seed])
-        draws = random.random(3 + ATTEMPTS)
+        draws = random.random(3 + decoding.ATTEMPTS)
         if not clips.flip:
             draws[_FLIP_DRAW] = 1.0
         low, high = clips.short_sides
@@ -337,8 +332,8 @@ def _views_of_frames(encoded, *, clips, crops, frames, stride, size):
     if len(encoded) < LEAST_FRAMES:
         raise UnreadableVideo(f"there are {len(encoded)} frames")
     views = []
-    for start in even_starts(len(encoded), clips, frames, stride):
-        numbers = clip_numbers(len(encoded), start, frames, stride)
+    for start in decoding.even_starts(len(encoded), clips, frames, stride):
+        numbers = decoding.clip_numbers(len(encoded), start, frames, stride)
         pixels = decoded_frames(encoded, numbers)
         if pixels is None:
             raise UnreadableVideo("no frame decodes")
@@ -346,7 +341,7 @@ def _views_of_frames(encoded, *, clips, crops, frames, stride, size):
         scaled = np.round(size * sides / sides.min()).astype("float32")
         whole = resize(pixels, scaled.astype(int))
         whole = np.clip(np.round(whole), 0, 255).astype("uint8")
-        views += views_of_clip(whole, crops, size)
+        views += decoding.views_of_clip(whole, crops, size)
     return np.stack(views)
 
 

@@ -79,12 +79,11 @@ def preprocess_input(
     preprocessing = preprocessing_of(weights)
     data_format = checked_format(data_format)
     x = x if arguments.is_tensor(x) else arguments.array("x", x)
-    first = data_format == "channels_first"
-    axis = -3 if first else -1
-    good = len(x.shape) > 2 and x.shape[axis] == preprocessing.channels
-    rule = f"images of {preprocessing.channels} channels, {data_format}"
+    shape = (-1, 1, 1) if data_format == "channels_first" else (-1,)
+    channels = preprocessing.channels
+    good = len(x.shape) > 2 and x.shape[-len(shape)] == channels
+    rule = f"images of {channels} channels, {data_format}"
     arguments.check("x", x, good, rule)
-    shape = (-1, 1, 1) if first else (-1,)
     mean, deviation = (
         np.reshape(numbers, shape).astype("float32")
         for numbers in (preprocessing.mean, preprocessing.deviation)
@@ -111,8 +110,7 @@ def decode_predictions(
     """The most probable classes of each image, by name.
 
     Args:
-        predictions: Array or tensor `(batch, classes)`, probabilities or
-            logits.
+        predictions: Probabilities or logits `(batch, classes)`.
         top: How many classes of each image.
         class_names: Names of the classes in the order of the labels; None
             for the 1,000 of ImageNet, which are those of Keras.
@@ -231,8 +229,7 @@ def classify(
     A model that ends in a sigmoid may find several classes, or none.
 
     Args:
-        model: a trained classifier, from images to probabilities or logits
-            `(batch, classes)`.
+        model: a classifier to probabilities or logits `(batch, classes)`.
         image: the path of a file, its bytes, a Pillow image, or an array
             `(height, width, 3)` in [0, 255]; of any size.
         class_names: names of the classes, in label order. The default is
