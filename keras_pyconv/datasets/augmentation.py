@@ -362,8 +362,7 @@ def rand_augment(
     Args:
         layers: how many operations an image sees, one after the other.
         magnitude: of all operations, from 0 to 10.
-        exclude: operations to leave out, of its 16, such as
-            `["Invert"]`.
+        exclude: operations to leave out, of its 16, such as `["Invert"]`.
 
     Returns:
         A `Distortion`, for `distort` of `training_pictures`,
@@ -407,8 +406,7 @@ def auto_augment(policy: str = "v0") -> Distortion:
 
 
 def random_erasing(
-    probability: float = 0.25,
-    area: tuple[float, float] = (0.02, 1 / 3),
+    probability: float = 0.25, area: tuple[float, float] = (0.02, 1 / 3)
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """RandomErasing (Zhong et al., 2020): noise in a box of some images.
 
@@ -441,9 +439,7 @@ def random_erasing(
     def erase(picture, seed):
         chance = tf.random.stateless_uniform([], apart(seed, 2))
         found = tf.cond(
-            chance < probability,
-            lambda: erased(picture, seed),
-            lambda: picture,
+            chance < probability, lambda: erased(picture, seed), lambda: picture
         )
         return tf.ensure_shape(found, picture.shape)
 

@@ -68,8 +68,7 @@ def pictures_allowed(count):
 class BrokenPictures(_Broken):
     """Counts and names the images that nothing can decode.
 
-    An image stands as one pixel of the mean colour, so that no other moves in
-    the order.
+    They stand as pixels of the mean colour, so that the order stays.
 
     Args:
         limit: how many different images may be broken; one more is an error
@@ -104,8 +103,7 @@ class BrokenPictures(_Broken):
         """The image of an example by `read_image`, or one pixel of the mean.
 
         Args:
-            pictures, example: a `PictureSet` or `DetectionSet`, and one of its
-                examples.
+            pictures, example: a set of images, and one of its examples.
             preprocessing: whose mean is taken.
             exif: as in `read_image`.
 

@@ -109,8 +109,7 @@ def training_pictures(
         pictures: the `PictureSet`.
         preprocessing: its `size`, mean, deviation and `exif` are taken.
         batch_size, seed, shard: as in `training_stream`.
-        one_hot: give targets as one row of float32 an image; those of several
-            labels always are.
+        one_hot: give targets as rows of float32, as several labels always are.
         batch_map: as in `training_stream`, such as `cutmix(...)`.
         broken: a `BrokenPictures`; None makes one for this set.
         shuffle_buffer: how many encoded images to shuffle among; of ImageNet

@@ -201,8 +201,7 @@ def training_scenes(
         scenes: the `DetectionSet`.
         default_boxes: what `keras_pyconv.tasks.default_boxes(model)` gives.
         shape: height and width of the network's images.
-        preprocessing: a `Preprocessing` whose mean and deviation are taken;
-            by default ImageNet's.
+        preprocessing: its mean and deviation are taken; None for ImageNet's.
         batch_size, seed, shard: as in `training_stream`.
         augment: whether to crop, flip and change colours.
         flip: whether that mirrors half of the images; not where those show

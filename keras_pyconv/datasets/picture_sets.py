@@ -21,11 +21,7 @@ from keras_pyconv.datasets.sets import (
     refuse,
     tfds_labelled,
 )
-from keras_pyconv.datasets.splits import (
-    TRAINING,
-    class_folders,
-    held_back,
-)
+from keras_pyconv.datasets.splits import TRAINING, class_folders, held_back
 from keras_pyconv.listing import IMAGES, Listing
 from keras_pyconv.reading import is_text, short
 from keras_pyconv.typing import PathLike, TfdsBuilder
@@ -70,8 +66,7 @@ def picture_set(
             the folders "val" and "test" too, and TFDS's split "test".
         data_dir: where TFDS keeps its data sets.
         multi_label: whether an image may have several labels. None: if any
-            row of a CSV has several, or none. False takes each cell of a CSV
-            for one name.
+            row of a CSV has several, or none. False takes a cell for one name.
 
     Raises:
         ValueError: no such data set or split, no class folders, classes of
@@ -304,8 +299,7 @@ def split_class_folder(
         the order of their names, or of the CSV.
 
     Raises:
-        ValueError: there are not two classes, or the share is no share; as in
-            `picture_set`.
+        ValueError: no two classes, or a wrong share; as in `picture_set`.
     """
     if not arguments.is_number(share, 0, 1) or share in (0, 1):
         arguments.refuse("share", share, "a number between 0 and 1")

@@ -178,8 +178,7 @@ def apart(seed, use):
 def evaluation_batches(dataset, count, batch_size, shard, filling=None):
     """Batches of one size of this worker's examples, as many for every worker.
 
-    The last one is filled up, by default with zeros; `count` is that of all
-    workers.
+    The last one is filled up, with zeros by default; `count` is of all workers.
     """
     batches = -(-count // (shard[1] * batch_size))
     if filling is None:
@@ -226,8 +225,7 @@ def _batched(dataset, part, function, substitute=None):
     """Batches of `map_or_substitute` of an endless data set.
 
     To try an element and to catch its failure costs as much as a third of an
-    image. So a batch is tried at once, and only the elements of one that fails
-    each by itself.
+    image. So a batch is tried at once, and each element alone if that fails.
     """
     if substitute is None:
         dataset = map_or_substitute(dataset, function)

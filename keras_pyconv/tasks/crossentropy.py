@@ -16,8 +16,7 @@ class Crossentropy(keras.losses.Loss):
     evaluated by numbers with the same loss.
 
     Args:
-        label_smoothing: share of a target, from 0 to below 1, that is spread
-            over all classes.
+        label_smoothing: share of a target, in [0, 1), spread over all classes.
         name: name of the loss.
         **kwargs: those of `keras.losses.Loss`.
 

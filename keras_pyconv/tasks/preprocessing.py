@@ -101,10 +101,7 @@ def pixels_as_they_are(size: int, channels: int = 3) -> Preprocessing:
 def usual_preprocessing(size: int, channels: int, scales_pixels: bool):
     """That of networks of such images; None where there is no usual one.
 
-    Args:
-        size: side of the network's images, in pixels.
-        channels: of them.
-        scales_pixels: whether the network itself scales or normalizes them.
+    `scales_pixels` says whether the network itself scales or normalizes them.
     """
     if scales_pixels and channels in (1, 3):
         return pixels_as_they_are(size, channels)

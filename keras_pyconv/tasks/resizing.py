@@ -9,14 +9,9 @@ from keras_pyconv.lazy import tf
 
 
 def resize(images, size):
-    """`tf.image.resize(images, size, antialias=True)`.
+    """`tf.image.resize(images, size, antialias=True)`, in float32.
 
-    Args:
-        images: `(..., height, width, channels)` in any type of number.
-        size: height and width of the result.
-
-    Returns:
-        float32, in the units of `images`.
+    Images are `(..., height, width, channels)` in any type of number.
     """
     sides = tf.shape(images)[-3:-1]
     scale = tf.cast(size, tf.float32) / tf.cast(sides, tf.float32)

@@ -35,8 +35,7 @@ class DecodeDetections(keras.layers.Layer):
     Args:
         box_maps, cells, image_shape, input_size: the arguments of
             `boxes_of_maps`; `for_model` finds them.
-        score_threshold: from 0 to 1; detections of a lower score are left
-            out.
+        score_threshold: from 0 to 1; lower scores are left out.
         iou_threshold: of two boxes of a class that overlap more than this,
             the one of the lower score is left out.
         max_detections: at most so many an image, the best ones.
@@ -139,12 +138,10 @@ def detection_model(model: keras.Model, **options: float) -> keras.Model:
     Args:
         model: a model of `PyConvSSD` or `SSD` of a fixed image size; the
             new one shares its weights.
-        **options: `score_threshold`, `iou_threshold`, `max_detections` of
-            `DecodeDetections`.
+        **options: `score_threshold`, `iou_threshold`, `max_detections`.
 
     Returns:
-        A `keras.Model` from the same images to the output of
-        `DecodeDetections`.
+        A model from the same images to the output of `DecodeDetections`.
 
     Raises:
         ValueError: if the model is no detector, or its image size is open.

@@ -339,8 +339,7 @@ class DetectionResults:
             scores: `(n,)`.
 
         Raises:
-            ValueError: if the image has been added before, or a box or score
-                is no finite number.
+            ValueError: the image was added, or a box or score is not finite.
         """
         image_id = _id("image_id", image_id)
         if image_id in self._by_image:
@@ -449,15 +448,13 @@ def coco_numbers(
         truth: a `GroundTruth`.
         results: `DetectionResults`. An image of the truth that is missing
             here has no detections.
-        image_ids: the images to judge, one at least; by default all of the
-            truth.
+        image_ids: the images to judge, one at least; None for all.
 
     Returns:
         Dictionary from `NUMBERS` to floats; -1 where there is no object.
 
     Raises:
-        ValueError: if results are of images that the truth lacks, or none
-            are to be judged.
+        ValueError: results of images that the truth lacks, or none to judge.
     """
     arguments.instance("truth", truth, GroundTruth)
     settings = {}

@@ -14,11 +14,7 @@ from keras_pyconv.tasks.detection.decoding import DecodeDetections
 from keras_pyconv.tasks.detection.default_boxes import box_layer, box_settings
 from keras_pyconv.tasks.drawing import enlarged, label
 from keras_pyconv.tasks.image import read_image
-from keras_pyconv.tasks.preprocessing import (
-    Preprocessing,
-    normalize,
-    shown_as,
-)
+from keras_pyconv.tasks.preprocessing import Preprocessing, normalize, shown_as
 from keras_pyconv.tasks.resizing import resize
 from keras_pyconv.tasks.results import Result, check_names, traced
 from keras_pyconv.typing import Array, ArrayLike, ImageLike, PathLike, Tensor
@@ -112,8 +108,7 @@ def stretch(
     Args:
         picture: tensor of shape `(rows, columns, 3)` in [0, 255].
         height, width: of the network's images, in pixels.
-        preprocessing: a `Preprocessing` whose mean and deviation are taken;
-            by default ImageNet's.
+        preprocessing: its mean and deviation are taken; None for ImageNet's.
 
     Returns:
         float32 tensor of shape `(height, width, 3)`.

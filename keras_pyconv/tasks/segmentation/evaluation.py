@@ -148,8 +148,7 @@ def evaluate_segmentation(
         An `Evaluation`, whose matrix is 0 where no image had labels.
 
     Raises:
-        ValueError: if a mask's size is not its image's, or the model is no
-            segmentation network.
+        ValueError: a mask of another size, or no segmentation network.
     """
     classes = number_of_classes(model)
     windows = SlidingWindows(model, protocol)

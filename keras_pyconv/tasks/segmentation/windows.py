@@ -37,8 +37,7 @@ class Protocol:
     Attributes:
         scales: Factors of `base_size`.
         window: Side of the square windows, in pixels.
-        base_size: Long side of the image at scale 1, in pixels; None
-            for the image's own.
+        base_size: Long side at scale 1, in pixels; None for the image's own.
         flip: Whether each window is also shown mirrored.
         batch: Windows in a batch; mirrored ones double it.
         mean, deviation: As in `Preprocessing`.

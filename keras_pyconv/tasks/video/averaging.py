@@ -162,8 +162,7 @@ def video_errors(
         model, clips, batch_size: as in `ViewScores`.
         views: iterable of (name, views, label) as
             `keras_pyconv.datasets.video_views` yields them.
-        count: how many videos there will be, for the progress bar; None
-            shows none.
+        count: how many videos there will be; None shows no progress bar.
         on_video: function (name, views, label, scores), called for each
             video that was read; scores are float64 `(classes,)`.
 

@@ -121,8 +121,7 @@ def recognize(
         A `Recognition`, with `label`, `score`, `draw` and `save`.
 
     Raises:
-        UnreadableVideo: the file contains no readable video; the message names
-            it and the reason.
+        UnreadableVideo: it cannot be read; the message names it and the reason.
         ValueError: the model does not take clips, the number of `class_names`
             is wrong, or another number is out of range.
         ImportError: PyAV is not installed.
