@@ -71,8 +71,7 @@ class BrokenPictures(_Broken):
     They stand as pixels of the mean colour, so that the order stays.
 
     Args:
-        limit: how many different images may be broken; one more is an error
-            where the batches are read.
+        limit: how many different images may be broken; one more is an error.
 
     Attributes:
         reasons: why each one is broken, by its name.
@@ -133,10 +132,8 @@ class BrokenVideos(_Broken):
     another place of a video are in the report too.
 
     Args:
-        limit: how many different videos may be broken; one more is an error
-            where the clips are read.
-        report: path of a CSV that is written whenever there is something new
-            to tell; None for none.
+        limit: how many different videos may be broken; one more is an error.
+        report: path of a CSV, written whenever there is news; None for none.
 
     Attributes:
         skipped: why each one cannot be read, by its name.

@@ -138,8 +138,7 @@ def evaluate_segmentation(
         class_names: As in `segment`.
         total: How many images there are, for the progress bar.
         submission: Folder for the test server's files, or None.
-        on_picture: Function (example, predicted labels), called after each
-            image, such as one that draws.
+        on_picture: Function (example, predicted labels), after each image.
         on_scores: Function (example, first row, probabilities `(rows, width,
             classes)`), called for each strip of an image.
         verbose: 0 for silence, 1 for a progress bar.

@@ -57,35 +57,32 @@ class Segmentation(Result):
         self._colors = palette(len(class_names)) if colors is None else colors
         classes, counts = np.unique(labels, return_counts=True)
         order = np.argsort(-counts, kind="stable")
-        self._counts = [(int(classes[i]), int(counts[i])) for i in order]
-        self.shares = {
-            self.name(label): count / labels.size
-            for label, count in self._counts
-        }
+        pairs = zip(classes[order].tolist(), counts[order].tolist())
+        self._regions = [
+            {
+                "label": label,
+                "name": self.name(label),
+                "pixels": count,
+                "share": count / labels.size,
+            }
+            for label, count in pairs
+        ]
+        self.shares = {row["name"]: row["share"] for row in self._regions}
 
     def _drawn(self):
         image, _ = enlarged(self.overlay)
         rows = [
             (
-                f"{self.name(label)}  {share(count / self.labels.size)}",
-                tuple(map(int, self._colors[label])),
+                f"{row['name']}  {share(row['share'])}",
+                tuple(map(int, self._colors[row["label"]])),
             )
-            for label, count in self._counts[:_NAMED]
+            for row in self._regions[:_NAMED]
         ]
         return np.asarray(with_legend(image, rows))
 
     def to_dict(self) -> dict[str, Any]:
         height, width = self.labels.shape
-        regions = [
-            {
-                "label": label,
-                "name": self.name(label),
-                "pixels": count,
-                "share": count / self.labels.size,
-            }
-            for label, count in self._counts
-        ]
-        return {"height": height, "width": width, "classes": regions}
+        return {"height": height, "width": width, "classes": self._regions}
 
 
 def segment(
@@ -100,8 +97,7 @@ def segment(
     """Segments an image of any size: one class for every pixel.
 
     Args:
-        model: A network of `PyConvSegNet`, or any model that returns logits
-            at the size of the image.
+        model: A network to logits at the image's size, such as `PyConvSegNet`.
         image: Path of a file, its bytes, a Pillow image, or an array
             `(height, width, 3)` of pixels in [0, 255].
         protocol: Windows and scales of the prediction; the default is the

@@ -169,8 +169,7 @@ class SlidingWindows:
             image: `(height, width, channels)`, pixels in [0, 255].
 
         Returns:
-            An iterator of pairs of the first row and a float32 tensor
-            `(rows, width, classes)`.
+            Pairs of the first row and float32 `(rows, width, classes)`.
         """
         image = arguments.array("image", image, 3)
         channels = self.model.input_shape[-1]
