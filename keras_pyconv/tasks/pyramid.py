@@ -148,6 +148,7 @@ def show_pyramid(
         arguments.model("beside", beside)
     needed("matplotlib", "`show_pyramid`", "matplotlib")
     import matplotlib.figure
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     name = _pyramid(model, layer).name
     levels = level_responses(model, image, name)
@@ -159,8 +160,9 @@ def show_pyramid(
     images = image[np.newaxis] if images is None else images
     networks = [model] if beside is None else [model, beside]
     size = (1.75 * (len(levels) + 1) + 0.5, 3.7 if stage is None else 6.6)
-    # Without pyplot, whose state and screen are left alone.
     figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
+    # This canvas draws without a screen and leaves pyplot's state alone.
+    FigureCanvasAgg(figure)
     parts: Any = [figure]
     if stage is not None:
         parts = figure.subfigures(2, 1, height_ratios=(1.25, 1))

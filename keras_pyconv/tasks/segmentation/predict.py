@@ -82,7 +82,8 @@ class Segmentation(Result):
 
     def to_dict(self) -> dict[str, Any]:
         height, width = self.labels.shape
-        return {"height": height, "width": width, "classes": self._regions}
+        rows = [dict(row) for row in self._regions]
+        return {"height": height, "width": width, "classes": rows}
 
 
 def segment(
