@@ -14,6 +14,7 @@ from keras_pyconv.reports.report import (
     Report,
     assemble,
     names_of,
+    shown,
 )
 from keras_pyconv.tasks.detection import DetectionResults, GroundTruth
 from keras_pyconv.tasks.detection.evaluation import evaluated, own_ids
@@ -186,7 +187,6 @@ def _mistakes(truth, labels, wrong, names, images):
     """The most confident of them, drawn: the box in red, the truth in green."""
     worst, own = sorted(wrong, key=lambda one: -one[0])[:WORST], own_ids(truth)
     ids = [own[0][box["image_id"]] for *_, box in worst]
-    seen = images(ids) if images and ids else [None] * len(ids)
     return tuple(
         Mistake(
             str(one),
@@ -195,7 +195,9 @@ def _mistakes(truth, labels, wrong, names, images):
             share(sure),
             None if pixels is None else _drawn(pixels, real, box),
         )
-        for one, (sure, real, box), pixels in zip(ids, worst, seen)
+        for one, (sure, real, box), pixels in zip(
+            ids, worst, shown(images, ids)
+        )
     )
 
 

@@ -1,4 +1,4 @@
-"""The report of a classifier, of images or of videos."""
+"""The reports of classifiers: of one label an image or video, or several."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +13,9 @@ from keras_pyconv.reports.report import (
     Report,
     assemble,
     names_of,
+    shown,
 )
+from keras_pyconv.tasks.results import THRESHOLD
 from keras_pyconv.typing import Array, ArrayLike
 
 _NO_SIZES = "By size: left out, since no sizes are known."
@@ -55,24 +57,19 @@ def classification_report(
     >>> report = classification_report([0, 1, 1], scores, ["cat", "dog"])
     >>> report.write("report")
     """
-    scores, labels, sizes = _checked(scores, labels, sizes)
+    scores, class_names, names = _classified(
+        scores, class_names, names, images, title
+    )
     count, classes = scores.shape
-    names = names_of("names", names, count)
-    class_names = names_of("class_names", class_names, classes)
-    arguments.function("images", images, optional=True)
-    arguments.text("title", title)
+    labels, sizes = _checked(count, classes, labels, sizes)
     best = scores.argmax(axis=1)
     sure, hits = scores[np.arange(count), best], best == labels
     counts = np.zeros((classes, classes), int)
     np.add.at(counts, (labels, best), 1)
-    curves = [
-        measures.precision_curve(labels == number, scores[:, number])
-        for number in range(classes)
-    ]
-    aps, levels = map(np.array, zip(*curves))
+    truth = labels[:, np.newaxis] == np.arange(classes)
+    aps, levels = measures.precision_curves(truth, scores)
     wrong = np.flatnonzero(~hits)
     worst = wrong[np.argsort(-sure[wrong], kind="stable")[:WORST]]
-    seen = images(worst) if images and len(worst) else [None] * len(worst)
     mistakes = [
         Mistake(
             names[place],
@@ -81,7 +78,7 @@ def classification_report(
             share(sure[place]),
             pixels,
         )
-        for place, pixels in zip(worst, seen)
+        for place, pixels in zip(worst, shown(images, worst))
     ]
     if sizes is not None:
         sizes = measures.by_size(sizes, hits), "size, pixels", "accuracy"
@@ -103,19 +100,130 @@ def classification_report(
     )
 
 
-def _checked(scores, labels, sizes):
-    """The three as arrays of as many images."""
-    found = arguments.array("scores", scores, 2, "f")
-    count, classes = found.shape
-    good = found.size and ((found >= 0) & (found <= 1)).all()
-    arguments.check("scores", scores, good, "a row at least, from 0 to 1")
+def _checked(count, classes, labels, sizes):
+    """The labels and sizes of so many images as arrays."""
     real = arguments.array("labels", labels, 1, "iu")
     good = len(real) == count and ((real >= 0) & (real < classes)).all()
     rule = f"from 0 to {classes - 1}, for each of {count} rows of `scores`"
     arguments.check("labels", labels, good, rule)
     if sizes is None:
-        return found, real, None
+        return real, None
     known = arguments.array("sizes", sizes, 1)
     good = len(known) == count and np.isfinite(known).all()
     arguments.check("sizes", sizes, good, f"{count} finite numbers")
-    return found, real, known
+    return real, known
+
+
+# Several labels ---------------------------------------------------------------
+
+
+def multi_label_report(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    class_names: Sequence[str] | None = None,
+    *,
+    threshold: float = THRESHOLD,
+    names: Sequence[str] | None = None,
+    images: Callable[[Array], Sequence[Array]] | None = None,
+    title: str = "Multi-label classification",
+) -> Report:
+    """What a classifier of several labels got right and wrong.
+
+    Mean AP is the mean of scikit-learn's average precision over the classes
+    that occur. A class counts as found from the threshold on.
+
+    Args:
+        labels: `(n, classes)` of 0 and 1, or bool.
+        scores: float `(n, classes)`, a probability of each class by itself.
+        class_names: of all classes; by default their numbers.
+        threshold: from 0 to 1, for precision, recall, F1 and the mistakes.
+        names: of the images, `(n,)`; by default their places.
+        images: as in `classification_report`.
+        title: of the page.
+
+    Returns:
+        A `Report`, with `write(folder)`.
+
+    Raises:
+        ValueError: no labels and scores of as many images and classes.
+        ImportError: scikit-learn or matplotlib is not installed.
+
+    Example:
+
+    >>> scores = [[0.9, 0.8], [0.2, 0.7], [0.6, 0.4]]
+    >>> labels = [[1, 1], [0, 1], [0, 0]]
+    >>> report = multi_label_report(labels, scores, ["cat", "dog"])
+    >>> report.write("report")
+    """
+    scores, class_names, names = _classified(
+        scores, class_names, names, images, title
+    )
+    labels = _label_rows(labels, scores.shape)
+    threshold = arguments.number("threshold", threshold, 0, 1)
+    found = scores >= threshold
+    aps, levels = measures.precision_curves(labels, scores)
+    *columns, overall = measures.found_labels(labels, found)
+    return assemble(
+        title,
+        class_names,
+        None,
+        columns={
+            "examples": labels.sum(axis=0),
+            "AP": aps,
+            **dict(zip(("precision", "recall", "F1"), columns)),
+        },
+        curves=(aps, levels),
+        sums=measures.confidence_sums(scores.ravel(), labels.ravel()),
+        sizes=None,
+        summary={
+            "examples": len(scores),
+            "mean AP": measures.mean(aps),
+            f"F1 from {threshold:g} on": overall,
+            "mean F1 of the classes": measures.mean(columns[2]),
+            "all labels right": float((found == labels).all(axis=1).mean()),
+        },
+        mistakes=_label_mistakes(
+            labels, scores, found, class_names, names, images
+        ),
+    )
+
+
+def _label_mistakes(labels, scores, found, class_names, names, images):
+    """The images whose worst class is farthest from the truth."""
+    gaps = np.where(found != labels, np.abs(scores - labels), -1)
+    of_class, gaps = gaps.argmax(axis=1), gaps.max(axis=1)
+    worst = np.argsort(-gaps, kind="stable")[:WORST]
+    worst = worst[gaps[worst] >= 0]
+    mistakes = []
+    for place, pixels in zip(worst, shown(images, worst)):
+        number = of_class[place]
+        own = [class_names[n] for n in np.flatnonzero(labels[place])]
+        given = "no " * bool(labels[place, number]) + class_names[number]
+        text = share(scores[place, number])
+        truth = ", ".join(own) or "no class"
+        mistakes.append(Mistake(names[place], truth, given, text, pixels))
+    return tuple(mistakes)
+
+
+def _label_rows(labels, shape):
+    """The labels as an array of bool."""
+    real = arguments.array("labels", labels, 2, "iubf")
+    good = real.shape == shape and np.isin(real, (0, 1)).all()
+    rule = f"0 or 1, of shape {shape} as `scores`"
+    arguments.check("labels", labels, good, rule)
+    return real.astype(bool)
+
+
+# Both -------------------------------------------------------------------------
+
+
+def _classified(scores, class_names, names, images, title):
+    """What classifiers are told, checked: scores, names of columns and rows."""
+    found = arguments.array("scores", scores, 2, "f")
+    good = found.size and ((found >= 0) & (found <= 1)).all()
+    arguments.check("scores", scores, good, "a row at least, from 0 to 1")
+    arguments.function("images", images, optional=True)
+    arguments.text("title", title)
+    count, classes = found.shape
+    class_names = names_of("class_names", class_names, classes)
+    return found, class_names, names_of("names", names, count)

@@ -8,12 +8,7 @@ import numpy as np
 from keras_pyconv import arguments
 from keras_pyconv.figures import share
 from keras_pyconv.reports import measures
-from keras_pyconv.reports.report import (
-    Mistake,
-    Report,
-    Worst,
-    assemble,
-)
+from keras_pyconv.reports.report import Mistake, Report, Worst, assemble
 from keras_pyconv.tasks.image import read_image
 from keras_pyconv.tasks.segmentation.classes import color_labels, palette
 from keras_pyconv.tasks.segmentation.losses_and_metrics import class_iou

@@ -170,6 +170,11 @@ def names_of(name, given, count):
     return arguments.check(name, found, len(found) == count, f"{count} texts")
 
 
+def shown(images, places):
+    """The images at some places; None for each where there are none."""
+    return images(places) if images and len(places) else [None] * len(places)
+
+
 def assemble(
     title, names, counts, *, columns, curves, sums, sizes, none=(), **more
 ):
