@@ -42,6 +42,8 @@ def plain(value):
     """`value` with lists and NumPy values as tuples and Python numbers."""
     if hasattr(value, "tolist"):
         value = value.tolist()
+    if isinstance(value, dict):
+        return {key: plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple, range)):
         return tuple(plain(entry) for entry in value)
     return value

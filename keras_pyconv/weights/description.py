@@ -38,7 +38,4 @@ class Description:
     def of_json(cls, row):
         """The one of such fields; a ValueError for anything else."""
         with explained("the model's description is damaged"):
-            row = {key: arguments.plain(value) for key, value in row.items()}
-            if shown := row.get("shown"):
-                row["shown"] = {k: arguments.plain(v) for k, v in shown.items()}
-            return cls(**row)
+            return cls(**arguments.plain(row))

@@ -65,20 +65,8 @@ class Shipped:
 def shipped_weights() -> tuple[Shipped, ...]:
     """The rows, the classifier first; only of tasks that have one."""
     files = (FOLDER / f"{task}.json" for task in TASKS)
-    return tuple(_row(file) for file in files if file.is_file())
-
-
-def _row(file):
-    found = read_json(file)
-    found = {f.name: found[f.name] for f in _FIELDS if f.name != "set"}
-    for name in ("class_names", "test"):
-        found[name] = tuple(found[name])
-    for name in ("build", "shown"):
-        found[name] = {k: plain(v) for k, v in found[name].items()}
-    return Shipped(**found)
-
-
-_FIELDS = dataclasses.fields(Shipped)
+    found = (read_json(file) for file in files if file.is_file())
+    return tuple(Shipped(**plain(row)) for row in found)
 
 
 def shipped_named(name) -> Shipped | None:

@@ -61,9 +61,8 @@ def read(path):
 def of_row(row, file):
     """The record of what its JSON held; `file` is for messages."""
     with explained(f"{file} is damaged"):
-        row = {key: plain(value) for key, value in row.items()}
+        row = plain(row)
         if made := row["preprocessing"]:
-            made = {key: plain(value) for key, value in made.items()}
             # Versions from before this was recorded turn nothing.
             row["preprocessing"] = Preprocessing(**{"exif": False, **made})
         return Recorded(**row)
