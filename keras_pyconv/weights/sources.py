@@ -63,7 +63,7 @@ def refused(path):
         ) from error
 
 
-class Archive:
+class Archive(zipfile.ZipFile):
     """A zip archive that never reads more bytes than it has.
 
     Attributes:
@@ -74,20 +74,13 @@ class Archive:
     def __init__(self, path):
         if not zipfile.is_zipfile(path):
             raise ValueError("it is no archive, or cut short")
-        self._archive = zipfile.ZipFile(path)
-        self.open = self._archive.open
+        super().__init__(path)
         self.size = os.path.getsize(path)
         self.members = {}
-        for info in self._archive.infolist():
+        for info in self.infolist():
             if info.filename in self.members:
                 raise ValueError(f"it holds {short(info.filename)} twice")
             self.members[info.filename] = info
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._archive.close()
 
     def find(self, name):
         """The entry of a member that is whole in the file."""
@@ -113,7 +106,7 @@ class Archive:
 
     def read(self, name):
         """The bytes of a member that is not compressed; checks its checksum."""
-        content = self._archive.read(self.stored(name))
+        content = super().read(self.stored(name))
         if len(content) != self.members[name].file_size:
             raise ValueError(f"{plain(name)} in it has another size")
         return content
