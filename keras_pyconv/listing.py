@@ -41,7 +41,6 @@ def _beginning(path):
 class Kind:
     """A kind of data file, by its ending, or its first bytes without one."""
 
-    plural: str
     endings: tuple[str, ...]
     beginning: re.Pattern = dataclasses.field(repr=False)
 
@@ -58,7 +57,6 @@ class Kind:
 
 # What Pillow can read of what is found in such folders.
 IMAGES = Kind(
-    "images",
     (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm")
     + (".tif", ".tiff", ".webp"),
     re.compile(
@@ -68,7 +66,6 @@ IMAGES = Kind(
     ),
 )
 VIDEOS = Kind(
-    "videos",
     (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg")
     + (".ogv", ".webm", ".wmv"),
     re.compile(
