@@ -30,32 +30,16 @@ def parser(prog="python -m keras_pyconv.tables"):
   keras-pyconv tables --table 1
   keras-pyconv tables --table s1 --format markdown""",
     )
-    parser.add_argument(
-        "--table",
-        choices=list(TABLES),
-        action="append",
-        help="print only this table (s: supplement); may be repeated",
-    )
-    parser.add_argument(
-        "--format", choices=FORMATS, default="text", help="(%(default)s)"
-    )
-    parser.add_argument(
-        "--measure",
-        action="store_true",
-        help="also run the networks here; add inference speed and memory",
-    )
-    parser.add_argument(
-        "--batch",
-        type=_positive(int),
-        default=8,
-        help="batch size of --measure (%(default)s)",
-    )
-    parser.add_argument(
-        "--seconds",
-        type=_positive(float),
-        default=5.0,
-        help="time per network of --measure (%(default)s)",
-    )
+    add = parser.add_argument
+    table = "print only this table (s: supplement); may be repeated"
+    add("--table", choices=list(TABLES), action="append", help=table)
+    add("--format", choices=FORMATS, default="text", help="(%(default)s)")
+    measure = "also run the networks here; add inference speed and memory"
+    add("--measure", action="store_true", help=measure)
+    batch = "batch size of --measure (%(default)s)"
+    add("--batch", type=_positive(int), default=8, help=batch)
+    seconds = "time per network of --measure (%(default)s)"
+    add("--seconds", type=_positive(float), default=5.0, help=seconds)
     return parser
 
 
