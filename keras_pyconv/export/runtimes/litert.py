@@ -16,7 +16,6 @@ import keras
 import numpy as np
 
 from keras_pyconv import arguments
-from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.runtimes import about, portable
 from keras_pyconv.figures import share
 from keras_pyconv.lazy import tf
@@ -249,16 +248,14 @@ def litert(
 
     >>> print(keras_pyconv.export.litert(model, "digits.tflite", "float16"))
     """
-    arguments.flag("fold", fold)
     path = arguments.new_file("path", path, anywhere=True)
-    seen = inspect(model)
-    recorded = portable.recorded_of(seen, labels, preprocessing)
-    form = portable.portable_form(seen, "portable", fold)
+    form, recorded = portable.prepared(
+        model, "portable", fold, labels, preprocessing
+    )
     _check_options(form, precision, calibration, batch, size)
     specs = portable.sized_specs(form, batch, size)
-    examples = None
-    if precision == "int8":
-        examples = _examples(calibration, specs)
+    is_int8 = precision == "int8"
+    examples = _examples(calibration, specs) if is_int8 else None
     data = _converted(form, specs, precision, examples)
     with replacing(path) as file:
         file.write_bytes(data)
@@ -268,7 +265,7 @@ def litert(
         allowed = ALLOWED[precision]
         rows = portable.compare(form, specs, {runtime: ask}, allowed, batches)
         accuracy = None
-        if precision == "int8":
+        if is_int8:
             asked, truth = examples, None
             if evaluation is not None:
                 asked = _examples(evaluation[0], specs)

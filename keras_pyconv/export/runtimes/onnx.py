@@ -11,7 +11,6 @@ from typing import Literal
 import keras
 
 from keras_pyconv import arguments
-from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.runtimes import about, portable
 from keras_pyconv.export.runtimes.openvino import open_openvino
 from keras_pyconv.export.serving.audit import MUST_COMPILE
@@ -119,13 +118,12 @@ def onnx(
 
     >>> print(keras_pyconv.export.onnx(model, "digits.onnx"))
     """
-    arguments.flag("fold", fold)
     path = arguments.new_file("path", path, anywhere=True)
     arguments.integer("opset", opset, 7, 23)
     _check_packages()
-    seen = inspect(model)
-    recorded = portable.recorded_of(seen, labels, preprocessing)
-    form = portable.portable_form(seen, "onnx", fold)
+    form, recorded = portable.prepared(
+        model, "onnx", fold, labels, preprocessing
+    )
     specs = portable.sized_specs(form, None, None)
     with replacing(path) as file:
         _convert(form, specs, opset, file)

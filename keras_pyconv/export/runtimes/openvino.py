@@ -9,7 +9,6 @@ from typing import Literal
 import keras
 
 from keras_pyconv import arguments
-from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.runtimes import about, portable
 from keras_pyconv.tasks.preprocessing import Preprocessing
 from keras_pyconv.typing import PathLike
@@ -121,16 +120,15 @@ def openvino(
 
     >>> print(keras_pyconv.export.openvino(model, "digits.xml"))
     """
-    arguments.flag("fold", fold)
     path = arguments.new_file("path", path, anywhere=True)
     good = str(path).endswith(".xml")
     arguments.check("path", path, good, "a path that ends in .xml")
     if importlib.util.find_spec("openvino") is None:
         told = "OpenVINO's format is written by openvino: pip install openvino"
         raise ImportError(told)
-    seen = inspect(model)
-    recorded = portable.recorded_of(seen, labels, preprocessing)
-    form = portable.portable_form(seen, "onnx", fold)
+    form, recorded = portable.prepared(
+        model, "onnx", fold, labels, preprocessing
+    )
     specs = portable.sized_specs(form, None, None)
     made = _convert(form, specs)
     made.set_rt_info(about.as_text(*recorded), [about.NAME])

@@ -14,9 +14,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_pyconv import arguments
 from keras_pyconv.diverted import without_gradients
 from keras_pyconv.export.form import NAMES_SHOWN, difference, formed
-from keras_pyconv.export.inspect import is_sound
+from keras_pyconv.export.inspect import inspect, is_sound
 from keras_pyconv.export.signatures.classifier import (
     checked_labels,
     choose_preprocessing,
@@ -91,20 +92,20 @@ class Exported:
         return "\n".join(lines)
 
 
-def portable_form(seen, target="portable", fold=True):
-    """The form of an inspected model that goes to other runtimes, inspected.
+def prepared(model, target, fold, labels, preprocessing):
+    """What a file is made of, checked: the form, and what is recorded of it.
 
     The `target` is "onnx", or "portable" for runtimes whose convolutions and
     pools cannot pad by themselves.
     """
-    return formed(seen, fold, target)
+    arguments.flag("fold", fold)
+    seen = inspect(model)
+    recorded = _recorded_of(seen, labels, preprocessing)
+    return formed(seen, fold, target), recorded
 
 
-def recorded_of(seen, labels, preprocessing):
-    """What a file says of itself: the arguments of `about.write`.
-
-    `labels` and `preprocessing` are those of the caller, who may be wrong.
-    """
+def _recorded_of(seen, labels, preprocessing):
+    """What a file says of itself: the arguments of `about.write`."""
     boxes, classes = None, seen.classes
     if is_detector(seen.model):
         boxes = box_settings(seen.model)

@@ -6,14 +6,11 @@ import pytest
 
 import keras_pyconv
 from keras_pyconv.export import litert
+from keras_pyconv.export.form import formed
 from keras_pyconv.export.inspect import inspect
 from keras_pyconv.export.runtimes import about
 from keras_pyconv.export.runtimes.litert import ALLOWED, open_litert
-from keras_pyconv.export.runtimes.portable import (
-    compare,
-    portable_form,
-    sized_specs,
-)
+from keras_pyconv.export.runtimes.portable import compare, sized_specs
 
 pytest.importorskip("ai_edge_litert", reason="the runtime of LiteRT files")
 
@@ -87,7 +84,7 @@ def test_eight_bits_say_what_they_cost(images, tmp_path):
 
 
 def test_an_answer_without_numbers_is_wrong_in_eight_bits_too(images):
-    form = portable_form(inspect(images))
+    form = formed(inspect(images), target="portable")
     specs = sized_specs(form, 1, None)
     runtimes = {"broken": lambda _: {"kinds": np.full((1, 3), np.nan)}}
     with pytest.raises(ValueError, match="is wrong. broken.* not of numbers"):
