@@ -33,21 +33,15 @@ import dataclasses
 import pathlib
 
 from . import command_line, fitting, groups, networks, results, sources
-from .lazy import tasks
-from .settings import Part, option
+from .settings import Part
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What is trained, on what, and how."""
 
-    variant: str = option(
-        "PyConvResNet50", "name of a classifier", flag="network", was="variant"
-    )
-    falls: tuple[Part, ...] = option(
-        (30 / 90, 60 / 90, 80 / 90),
-        "fractions of the run at which the learning rate drops to a tenth",
-    )
+    variant: str = groups.variant("PyConvResNet50")
+    falls: tuple[Part, ...] = groups.falls(30 / 90, 60 / 90, 80 / 90)
     data: groups.Images = groups.Images("imagenet2012", side=224)
     augmentation: groups.ImageAugmentation = groups.ImageAugmentation()
     optimizer: groups.Optimizer = groups.Optimizer(
@@ -69,11 +63,8 @@ def make_model(settings, classes, steps_per_epoch):
     """The network with the authors' initialization, compiled."""
     model = networks.make_classifier(settings, classes)
     rate = fitting.falling(settings, steps_per_epoch)
-    model.compile(
-        optimizer=fitting.make_optimizer(settings, rate),
-        loss=tasks.Crossentropy(settings.training.label_smoothing),
-        weighted_metrics=fitting.error_rates(classes),
-    )
+    optimizer = fitting.make_optimizer(settings, rate)
+    model.compile(optimizer, **fitting.loss_and_metrics(settings, classes))
     return model
 
 
@@ -82,12 +73,7 @@ def main(argv=None):
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
     model, data = fitting.prepare(settings, sources.image_data, make_model)
     with fitting.run(settings, model, data) as run:
-        model.fit(
-            **run.fit_arguments,
-            validation_data=data.judged,
-            class_weight=data.class_weight,
-            callbacks=run.callbacks(fitting.callbacks(settings, run, data)),
-        )
+        model.fit(**fitting.fit_arguments(settings, run, data))
     return results.keep_classifier(settings, model, run, data)
 
 

@@ -33,7 +33,7 @@ import dataclasses
 import pathlib
 
 from . import command_line, fitting, groups, networks, results, sources
-from .lazy import datasets, tasks, training
+from .lazy import datasets, training
 from .settings import Rate, Share, option
 
 
@@ -41,9 +41,7 @@ from .settings import Rate, Share, option
 class Settings:
     """What is trained, on what, and how."""
 
-    variant: str = option(
-        "PyConvResNet50", "name of a classifier", flag="network", was="variant"
-    )
+    variant: str = groups.variant("PyConvResNet50")
     warmup: Share = option(5 / 300, "fraction of the run with linear warm-up")
     cutmix_alpha: Rate = option(1.0, "alpha of CutMix's Beta distribution")
     cutmix_probability: Share = option(1.0, "probability of mixing a batch")
@@ -87,11 +85,8 @@ def make_model(settings, classes, steps_per_epoch):
     """
     model = networks.make_classifier(settings, classes)
     rate = schedule(settings, steps_per_epoch)
-    model.compile(
-        optimizer=fitting.make_optimizer(settings, rate),
-        loss=tasks.Crossentropy(settings.training.label_smoothing),
-        weighted_metrics=fitting.error_rates(classes),
-    )
+    optimizer = fitting.make_optimizer(settings, rate)
+    model.compile(optimizer, **fitting.loss_and_metrics(settings, classes))
     return model
 
 
@@ -100,12 +95,7 @@ def main(argv=None):
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
     model, data = fitting.prepare(settings, load_data, make_model)
     with fitting.run(settings, model, data) as run:
-        model.fit(
-            **run.fit_arguments,
-            validation_data=data.judged,
-            class_weight=data.class_weight,
-            callbacks=run.callbacks(fitting.callbacks(settings, run, data)),
-        )
+        model.fit(**fitting.fit_arguments(settings, run, data))
     return results.keep_classifier(settings, model, run, data)
 
 

@@ -52,14 +52,8 @@ class Views(groups.Scenes):
 class Settings:
     """What is trained, on what, and how."""
 
-    backbone_weights: str | None = option(
-        None,
-        "imagenet, or a classifier's weights file; default: random weights",
-    )
-    falls: tuple[Part, ...] = option(
-        (86 / 130, 108 / 130),
-        "fractions of the run at which the learning rate drops to a tenth",
-    )
+    backbone_weights: str | None = groups.backbone_weights()
+    falls: tuple[Part, ...] = groups.falls(86 / 130, 108 / 130)
     warmup_epochs: Natural = option(1, "epochs of linear warm-up")
     evaluate_every: Positive = option(
         10, "epochs between evaluations", decides=False
@@ -132,12 +126,7 @@ def main(argv=None):
     settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
     model, data = fitting.prepare(settings, load_data, make_model)
     with fitting.run(settings, model, data) as run:
-        model.fit(
-            **run.fit_arguments,
-            callbacks=run.callbacks(
-                fitting.callbacks(settings, run, data, FIGURES)
-            ),
-        )
+        model.fit(**fitting.fit_arguments(settings, run, data, FIGURES))
     if run.finished:
         classes = data.train.classes
         signatures = export.detection_signatures(model, classes)

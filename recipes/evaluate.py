@@ -33,9 +33,7 @@ class Images:
 
     source: str | None = groups.data(None, "folder, CSV, TFRecord or TFDS name")
     split: str = option("validation", "split to evaluate")
-    held_back: Part = option(
-        0.2, "validation share of each class, without train and val"
-    )
+    held_back: Part = groups.held_back()
     multi_label: bool | None = groups.several_labels()
     threshold: Share = option(0.5, "lowest score of one of several labels")
     sides: tuple[Positive, ...] = option((224, 320), "crop sizes in pixels")
@@ -49,9 +47,7 @@ class Images:
 class Settings:
     """What is evaluated, and on what."""
 
-    variant: str = option(
-        "PyConvResNet50", "name of a classifier", flag="network", was="variant"
-    )
+    variant: str = groups.variant("PyConvResNet50")
     weights: str | None = option(
         None, "imagenet, imagenet_cutmix or a weights file"
     )
@@ -126,7 +122,10 @@ def main(argv=None):
 
         [validation] = sources.open_images(settings, [settings.data.split])
         classes, sides = validation.classes, settings.data.sides
-        reporting.require_for(settings, validation.multi_label)
+        several = validation.multi_label
+        if several and settings.confusion:
+            raise ValueError("--confusion is for one label per image")
+        reporting.require(settings, also=settings.confusion or several)
         scores, only, name = classifiers.load(settings, validation)
     if only and set(sides) != {only}:
         print(f"{name} takes images of {only} pixels and is shown no others.")

@@ -46,9 +46,7 @@ class Crops(groups.Images):
         flag="flip",
         was="flips",
     )
-    held_back: Part = option(
-        0.2, "validation share of each class, without train and val"
-    )
+    held_back: Part = groups.held_back()
     multi_label: bool | None = groups.several_labels()
 
 
@@ -56,9 +54,7 @@ class Crops(groups.Images):
 class Settings:
     """What is trained, on what, and how."""
 
-    variant: str = option(
-        "PyConvResNet50", "name of a classifier", flag="network", was="variant"
-    )
+    variant: str = groups.variant("PyConvResNet50")
     weights: str = option(
         "imagenet", "published weights, a weights file, or none"
     )
@@ -138,12 +134,7 @@ def main(argv=None):
     settings = sources.settle_labels(settings)
     model, data = fitting.prepare(settings, load_data, make_model)
     with fitting.run(settings, model, data) as run:
-        model.fit(
-            **run.fit_arguments,
-            validation_data=data.judged,
-            class_weight=data.class_weight,
-            callbacks=run.callbacks(fitting.callbacks(settings, run, data)),
-        )
+        model.fit(**fitting.fit_arguments(settings, run, data))
     return results.keep_classifier(settings, model, run, data)
 
 

@@ -138,7 +138,7 @@ def error_rates(classes):
 def loss_and_metrics(settings, classes):
     """What `compile` takes for one label an image, or for several."""
     smoothing = settings.training.label_smoothing
-    if not settings.data.multi_label:
+    if not getattr(settings.data, "multi_label", None):
         loss, metrics = tasks.Crossentropy(smoothing), error_rates(classes)
         return {"loss": loss, "weighted_metrics": metrics}
     several = {"multi_label": True, "num_labels": classes, "name": "pr_auc"}
@@ -196,7 +196,17 @@ def _one_optimizer(wanted, rate, **named):
     return optimizer
 
 
-# Callbacks --------------------------------------------------------------------
+# What `fit` takes -------------------------------------------------------------
+
+
+def fit_arguments(settings, run, data, figures=None):
+    """All that `model.fit` takes within `run`; `figures` as of `callbacks`."""
+    return {
+        **run.fit_arguments,
+        "validation_data": data.judged,
+        "class_weight": data.class_weight,
+        "callbacks": run.callbacks(callbacks(settings, run, data, figures)),
+    }
 
 
 def callbacks(settings, run, data, figures=None):

@@ -177,6 +177,30 @@ class Optimizer:
     )
 
 
+# Single settings of several recipes.
+
+
+def variant(default, help="name of a classifier"):
+    """Whose name the network's record has."""
+    return option(default, help, flag="network", was="variant")
+
+
+def falls(*parts):
+    """Where the rate of `fitting.falling` falls."""
+    return option(
+        parts,
+        "fractions of the run at which the learning rate drops to a tenth",
+    )
+
+
+backbone_weights = functools.partial(
+    option,
+    None,
+    "imagenet, or a classifier's weights file; default: random weights",
+)
+held_back = functools.partial(
+    option, 0.2, "validation share of each class, without train and val"
+)
 several_labels = functools.partial(
     option,
     None,
@@ -211,9 +235,7 @@ class Augmentation:
         2, "operations of RandAugment on an image", flag="randaugment-layers"
     )
     magnitude: Magnitude = option(
-        10.0,
-        "magnitude of RandAugment, 0 to 10",
-        flag="randaugment-magnitude",
+        10.0, "magnitude of RandAugment, 0 to 10", flag="randaugment-magnitude"
     )
     autoaugment: str | None = option(
         None,
@@ -280,8 +302,7 @@ class Detector:
 
     head: Literal["PyConvSSD", "SSD"] = option("PyConvSSD", "detector")
     backbone: str | None = option(
-        None,
-        "name of a classifier; default: PyConvResNet50, ResNet50 for SSD",
+        None, "name of a classifier; default: PyConvResNet50, ResNet50 for SSD"
     )
     side: Positive = option(300, "input image size in pixels")
 

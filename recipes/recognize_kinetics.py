@@ -35,24 +35,18 @@ import dataclasses
 import pathlib
 
 from . import command_line, fitting, groups, reporting, videos
-from .lazy import keras_pyconv, tasks
 from .settings import Part, option
+from .videos import make_network
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What is trained, on what, and how."""
 
-    variant: str = option(
-        "PyConvResNet3D50",
-        "name of a video classifier",
-        flag="network",
-        was="variant",
+    variant: str = groups.variant(
+        "PyConvResNet3D50", "name of a video classifier"
     )
-    falls: tuple[Part, ...] = option(
-        (30 / 90, 60 / 90, 80 / 90),
-        "fractions of the run at which the learning rate drops to a tenth",
-    )
+    falls: tuple[Part, ...] = groups.falls(30 / 90, 60 / 90, 80 / 90)
     only_test: str | None = option(
         None, "only test these weights", metavar="WEIGHTS"
     )
@@ -79,26 +73,12 @@ PRESETS = groups.presets(
 )
 
 
-def make_network(settings, classes, weights=None):
-    """The network for frames of any size; the test's squares are larger."""
-    return keras_pyconv.build_video_classifier(
-        settings.variant,
-        weights=weights,
-        classes=classes,
-        input_shape=(settings.data.frames, None, None, 3),
-        name=settings.variant,
-    )
-
-
 def make_model(settings, classes, steps_per_epoch):
     """The network, compiled."""
     model = make_network(settings, classes)
     rate = fitting.falling(settings, steps_per_epoch)
-    model.compile(
-        optimizer=fitting.make_optimizer(settings, rate),
-        loss=tasks.Crossentropy(settings.training.label_smoothing),
-        weighted_metrics=fitting.error_rates(classes),
-    )
+    optimizer = fitting.make_optimizer(settings, rate)
+    model.compile(optimizer, **fitting.loss_and_metrics(settings, classes))
     return model
 
 
@@ -120,12 +100,7 @@ def main(argv=None):
         return only_test(settings)
     model, data = fitting.prepare(settings, videos.load_data, make_model)
     with fitting.run(settings, model, data) as run:
-        model.fit(
-            **run.fit_arguments,
-            validation_data=data.judged,
-            class_weight=data.class_weight,
-            callbacks=run.callbacks(fitting.callbacks(settings, run, data)),
-        )
+        model.fit(**fitting.fit_arguments(settings, run, data))
     errors = None
     if run.finished and fitting.is_first(model):
         videos.keep(model, settings, data.train.classes)

@@ -13,13 +13,6 @@ def require(settings, also=False):
             command_line.require(package, extra="recipes")
 
 
-def require_for(settings, several):
-    """The same for `evaluate`, of one label or several."""
-    if several and settings.confusion:
-        raise ValueError("--confusion is for one label per image")
-    require(settings, also=settings.confusion or several)
-
-
 def write(report, settings, part=""):
     """Writes a report to the folder of the settings, or a part of it."""
     folder = settings.report.folder or settings.run.workdir / "report"

@@ -57,13 +57,9 @@ class Crops(groups.Masks):
 class Settings:
     """What is trained, on what, and how."""
 
-    backbone_weights: str | None = option(
-        None,
-        "imagenet, or a classifier's weights file; default: random weights",
-    )
+    backbone_weights: str | None = groups.backbone_weights()
     head_rate: Rate = option(
-        10.0,
-        "factor on the heads' learning rate; use 1 with a random backbone",
+        10.0, "factor on the heads' learning rate; use 1 with a random backbone"
     )
     power: Rate = option(0.9, "power of the polynomial decay")
     network: groups.Segmenter = groups.Segmenter()
@@ -133,27 +129,17 @@ def make_model(settings, classes, steps_per_epoch):
     return model
 
 
-def train(settings):
+def main(argv=None):
     """Trains; returns the model and the figures of each epoch."""
+    settings = command_line.parse(__doc__, SETTINGS, argv, PRESETS)
     model, data = fitting.prepare(settings, load_data, make_model)
     with fitting.run(settings, model, data) as run:
-        model.fit(
-            **run.fit_arguments,
-            validation_data=data.judged,
-            callbacks=run.callbacks(
-                fitting.callbacks(settings, run, data, FIGURES)
-            ),
-        )
+        model.fit(**fitting.fit_arguments(settings, run, data, FIGURES))
     if run.finished:
         labels = data.train.classes
         signatures = export.segmentation_signatures(model, labels=labels)
         results.keep(model, settings, signatures=signatures)
     return model, run.history
-
-
-def main(argv=None):
-    """Trains by the command line."""
-    return train(command_line.parse(__doc__, SETTINGS, argv, PRESETS))
 
 
 if __name__ == "__main__":

@@ -73,6 +73,17 @@ def load_data(settings, strategy):
     return sources.Data(train, validation, batches, judged, broken=broken)
 
 
+def make_network(settings, classes, weights=None, side=None):
+    """The network for frames of any side, for the test's are larger."""
+    return keras_pyconv.build_video_classifier(
+        settings.variant,
+        weights=weights,
+        classes=classes,
+        input_shape=(settings.data.frames, side, side, 3),
+        name=settings.variant,
+    )
+
+
 def make_clips(settings):
     """What a clip is."""
     data = settings.data
@@ -98,13 +109,7 @@ def keep(model, settings, classes):
     if not settings.run.export_root:
         return
     # A server takes clips of one size.
-    side = settings.data.side
-    served = keras_pyconv.build_video_classifier(
-        settings.variant,
-        classes=len(classes),
-        input_shape=(settings.data.frames, side, side, 3),
-        name=settings.variant,
-    )
+    served = make_network(settings, len(classes), side=settings.data.side)
     served.set_weights(model.get_weights())
     signatures = export.video_signatures(served, list(classes))
     results.export_model(
