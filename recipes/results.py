@@ -22,11 +22,7 @@ def write_weights(model, settings):
         best = fitting.best_weights(settings, model)
         model.load_weights(best)
         print(f"The best by {settings.training.keep_best}: {best}")
-    say_what_next(settings.run.workdir)
-
-
-def say_what_next(run):
-    """The commands that go on from the folder of a run."""
+    run = settings.run.workdir
     print(
         f"Ask it:     keras-pyconv predict --model {run} FILE ...\n"
         f"Measure it: keras-pyconv evaluate {run}\n"
