@@ -2,6 +2,7 @@
 
 import collections
 import csv
+import operator
 
 from keras_pyconv.commands import TASKS, local_path
 
@@ -22,12 +23,8 @@ def options(name, parser, words):
     add = parser.add_argument
     parser.usage = "%(prog)s DATA [OPTION ...]"
     parser.epilog = _EXAMPLES
-    add(
-        "data",
-        metavar="DATA",
-        type=local_path,
-        help="folder, CSV file or TFRecord",
-    )
+    data = "folder, CSV file or TFRecord"
+    add("data", metavar="DATA", type=local_path, help=data)
     task = "default: guessed from the layout of DATA"
     add("--task", choices=TASKS, help=task)
     classes = "mask classes: names (cat,dog), a file of names, or a number"
@@ -93,12 +90,11 @@ def _summary(counts, findings):
 def _write_table(path, findings):
     from keras_pyconv.writing import replacing
 
-    with replacing(path) as beside:
-        with open(beside, "w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(("path", "kind", "stops", "said"))
-            for one in findings:
-                table.writerow((one.path, one.kind, one.stops, one.said))
+    columns = ("path", "kind", "stops", "said")
+    rows = map(operator.attrgetter(*columns), findings)
+    text = {"newline": "", "encoding": "utf-8"}
+    with replacing(path) as beside, open(beside, "w", **text) as file:
+        csv.writer(file, lineterminator="\n").writerows([columns, *rows])
 
 
 def _write_page(path, title, text, findings):
@@ -107,7 +103,5 @@ def _write_page(path, title, text, findings):
 
     with page(path, title, text) as shown:
         for one in findings:
-            pixels = None
-            if one.is_readable:
-                pixels = read_image(one.path)
+            pixels = read_image(one.path) if one.is_readable else None
             shown.add(one.path, one.kind, one.said, pixels)

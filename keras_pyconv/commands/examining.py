@@ -72,14 +72,11 @@ def task_of(data) -> str:
         return _task_of_records(str(data))
     if list(data.glob("annotations/instances_*.json")):
         return "detection"
-    pairs = [any((data / n).is_dir() for n in s) for s in _PAIRS]
-    if all(pairs):
+    pair = IMAGE_FOLDERS, MASK_FOLDERS
+    if all(any((data / name).is_dir() for name in names) for names in pair):
         return "segmentation"
     found = Listing(data, VIDEOS).files()
     return "video" if found else "classification"
-
-
-_PAIRS = IMAGE_FOLDERS, MASK_FOLDERS
 
 
 def examine(task, options):
@@ -132,11 +129,7 @@ def _duplicate(first, split, path, content, **about):
 
 
 def _examine_images(files):
-    """Findings of image files, each decoded.
-
-    Args:
-        files: `{split: paths}`.
-    """
+    """Findings of the image files of each split, all decoded."""
     paths = [(split, path) for split in files for path in files[split]]
     bar, first = Bar(len(paths), unit_name="image"), {}
     broken = collections.defaultdict(list)
@@ -274,12 +267,8 @@ def _examine_masks(opened):
         if (labels == IGNORED).all():
             said = "no pixel has a class"
             findings.append(Finding("empty mask", path, said))
-    return (
-        collections.Counter(
-            {name: int(n) for name, n in zip(opened.classes, pixels)}
-        ),
-        findings,
-    )
+    counts = dict(zip(opened.classes, pixels.tolist()))
+    return collections.Counter(counts), findings
 
 
 # TFRecord --------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pathlib
 
 from keras_pyconv.commands import local_path
 
+_FOLDER = pathlib.Path("saved_models")
 _VERSION = "folder of one version, such as saved_models/pets/1"
 _EXAMPLES = {
     "check": """
@@ -62,13 +63,9 @@ def _of_bench(parser):
 
 
 def _of_folder(parser):
-    parser.add_argument(
-        "folder",
-        nargs="?",
-        type=local_path,
-        default=pathlib.Path("saved_models"),
-        help="folder of exported models (default: saved_models)",
-    )
+    about = {"nargs": "?", "type": local_path, "default": _FOLDER}
+    about["help"] = f"folder of exported models (default: {_FOLDER})"
+    parser.add_argument("folder", **about)
 
 
 def _of_list(parser):
@@ -94,7 +91,7 @@ def _list(options):
         from keras_pyconv.weights.catalog import shipped_table
 
         print(shipped_table())
-        folder = pathlib.Path("saved_models")
+        folder = _FOLDER
         if not any(folder.glob("*/*/saved_model.pb")):
             return 0
         print()
