@@ -36,13 +36,7 @@ from keras_pyconv.tasks.preprocessing import (
     prepare_picture,
     shown_as,
 )
-from keras_pyconv.tasks.results import (
-    TOP,
-    best,
-    chosen,
-    probabilities,
-    traced,
-)
+from keras_pyconv.tasks.results import TOP, best, chosen, probabilities, traced
 from keras_pyconv.tasks.segmentation import (
     SINGLE_SCALE,
     Protocol,

@@ -7,12 +7,7 @@ import sys
 import textwrap
 
 from keras_pyconv.commands import TASKS
-from keras_pyconv.finished import (
-    constants_of,
-    is_run,
-    task_of,
-    weights_of_run,
-)
+from keras_pyconv.finished import constants_of, is_run, task_of, weights_of_run
 from keras_pyconv.reading import nearest
 from keras_pyconv.storage import is_remote
 

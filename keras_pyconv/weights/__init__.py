@@ -13,11 +13,7 @@ from keras_pyconv.weights.keras_files import save_keras_weights
 from keras_pyconv.weights.loading import load
 from keras_pyconv.weights.shipped import shipped_weights
 from keras_pyconv.weights.torch_files import read_arrays
-from keras_pyconv.weights.torch_names import (
-    adapt_stem,
-    from_torch,
-    torch_names,
-)
+from keras_pyconv.weights.torch_names import adapt_stem, from_torch, torch_names
 from keras_pyconv.weights.torch_shapes import find_variant, torch_shapes
 
 __all__ = [

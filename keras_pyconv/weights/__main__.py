@@ -50,7 +50,6 @@ def _default_output(source):
 
 
 def _segmenter_classes(arrays):
-    """The number of classes of a segmentation network."""
     for name in ("cls.4.bias", "cls.1.bias"):
         if name in arrays and arrays[name].ndim == 1:
             return len(arrays[name])

@@ -134,7 +134,6 @@ class _Retries:
 
 
 def _download(published, path):
-    """Fetches the file to `path`, with a progress bar."""
     what = f"the weights {published.set!r} of {published.variant}"
     try:
         import gdown

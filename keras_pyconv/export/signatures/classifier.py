@@ -178,10 +178,7 @@ def classifier_signatures(
             spec=tf.TensorSpec((None,), tf.string, "inputs"),
             method="classify",
             meaning="tf.Example with an image file in `image/encoded`.",
-            outputs={
-                "classes": meaning["labels"],
-                "scores": meaning["scores"],
-            },
+            outputs={"classes": meaning["labels"], "scores": meaning["scores"]},
         ),
     ]
 

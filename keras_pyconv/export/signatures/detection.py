@@ -33,7 +33,6 @@ _MEANINGS = {
 
 
 def _check(seen):
-    """Refuses what is no detector."""
     output = seen.model.output
     if not isinstance(output, dict) or not OUTPUTS <= set(output):
         raise ValueError(
