@@ -31,26 +31,13 @@ from keras_pyconv.export.runtimes.onnx import open_onnx_runtime
 from keras_pyconv.export.runtimes.openvino import open_openvino
 from keras_pyconv.export.serving.audit import FILES, audit
 from keras_pyconv.export.signatures import recorded
-from keras_pyconv.finished import (
-    constants_of,
-    is_run,
-    task_of,
-    weights_of_run,
-)
+from keras_pyconv.finished import constants_of, is_run, task_of, weights_of_run
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.auxiliary import inference_model
 from keras_pyconv.models.classifiers import BUILDERS
-from keras_pyconv.neighbours.presets import (
-    from_preset,
-    is_of_hub,
-    is_preset,
-)
+from keras_pyconv.neighbours.presets import from_preset, is_of_hub, is_preset
 from keras_pyconv.reading import nearest, one_line, plain, read_text
-from keras_pyconv.tasks.description import (
-    checked_names,
-    task_of_model,
-    tell,
-)
+from keras_pyconv.tasks.description import checked_names, task_of_model, tell
 from keras_pyconv.tasks.detection import DecodeDetections, detection_model
 from keras_pyconv.tasks.detection.default_boxes import box_layer
 from keras_pyconv.tasks.preprocessing import Preprocessing
