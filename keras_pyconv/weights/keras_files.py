@@ -56,8 +56,7 @@ def layer_shapes(path):
 
 def load_layers(model, layers, path):
     """Loads some layers from a file of any network that has their names."""
-    layers = [layer for layer in layers if layer.weights]
-    own = {layer.name: _own_shapes(layer) for layer in layers}
+    own = own_shapes(layers)
     found = {name: [] for name in own}
     with _opened(path) as file:
         datasets = [one for one in _datasets(file) if one.layer in own]
@@ -71,7 +70,7 @@ def load_layers(model, layers, path):
         for one in datasets:
             found[one.layer].append(_values(one))
     for layer in layers:
-        layer.set_weights(found[layer.name])
+        layer.set_weights(found.get(layer.name, []))
     return model
 
 
@@ -85,9 +84,9 @@ def save_keras_weights(model: keras.Model, path: PathLike) -> None:
     arguments.instance("model", model, keras.Model)
     arguments.check("model", model, model.built, "a model that is built")
     file = arguments.new_file("path", path, anywhere=True)
-    if not str(file).endswith(".weights.h5"):
-        rule = "a file whose name ends in .weights.h5"
-        arguments.refuse("path", path, rule)
+    good = str(file).endswith(".weights.h5")
+    rule = "a file whose name ends in .weights.h5"
+    arguments.check("path", path, good, rule)
     with sources.replacing_with_checksum(path) as beside:
         model.save_weights(beside)
 
@@ -245,7 +244,6 @@ def _datasets(file):
 
 
 def _wrong_link(place, link):
-    """What is wrong with a link, or None."""
     import h5py
 
     if place.count("/") > _MAX_DEPTH:
@@ -344,11 +342,7 @@ def _shapes(datasets):
 
 def _check_layers(model, held):
     """Refuses a file of another network than the model."""
-    own = {
-        layer.name: _own_shapes(layer)
-        for layer in model.layers
-        if layer.weights and not hasattr(layer, "layers")
-    }
+    own = own_shapes(x for x in model.layers if not hasattr(x, "layers"))
     if not held:
         # Keras alone knows what is in files without such names.
         return
@@ -368,8 +362,13 @@ def _check_layers(model, held):
             )
 
 
-def _own_shapes(layer):
-    return [tuple(variable.shape) for variable in layer.weights]
+def own_shapes(layers):
+    """The shapes of each layer's variables, if it has any, by its name."""
+    return {
+        layer.name: [tuple(variable.shape) for variable in layer.weights]
+        for layer in layers
+        if layer.weights
+    }
 
 
 def _short(shapes):
@@ -386,7 +385,6 @@ def _largest(model):
 
 @contextlib.contextmanager
 def _unchanged_on_error(model):
-    """Restores the model's variables on any error."""
     variables = list(model.variables)
     if getattr(model, "optimizer", None) is not None:
         variables += model.optimizer.variables

@@ -18,6 +18,7 @@ from keras_pyconv.weights.keras_files import (
     layer_shapes,
     load_keras_weights,
     load_layers,
+    own_shapes,
 )
 from keras_pyconv.weights.other_models import from_model
 from keras_pyconv.weights.shipped import SET, shipped_weights
@@ -77,19 +78,11 @@ def _load_shipped(model, part):
     A head of other classes keeps its own, which is logged.
     """
     layers = model.layers if part == "all" else backbone_layers(model)
-    own = {
-        layer.name: [tuple(variable.shape) for variable in layer.weights]
-        for layer in layers
-        if layer.weights
-    }
+    own = own_shapes(layers)
     for row in shipped_weights():
         held = layer_shapes(row.path)
         wrong = [name for name in own if held.get(name) != own[name]]
-        kept = {
-            name
-            for name in wrong
-            if name in held and _OF_CLASSES.fullmatch(name)
-        }
+        kept = set(filter(_OF_CLASSES.fullmatch, held.keys() & wrong))
         if own.keys() > kept == {*wrong} and not blocks_left_over(
             held, own, "_"
         ):

@@ -172,11 +172,6 @@ def _refuse(model, missing=(), left_over=(), unusable=()):
         )
 
 
-def _check_finite(model, pairs, arrays):
-    faults = [n for n, _ in pairs if not is_finite(arrays[n])]
-    _refuse(model, unusable=[f"{n}: holds NaN or infinity" for n in faults])
-
-
 # Loading ---------------------------------------------------------------------
 
 
@@ -270,7 +265,8 @@ def from_torch(
         _refuse(model, *misfits(pairs, arrays, part, adapt))
 
     arrays = read_arrays(source, check)
-    _check_finite(model, pairs, arrays)
+    wrong = [name for name, _ in pairs if not is_finite(arrays[name])]
+    _refuse(model, unusable=[f"{n}: holds NaN or infinity" for n in wrong])
     for variable, array in list(_adapted(model, pairs, arrays)):
         variable.assign(_keras_axes(array))
     return model
