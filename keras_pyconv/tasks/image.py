@@ -95,11 +95,16 @@ def image_sides(encoded):
 def _check_size(sides):
     """Refuses a file that claims more pixels than memory should hold."""
     pixels = tf.reduce_prod(tf.cast(sides, tf.int64))
-    wrong = {
-        "The image has too many pixels.": pixels > MOST_PIXELS,
-        "The file is no JPEG, PNG, GIF or BMP.": pixels <= 0,
-    }
-    return [tf.debugging.Assert(~bad, [said]) for said, bad in wrong.items()]
+    return [
+        tf.debugging.assert_less_equal(
+            pixels,
+            tf.constant(MOST_PIXELS, tf.int64),
+            message="The image has too many pixels.",
+        ),
+        tf.debugging.assert_positive(
+            pixels, message="The file is no JPEG, PNG, GIF or BMP."
+        ),
+    ]
 
 
 def decode_image(encoded, channels: int = 3, exif: bool = False):
