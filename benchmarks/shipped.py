@@ -159,13 +159,17 @@ def take(task, folder, command, data_dir=None):
 
     What it says of the network and of how images are shown to it stays.
     """
-    known = shipped.shipped_named(f"{shipped.SET}/{task}")
+    known = {row.task: row for row in shipped.shipped_weights()}[task]
     made = read_json(folder / "constants.json")
     training = {"command": command, **made, "curve": curve(folder)}
-    row = dataclasses.replace(known, training=training)
+    row = dataclasses.replace(known, training=training, figures={})
     halve(weights_of_run(folder), row.path)
-    model = of_shipped(row).model
-    row = dataclasses.replace(row, figures=measure(row, model, data_dir))
+    _write(row)  # so that no figures are of other weights, whatever happens
+    figures = measure(row, of_shipped(row).model, data_dir)
+    _write(dataclasses.replace(row, figures=figures))
+
+
+def _write(row):
     text = json.dumps(dataclasses.asdict(row), indent=1) + "\n"
     write_atomically(row.path.with_name(f"{row.task}.json"), text)
     shipped.shipped_weights.cache_clear()

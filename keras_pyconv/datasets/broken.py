@@ -71,7 +71,8 @@ class BrokenPictures(_Broken):
     They stand as pixels of the mean colour, so that the order stays.
 
     Args:
-        limit: how many different images may be broken; one more is an error.
+        limit: how many different images may be broken; one more is an error
+            where the batches are read.
 
     Attributes:
         reasons: why each one is broken, by its name.
@@ -102,7 +103,8 @@ class BrokenPictures(_Broken):
         """The image of an example by `read_image`, or one pixel of the mean.
 
         Args:
-            pictures, example: a set of images, and one of its examples.
+            pictures, example: a `PictureSet` or `DetectionSet`, and one of its
+                examples.
             preprocessing: whose mean is taken.
             exif: as in `read_image`.
 
@@ -132,7 +134,8 @@ class BrokenVideos(_Broken):
     another place of a video are in the report too.
 
     Args:
-        limit: how many different videos may be broken; one more is an error.
+        limit: how many different videos may be broken; one more is an error
+            where the clips are read.
         report: path of a CSV, written whenever there is news; None for none.
 
     Attributes:

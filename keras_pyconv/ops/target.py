@@ -60,6 +60,7 @@ def cpu_emulates_bfloat16() -> bool:
     It takes that for arithmetic: PyConvResNet-50 trained on 2.7 images a
     second, and on 6.1 in float32, and predicted 8.2 and 21.3 (AMD EPYC, oneDNN
     limited to AVX-512, two threads, 2026-11-30, commit 9384ab4).
+    Only Linux tells the instructions; elsewhere they count as sufficient.
     """
     may = _onednn_limit() not in ("AVX512_CORE", "AVX512_CORE_VNNI")
     has = may and "avx512_bf16" in provenance.instruction_sets()

@@ -159,6 +159,10 @@ def show_pyramid(
         stage = "stage1"
     images = image[np.newaxis] if images is None else images
     networks = [model] if beside is None else [model, beside]
+    windows = []
+    if stage is not None:
+        # Before anything is drawn: here unknown stages are refused.
+        windows = [theoretical_receptive_field(one, stage) for one in networks]
     size = (1.75 * (len(levels) + 1) + 0.5, 3.7 if stage is None else 6.6)
     figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
     # This canvas draws without a screen and leaves pyplot's state alone.
@@ -169,7 +173,7 @@ def show_pyramid(
     parts[0].suptitle(f"{model.name}, layer {name}", fontsize=10)
     _draw_levels(parts[0], _picture(model, image), levels)
     if stage is not None:
-        _draw_fields(parts[1], stage, networks, images)
+        _draw_fields(parts[1], stage, networks, windows, images)
     if path is not None:
         path = pathlib.Path(path)
         make_folder(path.parent)
@@ -236,10 +240,9 @@ def _draw_levels(figure, picture, levels):
         below.set_title(title, fontsize=8)
 
 
-def _draw_fields(figure, stage, networks, images):
+def _draw_fields(figure, stage, networks, windows, images):
     from matplotlib.patches import Rectangle
 
-    windows = [theoretical_receptive_field(one, stage) for one in networks]
     fields = [effective_receptive_field(one, stage, images) for one in networks]
     figure.suptitle(
         f"Effective receptive field of a unit of {stage}, mean of "

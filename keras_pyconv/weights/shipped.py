@@ -66,7 +66,9 @@ def shipped_weights() -> tuple[Shipped, ...]:
     """The rows, the classifier first; only of tasks that have one."""
     files = (FOLDER / f"{task}.json" for task in TASKS)
     found = (read_json(file) for file in files if file.is_file())
-    return tuple(Shipped(**plain(row)) for row in found)
+    return tuple(
+        Shipped(**{**plain(row), "training": row["training"]}) for row in found
+    )
 
 
 def shipped_named(name) -> Shipped | None:

@@ -169,7 +169,8 @@ class SlidingWindows:
             image: `(height, width, channels)`, pixels in [0, 255].
 
         Returns:
-            Pairs of the first row and float32 `(rows, width, classes)`.
+            An iterator of pairs: the first row, and float32 `(rows, width,
+            classes)`.
         """
         image = arguments.array("image", image, 3)
         channels = self.model.input_shape[-1]
