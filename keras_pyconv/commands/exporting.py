@@ -49,8 +49,9 @@ def _check_target(parser, target):
     if not os.path.isdir(target):
         files = ", ".join(f"{name}{known}" for known in _ENDINGS)
         parser.error(
-            f"{ending} is no format of an export. Did you mean {files}, or "
-            f"{name}, the folder of a SavedModel?"
+            f"{ending} is no format of an export. Did you mean {files}, or a "
+            "folder for a SavedModel, such as "
+            f"saved_models/{os.path.basename(name)}?"
         )
 
 

@@ -10,11 +10,13 @@ import pathlib
 import re
 
 from keras_pyconv import arguments
+from keras_pyconv.export.serving.versions import taken_versions
 from keras_pyconv.lazy import tf
 from keras_pyconv.models.nesting import is_graph
 from keras_pyconv.reading import explained
 from keras_pyconv.typing import PathLike
 
+_EXAMPLE = "saved_models/net/1"
 MUST_COMPILE = "_XlaMustCompile"
 PYTHON_OPS = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 PINNED = re.compile(r"GPU|TPU|XLA", re.IGNORECASE)
@@ -97,9 +99,11 @@ def _meta_graph(path):
 
     file = pathlib.Path(path, "saved_model.pb")
     if not file.is_file():
+        there = taken_versions(path)
+        example = file.with_name(str(max(there))) if there else _EXAMPLE
         raise ValueError(
             f"There is no SavedModel at {path}: {file.name} is missing. Pass "
-            "the folder of one version, such as saved_models/net/1."
+            f"the folder of one version, such as {example}."
         )
     with explained(f"{file} is damaged"):
         message = saved_model_pb2.SavedModel.FromString(file.read_bytes())

@@ -17,6 +17,9 @@ LARGEST_VERSION = 2**63 - 1  # the server's versions are int64
 HOST = re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname()) or "host"
 # Folders by a file in them, which are no place for versions.
 _OTHERS = {"saved_model.pb": "SavedModel", "metadata.json": "preset"}
+# What may lie in a folder of versions beside them; hidden files may, too.
+_OWN = re.compile(r"\..*|README\.md|tmp-.*")
+_SHOWN = 3  # names of other files that a message has
 STAGING = re.compile(rf"tmp-{re.escape(HOST)}-(?P<process>\d+)-[0-9a-f]{{8}}")
 
 
@@ -66,6 +69,23 @@ def check_destination(root, version=None, size_bytes=0):
         raise OSError(
             f"The export needs {size_bytes / 1e6:.0f} MB and the disk of "
             f"{existing} has {free / 1e6:.0f} MB left."
+        )
+
+
+def check_no_others(root):
+    """Refuses a folder without versions that holds what no export put there."""
+    root = pathlib.Path(root)
+    names = (
+        [] if taken_versions(root) or not root.is_dir() else os.listdir(root)
+    )
+    names = sorted(name for name in names if not _OWN.fullmatch(name))
+    if names:
+        more = len(names) - _SHOWN
+        shown = names[:_SHOWN] + [f"{more} more"] * (more > 0)
+        raise ValueError(
+            f"{root} holds no version of a model, but other files: "
+            f"{', '.join(shown)}. Pass a new folder, such as "
+            f"saved_models/{root.absolute().name}."
         )
 
 

@@ -66,6 +66,10 @@ def test_finds_nothing_in_an_export_of_ours(exported):
 def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no SavedModel .* is missing"):
         audit(tmp_path)
+    for version in ("1", "12"):
+        (tmp_path / version).mkdir()
+    with pytest.raises(ValueError, match=f"such as {tmp_path / '12'}"):
+        audit(tmp_path)
 
 
 def test_a_damaged_file_is_refused(tmp_path):

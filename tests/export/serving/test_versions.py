@@ -110,3 +110,21 @@ def test_no_version_follows_the_largest_that_a_server_holds(tmp_path):
 def test_a_folder_that_the_server_ignores_is_no_version(tmp_path):
     (tmp_path / str(versions.LARGEST_VERSION + 1)).mkdir()
     assert versions.publish(tmp_path, None, write).name == "1"
+
+
+def test_a_folder_of_other_files_is_no_place_for_versions(tmp_path):
+    photos = tmp_path / "photos"
+    versions.check_no_others(photos)
+    photos.mkdir()
+    versions.check_no_others(photos)
+    for name in (".DS_Store", "README.md"):
+        (photos / name).touch()
+    versions.check_no_others(photos)
+    for name in "abcd":
+        (photos / f"{name}.png").touch()
+    message = "a.png, b.png, c.png, 1 more. Pass a new folder, such as saved"
+    with pytest.raises(ValueError, match=message):
+        versions.check_no_others(photos)
+    # Beside versions other files may be on purpose.
+    (photos / "1").mkdir()
+    versions.check_no_others(photos)
