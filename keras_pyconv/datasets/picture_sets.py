@@ -336,8 +336,8 @@ def _parts_of_folder(listing, share):
     by_class = {name: images for name, images in by_class.items() if images}
     if len(by_class) < 2:
         raise ValueError(
-            f"{listing.root} must have at least two class folders with images. "
-            f"Found: {sorted(by_class)}"
+            f"{listing.root!r} must have at least two class folders with "
+            f"images. Found: {sorted(by_class)}"
         )
     listing.say()
     names = [

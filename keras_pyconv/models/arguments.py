@@ -93,6 +93,7 @@ def check_weights(weights, variant=None, argument="weights"):
             "path of an existing file (.weights.h5, .keras, "
             f"{', '.join(TORCH_FILES)}){none}. "
             f"{cause} {argument}={short(os.fspath(weights))}"
+            f"{'.' if (near := nearest(weights, names)) else ''}{near}"
         ) from None
     if not os.fspath(weights).lower().endswith((*ENDINGS, *TORCH_FILES)):
         raise ValueError(

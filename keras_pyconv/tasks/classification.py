@@ -129,7 +129,8 @@ def decode_predictions(
     if class_names is not None:
         names = [(n, n) for n in arguments.texts("class_names", class_names)]
     good = scores.ndim == 2 and scores.shape[1] == len(names)
-    rule = f"of the shape (batch, {len(names)}), as there are `class_names` for"
+    whose = "the 1,000 of ImageNet" if class_names is None else "`class_names`"
+    rule = f"of the shape (batch, {len(names)}), for the names are {whose}"
     arguments.check("predictions", scores, good, rule)
     return [
         [(*names[label], float(score)) for label, score in zip(*best(row, top))]
@@ -184,9 +185,12 @@ def preprocessing_for(model, given=None):
         is_scaled = scales_pixels(Graph(model))
         given = usual_preprocessing(height or 224, channels, is_scaled)
     if given is None or given.channels != channels:
+        side, many = height or 224, "s" * (channels > 1)
         raise ValueError(
-            f"The model takes images of {channels} channels; pass a "
-            f"`preprocessing` with as many. Received: {given}"
+            f"The model's images have {channels} channel{many}. Pass a "
+            f"`preprocessing` with as many, such as Preprocessing({side}, "
+            f"{side}, mean={(0.5,) * channels}, "
+            f"deviation={(0.25,) * channels}). Received: {given}"
         )
     if height not in (None, given.size):
         raise ValueError(

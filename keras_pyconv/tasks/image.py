@@ -32,7 +32,7 @@ _PNG, _GIF, _BMP = b"\x89PNG", b"GIF8", b"BM"
 _OF_TENSORFLOW = {b"\xff\xd8\xff": "JPEG", _PNG: "PNG", _GIF: "GIF"}
 # Pillow's words for these show a limit of its own, or an address in memory.
 _REASONS = {
-    "UnidentifiedImageError": "it is of no known kind of image",
+    "UnidentifiedImageError": "it is no image that Pillow can read",
     "DecompressionBombError": "it has too many pixels",
     "DecompressionBombWarning": "it has too many pixels",
 }

@@ -92,15 +92,32 @@ def _load_shipped(model, part):
             f"No weights {SET!r} come with the package for a network such as "
             f"{model.name!r}. They exist for "
             f"{', '.join(row.variant for row in shipped_weights())}."
+            f"{_difference(own)}"
         )
     load_layers(model, [x for x in layers if x.name not in kept], row.path)
     if kept:
-        told = "%s: %s of other classes start anew; all else has the weights."
+        told = (
+            "%s: the weights are of other classes, so %s is random until it is "
+            "trained; all other layers have the weights."
+        )
         _LOG.warning(told, model.name, ", ".join(sorted(kept)))
     forget(model)
     if not kept and part == "all":
         note(model, row.description)
     return model
+
+
+def _difference(own):
+    """The first layer of other shapes, where a network has all the names."""
+    for row in shipped_weights():
+        held = layer_shapes(row.path)
+        wrong = [name for name in own if held.get(name) != own[name]]
+        if own.keys() == held.keys():
+            return (
+                f" The shapes of its layer {wrong[0]!r} are {own[wrong[0]]}, "
+                f"those of {row.variant} {held[wrong[0]]}."
+            )
+    return ""
 
 
 def load(

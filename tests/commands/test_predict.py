@@ -24,7 +24,7 @@ from tests.commands.conftest import NAMES, SIDE
 BROKEN = {
     "f_cut.jpg": "the JPEG file is damaged or breaks off",
     "g_empty.png": "it is empty (0 bytes)",
-    "h_text.jpg": "it is of no known kind of image",
+    "h_text.jpg": "it is no image that Pillow can read",
 }
 
 

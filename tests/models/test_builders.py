@@ -268,6 +268,11 @@ def test_the_classifier_starts_uniform_in_its_fan_in():
         assert abs(values).max() > 0.9 * 1024**-0.5
 
 
+def test_misspelt_weights_are_told_the_nearest_name():
+    with pytest.raises(ValueError, match="Did you mean imagenet?"):
+        models.PyConvResNet50(weights="imagnet")
+
+
 MISTAKES = {
     "architecture": ({"row": "PyConvResNet51"}, "Known: .*PyConvResNet50"),
     "weights": (

@@ -163,7 +163,7 @@ def test_other_classes_start_anew_and_have_no_names(caplog):
     model = keras_pyconv.build_classifier(
         "PyConvResNetMini", weights="digits_in_photos", classes=3
     )
-    assert "predictions of other classes start anew" in caplog.text
+    assert "so predictions is random until it is" in caplog.text
     image = np.zeros((9, 9, 3), "uint8")
     assert keras_pyconv.classify(model, image).class_names is None
 
@@ -194,6 +194,12 @@ def test_a_network_of_others_is_refused_and_told_which_there_are():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     with pytest.raises(ValueError, match="They exist for PyConvResNetMini"):
         keras_pyconv.weights.load(model, "digits_in_photos")
+    grey = {"input_shape": (64, 64, 1), "classes": 10}
+    message = r"'conv1_conv' are \[\(7, 7, 1, 32\)\], those of PyConvResNetMini"
+    with pytest.raises(ValueError, match=message):
+        keras_pyconv.build_classifier(
+            "PyConvResNetMini", weights="digits_in_photos", **grey
+        )
     with pytest.raises(ValueError, match="With the package come: digits_in"):
         open_model("digits_in_photos/sound")
 
