@@ -61,7 +61,7 @@ def keep_in(folder):
         file.flush()
         os.dup2(file.fileno(), 2)
     before.unlink()
-    print(f"What TensorFlow logs is in {path}", flush=True)
+    print(f"TensorFlow's log: {path}", flush=True)
 
 
 @contextlib.contextmanager

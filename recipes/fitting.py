@@ -121,11 +121,11 @@ def peak_rate(settings):
 def say_rate(settings):
     """Says the rate that is used, which follows the batch."""
     wanted, batch = settings.optimizer, settings.training.batch_size
-    told = f"Learning rate: at most {peak_rate(settings):.4g}"
+    told = f"Peak learning rate: {peak_rate(settings):.4g}"
     if wanted.scaled_rate and batch != wanted.rate_batch:
         told += (
-            f", which is {wanted.rate:.4g} for {wanted.rate_batch} examples "
-            f"and batches of {batch}"
+            f" ({wanted.rate:.4g} at batch size {wanted.rate_batch}, scaled to "
+            f"batch size {batch})"
         )
     print(f"{told}.")
 
@@ -154,7 +154,7 @@ def print_trainable(model):
         sum(math.prod(variable.shape) for variable in variables)
         for variables in (model.trainable_variables, model.variables)
     )
-    print(f"{model.name}: {learning:,} of {everything:,} numbers learn.")
+    print(f"{model.name}: {learning:,} of {everything:,} parameters train.")
 
 
 def falling(settings, steps_per_epoch, warmup_epochs=0):

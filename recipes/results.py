@@ -24,9 +24,9 @@ def write_weights(model, settings):
         print(f"The best by {settings.training.keep_best}: {best}")
     run = settings.run.workdir
     print(
-        f"Ask it:     keras-pyconv predict --model {run} FILE ...\n"
-        f"Measure it: keras-pyconv evaluate {run}\n"
-        f"Export it:  keras-pyconv export {run} saved_models/NAME"
+        f"Predict:  keras-pyconv predict --model {run} FILE ...\n"
+        f"Evaluate: keras-pyconv evaluate {run}\n"
+        f"Export:   keras-pyconv export {run} saved_models/NAME"
     )
 
 

@@ -187,7 +187,9 @@ def image_data(settings, strategy, **options):
     keras_pyconv.architectures.get_architecture(settings.variant)
     options = _augmentation(settings.augmentation, options)
     train, validation = open_images(settings)
-    print(f"{train.count} images to train on, {validation.count} to judge by.")
+    print(
+        f"{train.count} training images, {validation.count} validation images."
+    )
     side = settings.data.side
     prepared = tasks.preprocessing.imagenet_preprocessing(side)
     sizes = batching(settings, strategy, train)

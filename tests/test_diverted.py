@@ -52,7 +52,7 @@ def test_an_error_names_the_file(run):
 
 def test_a_run_keeps_it_in_its_folder(run, tmp_path):
     done, (left,) = run("diverted.keep_in('.'); os.write(2, b'more\\n')")
-    assert done.stdout == "What TensorFlow logs is in tensorflow.log\n"
+    assert done.stdout == "TensorFlow's log: tensorflow.log\n"
     assert (tmp_path / "tensorflow.log").read_text() == "noise\nmore\n"
     assert left.name == "tensorflow.log" and done.stderr == "ours\n"
 

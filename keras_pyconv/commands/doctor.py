@@ -84,7 +84,7 @@ def _summary(counts, findings):
             lines.append(
                 f"    {' | '.join(filter(None, (one.path, one.said)))}"
             )
-    return "\n".join(lines + ([] if findings else ["Nothing was found."]))
+    return "\n".join(lines + ([] if findings else ["No problems found."]))
 
 
 def _write_table(path, findings):

@@ -141,7 +141,8 @@ def _serve(options):
         )
     names = sorted(path.name for path in found)
     write_missing(folder, names, BATCH_SIZES)
-    print(f"# {len(names)} models: {', '.join(names)}\ncd {folder}\n{START}")
+    count = f"{len(names)} model{'s' * (len(names) > 1)}"
+    print(f"# {count}: {', '.join(names)}\ncd {folder}\n{START}")
 
 
 _ARGUMENTS = {

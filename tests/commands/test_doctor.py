@@ -88,7 +88,7 @@ def test_a_sound_folder_is_told_so(tmp_path, capsys):
         folder = tmp_path / "pets" / ("cat", "dog")[number % 2]
         image(folder / f"{number}.png", number)
     assert doctor(tmp_path / "pets", into=tmp_path) == (0, {})
-    assert "Nothing was found." in capsys.readouterr().out
+    assert "No problems found." in capsys.readouterr().out
 
 
 def boxes_of(data, rows):
