@@ -81,7 +81,7 @@ def _classifier(case):
         return stock_network(case.subject, case.side)
     if case.contender == "resnet50":
         return keras.applications.ResNet50(weights=None, input_shape=shape)
-    options = {"classes": CLASSES[case.part]}
+    options = {"classes": CLASSES.get(case.part, CLASSES["network"])}
     if case.part == "video_network":
         options["input_shape"] = (case.frames, *shape)
         return models.build_video_classifier(case.subject, **options)
@@ -213,9 +213,7 @@ def _mirrored_steps(case):
         lambda _: tf.data.Dataset.from_tensors(batch).repeat()
     )
     with strategy.scope():
-        model = _classifier(
-            dataclasses.replace(case, part="network", subject=network)
-        )
+        model = _classifier(dataclasses.replace(case, subject=network))
         model.compile("sgd", "sparse_categorical_crossentropy")
     # Keras makes the functions of a step in its loops, from the first batch.
     model.fit(data, steps_per_epoch=1, shuffle=False, verbose=0)

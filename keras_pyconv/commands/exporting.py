@@ -57,6 +57,12 @@ def _check_target(parser, target):
 
 def run(options):
     """Writes the export and says where."""
+    from keras_pyconv.export.serving.versions import check_no_others
+    from keras_pyconv.storage import is_remote
+
+    is_file = _ending(options.target) in _ENDINGS
+    if not is_file and not is_remote(options.target):
+        check_no_others(options.target)
     opened = open_model_of(options)
     if opened.model is None:
         raise ValueError(
@@ -68,9 +74,7 @@ def run(options):
             "an export needs a fixed clip size: add --side, such as the one "
             "used for training"
         )
-    write = _saved_model
-    if _ending(options.target) in _ENDINGS:
-        write = _runtime
+    write = _runtime if is_file else _saved_model
     print(write(opened, options.target, options))
 
 

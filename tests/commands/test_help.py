@@ -112,3 +112,13 @@ def test_a_mistake_is_one_line(capsys, words, said):
     assert ended.value.code == 2
     told = capsys.readouterr().err
     assert said in told and told.count("\n") == 1
+
+
+def test_an_export_is_kept_out_of_a_folder_of_images(tmp_path, capsys):
+    (tmp_path / "cat.png").touch()
+    words = ["export", "digits_in_photos", str(tmp_path)]
+    assert commands.main(words) == 2
+    told = capsys.readouterr().err
+    assert "other files: cat.png. Pass a new folder" in told
+    assert told.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["cat.png"]

@@ -155,7 +155,6 @@ def saved_model(
         size = check_size(seen.name, numbers, freeze)
         versions.check_destination(folder, version, size)
         check_server_files(folder, server_files)
-        versions.check_no_others(folder)
         form = formed(seen, fold)
         halved = formed_in_bfloat16(seen, fold) if in_both else None
         record = dataclasses.replace(record, size=form.size, bfloat16=in_both)
