@@ -173,7 +173,7 @@ def test_a_network_for_gray_images_is_told_how_they_are_prepared():
     inputs = keras.Input((16, 16, 1))
     outputs = keras.layers.Dense(3, "softmax")(keras.layers.Flatten()(inputs))
     model = keras.Model(inputs, outputs)
-    with pytest.raises(ValueError, match="1 channels; pass a `preprocessing`"):
+    with pytest.raises(ValueError, match="1 channel. Pass a `preprocessing`"):
         keras_pyconv.classify(model, PIXELS)
     gray = pixels_as_they_are(16, 1)
     found = keras_pyconv.classify(model, PIXELS, preprocessing=gray)

@@ -202,7 +202,7 @@ def test_a_file_that_is_no_picture_is_named(share, model, picture, tmp_path):
     path = tmp_path / "a.jpg"
     is_text = share is None
     path.write_bytes(b"words" if is_text else data[: int(share * len(data))])
-    words = {None: "no known kind", 0: "empty .0 bytes"}
+    words = {None: "no image that Pillow can read", 0: "empty .0 bytes"}
     words = words.get(share, "the JPEG file is damaged or breaks off")
     with pytest.raises(ValueError, match=f"a.jpg' cannot be read.*{words}"):
         detect(model, path)
