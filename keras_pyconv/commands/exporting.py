@@ -57,11 +57,13 @@ def _check_target(parser, target):
 
 def run(options):
     """Writes the export and says where."""
+    from keras_pyconv.export.serving.server_files import check_server_files
     from keras_pyconv.export.serving.versions import check_no_others
     from keras_pyconv.storage import is_remote
 
     is_file = _ending(options.target) in _ENDINGS
     if not is_file and not is_remote(options.target):
+        check_server_files(options.target)
         check_no_others(options.target)
     opened = open_model_of(options)
     if opened.model is None:

@@ -87,13 +87,14 @@ def check_weights(weights, variant=None, argument="weights"):
         lost = isinstance(error, FileNotFoundError)
         lost = lost and not os.path.islink(weights)
         cause = "There is no such file:" if lost else f"{error} Received:"
+        near = nearest(weights, names)
         none = "" if names else "; no weights are published for this network"
         raise ValueError(
             f"`{argument}` must be None (random initialization){known} or the "
             "path of an existing file (.weights.h5, .keras, "
             f"{', '.join(TORCH_FILES)}){none}. "
             f"{cause} {argument}={short(os.fspath(weights))}"
-            f"{'.' if (near := nearest(weights, names)) else ''}{near}"
+            f"{'.' * bool(near)}{near}"
         ) from None
     if not os.fspath(weights).lower().endswith((*ENDINGS, *TORCH_FILES)):
         raise ValueError(

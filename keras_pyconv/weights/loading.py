@@ -78,7 +78,7 @@ def _load_shipped(model, part):
     A head of other classes keeps its own, which is logged.
     """
     layers = model.layers if part == "all" else backbone_layers(model)
-    own = own_shapes(layers)
+    own, difference = own_shapes(layers), ""
     for row in shipped_weights():
         held = layer_shapes(row.path)
         wrong = [name for name in own if held.get(name) != own[name]]
@@ -87,12 +87,17 @@ def _load_shipped(model, part):
             held, own, "_"
         ):
             break
+        if own.keys() == held.keys():
+            difference = (
+                f" The shapes of its layer {wrong[0]!r} are {own[wrong[0]]}, "
+                f"those of {row.variant} {held[wrong[0]]}."
+            )
     else:
         raise ValueError(
             f"No weights {SET!r} come with the package for a network such as "
             f"{model.name!r}. They exist for "
             f"{', '.join(row.variant for row in shipped_weights())}."
-            f"{_difference(own)}"
+            f"{difference}"
         )
     load_layers(model, [x for x in layers if x.name not in kept], row.path)
     if kept:
@@ -105,19 +110,6 @@ def _load_shipped(model, part):
     if not kept and part == "all":
         note(model, row.description)
     return model
-
-
-def _difference(own):
-    """The first layer of other shapes, where a network has all the names."""
-    for row in shipped_weights():
-        held = layer_shapes(row.path)
-        wrong = [name for name in own if held.get(name) != own[name]]
-        if own.keys() == held.keys():
-            return (
-                f" The shapes of its layer {wrong[0]!r} are {own[wrong[0]]}, "
-                f"those of {row.variant} {held[wrong[0]]}."
-            )
-    return ""
 
 
 def load(

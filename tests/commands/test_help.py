@@ -122,3 +122,12 @@ def test_an_export_is_kept_out_of_a_folder_of_images(tmp_path, capsys):
     assert "other files: cat.png. Pass a new folder" in told
     assert told.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["cat.png"]
+
+
+def test_an_export_into_the_folder_of_models_is_told_so(tmp_path, capsys):
+    (tmp_path / "ledger.json").write_text("[]")
+    (tmp_path / "pets" / "1").mkdir(parents=True)
+    assert commands.main(["export", "digits_in_photos", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert "is a folder of models. Pass a folder in it" in told
+    assert told.count("\n") == 1
