@@ -19,7 +19,10 @@ TIMED = [
     for number, words in enumerate(ABOVE)
     if words.split(": ")[0] in benchmark.SETTINGS
 ]
-(RECORD,) = (benchmark.HERE / "results").glob("*-grouped-conv.json")
+RECORDS = [
+    json.loads(path.read_text())
+    for path in (benchmark.HERE / "results").glob("*-grouped-conv.json")
+]
 
 
 def test_something_stands_above_every_rule():
@@ -27,27 +30,47 @@ def test_something_stands_above_every_rule():
     assert len(TIMED) > 20
 
 
-@pytest.mark.parametrize("number, setting, name", TIMED)
-def test_a_rule_decides_the_level_that_made_it(
-    number, setting, name, monkeypatch
-):
+def deciding(setting, name, monkeypatch):
+    """The rule of a level in a setting of the benchmark."""
     has = setting != "no oneDNN"
     monkeypatch.setattr(target, "cpu_differentiates_groups", lambda _: has)
     level, dtype = benchmark.LEVELS[name], benchmark.SETTINGS[setting][1]
     inputs, kernel, window = benchmark.tensors(level, 1, dtype)
     with tf.device("CPU:0"):
-        rule = choose.rule_for(
-            tf.identity(inputs), kernel, window, level[4], HERE
-        )
+        inputs = tf.identity(inputs)
+        return choose.rule_for(inputs, kernel, window, level[4], HERE)
+
+
+@pytest.mark.parametrize("number, setting, name", TIMED)
+def test_a_rule_decides_the_level_that_made_it(
+    number, setting, name, monkeypatch
+):
+    rule = deciding(setting, name, monkeypatch)
     assert rule is choose.RULES[number]
 
 
-def test_the_timings_are_those_of_the_record():
-    record = json.loads(RECORD.read_text())
-    assert benchmark.renewed(SOURCE, record) == SOURCE
-    for setting, rows in record["results"].items():
-        assert setting in benchmark.SETTINGS
-        assert {row["level"] for row in rows} <= set(benchmark.LEVELS)
+@pytest.mark.parametrize(
+    "setting, name, ways",
+    [
+        ("oneDNN", "4 to 4, 3x3", ("blocked", "native")),
+        ("no oneDNN", "4 to 4, 3x3", ("blocked", "taps")),
+        ("oneDNN", "12 to 1, 3x3", ("blocked", "taps")),
+        ("oneDNN, bf16", "12 to 1, 3x3", ("blocked", "taps")),
+        ("no oneDNN", "12 to 1, 3x3", ("blocked", "taps")),
+    ],
+)
+def test_what_was_timed_by_hand_decides(setting, name, ways, monkeypatch):
+    rule = deciding(setting, name, monkeypatch)
+    assert (rule.way, rule.gradients) == ways
+
+
+def test_the_timings_are_those_of_one_record():
+    wide = [r for r in RECORDS if "avx512f" in r["machine"]["instruction_sets"]]
+    assert [benchmark.renewed(SOURCE, r) for r in wide] == [SOURCE]
+    for record in RECORDS:
+        for setting, rows in record["results"].items():
+            assert setting in benchmark.SETTINGS
+            assert {row["level"] for row in rows} <= set(benchmark.LEVELS)
 
 
 def test_a_new_record_renews_the_timings():

@@ -150,6 +150,18 @@ RULES = (
     Rule("merged", ranks=(1,), onednn=False),
     # no oneDNN: stage 1, 9x9, strided: 21.6 + 44.7, blocked 21.9 + 44.1
     Rule("folded", onednn=False, strided=True, channels=16),
+    # By hand, no oneDNN, 4 to 4, 3x3: 6.11 + 10.1, taps 8.83 + 10.1; AVX2:
+    # 32.6 + 44.6, taps 56 + 56.5.
+    Rule(
+        "blocked",
+        "taps",
+        onednn=False,
+        bits=(16, 32),
+        strided=False,
+        width=4,
+        channels=16,
+        growth=4,
+    ),
     # no oneDNN: stage 2, 7x7: 8.31 + 12, blocked 8.09 + 11.8
     Rule("taps", onednn=False, strided=False, width=16, growth=4),
     # no oneDNN: stage 3, 5x5: 4.09 + 11.8, taps 4.77 + 11.5
@@ -160,9 +172,23 @@ RULES = (
     Rule(
         "blocked", "merged", bits=(16, 32), strided=True, width=4, channels=16
     ),
-    # oneDNN: 12 to 1, 3x3: 4.33 + 4.21, blocked 2.67 + 4.55
-    Rule("taps", ranks=(2,), bits=(16, 32), strided=False, width=1),
-    # oneDNN: 4 to 4, 3x3: 4.85 + 8.45, native 3.13 + 6.28
+    # By hand, 12 to 1, 3x3: 2.67 + 4.21, taps 3.79 + 4.19; AVX2: 13.1 + 23,
+    # taps 18.2 + 20.
+    Rule("blocked", "taps", bits=(16, 32), strided=False, width=1),
+    # By hand, the same of 4 images, dilated by 2, AVX2, forward: 4.2, native
+    # 5.8.
+    Rule(
+        "taps",
+        ranks=(2,),
+        bits=(16, 32),
+        strided=False,
+        dilated=True,
+        width=1,
+    ),
+    # By hand, 4 to 4, 3x3: 3.73 + 6.28, merged 4.77 + 8.48; AVX2: 17.4 + 35.4,
+    # merged 23.5 + 48.5.
+    Rule("blocked", "native", bits=(32,), strided=False, width=4, channels=8),
+    # oneDNN, bf16: 4 to 4, 3x3: 1.81 + 3.93, blocked 2.37 + 4.5
     Rule("merged", width=4, channels=8),
     # oneDNN: stage 1, 5x5: 5.47 + 9.93, taps 7.74 + 8.53
     Rule("blocked", bits=(16, 32), strided=False, width=4, channels=16),
