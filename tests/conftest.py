@@ -1,15 +1,25 @@
 """What tests of several rooms share: one set of small video files.
 
 And which tests depend on the kernels that TensorFlow chooses for a processor,
-and which on tf-models-official.
+which on tf-models-official, and that processes they start choose alike.
 """
 
 import importlib.util
+import os
 import pathlib
 
 import pytest
 
+from keras_pyconv.ops import target
 from tests.tasks.video import films
+
+# Recipes and benchmarks turn oneDNN on where nothing is said: too late for this
+# process, in which TensorFlow is imported, but not for those that it starts.
+# They are to compute alike, so what TensorFlow chose is said here.
+os.environ.setdefault(
+    "TF_ENABLE_ONEDNN_OPTS",
+    str(int(target.cpu_differentiates_groups("float32"))),
+)
 
 # Rooms and files whose results follow from convolutions.
 KERNELS = (

@@ -313,8 +313,10 @@ def test_images_elsewhere_are_read_by_tensorflows_file_systems(
             file.write((photos / name).read_bytes())
     model = saved["classification"]
     words = [elsewhere, f"{elsewhere}/*.png", f"{elsewhere}/gone.png"]
-    status, rows = predict(model, *words, into=tmp_path)
-    _, wanted = predict(model, photos, into=tmp_path)
+    # Without oneDNN an image's place in a batch moves the last digit.
+    alone = {"batch-size": 1}
+    status, rows = predict(model, *words, into=tmp_path, **alone)
+    _, wanted = predict(model, photos, into=tmp_path, **alone)
     wanted = {row["file"].rpartition("/")[2]: row for row in wanted}
     assert status == 0
     *found, gone = rows
