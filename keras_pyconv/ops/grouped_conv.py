@@ -186,8 +186,11 @@ def _convolve(inputs, kernels, bias, levels, way, target, devices):
     which would move kernels between devices, where there are several.
     """
 
+    # A function would hide from its graph what moves between devices.
+    convolver = Convolver(target, shares=devices is None)
+
     def convolve(inputs, kernel, level):
-        return Convolver(target).convolve(
+        return convolver.convolve(
             way,
             _inner(inputs, level.margins, False),
             tf.cast(kernel, inputs.dtype),

@@ -166,6 +166,28 @@ def wide_wrong():
     return found
 
 
+def nodes(concrete):
+    """The nodes of a graph, with those of the functions that it calls."""
+    made = concrete.graph.as_graph_def()
+    functions = {f.signature.name: f.node_def for f in made.library.function}
+
+    def walk(some):
+        for node in some:
+            called = node.attr["f"].func.name if "f" in node.attr else ""
+            yield from walk(functions[called]) if called else [node]
+
+    return list(walk(made.node))
+
+
+def convolved(concrete):
+    """In what types a graph convolves images, one by one."""
+    return [
+        tf.as_dtype(node.attr["T"].type)
+        for node in nodes(concrete)
+        if node.op == "Conv2D"
+    ]
+
+
 def kinds(function, shape):
     """How often each kind of operation runs, after TensorFlow's optimization.
 

@@ -165,7 +165,7 @@ def nodes(**options):
     function = tf.function(
         lambda x, k: grouped_conv(x, k, groups=6, **options)
     ).get_concrete_function(IMAGES, KERNEL)
-    return [node.op for node in function.graph.as_graph_def().node]
+    return [node.op for node in grid.nodes(function)]
 
 
 def test_rows_become_images_once_for_all_groups():
@@ -177,9 +177,28 @@ def test_rows_become_images_once_for_all_groups():
         return tape.gradient(outputs, kernel)
 
     function = gradients.get_concrete_function(IMAGES[:, 0], KERNEL[0])
-    kinds = [node.op for node in function.graph.as_graph_def().node]
+    kinds = [node.op for node in grid.nodes(function)]
     assert kinds.count("Conv2D") == 6
     assert kinds.count("ExpandDims") + kinds.count("Reshape") < 6
+
+
+@pytest.mark.parametrize("gpus", [[], ["GPU:0"]])
+def test_equal_convolutions_are_one_function_on_a_cpu(monkeypatch, gpus):
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda _: gpus)
+    kernels = [KERNEL, KERNEL + 1, KERNEL]
+
+    @tf.function
+    def gradients(images):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            made = [grouped_conv(images, k, groups=6) for k in kernels]
+            made.append(grouped_conv(images, KERNEL, groups=6, strides=2))
+        return made, tape.gradient(made, images)
+
+    graph = gradients.get_concrete_function(IMAGES).graph.as_graph_def()
+    called = [n.attr["f"].func.name for n in graph.node if "f" in n.attr]
+    # Forward and gradients, at either stride.
+    assert (len(called), len(set(called))) == ((0, 0) if gpus else (8, 4))
 
 
 @pytest.mark.parametrize("has_gradients", [True, False])
@@ -205,8 +224,7 @@ def test_16_bits_that_a_cpu_lacks_are_computed_in_32(
     ).get_concrete_function(tf.cast(IMAGES, dtype))
     (outputs,) = function.outputs
     assert outputs.dtype == dtype
-    made = function.graph.get_operations()
-    used = {n.get_attr("T") for n in made if n.type == "Conv2D"}
+    used = set(grid.convolved(function))
     assert used == {tf.as_dtype(dtype if has_them else "float32")}
 
 
@@ -217,8 +235,7 @@ def test_machines_that_are_not_known_compute_16_bits_in_32(monkeypatch, name):
     graph = tf.function(
         lambda x: grouped_conv(x, kernel, groups=6, target=name)
     ).get_concrete_function(images)
-    made = graph.graph.get_operations()
-    used = {n.get_attr("T") for n in made if n.type == "Conv2D"}
+    used = set(grid.convolved(graph))
     assert graph.outputs[0].dtype == "bfloat16" and used == {tf.float32}
 
 
@@ -229,8 +246,7 @@ def test_portable_graphs_convolve_images_alone(groups):
     function = tf.function(
         lambda x: grouped_conv(x, kernel, groups=groups, target="portable")
     ).get_concrete_function(clips)
-    made = function.graph.as_graph_def().node
-    kinds = [node.op for node in made]
+    kinds = [node.op for node in grid.nodes(function)]
     assert kinds.count("Conv2D") == 3 and "Conv3D" not in kinds
 
 

@@ -6,6 +6,7 @@ import pytest
 from keras_pyconv import PyConv, provenance
 from keras_pyconv.lazy import tf
 from keras_pyconv.ops import target
+from tests.ops import grid
 
 SKYLAKE = ["avx2", "avx512f"]
 COOPER_LAKE = [*SKYLAKE, "avx512_vnni", "avx512_bf16"]
@@ -63,12 +64,8 @@ def test_where_it_is_emulated_convolutions_are_in_float32(processor):
     found = layer(images)
     assert found.dtype == "bfloat16"
     concrete = tf.function(layer).get_concrete_function(tf.constant(images))
-    types = [
-        operation.get_attr("T")
-        for operation in concrete.graph.get_operations()
-        if operation.type == "Conv2D"
-    ]
-    assert types and set(types) == {tf.float32}
+    types = grid.convolved(concrete)
+    assert len(types) > 1 and set(types) == {tf.float32}
     # Values are those of bfloat16, which keeps eight bits of each.
     exact = PyConv(16, (3, 5), groups=(1, 4))
     exact.build(images.shape)

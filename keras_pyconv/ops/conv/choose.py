@@ -7,11 +7,12 @@ import dataclasses
 import math
 
 from keras_pyconv.ops.conv.blocks import blocked, folded
+from keras_pyconv.ops.conv.dense import Window
 from keras_pyconv.ops.conv.frames import of_images, paired
 from keras_pyconv.ops.conv.groups import merged, native, split
 from keras_pyconv.ops.conv.points import points
 from keras_pyconv.ops.conv.taps import taps
-from keras_pyconv.ops.graph import with_gradients_of
+from keras_pyconv.ops.graph import traced_once, with_gradients_of
 from keras_pyconv.ops.target import HERE, Target
 
 # The ways by name; all have the same signature.
@@ -210,9 +211,15 @@ def rule_for(inputs, kernel, window, groups, target, without=None) -> Rule:
 
 @dataclasses.dataclass(frozen=True)
 class Convolver:
-    """Convolves for a target, by the ways that the rules choose."""
+    """Convolves for a target, by the ways that the rules choose.
+
+    Attributes:
+        target: who runs the graph.
+        shares: whether equal convolutions of this machine are one function.
+    """
 
     target: Target = HERE
+    shares: bool = True
 
     def __call__(self, inputs, kernel, window, groups):
         return self.without(None, inputs, kernel, window, groups)
@@ -239,17 +246,30 @@ class Convolver:
 
     def convolve(self, way, inputs, kernel, window, groups):
         """By a way if it can; the gradients are those of this machine."""
-
-        def forward(inputs, kernel):
-            problem = inputs, kernel, window, groups
-            forced = way and groups > 1 and is_possible(way, window)
-            if forced and not self.target.of_images:
-                return self.by(way, *problem)
-            return self(*problem)
+        forward = _Forward(self, way, window, groups)
 
         def other(inputs, kernel):
             return Convolver().by("split", inputs, kernel, window, groups)
 
-        if self.target.is_here:
+        if not self.target.is_here:
+            return with_gradients_of(other, forward, inputs, kernel)
+        if groups == 1 or not self.shares:
             return forward(inputs, kernel)
-        return with_gradients_of(other, forward, inputs, kernel)
+        return traced_once(forward, inputs, kernel)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Forward:
+    """A convolution but for its numbers, by a way if it can."""
+
+    convolver: Convolver
+    way: str | None
+    window: Window
+    groups: int
+
+    def __call__(self, inputs, kernel):
+        problem = inputs, kernel, self.window, self.groups
+        can = self.groups > 1 and not self.convolver.target.of_images
+        if self.way and can and is_possible(self.way, self.window):
+            return self.convolver.by(self.way, *problem)
+        return self.convolver(*problem)
