@@ -134,8 +134,8 @@ def writer(seen, signatures, freeze=False, halved=None):
     # would be restored by tf.saved_model.load alone.
     module.model_variables = [variable.value for variable in variables]
     if halved:
-        module.ratio = bfloat16.unknown_ratio()
-        shared = bfloat16.the_faster(*traced, module.ratio)
+        module.bfloat16_is_faster = bfloat16.unknown()
+        shared = bfloat16.the_faster(*traced, module.bfloat16_is_faster)
     else:
         (shared,) = traced
     functions = {each.name: each.traced(shared) for each in signatures}

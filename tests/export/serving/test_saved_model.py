@@ -17,10 +17,9 @@ from keras_pyconv.export import (
     serving_form,
 )
 from keras_pyconv.export.form import difference
-from keras_pyconv.export.serving import module
+from keras_pyconv.export.serving import bfloat16, module
 from keras_pyconv.export.serving import saved_model as export_module
 from keras_pyconv.export.serving.audit import read_signatures
-from keras_pyconv.export.serving.bfloat16 import FASTER
 from keras_pyconv.export.serving.ledger import read_ledger
 from keras_pyconv.layers import PyConv
 
@@ -255,15 +254,41 @@ def test_a_bfloat16_model_takes_the_faster_way(freeze, tmp_path, randomized):
         return outputs.numpy()
 
     wanted = serving_form(model)(images).numpy()
-    taken, ratio = answer(), float(served.ratio.numpy())
-    assert ratio > 0.0
-    assert difference(wanted, taken) <= (0.02 if ratio < FASTER else 1e-5)
+    taken, verdict = answer(), served.bfloat16_is_faster
+    assert abs(verdict) == 1
+    assert difference(wanted, taken) <= (0.02 if verdict > 0 else 1e-5)
     np.testing.assert_array_equal(taken, answer())
-    # What another processor would find.
-    served.ratio.assign(FASTER)
+    # What other processors would find.
+    verdict.assign(-1)
     assert difference(wanted, answer()) <= 1e-5
-    if ratio < FASTER:
-        assert difference(wanted, taken) > 1e-4
+    verdict.assign(1)
+    assert 1e-4 < difference(wanted, answer()) <= 0.02
+
+
+@pytest.mark.parametrize(
+    "cost, verdict",
+    [(0.55, 1), (1.0, -1), (2.8, -1)],
+    ids=["half the cost", "equal cost", "emulated"],
+)
+def test_a_busy_machine_does_not_decide_the_precision(
+    cost, verdict, monkeypatch
+):
+    def disturbed(dtype):  # by other processes, up to three times as long
+        delay = tf.random.uniform((), 1.0, 3.0)
+        return delay * (cost if dtype == "bfloat16" else 1.0)
+
+    monkeypatch.setattr(bfloat16, "_seconds", disturbed)
+    tf.random.set_seed(1)
+    assert {int(bfloat16._measured()) for _ in range(30)} == {verdict}
+
+
+def test_float32_is_taken_where_bfloat16_is_refused(monkeypatch):
+    def refused(dtype):
+        seconds = 1.0 if dtype == "float32" else np.nan
+        return tf.debugging.check_numerics(seconds, "refused")
+
+    monkeypatch.setattr(bfloat16, "_seconds", refused)
+    assert bfloat16._measured() == -1
 
 
 def test_small_kernels_are_constants_and_others_variables(
