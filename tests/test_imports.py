@@ -199,6 +199,43 @@ def test_importing_is_silent_and_loads_nothing_optional(backend):
     assert done.stdout == "[]\n"
 
 
+COMMAND = "keras-pyconv", "list"
+
+
+@pytest.mark.parametrize(
+    "ours, words, said, has",
+    [
+        ("keras_pyconv", COMMAND, None, "1"),
+        ("keras_pyconv", COMMAND, "0", "0"),
+        ("keras_pyconv", ["users.py"], None, None),
+        ("recipes", ["users.py"], None, "1"),
+        ("recipes", ["users.py"], "0", "0"),
+        ("benchmarks", ["users.py"], None, "1"),
+        ("benchmarks", ["users.py"], "0", "0"),
+    ],
+)
+def test_only_our_processes_turn_onednn_on(ours, words, said, has):
+    """Where nothing is said, and in no process of a user."""
+    program = """
+import contextlib, os, sys
+*sys.argv, ours = sys.argv[1:]
+with contextlib.suppress(SystemExit):
+    __import__(ours)
+print("found", os.environ.get("TF_ENABLE_ONEDNN_OPTS"))
+"""
+    given = {k: v for k, v in os.environ.items() if "ONEDNN_OPTS" not in k}
+    if said is not None:
+        given["TF_ENABLE_ONEDNN_OPTS"] = said
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words, ours],
+        env=given,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == f"found {has}"
+
+
 def test_only_tests_import_tests():
     rooms = ("keras_pyconv", "recipes", "benchmarks")
     paths = [p for room in rooms for p in (ROOT / room).rglob("*.py")]
