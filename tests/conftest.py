@@ -31,13 +31,8 @@ KERNELS = (
     "networks",
     "ops",
     "parity",
-    "training/test_mirrored.py",
     "training/test_resume.py",
 )
-# It tries the settings of oneDNN by itself, in processes of its own.
-BY_ITSELF = "models/test_whole_network.py"
-# Its longer cases, marked `ci`, run once, with the processor's own choice.
-ONCE = "conformance/test_number_types.py"
 # Why tests marked `official` do not run, where they do not.
 WITHOUT = "tf-models-official is not installed; `make test-official` has it"
 
@@ -50,8 +45,8 @@ def pytest_collection_modifyitems(items):
         raise pytest.UsageError(f"tests/conftest.py names what is gone: {gone}")
     for item in items:
         place = item.path.relative_to(here).as_posix()
-        once = place == ONCE and item.get_closest_marker("ci")
-        if place.startswith(KERNELS) and place != BY_ITSELF and not once:
+        once = item.get_closest_marker("once")
+        if place.startswith(KERNELS) and not once:
             item.add_marker("kernels")
     if importlib.util.find_spec("official") is None:
         for item in items:

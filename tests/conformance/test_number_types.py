@@ -29,12 +29,13 @@ SETTINGS = {
     }.items()
     for dtype in ROUNDING
 }
+LONG = [pytest.mark.ci, pytest.mark.once]
 # The others of them differ in a default alone.
 OFTEN = ("floatx float16", "policy bfloat16", "floatx float64")
 every_type = pytest.mark.parametrize(
     "setting",
     [
-        pytest.param(name, marks=[] if name in OFTEN else pytest.mark.ci)
+        pytest.param(name, marks=[] if name in OFTEN else LONG)
         for name in SETTINGS
     ],
 )
@@ -78,7 +79,7 @@ def _fit(model, inputs, targets, *args, **options):
         pytest.param(
             case,
             # Compiling the step of a whole network takes long.
-            marks=[] if case in cases.LAYERS else pytest.mark.ci,
+            marks=[] if case in cases.LAYERS else LONG,
             id=case.name,
         )
         for case in cases.CASES
@@ -413,8 +414,11 @@ CI = (
     _inflates,
     _is_served,
     _learns_boxes,
+    _learns_classes,
     _learns_masks,
     _predicts_by_inception,
+    _runs_elsewhere,
+    _segments,
     _serves_keras_hub,
 )
 SLOW = (_tasks_are_served,)
@@ -426,6 +430,7 @@ def _tier(deed):
     return [pytest.mark.ci] if deed in CI else []
 
 
+@pytest.mark.once
 @every_type
 @pytest.mark.parametrize(
     "deed",

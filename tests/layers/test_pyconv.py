@@ -438,6 +438,7 @@ np.savez(sys.argv[1] + "/out.npz", predicted=predicted, **weights)
 """
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("environment", "needs"),
     [

@@ -15,7 +15,8 @@ import pytest
 
 from tests.models import whole_network
 
-pytestmark = pytest.mark.ci
+# It tries the settings of oneDNN by itself.
+pytestmark = [pytest.mark.ci, pytest.mark.once]
 ENVIRONMENTS = {
     "onednn_off": {"TF_ENABLE_ONEDNN_OPTS": "0"},
     "onednn_on": {"TF_ENABLE_ONEDNN_OPTS": "1"},
