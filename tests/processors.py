@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import tensorflow as tf
 
 PRODUCT = """
 import sys, tensorflow as tf
@@ -27,3 +28,13 @@ def needs_products(dtype):
     """
     if _ends_at_products(dtype):
         pytest.skip(f"TensorFlow ends at its own matrix product of {dtype}")
+
+
+def convolves(dtype):
+    """Whether oneDNN does, which refuses types that it may not compute in."""
+    images = tf.ones((1, 4, 4, 8), dtype)
+    try:
+        tf.nn.conv2d(images, tf.ones((3, 3, 8, 8), dtype), 1, "SAME")
+    except tf.errors.AbortedError:
+        return False
+    return True
