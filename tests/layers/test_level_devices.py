@@ -35,7 +35,6 @@ def failed():
 
 
 @pytest.mark.ci
-@pytest.mark.once
 @pytest.mark.parametrize("name", NAMES)
 def test_two_devices(name):
     assert failed()[name] is None, failed()[name]

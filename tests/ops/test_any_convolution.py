@@ -8,7 +8,7 @@ from keras_pyconv.ops import grouped_conv
 from tests.ops import grid
 from tests.reference.numpy_conv import numpy_conv
 
-DRAWS = 24
+DRAWS = 40
 
 
 def draw(seed):
